@@ -1,0 +1,42 @@
+PYTHON = .venv/bin/python
+CODE = biome_interpret tests scripts setup.py
+
+help: ## List the targets
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 22
+
+setup: ## Make .venv, or bring it up to date
+	@scripts/setup.sh
+
+demo: setup ## Explain a few predictions of the model in fixtures/
+	@$(PYTHON) scripts/demo.py
+
+# Every model the tests need is in the tree: nothing may ask the Hugging Face hub.
+test: export HF_HUB_OFFLINE = 1
+test: export TRANSFORMERS_OFFLINE = 1
+test: setup ## Run the tests; ARGS="-k name" goes to pytest
+	@$(PYTHON) -m pytest $(ARGS)
+
+check: setup ## Check format, lint and types
+	@$(PYTHON) -m ruff format --check $(CODE)
+	@$(PYTHON) -m ruff check $(CODE)
+	@$(PYTHON) -m mypy
+
+format: setup ## Format the code and sort its imports
+	@$(PYTHON) -m ruff check --select I --fix $(CODE)
+	@$(PYTHON) -m ruff format $(CODE)
+
+fixture: setup ## Train the model in fixtures/ again (needs BIOME_INTERPRET_DATA)
+	@PYTHON=$(CURDIR)/$(PYTHON) scripts/train_fixture.sh
+
+constraints: ## Re-make constraints.txt with the newest releases (needs uv)
+	uv pip compile setup.cfg --extra dev --universal --python-version 3.8 --upgrade --quiet \
+		--no-annotate --custom-compile-command "make constraints" -o constraints.txt
+	# The marker that the limits in pyproject.toml put on every line says nothing.
+	sed -i.bak -e "s/ ; python_full_version < '3.11'$$//" -e "s/ and python_full_version < '3.11'//" \
+		-e "s/python_full_version < '3.11' and //" constraints.txt && rm constraints.txt.bak
+
+clean: ## Remove .venv and everything else that was made
+	rm -rf .venv .cache build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.PHONY: help setup demo test check format fixture constraints clean
