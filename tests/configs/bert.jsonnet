@@ -1,0 +1,1 @@
+(import 'transformer.libsonnet')(std.extVar('bert'))
