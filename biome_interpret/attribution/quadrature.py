@@ -1,0 +1,53 @@
+"""
+Quadrature rules on [0, 1]: pure functions from a number of nodes to (nodes, weights).
+
+Every rule's weights sum to one for every number of nodes, so that a constant integrand is
+integrated exactly.
+"""
+
+from functools import lru_cache
+from typing import Callable, Dict, Tuple
+
+import numpy
+
+Rule = Tuple[numpy.ndarray, numpy.ndarray]
+
+
+@lru_cache(maxsize=64)
+def gauss_legendre(n: int) -> Rule:
+    """Exact for polynomials of degree 2n - 1, on open nodes."""
+    nodes, weights = numpy.polynomial.legendre.leggauss(n)
+    return (nodes + 1) / 2, weights / weights.sum()
+
+
+def riemann_left(n: int) -> Rule:
+    """0, 1/n, ..., (n - 1)/n: the rule of AllenNLP's own integrated gradients."""
+    return numpy.arange(n) / n, numpy.full(n, 1 / n)
+
+
+def riemann_right(n: int) -> Rule:
+    """1/n, 2/n, ..., 1."""
+    return numpy.arange(1, n + 1) / n, numpy.full(n, 1 / n)
+
+
+def riemann_middle(n: int) -> Rule:
+    """The centres of n equal intervals."""
+    return (numpy.arange(n) + 0.5) / n, numpy.full(n, 1 / n)
+
+
+def trapezoid(n: int) -> Rule:
+    """n equidistant nodes with both ends among them; a single node stands in the middle."""
+    if n == 1:
+        return riemann_middle(1)
+    weights = numpy.full(n, 1 / (n - 1))
+    weights[[0, -1]] /= 2
+    return numpy.linspace(0, 1, n), weights
+
+
+RULES: Dict[str, Callable[[int], Rule]] = {
+    "gauss-legendre": gauss_legendre,
+    "riemann-left": riemann_left,
+    "riemann-right": riemann_right,
+    "riemann-middle": riemann_middle,
+    "trapezoid": trapezoid,
+}

@@ -1,0 +1,92 @@
+"""The result: what each token contributed, to what, and how far the numbers can be trusted."""
+
+from dataclasses import asdict, dataclass, field
+from typing import Any, Dict, List, Optional, Sequence
+
+from biome_interpret.attribution.normalization import absolute_shares
+from biome_interpret.models.objectives import Target
+
+
+@dataclass(frozen=True)
+class FieldScores:
+    """
+    One text field.
+
+    # Parameters
+
+    tokens : `List[str]`
+        The tokens, words or sentences, at the chosen granularity.
+    scores : `List[float]`
+        One for each: signed, in units of the explained output. A positive one speaks for the
+        target.
+    key : `str`
+        The field's name in AllenNLP's numbering, as in `grad_input_2`.
+    """
+
+    tokens: List[str]
+    scores: List[float]
+    key: str
+
+    def shares(self) -> List[float]:
+        """Absolute scores divided by their sum: in [0, 1], and adding up to 1 (or all 0)."""
+        return absolute_shares(self.scores)
+
+
+@dataclass(frozen=True)
+class Interpretation:
+    """
+    # Parameters
+
+    fields : `Dict[str, FieldScores]`
+        By the field's own name, in the order in which the model reads them; a text inside a
+        `ListField` as `sentences[0]`.
+    target : `Target`
+        What the scores speak for or against.
+    output : `float`
+        f(x), the explained output for the text.
+    baseline_output : `float`, optional
+        f(x'), the same for the baseline; the mean over all baselines where there are several.
+    convergence_delta : `float`, optional
+        f(x) − f(x') − Σ scores, over all positions and before anything was dropped or put
+        together. For random samples it holds their sampling error too. `None` where the scores do
+        not add up by definition (`input_x_gradient: false`, another `reduction` than `sum`).
+    n_evaluations : `int`
+        Points of the paths at which the gradient was taken; the ends are not counted.
+    standard_error : `Dict[str, List[Optional[float]]]`, optional
+        Of each score, by field, where the scores are means over random samples; `None` where they
+        are not, or where there are too few samples to tell.
+    unassigned : `float`
+        The part of Σ scores that belongs to no token, such as pieces that an indexer added.
+    notes : `List[str]`
+        Plain statements of what fell back or was cut short.
+    """
+
+    fields: Dict[str, FieldScores]
+    target: Target
+    output: float
+    baseline_output: Optional[float] = None
+    convergence_delta: Optional[float] = None
+    n_evaluations: int = 0
+    standard_error: Optional[Dict[str, List[float]]] = None
+    unassigned: float = 0.0
+    notes: List[str] = field(default_factory=list)
+
+    def to_json(self) -> Dict[str, Any]:
+        """As plain dicts, lists, strings and numbers."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, json_dict: Dict[str, Any]) -> "Interpretation":
+        """The inverse of `to_json`."""
+        fields = {name: FieldScores(**scores) for name, scores in json_dict["fields"].items()}
+        return cls(**{**json_dict, "fields": fields, "target": Target(**json_dict["target"])})
+
+    def saliency(self) -> Dict[str, List[float]]:
+        """The shares of each field by its key, `grad_input_1` first: AllenNLP's own form."""
+        fields = sorted(self.fields.values(), key=lambda scores: int(scores.key.split("_")[-1]))
+        return {scores.key: scores.shares() for scores in fields}
+
+
+def saliency_of(interpretations: Sequence[Interpretation]) -> Dict[str, Dict[str, List[float]]]:
+    """What `saliency_interpret_from_json` returns for these results."""
+    return {f"instance_{i}": one.saliency() for i, one in enumerate(interpretations, start=1)}

@@ -1,0 +1,38 @@
+"""Instances as tensors, and tensors as rows of one forward pass."""
+
+from typing import Any, Dict, List, Sequence
+
+import torch
+from allennlp.data import Instance
+from allennlp.data.batch import Batch
+from allennlp.models import Model
+from allennlp.nn import util
+
+TensorDict = Dict[str, Any]
+
+
+def to_tensors(instances: Sequence[Instance], model: Model) -> TensorDict:
+    """The instances as one batch on the model's device, as AllenNLP makes it."""
+    batch = Batch(instances)
+    batch.index_instances(model.vocab)
+    device = next(model.parameters()).device
+    return util.move_to_device(batch.as_tensor_dict(), device)
+
+
+def take_rows(value: Any, rows: torch.Tensor, batch_size: int) -> Any:
+    """
+    A batch whose row r is row `rows[r]` of the given one, of `batch_size` rows. What is not laid
+    out by rows, such as a flag, stays.
+    """
+    if isinstance(value, torch.Tensor):
+        has_rows = value.dim() > 0 and value.size(0) == batch_size
+        return value.index_select(0, rows) if has_rows else value
+    if isinstance(value, dict):
+        return {key: take_rows(item, rows, batch_size) for key, item in value.items()}
+    if isinstance(value, list) and len(value) == batch_size:
+        return [value[row] for row in rows.tolist()]
+    return value
+
+
+def chunks(items: List[Any], size: int) -> List[List[Any]]:
+    return [items[start : start + size] for start in range(0, len(items), size)]

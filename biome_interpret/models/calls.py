@@ -1,0 +1,242 @@
+"""The calls of a model's embedding sites in one forward pass, each matched to its text field."""
+
+from dataclasses import dataclass
+from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
+
+import torch
+from allennlp.data import Instance, Token, TokenIndexer
+from allennlp.models import Model
+
+from biome_interpret.errors import InterpretationError
+from biome_interpret.models.batches import TensorDict
+from biome_interpret.models.hooks import observed
+from biome_interpret.models.layout import PADDING, FieldText, leaf_owners, texts_of
+from biome_interpret.models.sites import EmbeddingSite
+
+# What an indexer hands over beside the ids of a text.
+_NOT_IDS = {"mask", "wordpiece_mask", "segment_concat_mask", "type_ids", "offsets"}
+
+
+class CallKey(NamedTuple):
+    """Which call: of which site, with which tensor of the batch, for the how manieth time."""
+
+    site: int
+    field: str
+    indexer: str
+    argument: str
+    occurrence: int
+
+
+@dataclass(frozen=True)
+class SiteCall:
+    """
+    # Parameters
+
+    key : `CallKey`
+    site : `EmbeddingSite`
+    embedded : `torch.Tensor`
+        What the site put out: x. Shape: (instances, positions, embedding_dim).
+    grid : `Tuple[int, ...]`
+        How the positions are laid out, as in (tokens, characters).
+    owners : `torch.Tensor`
+        Whose each position is (see `layout`). Shape: (instances, positions).
+    texts : `List[List[FieldText]]`
+        For each instance, the texts of the field, whose tokens the owners number.
+    """
+
+    key: CallKey
+    site: EmbeddingSite
+    embedded: torch.Tensor
+    grid: Tuple[int, ...]
+    owners: torch.Tensor
+    texts: List[List[FieldText]]
+
+    @property
+    def token_lists(self) -> List[List[Token]]:
+        """For each instance, the tokens that the owners number."""
+        return [[token for text in texts for token in text.field.tokens] for texts in self.texts]
+
+    @property
+    def indexer(self) -> TokenIndexer:
+        return self.texts[0][0].field.token_indexers[self.key.indexer]
+
+
+class _Match(NamedTuple):
+    key: CallKey
+    leaf: torch.Tensor
+    # Shape: the ids'. Where in the leaf each id stands; -1 where it stands nowhere.
+    positions: torch.Tensor
+
+
+class CallMatcher:
+    """
+    Recognises, pass by pass, which tensor of the batch a site was called with: the very object or
+    a view of it, else one of equal values.
+    """
+
+    def __init__(self, tensors: TensorDict, field_names: Sequence[str], num_rows: int) -> None:
+        self._num_rows = num_rows
+        self._leaves = {
+            (field, indexer, argument): leaf.contiguous()
+            for field in field_names
+            for indexer, arguments in tensors[field].items()
+            for argument, leaf in _id_tensors(arguments)
+        }
+        self._occurrences: Dict[Tuple[Any, ...], int] = {}
+
+    def match(self, site: int, ids: Optional[torch.Tensor]) -> Optional[_Match]:
+        """The call, or `None` where the ids are no field's (a label's embedding, say)."""
+        if ids is None:
+            return None
+        found = [name for name, leaf in self._leaves.items() if _same_storage(leaf, ids)]
+        if found:
+            positions = _positions_in_view(self._leaves[found[0]], ids)
+            return self._count(site, found[0], positions)
+        candidates = {
+            name: positions
+            for name, leaf in self._leaves.items()
+            for positions in [_positions_by_value(leaf, ids, self._num_rows)]
+            if positions is not None
+        }
+        if not candidates:
+            return None
+        fewest = min(candidates, key=lambda name: self._occurrences.get((site, *name), 0))
+        return self._count(site, fewest, candidates[fewest])
+
+    def _count(self, site: int, name: Tuple[str, str, str], positions: torch.Tensor) -> _Match:
+        occurrence = self._occurrences.get((site, *name), 0)
+        self._occurrences[(site, *name)] = occurrence + 1
+        return _Match(CallKey(site, *name, occurrence), self._leaves[name], positions)
+
+
+def _id_tensors(arguments: Dict[str, Any]) -> Iterator[Tuple[str, torch.Tensor]]:
+    for argument, leaf in arguments.items():
+        if argument not in _NOT_IDS and isinstance(leaf, torch.Tensor):
+            yield argument, leaf
+
+
+def _same_storage(leaf: torch.Tensor, ids: torch.Tensor) -> bool:
+    return leaf.dtype == ids.dtype and leaf.storage().data_ptr() == ids.storage().data_ptr()
+
+
+def _positions_in_view(leaf: torch.Tensor, ids: torch.Tensor) -> torch.Tensor:
+    offset = ids.storage_offset() - leaf.storage_offset()
+    return torch.arange(leaf.numel()).as_strided(ids.size(), ids.stride(), offset)
+
+
+def _positions_by_value(
+    leaf: torch.Tensor, ids: torch.Tensor, num_rows: int
+) -> Optional[torch.Tensor]:
+    """Equal values row by row, the shorter of the two standing at the longer's beginning."""
+    if leaf.dtype != ids.dtype or ids.numel() % num_rows or not ids.numel():
+        return None
+    leaf_rows, id_rows = leaf.reshape(num_rows, -1), ids.reshape(num_rows, -1)
+    length = min(leaf_rows.size(1), id_rows.size(1))
+    same_layout = leaf_rows.size(1) == id_rows.size(1) or leaf.dim() == 2
+    if not same_layout or not torch.equal(leaf_rows[:, :length], id_rows[:, :length]):
+        return None
+    positions = torch.full((num_rows, id_rows.size(1)), -1)
+    positions[:, :length] = torch.arange(leaf.numel()).reshape(num_rows, -1)[:, :length]
+    return positions.reshape(ids.size())
+
+
+def as_rows(output: torch.Tensor, num_rows: int) -> Optional[torch.Tensor]:
+    """
+    A site's output by rows, whatever dimensions were folded into one another; `None` where it
+    cannot be told into so many rows. Shape: (rows, positions, embedding_dim).
+    """
+    if output.dim() < 2 or output.size(0) % num_rows:
+        return None
+    return output.reshape(num_rows, -1, output.size(-1))
+
+
+def text_field_names(instance: Instance, tensors: TensorDict) -> List[str]:
+    return [name for name in instance.fields if name in tensors and texts_of(instance, name)]
+
+
+def site_call(
+    match: _Match, site: EmbeddingSite, output: torch.Tensor, instances: Sequence[Instance]
+) -> SiteCall:
+    """
+    # Raises
+
+    `InterpretationError`
+        If the site's output has no position for each token.
+    """
+    texts = [texts_of(instance, match.key.field) for instance in instances]
+    embedded = as_rows(output, len(instances))
+    positions = match.positions.reshape(len(instances), -1)
+    grid = tuple(match.leaf.shape[1:])
+    reads_characters = len(grid) - len(texts[0][0].index) == 2
+    if embedded is not None and reads_characters and embedded.size(1) * grid[-1] == positions.size(1):
+        # The characters are put together inside the site: a position for each token.
+        positions = positions.reshape(len(instances), -1, grid[-1])[..., 0]
+        grid = grid[:-1]
+    if embedded is None or embedded.size(1) != positions.size(1):
+        raise InterpretationError(
+            f"the output of {site.name}, of shape {tuple(output.shape)}, has no position for each "
+            f"token of field '{match.key.field}', whose ids have shape {tuple(match.leaf.shape)}"
+        )
+    return SiteCall(
+        key=match.key,
+        site=site,
+        embedded=embedded.detach(),
+        grid=grid if torch.Size(grid).numel() == embedded.size(1) else (embedded.size(1),),
+        owners=_owners(match, positions, texts),
+        texts=texts,
+    )
+
+
+def _owners(
+    match: _Match, positions: torch.Tensor, texts: Sequence[Sequence[FieldText]]
+) -> torch.Tensor:
+    key, shape = match.key, match.leaf.shape[1:]
+    owners = torch.cat([leaf_owners(t, key.indexer, key.argument, shape).flatten() for t in texts])
+    # A position that stands nowhere in the field, -1, picks the padding appended at the end.
+    return torch.cat([owners, owners.new_tensor([PADDING])])[positions]
+
+
+def trace(
+    model: Model,
+    sites: Sequence[EmbeddingSite],
+    instances: Sequence[Instance],
+    tensors: TensorDict,
+    arguments: TensorDict,
+) -> Tuple[List[SiteCall], Dict[str, Any]]:
+    """
+    Runs the model on texts as they are.
+
+    # Parameters
+
+    tensors : `TensorDict`
+        The instances' batch.
+    arguments : `TensorDict`
+        What of it the model is called with.
+
+    # Returns
+
+    `Tuple[List[SiteCall], Dict[str, Any]]`
+        The calls of the sites with the text of a field, in their order, and the model's output.
+
+    # Raises
+
+    `InterpretationError`
+        If there is no such call.
+    """
+    calls: List[SiteCall] = []
+    matcher = CallMatcher(tensors, text_field_names(instances[0], tensors), len(instances))
+
+    def record(
+        site: int, ids: Optional[torch.Tensor], output: torch.Tensor
+    ) -> Optional[torch.Tensor]:
+        match = matcher.match(site, ids)
+        if match is not None:
+            calls.append(site_call(match, sites[site], output, instances))
+        return None
+
+    with torch.no_grad(), observed(sites, record):
+        outputs = model(**arguments)
+    if not calls:
+        names = ", ".join(site.name for site in sites)
+        raise InterpretationError(f"the model never calls {names} with the text of a field")
+    return calls, outputs

@@ -1,0 +1,176 @@
+"""f and its gradients at points of a model's embedding space, many rows to a forward pass."""
+
+from contextlib import nullcontext
+from typing import ContextManager, Dict, List, NamedTuple, Optional, Sequence
+
+import torch
+from allennlp.data import Instance
+from allennlp.models import Model
+
+from biome_interpret.errors import InterpretationError
+from biome_interpret.models.batches import TensorDict, take_rows, to_tensors
+from biome_interpret.models.calls import CallKey, CallMatcher, text_field_names, trace
+from biome_interpret.models.hooks import observed
+from biome_interpret.models.modes import Outputs
+from biome_interpret.models.objectives import Objective, forward_arguments, or_loss
+from biome_interpret.models.sites import EmbeddingSite
+
+# How far two computations of one number may differ, relative to its size, before it is no longer
+# put down to rounding.
+ROUNDING = 1e-4
+
+# For each call, a point of its embedding space for each row. Shape: (rows, positions, dim).
+Points = Dict[CallKey, torch.Tensor]
+
+
+class Evaluation(NamedTuple):
+    """
+    values : f of each row, in float64. Shape: (rows,).
+    gradients : ∂f/∂point of each row, for each call; empty where none were asked for.
+    """
+
+    values: torch.Tensor
+    gradients: Points
+
+
+class RowsMixed(Exception):
+    """The rows of a batch were found to influence one another."""
+
+
+class ExplainedBatch:
+    """
+    Labelled instances as one batch, and what the model makes of them and of other points.
+
+    # Parameters
+
+    model : `Model`
+        In evaluation mode.
+    sites : `Sequence[EmbeddingSite]`
+    instances : `Sequence[Instance]`
+        Labelled, and of like kind. An objective that takes the loss wants one alone.
+    objective : `Objective`
+        Replaced by the loss where the model's output does not bear it.
+
+    # Raises
+
+    `InterpretationError`
+        If the model calls no embedding site with a field's text, or f is not a finite number.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        sites: Sequence[EmbeddingSite],
+        instances: Sequence[Instance],
+        objective: Objective,
+    ) -> None:
+        self._model = model
+        self._sites = sites
+        self._tensors = to_tensors(instances, model)
+        self._fields = text_field_names(instances[0], self._tensors)
+        self.instances = instances
+        self.objective = objective
+        outputs = self._trace()
+        self.objective = or_loss(objective, outputs, self._tensors)
+        if self.objective.needs_loss and not objective.needs_loss:
+            outputs = self._trace()
+        with torch.no_grad():
+            self.probabilities = self.objective.probabilities(outputs, self._tensors)
+            # f(x). Shape: (instances,).
+            self.values = _finite(self.objective.values(outputs, self._tensors).double())
+
+    def _trace(self) -> Outputs:
+        arguments = forward_arguments(self.objective, self._tensors)
+        self.calls, outputs = trace(
+            self._model, self._sites, self.instances, self._tensors, arguments
+        )
+        return outputs
+
+    def evaluate(self, rows: Sequence[int], points: Points, want_gradients: bool) -> Evaluation:
+        """
+        One forward pass over all rows, and one gradient call on their embeddings alone.
+
+        # Parameters
+
+        rows : `Sequence[int]`
+            Of which instance each row is.
+        points : `Points`
+        want_gradients : `bool`
+
+        # Returns
+
+        `Evaluation`
+            For an objective that takes the loss: the value and the gradients of the batch's loss.
+
+        # Raises
+
+        `RowsMixed`
+            If the model's output cannot be told into so many rows.
+        """
+        tensors = self._rows_of_tensors(rows)
+        leaves = {key: point.detach().requires_grad_(want_gradients) for key, point in points.items()}
+        matcher = CallMatcher(tensors, self._fields, len(rows))
+
+        def replace(
+            site: int, ids: Optional[torch.Tensor], output: torch.Tensor
+        ) -> Optional[torch.Tensor]:
+            match = matcher.match(site, ids)
+            leaf = None if match is None else leaves.get(match.key)
+            if leaf is None:
+                return None
+            if leaf.numel() != output.numel():
+                raise RowsMixed
+            # A copy, since the model may write into what it is given.
+            return leaf.clone().reshape(output.shape)
+
+        with torch.set_grad_enabled(want_gradients), _recurrent_backward(self._model):
+            with observed(self._sites, replace):
+                outputs = self._model(**forward_arguments(self.objective, tensors))
+            values = self.objective.values(outputs, tensors)
+            if values.shape != ((1,) if self.objective.needs_loss else (len(rows),)):
+                raise RowsMixed
+            gradients = _gradients(values, leaves) if want_gradients else {}
+        return Evaluation(_finite(values.detach().double()), gradients)
+
+    def evaluate_one_by_one(
+        self, rows: Sequence[int], points: Points, want_gradients: bool
+    ) -> Evaluation:
+        """A forward pass for each row, for models whose rows are not each other's business."""
+        parts = [
+            self.evaluate([row], {k: p[i : i + 1] for k, p in points.items()}, want_gradients)
+            for i, row in enumerate(rows)
+        ]
+        return Evaluation(
+            torch.cat([part.values for part in parts]),
+            {key: torch.cat([part.gradients[key] for part in parts]) for key in parts[0].gradients},
+        )
+
+    def _rows_of_tensors(self, rows: Sequence[int]) -> TensorDict:
+        device = self.calls[0].embedded.device
+        index = torch.tensor(list(rows), dtype=torch.long, device=device)
+        return take_rows(self._tensors, index, len(self.instances))
+
+
+def _gradients(values: torch.Tensor, leaves: Points) -> Points:
+    if not values.requires_grad:  # f does not depend on the text at all.
+        return {key: torch.zeros_like(leaf) for key, leaf in leaves.items()}
+    found = torch.autograd.grad(values.sum(), list(leaves.values()), allow_unused=True)
+    return {
+        key: torch.zeros_like(leaf) if gradient is None else gradient
+        for (key, leaf), gradient in zip(leaves.items(), found)
+    }
+
+
+def _recurrent_backward(model: Model) -> ContextManager[None]:
+    """cuDNN's recurrent layers refuse a backward pass in evaluation mode: PyTorch's own take it."""
+    on_gpu = next(model.parameters()).is_cuda
+    if not on_gpu or not any(isinstance(m, torch.nn.RNNBase) for m in model.modules()):
+        return nullcontext()
+    cudnn = torch.backends.cudnn
+    return cudnn.flags(False, cudnn.benchmark, cudnn.deterministic, cudnn.allow_tf32)
+
+
+def _finite(values: torch.Tensor) -> torch.Tensor:
+    if not torch.isfinite(values).all():
+        raise InterpretationError(f"the explained output is not finite: {values.tolist()}")
+    return values

@@ -1,0 +1,93 @@
+"""Labelled instances: from a predictor's input, for what it predicts or for another target."""
+
+from typing import Any, Dict, List, Union
+
+from allennlp.common.util import JsonDict
+from allennlp.data import Instance
+from allennlp.data.fields import TextField
+from allennlp.models import Model
+from allennlp.predictors import Predictor
+
+from biome_interpret.errors import InterpretationError
+from biome_interpret.models.modes import Logits
+from biome_interpret.models.objectives import objective_for
+
+# The target that stands for a text's own label.
+GOLD = "gold"
+
+Target = Union[str, int, None]
+
+
+def label_json(predictor: Predictor, inputs: JsonDict) -> List[Instance]:
+    """
+    The predictor's labelled instances: what it predicts for an input, as a label.
+
+    # Raises
+
+    `InterpretationError`
+        If the predictor labels nothing, or a text has no tokens.
+    """
+    _check_labels(predictor)
+    try:
+        return predictor.json_to_labeled_instances(inputs)
+    except Exception:
+        # A model may fail in any way on a text without tokens: the cause is what helps.
+        _check_tokens(predictor._json_to_instance(inputs))
+        raise
+
+
+def label_instance(predictor: Predictor, instance: Instance) -> List[Instance]:
+    """The same for an instance from a dataset reader, whose own labels are left out of sight."""
+    _check_labels(predictor)
+    predictor._dataset_reader.apply_token_indexers(instance)
+    _check_tokens(instance)
+    outputs = predictor._model.forward_on_instance(instance)
+    return predictor.predictions_to_labeled_instances(instance, outputs)
+
+
+def _check_labels(predictor: Predictor) -> None:
+    kind = type(predictor)
+    if kind.predictions_to_labeled_instances is Predictor.predictions_to_labeled_instances:
+        raise InterpretationError(
+            f"{kind.__name__} does not implement `predictions_to_labeled_instances`, so that there "
+            f"is no labelled instance to interpret"
+        )
+
+
+def _check_tokens(instance: Instance) -> None:
+    for name, field in instance.fields.items():
+        if isinstance(field, TextField) and not field.tokens:
+            raise InterpretationError(f"field '{name}' has no tokens to interpret")
+
+
+def retargeted(
+    model: Model, instance: Instance, target: Target, own_labels: Dict[str, Any]
+) -> Instance:
+    """
+    A labelled instance with another target in its label's place.
+
+    # Parameters
+
+    target : `Union[str, int]`, optional
+        A label's name or index, or `GOLD`; `None` for the label that is there.
+    own_labels : `Dict[str, Any]`
+        By field name, what `GOLD` stands for.
+
+    # Raises
+
+    `InterpretationError`
+        If the target is not one that the model knows, or the text has no label of its own.
+    """
+    if target is None:
+        return instance
+    objective = objective_for(model, instance, Logits())
+    if target == GOLD:
+        target = own_labels.get(objective.label_name)
+        if not isinstance(target, (str, int)):
+            raise InterpretationError(
+                f"target '{GOLD}' needs the text's own '{objective.label_name}', which it lacks"
+            )
+    label = objective.retargeted(instance.fields[objective.label_name], target)
+    result = Instance({**instance.fields, objective.label_name: label})
+    result.indexed = instance.indexed
+    return result

@@ -1,0 +1,170 @@
+"""Whose each number of a text field's tensors is: a token's, a special piece's, or padding's."""
+
+from dataclasses import dataclass
+from typing import Any, Iterator, List, Sequence, Tuple, Type
+
+import torch
+from allennlp.common import Registrable
+from allennlp.data import Instance, TokenIndexer
+from allennlp.data.fields import Field, ListField, TextField
+from allennlp.data.token_indexers import (
+    PretrainedTransformerIndexer,
+    PretrainedTransformerMismatchedIndexer,
+)
+
+# Owners that are no token: a piece that the indexer added, and a position that only fills up.
+UNOWNED = -1
+PADDING = -2
+
+
+@dataclass(frozen=True)
+class FieldText:
+    """
+    One text of an instance.
+
+    # Parameters
+
+    name : `str`
+        The field's name; inside a `ListField` with the position, as in `sentences[0]`.
+    field : `TextField`
+        The text itself.
+    index : `Tuple[int, ...]`
+        Its position inside the `ListField`s around it.
+    """
+
+    name: str
+    field: TextField
+    index: Tuple[int, ...] = ()
+
+    @property
+    def tokens(self) -> List[str]:
+        return [str(token.text) for token in self.field.tokens]
+
+
+def texts_of(instance: Instance, field_name: str) -> List[FieldText]:
+    """The texts of a field, in order; none where the field is not made of text."""
+    return list(_texts(field_name, instance[field_name], ()))
+
+
+def _texts(name: str, field: Field, index: Tuple[int, ...]) -> Iterator[FieldText]:
+    if isinstance(field, TextField):
+        yield FieldText(name, field, index)
+    elif isinstance(field, ListField):
+        for position, inner in enumerate(field.field_list):
+            yield from _texts(f"{name}[{position}]", inner, index + (position,))
+
+
+class TokenAlignment(Registrable):
+    """
+    Knows which token each position of an indexer's output belongs to. An indexer of the user's own
+    that adds or splits tokens needs one subclass, registered from the user's package.
+    """
+
+    aligns: Tuple[Type[TokenIndexer], ...] = ()
+
+    def owners(self, indexer: Any, indexed: Any, num_tokens: int) -> List[int]:
+        """One token index, or `UNOWNED`, for each position."""
+        raise NotImplementedError
+
+    @classmethod
+    def for_indexer(cls, indexer: TokenIndexer) -> "TokenAlignment":
+        known = [cls.by_name(name) for name in cls.list_available()]
+        alignments = {kind: alignment for alignment in known for kind in alignment.aligns}  # type: ignore
+        return next(alignments[kind]() for kind in type(indexer).__mro__ if kind in alignments)
+
+
+@TokenAlignment.register("tokens")
+class PlainAlignment(TokenAlignment):
+    """A position for each token, after the start tokens that some indexers add."""
+
+    aligns = (TokenIndexer,)
+
+    def owners(self, indexer: Any, indexed: Any, num_tokens: int) -> List[int]:
+        num_start = len(getattr(indexer, "_start_tokens", ()))
+        num_end = len(getattr(indexer, "_end_tokens", ()))
+        return [UNOWNED] * num_start + list(range(num_tokens)) + [UNOWNED] * num_end
+
+
+@TokenAlignment.register("pretrained_transformer")
+class PretrainedTransformerAlignment(TokenAlignment):
+    """
+    A position for each token; a text that is folded for its length has the special pieces of the
+    inner segments besides.
+    """
+
+    aligns = (PretrainedTransformerIndexer,)
+
+    def owners(self, indexer: Any, indexed: Any, num_tokens: int) -> List[int]:
+        if indexer._max_length is None:
+            return list(range(num_tokens))
+        start, end = indexer._num_added_start_tokens, indexer._num_added_end_tokens
+        size = indexer._effective_max_length
+        tokens = list(range(num_tokens))
+        content = tokens[start : num_tokens - end]
+        segments = [content[i : i + size] for i in range(0, len(content), size)]
+        owners: List[int] = []
+        for segment in segments:
+            owners += [UNOWNED] * start + segment + [UNOWNED] * end
+        if owners and end:
+            owners[-end:] = tokens[num_tokens - end :]
+        owners[:start] = tokens[:start]
+        return owners
+
+
+@TokenAlignment.register("pretrained_transformer_mismatched")
+class MismatchedAlignment(TokenAlignment):
+    """Several word pieces for each token."""
+
+    aligns = (PretrainedTransformerMismatchedIndexer,)
+
+    def owners(self, indexer: Any, indexed: Any, num_tokens: int) -> List[int]:
+        owners = [UNOWNED] * len(indexed["token_ids"])
+        for token, span in enumerate(indexed["offsets"]):
+            if span is not None and span[0] >= 0:
+                owners[span[0] : span[1] + 1] = [token] * (span[1] + 1 - span[0])
+        return owners
+
+
+def leaf_owners(
+    texts: Sequence[FieldText], indexer_name: str, argument: str, shape: torch.Size
+) -> torch.Tensor:
+    """
+    The owner of each number in one instance's part of a tensor of ids.
+
+    # Parameters
+
+    texts : `Sequence[FieldText]`
+        The texts of the field.
+    indexer_name, argument : `str`
+        Which of the field's tensors.
+    shape : `torch.Size`
+        Its shape for one instance: (list dimensions..., positions) or, for characters,
+        (list dimensions..., positions, characters).
+
+    # Returns
+
+    `torch.Tensor`
+        Of that shape: indices into the tokens of all texts, one after the other; `UNOWNED`;
+        `PADDING`.
+    """
+    result = torch.full(shape, PADDING, dtype=torch.long)
+    first_token = 0
+    for text in texts:
+        indexer = text.field.token_indexers[indexer_name]
+        indexed = (text.field._indexed_tokens or {})[indexer_name]
+        num_tokens = len(text.field.tokens)
+        alignment = TokenAlignment.for_indexer(indexer)
+        owners = torch.tensor(alignment.owners(indexer, indexed, num_tokens), dtype=torch.long)
+        owners[owners >= 0] += first_token
+        _write(result[text.index], owners, indexed[argument])
+        first_token += num_tokens
+    return result
+
+
+def _write(part: torch.Tensor, owners: torch.Tensor, indexed: Sequence[Any]) -> None:
+    length = min(len(part), len(owners))
+    if part.dim() == 1:
+        part[:length] = owners[:length]
+    else:
+        for position in range(length):
+            part[position, : len(indexed[position])] = owners[position]

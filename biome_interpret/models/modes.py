@@ -1,0 +1,122 @@
+"""Inference modes: which function of a model's chosen outputs is explained."""
+
+from dataclasses import dataclass
+from typing import Any, Callable, Dict
+
+import torch
+from allennlp.common import Params, Registrable
+from allennlp.common.checks import ConfigurationError
+
+from biome_interpret.errors import InterpretationError
+
+Outputs = Dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Choices:
+    """
+    What a model chose between, and what is asked about: a class, or a tag at each of some tokens.
+
+    # Parameters
+
+    logits : `torch.Tensor`
+        Shape: (rows, choices, classes).
+    indices : `torch.LongTensor`
+        The class asked about. Shape: (rows, choices).
+    mask : `torch.BoolTensor`
+        Which choices count. Shape: (rows, choices).
+    """
+
+    logits: torch.Tensor
+    indices: torch.Tensor
+    mask: torch.Tensor
+
+    def total_of(self, scores: torch.Tensor) -> torch.Tensor:
+        """The chosen classes' scores, added up. (rows, choices, classes) -> (rows,)."""
+        chosen = scores.gather(-1, self.indices.unsqueeze(-1)).squeeze(-1)
+        return chosen.masked_fill(~self.mask, 0.0).sum(dim=-1)
+
+
+class InferenceMode(Registrable):
+    """
+    The explained function f, as a function of a model's output: a positive score speaks for the
+    target. Register a subclass for a function of your own.
+    """
+
+    def __call__(self, outputs: Outputs, choices: Choices) -> torch.Tensor:
+        """Shape: (rows,)."""
+        raise NotImplementedError
+
+    @classmethod
+    def from_params(cls, params: Any, **extras: Any) -> "InferenceMode":  # type: ignore[override]
+        return cls.of(params) if cls is InferenceMode else super().from_params(params, **extras)
+
+    @classmethod
+    def of(cls, value: Any) -> "InferenceMode":
+        """From a registered name, its parameters, or a function of outputs and choices."""
+        if isinstance(value, InferenceMode):
+            return value
+        if callable(value):
+            return FunctionMode(value)
+        params = {"type": value} if isinstance(value, str) else dict(value or {"type": "logits"})
+        name = str(params.pop("type", None))
+        if "." not in name and name not in cls.list_available():
+            known = ", ".join(repr(known) for known in cls.list_available())
+            raise ConfigurationError(
+                f"unknown inference_mode {name!r}: give one of {known}, or a function"
+            )
+        mode = cls.by_name(name)
+        return mode.from_params(Params(params)) if params else mode()
+
+
+@InferenceMode.register("logits")
+class Logits(InferenceMode):
+    """The target's logit; for a span of tags the sum of their logits."""
+
+    def __call__(self, outputs: Outputs, choices: Choices) -> torch.Tensor:
+        return choices.total_of(choices.logits)
+
+
+@InferenceMode.register("log_softmax")
+class LogSoftmax(InferenceMode):
+    """The target's log-probability; for a span of tags the sum of theirs."""
+
+    def __call__(self, outputs: Outputs, choices: Choices) -> torch.Tensor:
+        return choices.total_of(choices.logits.log_softmax(dim=-1))
+
+
+@InferenceMode.register("softmax")
+class Softmax(LogSoftmax):
+    """The target's probability; for a span of tags the product of theirs."""
+
+    def __call__(self, outputs: Outputs, choices: Choices) -> torch.Tensor:
+        return super().__call__(outputs, choices).exp()
+
+
+@InferenceMode.register("loss")
+class Loss(InferenceMode):
+    """Minus the model's loss, a number for the batch as a whole."""
+
+    def __call__(self, outputs: Outputs, choices: Choices) -> torch.Tensor:
+        raise TypeError("the loss is read from the model's output, not from its choices")
+
+
+class FunctionMode(InferenceMode):
+    """
+    A function of the user's: `function(outputs, choices)` returns one number for each row, where
+    `outputs` is the model's output and `choices` the `Choices` made from it.
+    """
+
+    def __init__(self, function: Callable[[Outputs, Choices], torch.Tensor]) -> None:
+        self._function = function
+
+    def __call__(self, outputs: Outputs, choices: Choices) -> torch.Tensor:
+        values = self._function(outputs, choices)
+        rows = choices.logits.size(0)
+        if not isinstance(values, torch.Tensor) or values.shape != (rows,):
+            found = tuple(values.shape) if isinstance(values, torch.Tensor) else type(values).__name__
+            raise InterpretationError(
+                f"the inference_mode function must return a tensor of shape (rows,) = ({rows},), "
+                f"not {found}"
+            )
+        return values

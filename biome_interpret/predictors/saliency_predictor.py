@@ -1,0 +1,184 @@
+import json
+from pathlib import Path
+from typing import Any, Callable, Dict, List, Optional, Sequence, TypeVar, Union
+
+import numpy
+from allennlp.common import Params
+from allennlp.common.checks import ConfigurationError
+from allennlp.common.util import JsonDict
+from allennlp.data import DatasetReader, Instance
+from allennlp.interpret.saliency_interpreters import SaliencyInterpreter
+from allennlp.models import Model
+from allennlp.predictors import Predictor
+
+from biome_interpret.interpretation import Interpretation, saliency_of
+from biome_interpret.interpreters import PathInterpreter
+
+Input = TypeVar("Input", JsonDict, Instance)
+
+
+@Predictor.register("saliency")
+class SaliencyPredictor(Predictor):
+    """
+    Another predictor with an interpreter beside it: to each output is added `interpretation`, the
+    dict of `saliency_interpret_from_json`. A text that cannot be interpreted gets its prediction,
+    `null` for its interpretation and the reason as `interpretation_error`; one that cannot even be
+    predicted, the reason as `prediction_error`. The others are not affected.
+
+    Registered as a `Predictor` with name "saliency", for `allennlp predict --predictor saliency
+    --predictor-args '{...}'`.
+
+    # Parameters
+
+    model : `Model`
+    dataset_reader : `DatasetReader`
+    interpreter : `Union[str, Dict[str, Any]]`, optional (default = `"biome-integrated-gradient"`)
+        A registered name, the interpreter's parameters with their `type`, or the path of a
+        Jsonnet file that holds them.
+    predictor : `str`, optional
+        The registered name of the predictor to go with; the model's own default if not given.
+    predictor_args : `Dict[str, Any]`, optional
+        That predictor's own arguments.
+    interpretations : `bool`, optional (default = `False`)
+        Add `interpretations` too: a list of full results, as `Interpretation.to_json` gives them.
+
+    # Raises
+
+    `ConfigurationError`
+        If there is no such interpreter or predictor.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        dataset_reader: DatasetReader,
+        interpreter: Union[str, Dict[str, Any]] = "biome-integrated-gradient",
+        predictor: Optional[str] = None,
+        predictor_args: Optional[Dict[str, Any]] = None,
+        interpretations: bool = False,
+        frozen: bool = True,
+    ) -> None:
+        super().__init__(model, dataset_reader, frozen)
+        self._inner = _inner_predictor(model, dataset_reader, predictor, predictor_args or {})
+        self._interpreter = SaliencyInterpreter.from_params(
+            interpreter_params(interpreter), predictor=self._inner
+        )
+        self._full = interpretations
+        if interpretations and not isinstance(self._interpreter, PathInterpreter):
+            raise ConfigurationError(
+                f"{type(self._interpreter).__name__} gives no full results: leave out "
+                f"`interpretations`, or name one of biome_interpret's interpreters"
+            )
+
+    def load_line(self, line: str) -> JsonDict:
+        return self._inner.load_line(line)
+
+    def dump_line(self, outputs: JsonDict) -> str:
+        if "prediction_error" in outputs:
+            return json.dumps(outputs) + "\n"
+        return self._inner.dump_line(outputs)
+
+    def predict_json(self, inputs: JsonDict) -> JsonDict:
+        return self._with_interpretation(self._inner.predict_json(inputs), inputs)
+
+    def predict_batch_json(self, inputs: List[JsonDict]) -> List[JsonDict]:
+        return self._batch(inputs, self._inner.predict_batch_json, self._inner.predict_json)
+
+    def predict_instance(self, instance: Instance) -> JsonDict:
+        return self._with_interpretation(self._inner.predict_instance(instance), instance)
+
+    def predict_batch_instance(self, instances: List[Instance]) -> List[JsonDict]:
+        return self._batch(
+            instances, self._inner.predict_batch_instance, self._inner.predict_instance
+        )
+
+    def predictions_to_labeled_instances(
+        self, instance: Instance, outputs: Dict[str, numpy.ndarray]
+    ) -> List[Instance]:
+        return self._inner.predictions_to_labeled_instances(instance, outputs)
+
+    def _json_to_instance(self, json_dict: JsonDict) -> Instance:
+        return self._inner._json_to_instance(json_dict)
+
+    def _batch(
+        self,
+        inputs: List[Input],
+        predict_all: Callable[[List[Input]], List[JsonDict]],
+        predict_one: Callable[[Input], JsonDict],
+    ) -> List[JsonDict]:
+        try:
+            outputs = predict_all(inputs)
+        except Exception:  # One text may spoil the batch for the others.
+            outputs = [_or_reason(predict_one, one) for one in inputs]
+        return [self._with_interpretation(output, one) for output, one in zip(outputs, inputs)]
+
+    def _with_interpretation(self, outputs: JsonDict, inputs: Union[JsonDict, Instance]) -> JsonDict:
+        if "prediction_error" in outputs:
+            return outputs
+        try:
+            return {**outputs, **self._interpretation(inputs)}
+        except Exception as error:
+            return {**outputs, "interpretation": None, "interpretation_error": _reason(error)}
+
+    def _interpretation(self, inputs: Union[JsonDict, Instance]) -> JsonDict:
+        interpreter: Any = self._interpreter
+        if isinstance(inputs, Instance) and not isinstance(interpreter, PathInterpreter):
+            raise ConfigurationError(f"{type(interpreter).__name__} takes JSON only")
+        of_instance = isinstance(inputs, Instance)
+        if not self._full:
+            saliency = (
+                interpreter.saliency_interpret_instance
+                if of_instance
+                else interpreter.saliency_interpret_from_json
+            )
+            return {"interpretation": saliency(inputs)}
+        interpret = interpreter.interpret_instance if of_instance else interpreter.interpret_json
+        results: Sequence[Interpretation] = interpret(inputs)
+        return {
+            "interpretation": saliency_of(results),
+            "interpretations": [result.to_json() for result in results],
+        }
+
+
+def interpreter_params(interpreter: Union[str, Dict[str, Any]]) -> Params:
+    """
+    An interpreter's parameters from its registered name, from themselves, or from the path of a
+    Jsonnet file.
+
+    # Raises
+
+    `ConfigurationError`
+        If it is none of these.
+    """
+    if isinstance(interpreter, dict):
+        return Params(dict(interpreter))
+    if interpreter in SaliencyInterpreter.list_available():
+        return Params({"type": interpreter})
+    if Path(interpreter).is_file():
+        return Params.from_file(interpreter)
+    known = ", ".join(repr(name) for name in SaliencyInterpreter.list_available())
+    raise ConfigurationError(
+        f"interpreter {interpreter!r} is neither a file nor one of the registered names {known}"
+    )
+
+
+def _inner_predictor(
+    model: Model, reader: DatasetReader, name: Optional[str], arguments: Dict[str, Any]
+) -> Predictor:
+    name = name or model.default_predictor
+    if name is None:
+        raise ConfigurationError(
+            f"{type(model).__name__} has no default predictor: name one as `predictor`"
+        )
+    return Predictor.by_name(name)(model, reader, **arguments)  # type: ignore[call-arg]
+
+
+def _or_reason(predict: Callable[[Input], JsonDict], inputs: Input) -> JsonDict:
+    try:
+        return predict(inputs)
+    except Exception as error:
+        return {"prediction_error": _reason(error)}
+
+
+def _reason(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"

@@ -1,0 +1,1 @@
+"""How interpretations are shown to people."""
