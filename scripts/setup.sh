@@ -125,7 +125,7 @@ else
     rm -rf .venv
     mkdir .venv
     quietly "$python" -m venv .venv
-    say "Installing AllenNLP and what it needs (2.3 GB, a few minutes)"
+    say "Installing AllenNLP and what it needs (2.7 GB, a few minutes)"
 fi
 
 # In the environment, unlike -c, the pins hold for packages' build environments too.

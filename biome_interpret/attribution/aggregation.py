@@ -28,27 +28,36 @@ STRATEGIES: Dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
 }
 
 
-def grouping_matrix(
-    scores: torch.Tensor, groups: Sequence[Sequence[int]], strategy: str
-) -> torch.Tensor:
+class Grouping:
     """
-    The matrix that takes token scores to group scores.
+    How token scores make group scores.
 
     # Parameters
 
     scores : `torch.Tensor`
-        Signed token scores. Shape: (tokens,).
+        Signed token scores, by which the strategy weighs the tokens. Shape: (tokens,).
     groups : `Sequence[Sequence[int]]`
-        The token indices of each group.
+        The token indices of each group; no token is in two.
     strategy : `str`
         A key of `STRATEGIES`.
-
-    # Returns
-
-    `torch.Tensor`
-        Shape: (groups, tokens).
     """
-    matrix = scores.new_zeros(len(groups), len(scores))
-    for row, group in enumerate(groups):
-        matrix[row, list(group)] = STRATEGIES[strategy](scores[list(group)])
-    return matrix
+
+    def __init__(
+        self, scores: torch.Tensor, groups: Sequence[Sequence[int]], strategy: str
+    ) -> None:
+        self._num_groups = len(groups)
+        self._tokens = [token for group in groups for token in group]
+        self._groups = [number for number, group in enumerate(groups) for _ in group]
+        # Whatever the strategy, a token alone is its group.
+        weights = [
+            STRATEGIES[strategy](scores[list(group)]) if len(group) > 1 else scores.new_ones(1)
+            for group in groups
+        ]
+        self._weights = torch.cat(weights) if weights else scores.new_zeros(0)
+
+    def __call__(self, scores: torch.Tensor) -> torch.Tensor:
+        """(..., tokens) -> (..., groups)"""
+        groups = torch.tensor(self._groups, dtype=torch.long, device=scores.device)
+        weighted = scores[..., self._tokens] * self._weights
+        result = scores.new_zeros(*scores.shape[:-1], self._num_groups)
+        return result.index_add(-1, groups, weighted)

@@ -5,7 +5,7 @@ from typing import Dict, List, Optional, Sequence, Tuple
 
 import torch
 
-from biome_interpret.attribution.aggregation import REDUCTIONS, grouping_matrix
+from biome_interpret.attribution.aggregation import REDUCTIONS, Grouping
 from biome_interpret.attribution.sampling import Strata, standard_error
 from biome_interpret.interpretation import FieldScores
 from biome_interpret.interpreters.integration import Integrands
@@ -125,14 +125,14 @@ class Assembly:
                 first = span.stop
                 segments = GRANULARITIES[self.granularity](text.field, self.sources)
                 groups = [segment.tokens for segment in segments]
-                matrix = grouping_matrix(scores[span], groups, self.strategy)
+                grouped = Grouping(scores[span], groups, self.strategy)
                 fields[text.name] = FieldScores(
                     tokens=[segment.text for segment in segments],
-                    scores=(matrix @ scores[span]).tolist(),
+                    scores=grouped(scores[span]).tolist(),
                     key=integrals.keys[text.name],
                 )
                 if samples is not None and self.strata:
-                    error = standard_error(samples[:, span] @ matrix.t(), self.strata)
+                    error = standard_error(grouped(samples[:, span]), self.strata)
                     if error is not None:
                         errors[text.name] = error.tolist()
         return fields, errors or None

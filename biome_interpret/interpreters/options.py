@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Collection, List, Optional, Union
 
 import torch
+from allennlp.common import Params
 from allennlp.common.checks import ConfigurationError
 from allennlp.predictors import Predictor
 
@@ -62,6 +63,7 @@ def background(value: Union[str, Path, List[Any], None]) -> Optional[List[Any]]:
     if value is None:
         return None
     texts = _read_jsonl(Path(value)) if isinstance(value, (str, Path)) else list(value)
+    texts = [text.as_dict() if isinstance(text, Params) else text for text in texts]
     if not texts or not all(isinstance(text, (str, dict)) for text in texts):
         raise ConfigurationError(
             "background must be a list of texts (strings or JSON objects such as the predictor "

@@ -56,9 +56,10 @@ class Baseline(Registrable):
             return EmbeddingBaseline(value)  # type: ignore[arg-type]
         if isinstance(value, str):
             value = {"type": value}
-        if isinstance(value, dict):
-            value = Params(value)
-        if not isinstance(value, Params):
+        if isinstance(value, (dict, Params)):
+            # A copy, since parameters are used up.
+            value = Params(dict(value)) if isinstance(value, dict) else value.duplicate()
+        else:
             raise ConfigurationError(f"{value!r} is no baseline: {_allowed()}")
         name = value.get("type")
         if "." not in str(name) and name not in cls.list_available():

@@ -113,9 +113,9 @@ def _mark_of(tokenizer: Any) -> Optional[str]:
 
 
 def _written(pieces: Sequence[Token], source: Optional[str]) -> str:
-    first, last = pieces[0].idx, getattr(pieces[-1], "idx_end", None)
-    if source is not None and first is not None and last is not None:
-        return source[first:last]
+    placed = [piece for piece in pieces if piece.idx is not None]
+    if source is not None and placed:
+        return source[placed[0].idx : placed[-1].idx_end]
     return "".join(unmarked(piece) for piece in pieces)
 
 

@@ -48,13 +48,22 @@ def place(tokens: Sequence[Token], candidates: Sequence[str]) -> Tuple[str, List
     set side by side with spaces.
     """
     source = source_of(tokens, candidates)
-    if source is not None and all(token.idx is not None for token in tokens):
-        return source, [(token.idx, _end(token)) for token in tokens]  # type: ignore[misc]
+    if source is not None:
+        return source, _spans(tokens, len(source))
     spans, start = [], 0
     for token in tokens:
         spans.append((start, start + len(unmarked(token))))
         start = spans[-1][1] + 1
     return " ".join(unmarked(token) for token in tokens), spans
+
+
+def _spans(tokens: Sequence[Token], length: int) -> List[Tuple[int, int]]:
+    """A token that does not say where it stands takes no room in front of the next that does."""
+    spans: List[Tuple[int, int]] = []
+    for token in reversed(tokens):
+        following = spans[-1][0] if spans else length
+        spans.append((following, following) if token.idx is None else (token.idx, _end(token)))
+    return spans[::-1]
 
 
 def _end(token: Token) -> int:

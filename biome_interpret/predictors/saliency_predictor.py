@@ -79,13 +79,14 @@ class SaliencyPredictor(Predictor):
         return self._inner.dump_line(outputs)
 
     def predict_json(self, inputs: JsonDict) -> JsonDict:
-        return self._with_interpretation(self._inner.predict_json(inputs), inputs)
+        return self._with_interpretation(_or_reason(self._inner.predict_json, inputs), inputs)
 
     def predict_batch_json(self, inputs: List[JsonDict]) -> List[JsonDict]:
         return self._batch(inputs, self._inner.predict_batch_json, self._inner.predict_json)
 
     def predict_instance(self, instance: Instance) -> JsonDict:
-        return self._with_interpretation(self._inner.predict_instance(instance), instance)
+        outputs = _or_reason(self._inner.predict_instance, instance)
+        return self._with_interpretation(outputs, instance)
 
     def predict_batch_instance(self, instances: List[Instance]) -> List[JsonDict]:
         return self._batch(

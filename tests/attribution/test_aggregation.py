@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from biome_interpret.attribution.aggregation import REDUCTIONS, STRATEGIES, grouping_matrix
+from biome_interpret.attribution.aggregation import REDUCTIONS, STRATEGIES, Grouping
 from biome_interpret.attribution.normalization import absolute_shares
 
 SCORES = torch.tensor([1.0, -4.0, 2.0, 0.5])
@@ -13,8 +13,14 @@ GROUPS = [[0, 1, 2], [3]]
     [("mean", -1 / 3), ("sum", -1.0), ("max", 2.0), ("min", -4.0), ("signed_max", -4.0)],
 )
 def test_groups_are_scored_by_their_tokens(strategy: str, expected: float) -> None:
-    scores = grouping_matrix(SCORES, GROUPS, strategy) @ SCORES
-    assert scores.tolist() == pytest.approx([expected, 0.5])
+    grouped = Grouping(SCORES, GROUPS, strategy)
+    assert grouped(SCORES).tolist() == pytest.approx([expected, 0.5])
+    twice = grouped(torch.stack([SCORES, 2 * SCORES]))
+    assert twice[1].tolist() == pytest.approx([2 * expected, 1.0])
+
+
+def test_tokens_of_no_group_are_left_out() -> None:
+    assert Grouping(SCORES, [[3], [0]], "mean")(SCORES).tolist() == [0.5, 1.0]
 
 
 def test_every_strategy_is_tested() -> None:
@@ -22,7 +28,7 @@ def test_every_strategy_is_tested() -> None:
 
 
 def test_no_groups_give_no_scores() -> None:
-    assert (grouping_matrix(SCORES, [], "mean") @ SCORES).shape == (0,)
+    assert Grouping(SCORES, [], "mean")(SCORES).shape == (0,)
 
 
 def test_reductions() -> None:

@@ -1,0 +1,198 @@
+"""GradientSHAP against closed forms, Integrated Gradients, Captum, and its own error."""
+
+from typing import List
+
+import numpy
+import pytest
+import torch
+from allennlp.interpret.saliency_interpreters import SaliencyInterpreter
+from captum.attr import GradientShap as CaptumsGradientShap
+
+from biome_interpret import GradientShap, IntegratedGradient, Interpretation
+from biome_interpret.models.batches import to_tensors
+from tests.interpreters.test_integrated_gradient import linear_attributions
+from tests.tiny_models import EXAMPLE_INPUTS, build_predictor
+
+REVIEW = EXAMPLE_INPUTS["lstm"]
+SHORT = {"sentence": "a clever story"}
+
+
+def scores_of(interpretation: Interpretation) -> List[float]:
+    return [s for field in interpretation.fields.values() for s in field.scores]
+
+
+def test_loads_by_name() -> None:
+    assert SaliencyInterpreter.by_name("biome-gradient-shap") is GradientShap
+
+
+@pytest.mark.parametrize("sampling", ["stratified", "independent"])
+@pytest.mark.parametrize("n_perturbations", [1, 5])
+def test_linear_model_without_noise(sampling: str, n_perturbations: int) -> None:
+    predictor = build_predictor("linear", double=True)
+    [result] = GradientShap(
+        predictor, n_perturbations=n_perturbations, noise_std=0, sampling=sampling
+    ).interpret_json(REVIEW)
+    expected = linear_attributions(predictor, REVIEW, 0.0)
+    assert scores_of(result) == pytest.approx(expected, abs=1e-12)
+    assert result.convergence_delta == pytest.approx(0, abs=1e-12)
+
+
+def test_linear_model_with_noise_adds_up_exactly_over_the_same_draws() -> None:
+    predictor = build_predictor("linear", double=True)
+    [result] = GradientShap(predictor, noise_std=0.5).interpret_json(REVIEW)
+    assert result.baseline_output != 0
+    assert result.convergence_delta == pytest.approx(0, abs=1e-10)
+
+
+@pytest.mark.parametrize("kind", ["lstm", "esim", "simple_tagger", "bert", "bert_mismatched"])
+def test_without_noise_it_converges_to_integrated_gradients(kind: str) -> None:
+    predictor = build_predictor(kind)
+    exact = IntegratedGradient(predictor).interpret_json(EXAMPLE_INPUTS[kind])
+    sampled = GradientShap(predictor, n_perturbations=400, noise_std=0).interpret_json(
+        EXAMPLE_INPUTS[kind]
+    )
+    for one, other in zip(exact, sampled):
+        size = sum(map(abs, scores_of(one)))
+        assert scores_of(other) == pytest.approx(scores_of(one), abs=0.005 * size)
+
+
+@pytest.mark.parametrize("kind", ["lstm", "esim", "bert"])
+def test_with_noise_it_adds_up_within_its_error(kind: str) -> None:
+    predictor = build_predictor(kind)
+    [result] = GradientShap(predictor, n_perturbations=1000).interpret_json(EXAMPLE_INPUTS[kind])
+    errors = [error for field in result.standard_error.values() for error in field]
+    assert abs(result.convergence_delta) < 6 * numpy.linalg.norm(errors)
+
+
+def test_parity_with_captum_in_the_limit() -> None:
+    """Captum, on the same embeddings of the same model, as its samples grow in number."""
+    predictor = build_predictor("lstm")
+    model = predictor._model
+    [instance] = predictor.json_to_labeled_instances(REVIEW)
+    ids = to_tensors([instance], model)["tokens"]["tokens"]["tokens"]
+    embedded = model._text_field_embedder.token_embedder_tokens(ids).detach()
+
+    def forward(embedded: torch.Tensor) -> torch.Tensor:
+        mask = torch.ones(embedded.shape[:2], dtype=torch.bool)
+        return model._classification_layer(model._seq2vec_encoder(embedded, mask=mask))
+
+    torch.manual_seed(0)
+    theirs = CaptumsGradientShap(forward).attribute(
+        embedded,
+        torch.zeros_like(embedded),
+        n_samples=4000,
+        stdevs=0.0,
+        target=instance["label"].label,
+    )
+    [ours] = GradientShap(predictor, n_perturbations=4000, noise_std=0).interpret_json(REVIEW)
+    size = sum(map(abs, scores_of(ours)))
+    assert scores_of(ours) == pytest.approx(theirs.sum(-1)[0].tolist(), abs=0.01 * size)
+
+
+class TestSeed:
+    def test_same_numbers_whatever_the_random_state_the_batch_size_and_the_company(self) -> None:
+        predictor = build_predictor("bert")
+        inputs = EXAMPLE_INPUTS["bert"]
+        first = GradientShap(predictor, seed=3).interpret_json(inputs)[0]
+        torch.manual_seed(99)
+        for other in (
+            GradientShap(predictor, seed=3, batch_size=1).interpret_json(inputs)[0],
+            GradientShap(predictor, seed=3, batch_size=7).interpret_json(inputs)[0],
+            GradientShap(predictor, seed=3).interpret_batch_json(
+                [{"sentence": "a dull film"}, inputs]
+            )[1][0],
+            GradientShap(predictor, seed=3).interpret_json(inputs, target=["negative", 0])[0],
+        ):
+            assert scores_of(other) == pytest.approx(scores_of(first), abs=1e-5)
+
+    def test_another_seed_gives_other_numbers(self) -> None:
+        predictor = build_predictor("lstm")
+        one, other = [GradientShap(predictor, seed=s).interpret_json(REVIEW)[0] for s in (0, 1)]
+        assert scores_of(one) != pytest.approx(scores_of(other), abs=1e-6)
+
+
+class TestStandardError:
+    @pytest.mark.parametrize("sampling", ["stratified", "independent"])
+    @pytest.mark.parametrize(
+        "options",
+        [
+            {},
+            {"noise_std": 0.0},
+            {"noise_relative": True, "noise_std": 0.3},
+            {"background": ["a dull film", "the story is great", "the acting is not bad at all"]},
+        ],
+        ids=["default", "no noise", "relative noise", "background"],
+    )
+    def test_it_is_calibrated_over_500_seeds(self, sampling: str, options: dict) -> None:
+        predictor = build_predictor("lstm")
+        results = [
+            GradientShap(predictor, seed=seed, sampling=sampling, **options).interpret_json(SHORT)[0]
+            for seed in range(500)
+        ]
+        true = numpy.var([scores_of(result) for result in results], axis=0)
+        squares = numpy.square([result.standard_error["tokens"] for result in results])
+        ratios = squares.mean(axis=0) / true
+        assert ((ratios > 0.8) & (ratios < 1.3)).all()
+
+    def test_it_is_null_where_there_is_one_sample_only(self) -> None:
+        predictor = build_predictor("lstm")
+        [result] = GradientShap(predictor, n_perturbations=1).interpret_json(REVIEW)
+        assert result.standard_error is None
+
+    def test_integrated_gradients_have_none(self) -> None:
+        assert IntegratedGradient(build_predictor("lstm")).interpret_json(REVIEW)[
+            0
+        ].standard_error is None
+
+    def test_a_sentence_s_is_that_of_the_sum_of_its_tokens(self) -> None:
+        predictor = build_predictor("lstm")
+        results = [
+            GradientShap(
+                predictor,
+                seed=seed,
+                granularity="sentence",
+                granularity_aggregation_strategy="sum",
+            ).interpret_json(SHORT)[0]
+            for seed in range(300)
+        ]
+        true = numpy.var([scores_of(result) for result in results])
+        squares = numpy.square([result.standard_error["tokens"] for result in results])
+        assert squares.mean() == pytest.approx(true, rel=0.25)
+
+
+def test_stratified_sampling_errs_less() -> None:
+    predictor = build_predictor("lstm")
+    variance = {
+        sampling: numpy.var(
+            [
+                scores_of(
+                    GradientShap(
+                        predictor, seed=seed, sampling=sampling, noise_std=0
+                    ).interpret_json(REVIEW)[0]
+                )
+                for seed in range(100)
+            ],
+            axis=0,
+        ).sum()
+        for sampling in ("stratified", "independent")
+    }
+    assert variance["stratified"] < variance["independent"] / 3
+
+
+def test_both_samplings_agree_in_the_mean() -> None:
+    predictor = build_predictor("lstm")
+    means = [
+        numpy.mean(
+            [
+                scores_of(
+                    GradientShap(
+                        predictor, seed=seed, n_perturbations=20, sampling=sampling
+                    ).interpret_json(REVIEW)[0]
+                )
+                for seed in range(200)
+            ],
+            axis=0,
+        )
+        for sampling in ("stratified", "independent")
+    ]
+    assert means[0] == pytest.approx(means[1], abs=0.02 * numpy.abs(means[0]).sum())

@@ -1,0 +1,288 @@
+"""Every option through the constructor and through parameters, and what is said of wrong ones."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from allennlp.common import Params
+from allennlp.common.checks import ConfigurationError
+from allennlp.data.fields import LabelField
+from allennlp.interpret.saliency_interpreters import SaliencyInterpreter
+
+from biome_interpret import (
+    GradientShap,
+    InferenceMode,
+    IntegratedGradient,
+    InterpretationError,
+    PathInterpreter,
+)
+from tests.tiny_models import EXAMPLE_INPUTS, build_predictor
+
+CONFIGS = Path(__file__).parent.parent.parent / "configs"
+REVIEW = EXAMPLE_INPUTS["lstm"]
+
+
+@pytest.mark.parametrize("interpreter", [IntegratedGradient, GradientShap])
+@pytest.mark.parametrize(
+    "options, said",
+    [
+        ({"n_step": 3}, "no option 'n_step'.*baseline, background"),
+        ({"granularty": "word"}, "no option 'granularty' .did you mean 'granularity'"),
+        ({"granularity": "paragraph"}, "granularity is 'paragraph'.*'all_tokens', 'token'"),
+        ({"granularity_aggregation_strategy": "median"}, "'mean', 'sum', 'max', 'min'"),
+        ({"reduction": "max"}, "reduction is 'max'.*'sum', 'l2', 'mean_abs'"),
+        ({"inference_mode": "logit"}, "inference_mode 'logit'.*'logits'.*'softmax'"),
+        ({"baseline": "zero"}, "unknown baseline 'zero'.*'padding'.*'mean'"),
+        ({"baseline": {"type": "nought"}}, "unknown baseline 'nought'"),
+        ({"batch_size": 0}, "batch_size is 0.*from 1 up"),
+        ({"batch_size": -3}, "batch_size is -3"),
+        ({"hold_special_tokens": "yes"}, "hold_special_tokens is 'yes'.*true or false"),
+        ({"input_x_gradient": 2}, "input_x_gradient is 2"),
+        ({"background": []}, "background must be a list of texts"),
+        ({"background": [3]}, "background must be a list of texts"),
+        ({"background": "/no/such/file.jsonl"}, "background '/no/such/file.jsonl' cannot be read"),
+        ({"target": ["a", "b"]}, "target is .*interpret_json"),
+        ({"target": 1.5}, "target is 1.5"),
+        ({"device": "toaster"}, "device is 'toaster'"),
+        ({"device": 7777}, "device is 'cuda:7777'"),
+    ],
+)
+def test_wrong_options_are_answered(interpreter: Any, options: dict, said: str) -> None:
+    with pytest.raises(ConfigurationError, match=re.compile(said, re.DOTALL)):
+        interpreter(build_predictor("lstm"), **options)
+
+
+@pytest.mark.parametrize(
+    "interpreter, options, said",
+    [
+        (IntegratedGradient, {"n_steps": 0}, "n_steps is 0"),
+        (IntegratedGradient, {"n_steps": -1}, "n_steps is -1"),
+        (IntegratedGradient, {"n_steps": 2.5}, "n_steps is 2.5"),
+        (IntegratedGradient, {"quadrature": "simpson"}, "quadrature is 'simpson'.*'trapezoid'"),
+        (GradientShap, {"n_perturbations": 0}, "n_perturbations is 0"),
+        (GradientShap, {"noise_std": -0.1}, "noise_std is -0.1"),
+        (GradientShap, {"noise_std": float("nan")}, "noise_std is nan"),
+        (GradientShap, {"sampling": "sobol"}, "sampling is 'sobol'.*'stratified', 'independent'"),
+        (GradientShap, {"seed": -1}, "seed is -1"),
+        (GradientShap, {"noise_relative": "no"}, "noise_relative is 'no'"),
+    ],
+)
+def test_wrong_options_of_one_method(interpreter: Any, options: dict, said: str) -> None:
+    with pytest.raises(ConfigurationError, match=re.compile(said)):
+        interpreter(build_predictor("lstm"), **options)
+
+
+@pytest.mark.parametrize("kind", ["biome-integrated-gradient", "biome-gradient-shap"])
+class TestParameters:
+    def test_alone_the_predictor_suffices(self, kind: str) -> None:
+        predictor = build_predictor("lstm")
+        interpreter = SaliencyInterpreter.from_params(Params({"type": kind}), predictor=predictor)
+        saliency = interpreter.saliency_interpret_from_json(REVIEW)
+        assert saliency == type(interpreter)(predictor).saliency_interpret_from_json(REVIEW)
+
+    @pytest.mark.parametrize(
+        "options",
+        [
+            {"baseline": 0.5},
+            {"baseline": "padding"},
+            {"baseline": {"type": "constant", "value": 1}},
+            {"baseline": [0.25] * 8},
+            {"background": [{"sentence": "a dull film"}]},
+            {"hold_special_tokens": True},
+            {"inference_mode": "log_softmax"},
+            {"target": "negative"},
+            {"target": 0},
+            {"input_x_gradient": False},
+            {"reduction": "l2"},
+            {"granularity": "sentence", "granularity_aggregation_strategy": "signed_max"},
+            {"batch_size": 3},
+            {"device": -1},
+            {"device": "cpu"},
+        ],
+        ids=str,
+    )
+    def test_they_do_what_the_constructor_does(self, kind: str, options: dict) -> None:
+        predictor = build_predictor("lstm")
+        by_params = SaliencyInterpreter.from_params(
+            Params({"type": kind, **options}), predictor=predictor
+        )
+        directly = type(by_params)(predictor, **options)
+        assert isinstance(by_params, PathInterpreter)
+        assert by_params.interpret_json(REVIEW) == directly.interpret_json(REVIEW)
+
+    def test_a_misspelt_one_is_answered(self, kind: str) -> None:
+        params = Params({"type": kind, "bach_size": 3})
+        with pytest.raises(ConfigurationError, match="did you mean 'batch_size'"):
+            SaliencyInterpreter.from_params(params, predictor=build_predictor("lstm"))
+
+    def test_a_misspelt_baseline_is_answered_with_the_known_ones(self, kind: str) -> None:
+        params = Params({"type": kind, "baseline": "paddding"})
+        with pytest.raises(ConfigurationError, match="'paddding'.*'padding'"):
+            SaliencyInterpreter.from_params(params, predictor=build_predictor("lstm"))
+
+
+@pytest.mark.parametrize("name", ["integrated_gradient", "gradient_shap"])
+def test_the_shipped_configs_load(name: str) -> None:
+    params = Params.from_file(CONFIGS / f"{name}.jsonnet")
+    interpreter = SaliencyInterpreter.from_params(params, predictor=build_predictor("lstm"))
+    assert interpreter.saliency_interpret_from_json(REVIEW)["instance_1"]
+
+
+class TestTarget:
+    @pytest.mark.parametrize("target", ["postive", 2, -1])
+    def test_an_unknown_one_is_answered_with_the_known_ones(self, target: Any) -> None:
+        interpreter = IntegratedGradient(build_predictor("lstm"), target=target)
+        with pytest.raises(InterpretationError, match="'negative' .1., 'positive' .0."):
+            interpreter.saliency_interpret_from_json(REVIEW)
+
+    def test_gold_without_a_label_is_answered(self) -> None:
+        interpreter = IntegratedGradient(build_predictor("lstm"), target="gold")
+        with pytest.raises(InterpretationError, match="'gold' needs the text's own 'label'"):
+            interpreter.saliency_interpret_from_json(REVIEW)
+
+    def test_a_tagger_takes_none(self) -> None:
+        interpreter = IntegratedGradient(build_predictor("simple_tagger"), target="PER")
+        with pytest.raises(InterpretationError, match="'PER' cannot be chosen here"):
+            interpreter.saliency_interpret_from_json(EXAMPLE_INPUTS["simple_tagger"])
+
+
+class TestTexts:
+    @pytest.mark.parametrize("kind", ["lstm", "cnn", "linear"])
+    @pytest.mark.parametrize("text", ["", "   "])
+    def test_one_without_tokens_is_answered(self, kind: str, text: str) -> None:
+        interpreter = IntegratedGradient(build_predictor(kind))
+        with pytest.raises(InterpretationError, match="field 'tokens' has no tokens"):
+            interpreter.saliency_interpret_from_json({"sentence": text})
+
+    def test_one_of_two_without_tokens_is_answered(self) -> None:
+        interpreter = IntegratedGradient(build_predictor("esim"))
+        with pytest.raises(InterpretationError, match="field 'hypothesis' has no tokens"):
+            interpreter.saliency_interpret_from_json({"premise": "a dog", "hypothesis": ""})
+
+    @pytest.mark.parametrize("kind", ["lstm", "cnn", "bert", "roberta", "bert_mismatched"])
+    @pytest.mark.parametrize(
+        "text", ["film", "xyzzy", "😍😍 🏳️‍🌈", "فيلم جميل جدا", "a" * 300, "?!...", "\u202eabc\u0000"]
+    )
+    def test_odd_ones_give_finite_shares(self, kind: str, text: str) -> None:
+        if kind != "lstm" and len(text) == 300:
+            text = text[:40]  # The tiny transformers take 64 pieces.
+        saliency = IntegratedGradient(build_predictor(kind)).saliency_interpret_from_json(
+            {"sentence": text}
+        )
+        shares = saliency["instance_1"]["grad_input_1"]
+        assert sum(shares) == pytest.approx(1) or set(shares) == {0.0}
+
+    def test_a_long_one(self) -> None:
+        predictor = build_predictor("linear")
+        saliency = IntegratedGradient(predictor).saliency_interpret_from_json(
+            {"sentence": "the film is not boring " * 1000}
+        )
+        assert len(saliency["instance_1"]["grad_input_1"]) == 5000
+
+    def test_a_non_finite_output_is_answered(self) -> None:
+        predictor = build_predictor("lstm")
+        predictor._model._classification_layer.bias.data.fill_(float("inf"))
+        with pytest.raises(InterpretationError, match="not finite"):
+            IntegratedGradient(predictor).saliency_interpret_from_json(REVIEW)
+
+    def test_a_tagger_that_finds_nothing_gives_nothing(self) -> None:
+        predictor = build_predictor("crf_tagger")
+        model = predictor._model
+        outside = model.vocab.get_token_index("O", "labels")
+        model.tag_projection_layer._module.bias.data[outside] = 1e4
+        interpreter = IntegratedGradient(predictor)
+        assert interpreter.saliency_interpret_from_json(EXAMPLE_INPUTS["crf_tagger"]) == {}
+        assert interpreter.interpret_json(EXAMPLE_INPUTS["crf_tagger"]) == []
+
+
+class TestBaselines:
+    def test_special_words(self) -> None:
+        predictor = build_predictor("bert")
+        embedder = predictor._model._text_field_embedder.token_embedder_tokens
+        weight = embedder.transformer_model.get_input_embeddings().weight
+        for name, index in {"padding": 0, "unknown": 1, "mask": 4}.items():
+            by_name, by_vector = [
+                IntegratedGradient(predictor, baseline=baseline).interpret_json(REVIEW)
+                for baseline in (name, weight[index].tolist())
+            ]
+            assert by_name == by_vector
+
+    def test_mean(self) -> None:
+        predictor = build_predictor("lstm")
+        weight = predictor._model._text_field_embedder.token_embedder_tokens.weight.detach()
+        by_name, by_vector = [
+            IntegratedGradient(predictor, baseline=baseline).interpret_json(REVIEW)
+            for baseline in ("mean", weight.mean(dim=0))
+        ]
+        assert by_name[0].baseline_output == pytest.approx(by_vector[0].baseline_output)
+
+    def test_a_vector_for_each_token(self) -> None:
+        predictor = build_predictor("linear", double=True)
+        weight = predictor._model._classification_layer.weight.detach()[0]
+        vectors = torch.randn(13, 8, dtype=torch.float64)
+        zero, moved = [
+            IntegratedGradient(predictor, baseline=b, target=0).interpret_json(REVIEW)[0]
+            for b in (None, vectors)
+        ]
+        pairs = zip(zero.fields["tokens"].scores, (vectors @ weight).tolist())
+        expected = [score - shift for score, shift in pairs]
+        assert moved.fields["tokens"].scores == pytest.approx(expected, abs=1e-12)
+
+    @pytest.mark.parametrize("shape", [(3,), (5, 8), (13, 3), (1, 13, 8)])
+    def test_a_wrong_shape_is_answered(self, shape: tuple) -> None:
+        interpreter = IntegratedGradient(build_predictor("lstm"), baseline=torch.zeros(shape))
+        with pytest.raises(ConfigurationError, match=re.escape("must be (8,) or (13, 8)")):
+            interpreter.saliency_interpret_from_json(REVIEW)
+
+    def test_a_model_without_mask_says_so(self) -> None:
+        interpreter = IntegratedGradient(build_predictor("lstm"), baseline="mask")
+        with pytest.raises(ConfigurationError, match="needs a mask token"):
+            interpreter.saliency_interpret_from_json(REVIEW)
+
+    def test_special_tokens_held_get_nothing(self) -> None:
+        predictor = build_predictor("bert")
+        [result] = IntegratedGradient(predictor, hold_special_tokens=True).interpret_json(REVIEW)
+        field = result.fields["tokens"]
+        zeros = [token for token, score in zip(field.tokens, field.scores) if score == 0]
+        assert zeros == ["[CLS]", "[SEP]"]
+        assert abs(result.convergence_delta) < 1e-5
+
+
+@InferenceMode.register("margin-for-testing")
+class Margin(InferenceMode):
+    def __init__(self, scale: float = 1.0) -> None:
+        self._scale = scale
+
+    def __call__(self, outputs: dict, choices: Any) -> torch.Tensor:
+        return self._scale * (outputs["logits"][:, 0] - outputs["logits"][:, 1])
+
+
+def test_an_inference_mode_of_the_user_s_own() -> None:
+    predictor = build_predictor("linear")
+    params = {"inference_mode": {"type": "margin-for-testing", "scale": 2.0}}
+    interpreter = SaliencyInterpreter.from_params(
+        Params({"type": "biome-integrated-gradient", **params}), predictor=predictor
+    )
+    [margin] = interpreter.interpret_json(REVIEW)
+    first, second = IntegratedGradient(predictor).interpret_json(REVIEW, target=[0, 1])
+    assert margin.output == pytest.approx(2 * (first.output - second.output), rel=1e-5)
+
+
+def test_the_loss_is_taken_where_there_are_no_logits() -> None:
+    predictor = build_predictor("lstm")
+    model = predictor._model
+    forward = model.forward
+
+    def without_logits(tokens: Any, label: Any = None, metadata: Any = None) -> dict:
+        outputs = forward(tokens, label, metadata)
+        return {name: value for name, value in outputs.items() if name != "logits"}
+
+    model.forward = without_logits
+    [result] = IntegratedGradient(predictor).interpret_json(REVIEW)
+    del model.forward
+    assert "the loss is explained instead" in result.notes[0]
+    [loss] = IntegratedGradient(predictor, inference_mode="loss").interpret_json(REVIEW)
+    assert result.fields == loss.fields
+    assert isinstance(predictor.json_to_labeled_instances(REVIEW)[0]["label"], LabelField)

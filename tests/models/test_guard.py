@@ -1,0 +1,158 @@
+"""Interpreting leaves the predictor, and the process, as they were."""
+
+import random
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Dict, List
+
+import numpy
+import pytest
+import torch
+from allennlp.predictors import Predictor
+
+from biome_interpret import GradientShap, IntegratedGradient
+from tests.tiny_models import EXAMPLE_INPUTS, build_predictor
+
+KINDS = ["lstm", "esim", "simple_tagger", "crf_tagger", "bert", "bert_mismatched"]
+MODES = ["logits", "loss"]
+
+
+def state_of(predictor: Predictor) -> Dict[str, Any]:
+    model = predictor._model
+    return {
+        "parameters": {name: p.tolist() for name, p in model.named_parameters()},
+        "requires_grad": {name: p.requires_grad for name, p in model.named_parameters()},
+        "grad": {
+            name: None if p.grad is None else p.grad.tolist() for name, p in model.named_parameters()
+        },
+        "training": [module.training for module in model.modules()],
+        "hooks": [
+            [len(module._forward_hooks), len(module._forward_pre_hooks)]
+            + [len(module._backward_hooks), module._is_full_backward_hook]
+            for module in model.modules()
+        ],
+        "metrics": model.get_metrics(),
+        "random": (
+            torch.get_rng_state().tolist(),
+            str(numpy.random.get_state()),
+            random.getstate(),
+        ),
+        "default type": torch.get_default_dtype(),
+        "cudnn": torch.backends.cudnn.enabled,
+        "token offsets": predictor._token_offsets,
+    }
+
+
+def prepare(kind: str) -> Predictor:
+    """A predictor in a state that is none of the defaults."""
+    predictor = build_predictor(kind)
+    parameters = list(predictor._model.parameters())
+    parameters[0].requires_grad = False
+    parameters[-1].grad = torch.ones_like(parameters[-1])
+    predictor._model.train()
+    next(predictor._model.children()).eval()
+    return predictor
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("interpreter", [IntegratedGradient, GradientShap])
+def test_nothing_is_left_behind(kind: str, mode: str, interpreter: Any) -> None:
+    predictor = prepare(kind)
+    before = state_of(predictor)
+    interpreter(predictor, inference_mode=mode).interpret_json(EXAMPLE_INPUTS[kind])
+    assert state_of(predictor) == before
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("call", [1, 2, 4])
+def test_nothing_is_left_behind_by_an_exception_in_the_model(kind: str, call: int) -> None:
+    """In the prediction, in the pass that records, and in one along the path."""
+    predictor = prepare(kind)
+    interpreter = IntegratedGradient(predictor)
+    before = state_of(predictor)
+    forward, calls = predictor._model.forward, []
+
+    def failing(*args: Any, **kwargs: Any) -> Any:
+        calls.append(None)
+        if len(calls) >= call:
+            raise RuntimeError("out of order")
+        return forward(*args, **kwargs)
+
+    predictor._model.forward = failing
+    try:
+        with pytest.raises(RuntimeError, match="out of order"):
+            interpreter.saliency_interpret_from_json(EXAMPLE_INPUTS[kind])
+    finally:
+        del predictor._model.forward
+    assert state_of(predictor) == before
+
+
+def test_a_model_in_training_is_interpreted_in_evaluation() -> None:
+    frozen, thawed = build_predictor("bert"), build_predictor("bert")
+    thawed._model.train()
+    first, second = [
+        IntegratedGradient(p).interpret_json(EXAMPLE_INPUTS["bert"]) for p in (frozen, thawed)
+    ]
+    assert first == second
+    assert thawed._model.training
+
+
+def test_the_metrics_of_a_labelled_pass_are_put_back() -> None:
+    predictor = build_predictor("lstm")
+    instance = predictor.json_to_labeled_instances(EXAMPLE_INPUTS["lstm"])[0]
+    predictor._model.forward_on_instance(instance)
+    before = predictor._model.get_metrics()
+    assert before["accuracy"] == 1.0
+    IntegratedGradient(predictor, inference_mode="loss", target=0).interpret_json(
+        EXAMPLE_INPUTS["lstm"]
+    )
+    IntegratedGradient(predictor, inference_mode="loss", target=1).interpret_json(
+        EXAMPLE_INPUTS["lstm"]
+    )
+    assert predictor._model.get_metrics() == before
+
+
+class TestThreads:
+    @pytest.mark.parametrize("kind", ["lstm", "esim", "simple_tagger", "bert"])
+    def test_eight_give_the_numbers_of_one(self, kind: str) -> None:
+        predictor = build_predictor(kind)
+        interpreters = [
+            IntegratedGradient(predictor, n_steps=5),
+            GradientShap(predictor, inference_mode="loss"),
+        ]
+        inputs = EXAMPLE_INPUTS[kind]
+        alone = [one.saliency_interpret_from_json(inputs) for one in interpreters]
+        with ThreadPoolExecutor(8) as pool:
+            together = list(
+                pool.map(lambda i: interpreters[i % 2].saliency_interpret_from_json(inputs), range(32))
+            )
+        for i, saliency in enumerate(together):
+            for instance, fields in alone[i % 2].items():
+                for key, shares in fields.items():
+                    assert saliency[instance][key] == pytest.approx(shares, abs=1e-6)
+
+    @pytest.mark.parametrize("kind", ["lstm", "esim", "bert"])
+    def test_a_prediction_meanwhile_is_not_disturbed(self, kind: str) -> None:
+        predictor = build_predictor(kind)
+        inputs = EXAMPLE_INPUTS[kind]
+        expected = predictor.predict_json(inputs)
+        stop, outputs = threading.Event(), []
+
+        def predict() -> None:
+            while not stop.is_set():
+                outputs.append(predictor.predict_json(inputs))
+
+        thread = threading.Thread(target=predict)
+        thread.start()
+        try:
+            results: List[Any] = [
+                IntegratedGradient(predictor, n_steps=20).saliency_interpret_from_json(inputs)
+                for _ in range(20)
+            ]
+        finally:
+            stop.set()
+            thread.join()
+        assert len(outputs) > 5
+        assert all(output == expected for output in outputs)
+        assert all(result == results[0] for result in results)

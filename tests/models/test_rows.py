@@ -1,0 +1,128 @@
+"""Models whose rows may not share a pass still get the right numbers."""
+
+from typing import Any, Dict
+
+import pytest
+import torch
+from allennlp.common.testing.interpret_test import (
+    FakeModelForTestingInterpret,
+    FakePredictorForTestingInterpret,
+)
+from allennlp.data import Vocabulary
+from allennlp.data.dataset_readers import TextClassificationJsonReader
+from allennlp.data.tokenizers import WhitespaceTokenizer
+from allennlp.models import BasicClassifier
+from allennlp.predictors import Predictor, TextClassifierPredictor
+
+from biome_interpret import GradientShap, IntegratedGradient
+from biome_interpret.models.batches import to_tensors
+from tests.tiny_models import EXAMPLE_INPUTS, build_predictor
+
+REVIEW = EXAMPLE_INPUTS["lstm"]
+
+
+class MixesRows(BasicClassifier):
+    """Subtracts the mean over the batch, as a normalisation that was never frozen would."""
+
+    def forward(self, tokens: Any, label: Any = None, metadata: Any = None) -> Dict[str, Any]:
+        outputs = super().forward(tokens, label, metadata)
+        if len(outputs["logits"]) > 1:
+            outputs["logits"] = outputs["logits"] - outputs["logits"].mean(dim=0)
+        return outputs
+
+
+class MixesGradients(BasicClassifier):
+    """Each row's value is its own, but not its gradient."""
+
+    def forward(self, tokens: Any, label: Any = None, metadata: Any = None) -> Dict[str, Any]:
+        outputs = super().forward(tokens, label, metadata)
+        if len(outputs["logits"]) > 1:
+            mean = outputs["logits"].mean(dim=0)
+            outputs["logits"] = outputs["logits"] + mean - mean.detach()
+        return outputs
+
+
+class OneOnly(BasicClassifier):
+    def forward(self, tokens: Any, label: Any = None, metadata: Any = None) -> Dict[str, Any]:
+        assert len(tokens["tokens"]["tokens"]) == 1, "one text at a time"
+        return super().forward(tokens, label, metadata)
+
+
+class FirstRowOnly(BasicClassifier):
+    def forward(self, tokens: Any, label: Any = None, metadata: Any = None) -> Dict[str, Any]:
+        outputs = super().forward(tokens, label, metadata)
+        return {**outputs, "logits": outputs["logits"][:1]}
+
+
+class SumsLoss(BasicClassifier):
+    def forward(self, tokens: Any, label: Any = None, metadata: Any = None) -> Dict[str, Any]:
+        outputs = super().forward(tokens, label, metadata)
+        if label is not None:
+            outputs["loss"] = outputs["loss"] * len(outputs["logits"])
+        return outputs
+
+
+class OddLoss(BasicClassifier):
+    def forward(self, tokens: Any, label: Any = None, metadata: Any = None) -> Dict[str, Any]:
+        outputs = super().forward(tokens, label, metadata)
+        if label is not None:
+            outputs["loss"] = outputs["loss"] * len(outputs["logits"]) ** 0.5
+        return outputs
+
+
+class MixesLongTexts(BasicClassifier):
+    """Rows mix in longer texts only: not seen by a look beforehand at a short one."""
+
+    def forward(self, tokens: Any, label: Any = None, metadata: Any = None) -> Dict[str, Any]:
+        outputs = super().forward(tokens, label, metadata)
+        if tokens["tokens"]["tokens"].size(1) > 3 and len(outputs["logits"]) > 1:
+            outputs["logits"] = outputs["logits"] - outputs["logits"].mean(dim=0)
+        return outputs
+
+
+def as_kind(kind: type) -> Predictor:
+    predictor = build_predictor("lstm")
+    predictor._model.__class__ = kind
+    return predictor
+
+
+@pytest.mark.parametrize("interpreter", [IntegratedGradient, GradientShap])
+@pytest.mark.parametrize("mode", ["logits", "log_softmax", "loss"])
+@pytest.mark.parametrize(
+    "kind", [MixesRows, MixesGradients, OneOnly, FirstRowOnly, SumsLoss, OddLoss, MixesLongTexts]
+)
+def test_the_right_numbers_all_the_same(kind: type, mode: str, interpreter: Any) -> None:
+    expected = interpreter(build_predictor("lstm"), inference_mode=mode).interpret_json(REVIEW)
+    odd = interpreter(as_kind(kind), inference_mode=mode)
+    odd.interpret_json({"sentence": "dull film"})
+    [found] = odd.interpret_json(REVIEW)
+    assert found.fields["tokens"].scores == pytest.approx(
+        expected[0].fields["tokens"].scores, abs=1e-5
+    )
+    assert found.convergence_delta == pytest.approx(expected[0].convergence_delta, abs=1e-5)
+
+
+def fake_predictor() -> Predictor:
+    """AllenNLP's own: no TextFieldEmbedder, and a batch of one only."""
+    words = REVIEW["sentence"].split()
+    vocab = Vocabulary()
+    vocab.add_tokens_to_namespace(words)
+    torch.manual_seed(0)
+    model = FakeModelForTestingInterpret(vocab, max_tokens=len(words))
+    reader = TextClassificationJsonReader(tokenizer=WhitespaceTokenizer())
+    return FakePredictorForTestingInterpret(model, reader)
+
+
+@pytest.mark.parametrize("interpreter", [IntegratedGradient, GradientShap])
+def test_a_layer_that_the_predictor_names(interpreter: Any) -> None:
+    predictor = fake_predictor()
+    assert isinstance(predictor, TextClassifierPredictor)
+    options = {"noise_std": 0} if interpreter is GradientShap else {}
+    [result] = interpreter(predictor, **options).interpret_json(REVIEW)
+    model = predictor._model
+    [instance] = predictor.json_to_labeled_instances(REVIEW)
+    ids = to_tensors([instance], model)["tokens"]["tokens"]["tokens"][0]
+    weight = model.linear.weight[instance["label"].label].reshape(len(ids), -1)
+    expected = (model.embedder(ids) * weight).sum(dim=-1).tolist()
+    assert result.fields["tokens"].scores == pytest.approx(expected, abs=1e-5)
+    assert len(interpreter(predictor).saliency_interpret_from_json(REVIEW)["instance_1"]) == 1
