@@ -1,6 +1,8 @@
 from typing import Any
 
-from allennlp.interpret.saliency_interpreters import IntegratedGradient as AllenNLPIntegratedGradient
+from allennlp.interpret.saliency_interpreters import (
+    IntegratedGradient as AllenNLPIntegratedGradient,
+)
 from allennlp.interpret.saliency_interpreters import SaliencyInterpreter
 from allennlp.predictors import Predictor
 

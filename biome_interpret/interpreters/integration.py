@@ -1,4 +1,4 @@
-"""The path integral over a batch of labelled instances: points out, gradients back, products summed."""
+"""The path integral over labelled instances: points out, gradients back, products summed."""
 
 from dataclasses import dataclass
 from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
@@ -156,6 +156,7 @@ class PathIntegral:
             factors[call.key] = embedded - origins
             points[call.key] = torch.lerp(origins, embedded, nodes)
         return points, factors
+
     def _origins_of(self, rows: Sequence[Row], call: SiteCall) -> torch.Tensor:
         """Shape: (rows, positions, embedding_dim). A row without a path stays at the input."""
         cache: Dict[Tuple[int, int], torch.Tensor] = {}
@@ -173,7 +174,9 @@ class PathIntegral:
         if len(rows) == 1 or self.row_power is None:
             return
         for position, row in enumerate(rows):
-            if row.path is None and not self._agrees_with_text_alone(position, row, evaluation, rows):
+            if row.path is None and not self._agrees_with_text_alone(
+                position, row, evaluation, rows
+            ):
                 raise RowsMixed
 
     def _agrees_with_text_alone(

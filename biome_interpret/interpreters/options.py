@@ -77,7 +77,8 @@ def _read_jsonl(path: Path) -> List[Any]:
         lines = path.read_text(encoding="utf-8").splitlines()
         return [json.loads(line) for line in lines if line.strip()]
     except (OSError, ValueError) as error:
-        raise ConfigurationError(f"background '{path}' cannot be read as JSONL: {error}")
+        message = f"background '{path}' cannot be read as JSONL: {error}"
+        raise ConfigurationError(message) from error
 
 
 def move_to_device(predictor: Predictor, device: Device) -> None:
@@ -91,5 +92,5 @@ def move_to_device(predictor: Predictor, device: Device) -> None:
         raise ConfigurationError(
             f"device is {device!r}, which this machine cannot use; it must be an index (-1 for the "
             f"CPU), a name such as 'cuda:0', or a torch.device: {str(error).splitlines()[0]}"
-        )
+        ) from error
     predictor.cuda_device = next(model.parameters()).get_device()

@@ -96,17 +96,17 @@ class PathInterpreter(SaliencyInterpreter):
     def __init__(
         self,
         predictor: Predictor,
-        baseline: Baseline = None,
-        background: Union[str, List[Any]] = None,
+        baseline: Optional[Baseline] = None,
+        background: Union[str, List[Any], None] = None,
         hold_special_tokens: bool = False,
-        inference_mode: InferenceMode = None,
-        target: Union[str, int] = None,
+        inference_mode: Optional[InferenceMode] = None,
+        target: Target = None,
         input_x_gradient: bool = True,
         reduction: str = "sum",
         granularity: str = "all_tokens",
         granularity_aggregation_strategy: str = "mean",
-        batch_size: int = None,
-        device: options.Device = None,
+        batch_size: Optional[int] = None,
+        device: Optional[options.Device] = None,
         **unknown: Any,
     ) -> None:
         super().__init__(predictor)
@@ -204,7 +204,9 @@ class PathInterpreter(SaliencyInterpreter):
         """`interpret_json` for each of many inputs, in their order."""
         return [self.interpret_json(one, target) for one in inputs]
 
-    def interpret_instance(self, instance: Instance, target: Targets = None) -> List[Interpretation]:
+    def interpret_instance(
+        self, instance: Instance, target: Targets = None
+    ) -> List[Interpretation]:
         """`interpret_json` for an instance from a dataset reader."""
         return self._interpret_instance(instance, target, with_ends=True)
 
@@ -221,7 +223,9 @@ class PathInterpreter(SaliencyInterpreter):
     ) -> List[Interpretation]:
         with untouched(self.predictor._model):
             labelled = label_instance(self.predictor, instance)
-            metadata = [f.metadata for f in instance.fields.values() if isinstance(f, MetadataField)]
+            metadata = [
+                f.metadata for f in instance.fields.values() if isinstance(f, MetadataField)
+            ]
             labels = {
                 name: label.label
                 for name, label in instance.fields.items()
@@ -237,7 +241,9 @@ class PathInterpreter(SaliencyInterpreter):
         wanted = self._target if target is None else target
         targets = [options.target(t) for t in (wanted if isinstance(wanted, list) else [wanted])]
         instances = [
-            retargeted(model, instance, one, text.labels) for instance in labelled for one in targets
+            retargeted(model, instance, one, text.labels)
+            for instance in labelled
+            for one in targets
         ]
         return [
             interpretation
@@ -291,7 +297,9 @@ class PathInterpreter(SaliencyInterpreter):
             sum_dimensions=self._reduction == "sum",
         )
         integrands = integral.integrands(measure)
-        ends = integral.origin_outputs(measure) if with_ends else [None] * len(integrands)
+        ends: Sequence[Optional[float]] = [None] * len(integrands)
+        if with_ends:
+            ends = integral.origin_outputs(measure)
         return [
             self._interpretation(batch, row, integrands[row], measure, text, ends[row])
             for row in range(len(integrands))

@@ -1,1 +1,1 @@
-"""What differs from model to model: where to hook it, what to differentiate, whose each position is."""
+"""What differs by model: where to hook it, what to differentiate, whose each position is."""

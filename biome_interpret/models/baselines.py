@@ -64,7 +64,7 @@ class Baseline(Registrable):
         name = value.get("type")
         if "." not in str(name) and name not in cls.list_available():
             raise ConfigurationError(f"unknown baseline {name!r}: {_allowed()}")
-        return super().from_params(value)  # type: ignore[return-value]
+        return super().from_params(value)
 
 
 def _allowed() -> str:

@@ -168,7 +168,11 @@ def site_call(
     positions = match.positions.reshape(len(instances), -1)
     grid = tuple(match.leaf.shape[1:])
     reads_characters = len(grid) - len(texts[0][0].index) == 2
-    if embedded is not None and reads_characters and embedded.size(1) * grid[-1] == positions.size(1):
+    if (
+        embedded is not None
+        and reads_characters
+        and embedded.size(1) * grid[-1] == positions.size(1)
+    ):
         # The characters are put together inside the site: a position for each token.
         positions = positions.reshape(len(instances), -1, grid[-1])[..., 0]
         grid = grid[:-1]

@@ -1,7 +1,7 @@
 """f and its gradients at points of a model's embedding space, many rows to a forward pass."""
 
 from contextlib import nullcontext
-from typing import ContextManager, Dict, List, NamedTuple, Optional, Sequence
+from typing import ContextManager, Dict, NamedTuple, Optional, Sequence
 
 import torch
 from allennlp.data import Instance
@@ -108,7 +108,9 @@ class ExplainedBatch:
             If the model's output cannot be told into so many rows.
         """
         tensors = self._rows_of_tensors(rows)
-        leaves = {key: point.detach().requires_grad_(want_gradients) for key, point in points.items()}
+        leaves = {
+            key: point.detach().requires_grad_(want_gradients) for key, point in points.items()
+        }
         matcher = CallMatcher(tensors, self._fields, len(rows))
 
         def replace(

@@ -13,7 +13,7 @@ from allennlp.models import Model
 from allennlp.modules.encoder_base import _EncoderBase
 from allennlp.training.metrics import Metric
 
-_locks: "WeakKeyDictionary[Model, threading.RLock]" = WeakKeyDictionary()  # type: ignore[type-arg]
+_locks: "WeakKeyDictionary[Model, threading.RLock]" = WeakKeyDictionary()
 _locks_lock = threading.Lock()
 
 

@@ -65,7 +65,7 @@ class InferenceMode(Registrable):
             raise ConfigurationError(
                 f"unknown inference_mode {name!r}: give one of {known}, or a function"
             )
-        mode = cls.by_name(name)
+        mode: Any = cls.by_name(name)
         return mode.from_params(Params(params)) if params else mode()
 
 
@@ -114,7 +114,9 @@ class FunctionMode(InferenceMode):
         values = self._function(outputs, choices)
         rows = choices.logits.size(0)
         if not isinstance(values, torch.Tensor) or values.shape != (rows,):
-            found = tuple(values.shape) if isinstance(values, torch.Tensor) else type(values).__name__
+            found = (
+                tuple(values.shape) if isinstance(values, torch.Tensor) else type(values).__name__
+            )
             raise InterpretationError(
                 f"the inference_mode function must return a tensor of shape (rows,) = ({rows},), "
                 f"not {found}"

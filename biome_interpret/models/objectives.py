@@ -46,14 +46,17 @@ class Objective(Registrable):
     model : `Model`
     label_name : `str`
         The field that holds the label.
-    label : `Field`
+    label : `Field`, optional
+        `None` where no field is known to hold one.
     mode : `InferenceMode`
     """
 
     # The loss is one number for a batch: no row of it has a value of its own.
     needs_loss = False
 
-    def __init__(self, model: Model, label_name: str, label: Field, mode: InferenceMode) -> None:
+    def __init__(
+        self, model: Model, label_name: str, label: Optional[Field], mode: InferenceMode
+    ) -> None:
         self.model = model
         self.label_name = label_name
         self.label = label
@@ -81,7 +84,7 @@ class Objective(Registrable):
         rows = len(tensors[self.label_name])
         return [None] * rows if choices is None else Softmax()(outputs, choices).tolist()
 
-    def target(self, label: Field, probability: Optional[float]) -> Target:
+    def target(self, label: Optional[Field], probability: Optional[float]) -> Target:
         return Target(probability=probability)
 
     def retargeted(self, label: Field, target: Union[str, int]) -> Field:
@@ -115,8 +118,8 @@ class LabelObjective(Objective):
         mask = torch.ones_like(indices, dtype=torch.bool)
         return Choices(logits.unsqueeze(1), indices, mask)
 
-    def target(self, label: Field, probability: Optional[float]) -> Target:
-        index = int(label.as_tensor({}))
+    def target(self, label: Optional[Field], probability: Optional[float]) -> Target:
+        index = int(label.as_tensor({}))  # type: ignore[union-attr]
         return Target(self._labels.get(index, str(index)), index, probability)
 
     def retargeted(self, label: Field, target: Union[str, int]) -> Field:
@@ -145,15 +148,15 @@ class TagsObjective(Objective):
         logits = _logits(outputs, (*tags.shape, None))
         return None if logits is None else Choices(logits, tags, self._explained(tensors))
 
-    def target(self, label: Field, probability: Optional[float]) -> Target:
-        tags = [str(tag) for tag in label.labels]  # type: ignore[attr-defined]
+    def target(self, label: Optional[Field], probability: Optional[float]) -> Target:
+        tags = [str(tag) for tag in label.labels]  # type: ignore[union-attr]
         return Target(" ".join(tag for tag in tags if tag != "O") or None, None, probability)
 
     def _explained(self, tensors: TensorDict) -> torch.Tensor:
         tags = tensors[self.label_name]
         # Shape: (rows, tokens). Positions beyond a text's end hold no tag.
         mask = torch.ones_like(tags, dtype=torch.bool)
-        mask &= torch.arange(tags.size(1), device=tags.device) < len(self.label.labels)  # type: ignore[attr-defined]
+        mask &= torch.arange(tags.size(1), device=tags.device) < len(self.label.labels)  # type: ignore
         if tensors.get("ignore_loss_on_o_tags"):
             vocabulary = self.model.vocab.get_token_to_index_vocabulary(
                 _namespace(self.model, self.label)
@@ -215,7 +218,7 @@ class LossObjective(Objective):
     def probabilities(self, outputs: Outputs, tensors: TensorDict) -> List[Optional[float]]:
         return self._inner.probabilities(outputs, tensors)
 
-    def target(self, label: Field, probability: Optional[float]) -> Target:
+    def target(self, label: Optional[Field], probability: Optional[float]) -> Target:
         return self._inner.target(label, probability)
 
     def retargeted(self, label: Field, target: Union[str, int]) -> Field:
@@ -233,9 +236,9 @@ def objective_for(model: Model, instance: Instance, mode: InferenceMode) -> Obje
     """The objective for a labelled instance."""
     name, label = _label_of(model, instance)
     fitting = [kind for kind in _registered() if label is not None and kind.fits(model, label)]
-    # The latest registered first, so that a user's own class, or a more special one, is asked first.
+    # The latest registered goes first: a user's own class, or a more special one.
     kind = fitting[-1] if fitting else UnknownObjective
-    objective = kind(model, name, label, mode)  # type: ignore[arg-type]
+    objective = kind(model, name, label, mode)
     return LossObjective(objective) if isinstance(mode, Loss) else objective
 
 
@@ -284,11 +287,11 @@ def _label_of(model: Model, instance: Instance) -> Tuple[str, Optional[Field]]:
     return "label", None
 
 
-def _namespace(model: Model, label: Field) -> str:
+def _namespace(model: Model, label: Optional[Field]) -> str:
     for attribute in ("_label_namespace", "label_namespace"):
         if isinstance(getattr(model, attribute, None), str):
             return getattr(model, attribute)
-    return label._label_namespace  # type: ignore[attr-defined]
+    return label._label_namespace  # type: ignore[union-attr]
 
 
 def _logits(outputs: Outputs, shape: Tuple[Optional[int], ...]) -> Optional[torch.Tensor]:

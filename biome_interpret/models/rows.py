@@ -25,9 +25,7 @@ def find_row_power(batch: ExplainedBatch) -> Optional[int]:
         row's value or gradient, or since it takes no batch of several.
     """
     alone = batch.evaluate([0], _probes(batch, _PROBES[:1]), want_gradients=True)
-    powers = {
-        _power(batch, alone, _PROBES[:count]) for count in range(2, len(_PROBES) + 1)
-    }
+    powers = {_power(batch, alone, _PROBES[:count]) for count in range(2, len(_PROBES) + 1)}
     return powers.pop() if len(powers) == 1 else None
 
 

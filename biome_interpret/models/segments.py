@@ -130,7 +130,7 @@ def _end_of(sentence: Span) -> int:
 def _sentencizer() -> Language:
     language = spacy.blank("en")
     # Scripts that put no space after a full stop: it has to be a token of its own all the same.
-    infixes = [*language.Defaults.infixes, "[。！？｡।؟]"]
+    infixes = [*(language.Defaults.infixes or ()), "[。！？｡।؟]"]
     language.tokenizer.infix_finditer = compile_infix_regex(infixes).finditer  # type: ignore
     language.add_pipe("sentencizer")
     language.max_length = 10**9

@@ -4,7 +4,7 @@ and where the paths therefore run.
 """
 
 from dataclasses import dataclass
-from typing import Iterator, List, Optional, Tuple, Type
+from typing import Dict, Iterator, List, Optional, Tuple, Type
 
 import torch
 from allennlp.common import Registrable
@@ -160,7 +160,7 @@ def find_sites(predictor: Predictor) -> List[EmbeddingSite]:
     if type(predictor).get_interpretable_layer is not Predictor.get_interpretable_layer:
         layer = predictor.get_interpretable_layer()
         return [EmbeddingSite(type(layer).__name__, layer)]
-    found = {}
+    found: Dict[int, EmbeddingSite] = {}
     for name, module in predictor._model.named_modules():
         if isinstance(module, TextFieldEmbedder):
             for site in _sites_below(name, module):

@@ -30,7 +30,7 @@ def special_id(word: str, indexer: Any, vocabulary: Vocabulary) -> Optional[int]
     if tokenizer is not None:
         return getattr(tokenizer, _ATTRIBUTES[word])
     names = {PADDING: [vocabulary._padding_token], UNKNOWN: [vocabulary._oov_token]}
-    namespace = getattr(indexer, "namespace", None) or getattr(indexer, "_namespace", "tokens")
+    namespace = str(getattr(indexer, "namespace", getattr(indexer, "_namespace", "tokens")))
     ids: Dict[str, int] = vocabulary.get_token_to_index_vocabulary(namespace)
     return next((ids[name] for name in names.get(word, _MASK_WORDS) if name in ids), None)
 
@@ -40,9 +40,9 @@ def special_tokens(field: TextField) -> List[bool]:
     Which tokens of a text stand for no part of it: beginnings, ends and separators. Unknown and
     masked words do stand for one.
     """
-    tokenizers = filter(None, map(hugging_face_tokenizer, field.token_indexers.values()))
     specials = set(_ALLENNLP_SPECIALS)
-    for tokenizer in tokenizers:
-        specials |= set(tokenizer.all_special_tokens)
-        specials -= {tokenizer.unk_token, tokenizer.mask_token}
+    for tokenizer in map(hugging_face_tokenizer, field.token_indexers.values()):
+        if tokenizer is not None:
+            specials |= set(tokenizer.all_special_tokens)
+            specials -= {tokenizer.unk_token, tokenizer.mask_token}
     return [token.text in specials for token in field.tokens]

@@ -113,7 +113,9 @@ class SaliencyPredictor(Predictor):
             outputs = [_or_reason(predict_one, one) for one in inputs]
         return [self._with_interpretation(output, one) for output, one in zip(outputs, inputs)]
 
-    def _with_interpretation(self, outputs: JsonDict, inputs: Union[JsonDict, Instance]) -> JsonDict:
+    def _with_interpretation(
+        self, outputs: JsonDict, inputs: Union[JsonDict, Instance]
+    ) -> JsonDict:
         if "prediction_error" in outputs:
             return outputs
         try:
@@ -171,7 +173,7 @@ def _inner_predictor(
         raise ConfigurationError(
             f"{type(model).__name__} has no default predictor: name one as `predictor`"
         )
-    return Predictor.by_name(name)(model, reader, **arguments)  # type: ignore[call-arg]
+    return Predictor.by_name(name)(model, reader, **arguments)
 
 
 def _or_reason(predict: Callable[[Input], JsonDict], inputs: Input) -> JsonDict:

@@ -126,7 +126,9 @@ class TestStandardError:
     def test_it_is_calibrated_over_500_seeds(self, sampling: str, options: dict) -> None:
         predictor = build_predictor("lstm")
         results = [
-            GradientShap(predictor, seed=seed, sampling=sampling, **options).interpret_json(SHORT)[0]
+            GradientShap(predictor, seed=seed, sampling=sampling, **options).interpret_json(SHORT)[
+                0
+            ]
             for seed in range(500)
         ]
         true = numpy.var([scores_of(result) for result in results], axis=0)
@@ -140,9 +142,10 @@ class TestStandardError:
         assert result.standard_error is None
 
     def test_integrated_gradients_have_none(self) -> None:
-        assert IntegratedGradient(build_predictor("lstm")).interpret_json(REVIEW)[
-            0
-        ].standard_error is None
+        assert (
+            IntegratedGradient(build_predictor("lstm")).interpret_json(REVIEW)[0].standard_error
+            is None
+        )
 
     def test_a_sentence_s_is_that_of_the_sum_of_its_tokens(self) -> None:
         predictor = build_predictor("lstm")

@@ -60,9 +60,7 @@ class TestClosedForms:
     @pytest.mark.parametrize("quadrature", RULES)
     @pytest.mark.parametrize("n_steps", [1, 7])
     @pytest.mark.parametrize("baseline", [None, 0.3])
-    def test_linear_model(
-        self, quadrature: str, n_steps: int, baseline: float
-    ) -> None:
+    def test_linear_model(self, quadrature: str, n_steps: int, baseline: float) -> None:
         predictor = build_predictor("linear", double=True)
         interpreter = IntegratedGradient(
             predictor, n_steps=n_steps, quadrature=quadrature, baseline=baseline
@@ -105,9 +103,7 @@ def linear_attributions(predictor, inputs, baseline: float) -> List[float]:
 
 class TestCompleteness:
     @pytest.mark.parametrize("kind, mode", KINDS_AND_MODES)
-    def test_scores_add_up_to_the_difference_of_outputs(
-        self, kind: str, mode: str
-    ) -> None:
+    def test_scores_add_up_to_the_difference_of_outputs(self, kind: str, mode: str) -> None:
         predictor = build_predictor(kind, double=True)
         settings = KINKED if kind in KINKED_KINDS else SMOOTH
         interpreter = IntegratedGradient(predictor, inference_mode=mode, **settings)
@@ -161,9 +157,7 @@ def test_parity_with_captum(kind: str, mode: str) -> None:
     ids = arguments[name]
     unknown = torch.ones_like(ids)
     embedder = getattr(model._text_field_embedder, f"token_embedder_{indexer}")
-    layer = (
-        embedder.transformer_model.get_input_embeddings() if name == "token_ids" else embedder
-    )
+    layer = embedder.transformer_model.get_input_embeddings() if name == "token_ids" else embedder
     label = instance["label"].label
 
     def forward(ids: torch.Tensor) -> torch.Tensor:

@@ -163,7 +163,8 @@ class TestTexts:
 
     @pytest.mark.parametrize("kind", ["lstm", "cnn", "bert", "roberta", "bert_mismatched"])
     @pytest.mark.parametrize(
-        "text", ["film", "xyzzy", "😍😍 🏳️‍🌈", "فيلم جميل جدا", "a" * 300, "?!...", "\u202eabc\u0000"]
+        "text",
+        ["film", "xyzzy", "😍😍 🏳️‍🌈", "فيلم جميل جدا", "a" * 300, "?!...", "\u202eabc\u0000"],
     )
     def test_odd_ones_give_finite_shares(self, kind: str, text: str) -> None:
         if kind != "lstm" and len(text) == 300:

@@ -23,7 +23,8 @@ def state_of(predictor: Predictor) -> Dict[str, Any]:
         "parameters": {name: p.tolist() for name, p in model.named_parameters()},
         "requires_grad": {name: p.requires_grad for name, p in model.named_parameters()},
         "grad": {
-            name: None if p.grad is None else p.grad.tolist() for name, p in model.named_parameters()
+            name: None if p.grad is None else p.grad.tolist()
+            for name, p in model.named_parameters()
         },
         "training": [module.training for module in model.modules()],
         "hooks": [
@@ -125,7 +126,9 @@ class TestThreads:
         alone = [one.saliency_interpret_from_json(inputs) for one in interpreters]
         with ThreadPoolExecutor(8) as pool:
             together = list(
-                pool.map(lambda i: interpreters[i % 2].saliency_interpret_from_json(inputs), range(32))
+                pool.map(
+                    lambda i: interpreters[i % 2].saliency_interpret_from_json(inputs), range(32)
+                )
             )
         for i, saliency in enumerate(together):
             for instance, fields in alone[i % 2].items():
