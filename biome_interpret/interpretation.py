@@ -50,8 +50,11 @@ class Interpretation:
         f(x) − f(x') − Σ scores, over all positions and before anything was dropped or put
         together. For random samples it holds their sampling error too. `None` where the scores do
         not add up by definition (`input_x_gradient: false`, another `reduction` than `sum`).
+    estimated_error : `float`, optional
+        Σ |error| / Σ |score| over all positions, as estimated where refining stopped; `None` where
+        the nodes were not chosen by it.
     n_evaluations : `int`
-        Points of the paths at which the gradient was taken; the ends are not counted.
+        Points of the paths at which the gradient was taken.
     standard_error : `Dict[str, List[Optional[float]]]`, optional
         Of each score, by field, where the scores are means over random samples; `None` where they
         are not, or where there are too few samples to tell.
@@ -66,6 +69,7 @@ class Interpretation:
     output: float
     baseline_output: Optional[float] = None
     convergence_delta: Optional[float] = None
+    estimated_error: Optional[float] = None
     n_evaluations: int = 0
     standard_error: Optional[Dict[str, List[float]]] = None
     unassigned: float = 0.0

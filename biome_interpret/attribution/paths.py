@@ -4,7 +4,11 @@ them it looks.
 """
 
 from dataclasses import dataclass
-from typing import List, Optional, Sequence
+from typing import Iterator, List, Optional, Sequence, Tuple
+
+from biome_interpret.attribution.nested import level_sizes, nested_rule
+
+PathKey = Tuple[Optional[int], Optional[Tuple[int, ...]]]
 
 
 @dataclass(frozen=True)
@@ -20,14 +24,19 @@ class Path:
         One weight for each node. Over all paths of a measure they sum to one.
     background : `int`, optional
         Which of the background texts is the baseline; `None` for the configured baseline.
-    noise_key : `Sequence[int]`, optional
+    noise_key : `Tuple[int, ...]`, optional
         Seeds the Gaussian noise that is added to the baseline; `None` for no noise.
     """
 
     nodes: Sequence[float]
     weights: Sequence[float]
     background: Optional[int] = None
-    noise_key: Optional[Sequence[int]] = None
+    noise_key: Optional[Tuple[int, ...]] = None
+
+    @property
+    def key(self) -> PathKey:
+        """The same for two paths with the same beginning, wherever their nodes stand."""
+        return self.background, self.noise_key
 
 
 @dataclass(frozen=True)
@@ -46,3 +55,30 @@ class PathMeasure:
 
     paths: List[Path]
     strata: Optional[List[List[int]]] = None
+
+
+@dataclass(frozen=True)
+class AdaptiveMeasure:
+    """
+    Straight paths without noise, looked at more and more closely until the error is small enough.
+
+    # Parameters
+
+    backgrounds : `List[Optional[int]]`
+        The baseline of each path.
+    tolerance : `float`
+        The largest Σ |error| / Σ |score| to stop at.
+    max_evaluations : `int`
+        For all paths together.
+    """
+
+    backgrounds: List[Optional[int]]
+    tolerance: float
+    max_evaluations: int
+
+    def levels(self) -> Iterator[PathMeasure]:
+        """Measures of which each has all nodes of the one before, at every other place."""
+        for size in level_sizes(self.max_evaluations // len(self.backgrounds)):
+            nodes, weights = nested_rule(size)
+            share = (weights / len(self.backgrounds)).tolist()
+            yield PathMeasure([Path(nodes.tolist(), share, b) for b in self.backgrounds])

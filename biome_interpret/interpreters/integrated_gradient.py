@@ -1,4 +1,4 @@
-from typing import Any
+from typing import Any, List, Optional, Union
 
 from allennlp.interpret.saliency_interpreters import (
     IntegratedGradient as AllenNLPIntegratedGradient,
@@ -6,7 +6,7 @@ from allennlp.interpret.saliency_interpreters import (
 from allennlp.interpret.saliency_interpreters import SaliencyInterpreter
 from allennlp.predictors import Predictor
 
-from biome_interpret.attribution.paths import Path, PathMeasure
+from biome_interpret.attribution.paths import AdaptiveMeasure, Path, PathMeasure
 from biome_interpret.attribution.quadrature import RULES
 from biome_interpret.interpreters import options
 from biome_interpret.interpreters.path_interpreter import PathInterpreter
@@ -24,10 +24,15 @@ class IntegratedGradient(PathInterpreter, AllenNLPIntegratedGradient):
     # Parameters
 
     predictor : `Predictor`
-    n_steps : `int`, optional (default = `50`)
-        The number of nodes on each path.
-    quadrature : `str`, optional (default = `"gauss-legendre"`)
-        Where they stand and how much they weigh: `"gauss-legendre"`, `"riemann-left"`,
+    tolerance : `float`, optional (default = `0.01`)
+        The path is looked at more and more closely, for each text on its own, until the estimated
+        Σ |error| / Σ |score| is no larger.
+    max_evaluations : `int`, optional (default = `257`)
+        How many nodes that may take at the most, for a text; a result that needed more says so.
+    n_steps : `int`, optional (default = `50` where `quadrature` is given)
+        A fixed number of nodes on each path instead.
+    quadrature : `str`, optional (default = `"gauss-legendre"` where `n_steps` is given)
+        Where those stand and how much they weigh: `"gauss-legendre"`, `"riemann-left"`,
         `"riemann-right"`, `"riemann-middle"` or `"trapezoid"`.
     **kwargs
         The options of `PathInterpreter`.
@@ -35,22 +40,39 @@ class IntegratedGradient(PathInterpreter, AllenNLPIntegratedGradient):
     # Raises
 
     `ConfigurationError`
-        For an option that does not exist or a value that it does not take.
+        For an option that does not exist, a value that it does not take, or a fixed number of
+        nodes beside a tolerance.
     """
 
     def __init__(
         self,
         predictor: Predictor,
-        n_steps: int = 50,
-        quadrature: str = "gauss-legendre",
+        tolerance: Optional[float] = None,
+        max_evaluations: Optional[int] = None,
+        n_steps: Optional[int] = None,
+        quadrature: Optional[str] = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(predictor, **kwargs)
-        self._n_steps = options.whole_number("n_steps", n_steps)
-        self._rule = RULES[options.one_of("quadrature", quadrature, RULES)]
+        adaptive = {"tolerance": tolerance, "max_evaluations": max_evaluations}
+        fixed = {"n_steps": n_steps, "quadrature": quadrature}
+        options.refuse_both(adaptive, fixed)
+        self._is_fixed = any(value is not None for value in fixed.values())
+        self._tolerance = options.share("tolerance", _or(tolerance, 0.01))
+        self._max_evaluations = options.whole_number(
+            "max_evaluations", _or(max_evaluations, 257), at_least=3
+        )
+        self._n_steps = options.whole_number("n_steps", _or(n_steps, 50))
+        self._rule = RULES[options.one_of("quadrature", _or(quadrature, "gauss-legendre"), RULES)]
 
-    def path_measure(self, num_background: int) -> PathMeasure:
+    def path_measure(self, num_background: int) -> Union[PathMeasure, AdaptiveMeasure]:
+        backgrounds: List[Optional[int]] = [*range(num_background)] or [None]
+        if not self._is_fixed:
+            return AdaptiveMeasure(backgrounds, self._tolerance, self._max_evaluations)
         nodes, weights = self._rule(self._n_steps)
-        backgrounds = range(num_background) if num_background else [None]
-        share = weights / len(backgrounds)
-        return PathMeasure([Path(nodes.tolist(), share.tolist(), b) for b in backgrounds])
+        share = (weights / len(backgrounds)).tolist()
+        return PathMeasure([Path(nodes.tolist(), share, b) for b in backgrounds])
+
+
+def _or(value: Any, default: Any) -> Any:
+    return default if value is None else value

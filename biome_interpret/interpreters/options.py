@@ -3,7 +3,7 @@
 import difflib
 import json
 from pathlib import Path
-from typing import Any, Collection, List, Optional, Union
+from typing import Any, Collection, Dict, List, Optional, Union
 
 import torch
 from allennlp.common import Params
@@ -14,7 +14,7 @@ Device = Union[int, str, torch.device]
 
 
 def one_of(name: str, value: Any, allowed: Collection[str]) -> str:
-    if value not in allowed:
+    if not isinstance(value, str) or value not in allowed:
         known = ", ".join(repr(choice) for choice in allowed)
         raise ConfigurationError(f"{name} is {value!r}; it must be one of {known}")
     return str(value)
@@ -32,6 +32,22 @@ def amount(name: str, value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < 1e30:
         raise ConfigurationError(f"{name} is {value!r}; it must be a number from 0 up")
     return float(value)
+
+
+def share(name: str, value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < 1:
+        raise ConfigurationError(f"{name} is {value!r}; it must be a number between 0 and 1")
+    return float(value)
+
+
+def refuse_both(first: Dict[str, Any], second: Dict[str, Any]) -> None:
+    """Two groups of options of which one only may be given."""
+    given = [[name for name, value in g.items() if value is not None] for g in (first, second)]
+    if all(given):
+        either, other = (" and ".join(group) for group in (first, second))
+        raise ConfigurationError(
+            f"{given[0][0]} and {given[1][0]} exclude each other: give {either}, or {other}"
+        )
 
 
 def flag(name: str, value: Any) -> bool:

@@ -10,16 +10,22 @@ from allennlp.interpret.saliency_interpreters import SaliencyInterpreter
 from allennlp.predictors import Predictor
 
 from biome_interpret.attribution.aggregation import REDUCTIONS, STRATEGIES
-from biome_interpret.attribution.paths import PathMeasure
+from biome_interpret.attribution.paths import AdaptiveMeasure, PathMeasure
 from biome_interpret.errors import InterpretationError
 from biome_interpret.interpretation import Interpretation, saliency_of
 from biome_interpret.interpreters import options
 from biome_interpret.interpreters.assembly import Assembly, InstanceIntegrals
-from biome_interpret.interpreters.integration import Integrands, PathIntegral
+from biome_interpret.interpreters.integration import PathIntegral
 from biome_interpret.models.baselines import Baseline
 from biome_interpret.models.evaluation import ExplainedBatch, RowsMixed
 from biome_interpret.models.guard import untouched
-from biome_interpret.models.labelling import Target, label_instance, label_json, retargeted
+from biome_interpret.models.labelling import (
+    Target,
+    check_tokens,
+    label_instance,
+    label_json,
+    retargeted,
+)
 from biome_interpret.models.modes import InferenceMode
 from biome_interpret.models.objectives import objective_for
 from biome_interpret.models.origins import Background, Origins
@@ -29,6 +35,9 @@ from biome_interpret.models.sites import find_sites
 from biome_interpret.models.source import strings_in
 
 Targets = Union[Target, List[Target]]
+
+
+_NO_OPTIONS = ("self", "predictor", "kwargs", "unknown")
 
 
 class _Text(NamedTuple):
@@ -70,7 +79,8 @@ class PathInterpreter(SaliencyInterpreter):
         Which label is explained: its name, its index in the vocabulary, or `"gold"` for the
         text's own. Nothing: the label that the model predicts.
     input_x_gradient : `bool`, optional (default = `True`)
-        Multiply averaged gradients by (x − x').
+        Multiply averaged gradients by (x − x'). Without it a `reduction` other than `"sum"` is
+        wanted for a transformer, whose layer norms make the plain sum of a gradient vanish.
     reduction : `str`, optional (default = `"sum"`)
         Over the embedding dimension: `"sum"`, `"l2"` or `"mean_abs"`.
     granularity : `str`, optional (default = `"all_tokens"`)
@@ -110,7 +120,7 @@ class PathInterpreter(SaliencyInterpreter):
         **unknown: Any,
     ) -> None:
         super().__init__(predictor)
-        allowed = [name for name in infer_params(type(self)) if name not in ("self", "unknown")]
+        allowed = [name for name in infer_params(type(self)) if name not in _NO_OPTIONS]
         options.refuse_unknown(type(self).__name__, unknown, allowed)
         self._baseline = Baseline.of(baseline)
         self._background_texts = options.background(background)
@@ -133,7 +143,7 @@ class PathInterpreter(SaliencyInterpreter):
         # How rows relate to one another, by kind of objective: found out when first needed.
         self._row_powers: Dict[type, Optional[int]] = {}
 
-    def path_measure(self, num_background: int) -> PathMeasure:
+    def path_measure(self, num_background: int) -> Union[PathMeasure, AdaptiveMeasure]:
         """
         Which points of which paths to look at, and their weights.
 
@@ -296,25 +306,31 @@ class PathInterpreter(SaliencyInterpreter):
             self._input_x_gradient,
             sum_dimensions=self._reduction == "sum",
         )
-        integrands = integral.integrands(measure)
-        ends: Sequence[Optional[float]] = [None] * len(integrands)
-        if with_ends:
-            ends = integral.origin_outputs(measure)
+        if isinstance(measure, AdaptiveMeasure):
+            found = integral.refined_integrands(measure)
+            measure = next(measure.levels())
+        else:
+            found = integral.integrands(measure)
         return [
-            self._interpretation(batch, row, integrands[row], measure, text, ends[row])
-            for row in range(len(integrands))
+            self._interpretation(
+                InstanceIntegrals(batch.calls, row, integrands),
+                batch,
+                measure,
+                text,
+                integral.origin_output(measure, row) if with_ends else None,
+            )
+            for row, integrands in enumerate(found)
         ]
 
     def _interpretation(
         self,
+        integrals: InstanceIntegrals,
         batch: ExplainedBatch,
-        row: int,
-        integrands: Integrands,
         measure: PathMeasure,
         text: _Text,
         baseline_output: Optional[float],
     ) -> Interpretation:
-        integrals = InstanceIntegrals(batch.calls, row, integrands)
+        row, integrands, objective = integrals.row, integrals.integrands, batch.objective
         sums_up = self._reduction == "sum"
         adds_up = sums_up and self._input_x_gradient
         strata = measure.strata if sums_up else None
@@ -323,26 +339,23 @@ class PathInterpreter(SaliencyInterpreter):
         )
         fields, standard_error = assembly.assemble(integrals)
         output = float(batch.values[row])
-        objective = batch.objective
-        label = batch.instances[row].fields.get(objective.label_name)
         delta = None
         if adds_up and baseline_output is not None:
             delta = output - baseline_output - integrals.total
+        label = batch.instances[row].fields.get(objective.label_name)
+        notes = [*objective.notes, *(call.site.note for call in batch.calls), integrands.note]
         return Interpretation(
             fields=fields,
             target=objective.target(label, batch.probabilities[row]),
             output=output,
             baseline_output=baseline_output,
             convergence_delta=delta,
+            estimated_error=integrands.estimated_error,
             n_evaluations=len(integrands.weights),
             standard_error=standard_error,
             unassigned=integrals.unassigned if adds_up else 0.0,
-            notes=self._notes(batch),
+            notes=list(dict.fromkeys(note for note in notes if note is not None)),
         )
-
-    def _notes(self, batch: ExplainedBatch) -> List[str]:
-        sites = [call.site.note for call in batch.calls if call.site.note is not None]
-        return list(dict.fromkeys([*batch.objective.notes, *sites]))
 
     def _origins(self, batch: ExplainedBatch, background: Optional[Background]) -> Origins:
         return Origins(
@@ -355,21 +368,33 @@ class PathInterpreter(SaliencyInterpreter):
             self.predictor._model.vocab,
         )
 
+    def _background_instance(self, inputs: JsonDict) -> Instance:
+        try:
+            instance = self.predictor._json_to_instance(inputs)
+            self.predictor._dataset_reader.apply_token_indexers(instance)
+            check_tokens(instance)
+            return instance
+        except Exception as error:
+            reason = f"{type(error).__name__}: {error}"
+            raise InterpretationError(
+                f"background text {inputs!r} is no input of the predictor ({reason})"
+            ) from error
+
     def _background_for(self, text: _Text) -> Optional[Background]:
         if self._background_texts is not None and self._background is None:
             predictor = self.predictor
             instances = []
             for inputs in self._background_texts:
                 json = inputs if isinstance(inputs, dict) else _like(text.json, inputs)
-                instances.append(predictor._json_to_instance(json))
-                predictor._dataset_reader.apply_token_indexers(instances[-1])
+                instances.append(self._background_instance(json))
             self._background = Background(predictor._model, self._sites, instances)
         return self._background
 
 
 def _like(example: JsonDict, text: str) -> JsonDict:
     """A background text given as a string, as the kind of JSON that is being interpreted."""
-    names = [name for name, value in example.items() if isinstance(value, str)]
+    strings = [name for name, value in example.items() if isinstance(value, str)]
+    names = [name for name in strings if name not in ("label", "id")] or ["sentence"]
     if len(names) != 1:
         raise InterpretationError(
             f"background texts must be JSON objects here, since it cannot be told which of the "

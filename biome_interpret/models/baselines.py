@@ -78,6 +78,7 @@ class ConstantBaseline(Baseline):
 
     def __init__(self, value: float = 0.0) -> None:
         self._value = float(value)
+        _check_finite(torch.tensor(self._value))
 
     def vectors(self, call: SiteCall, vocabulary: Vocabulary) -> torch.Tensor:
         return call.embedded.new_full((1, 1, 1), self._value)
@@ -96,7 +97,11 @@ class EmbeddingBaseline(Baseline):
     """
 
     def __init__(self, values: Union[List[float], List[List[float]]]) -> None:
-        self._values = torch.as_tensor(values, dtype=torch.float64)
+        try:
+            self._values = torch.as_tensor(values, dtype=torch.float64)
+        except (TypeError, ValueError) as error:
+            raise ConfigurationError(f"the baseline is no vector or matrix: {error}") from error
+        _check_finite(self._values)
 
     def vectors(self, call: SiteCall, vocabulary: Vocabulary) -> torch.Tensor:
         values = self._values.to(call.embedded)
@@ -156,6 +161,11 @@ class MeanBaseline(Baseline):
 
     def vectors(self, call: SiteCall, vocabulary: Vocabulary) -> torch.Tensor:
         return _matrix(call).mean(dim=0)
+
+
+def _check_finite(values: torch.Tensor) -> None:
+    if not torch.isfinite(values).all():
+        raise ConfigurationError("the baseline holds numbers that are not finite")
 
 
 def _matrix(call: SiteCall) -> torch.Tensor:

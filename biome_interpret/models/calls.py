@@ -100,8 +100,13 @@ class CallMatcher:
         }
         if not candidates:
             return None
-        fewest = min(candidates, key=lambda name: self._occurrences.get((site, *name), 0))
-        return self._count(site, fewest, candidates[fewest])
+
+        def rank(name: Tuple[str, str, str]) -> Tuple[bool, int]:
+            partial = candidates[name].numel() != self._leaves[name].numel()
+            return partial, self._occurrences.get((site, *name), 0)
+
+        best = min(candidates, key=rank)
+        return self._count(site, best, candidates[best])
 
     def _count(self, site: int, name: Tuple[str, str, str], positions: torch.Tensor) -> _Match:
         occurrence = self._occurrences.get((site, *name), 0)
@@ -184,7 +189,8 @@ def site_call(
     return SiteCall(
         key=match.key,
         site=site,
-        embedded=embedded.detach(),
+        # A copy, since some models write into what their embedding put out.
+        embedded=embedded.detach().clone(),
         grid=grid if torch.Size(grid).numel() == embedded.size(1) else (embedded.size(1),),
         owners=_owners(match, positions, texts),
         texts=texts,

@@ -1,7 +1,7 @@
 """f and its gradients at points of a model's embedding space, many rows to a forward pass."""
 
 from contextlib import nullcontext
-from typing import ContextManager, Dict, NamedTuple, Optional, Sequence
+from typing import ContextManager, Dict, List, NamedTuple, Optional, Sequence
 
 import torch
 from allennlp.data import Instance
@@ -75,7 +75,8 @@ class ExplainedBatch:
         if self.objective.needs_loss and not objective.needs_loss:
             outputs = self._trace()
         with torch.no_grad():
-            self.probabilities = self.objective.probabilities(outputs, self._tensors)
+            probabilities = self.objective.probabilities(outputs, self._tensors)
+            self.probabilities: List[Optional[float]] = [*probabilities] or [None] * len(instances)
             # f(x). Shape: (instances,).
             self.values = _finite(self.objective.values(outputs, self._tensors).double())
 

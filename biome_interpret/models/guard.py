@@ -26,8 +26,9 @@ def lock_of(model: Model) -> Any:
 @contextmanager
 def untouched(model: Model) -> Iterator[None]:
     """
-    The model in evaluation mode, to this thread alone; afterwards its training flags, its metrics
-    and the states of its stateful encoders are what they were, and so is the global random state.
+    The model in evaluation mode, and no other thread interpreting it. Afterwards its training
+    flags, its metrics and the states of its stateful encoders are what they were, and so is the
+    global random state.
     """
     with lock_of(model), _evaluation_mode(model), _random_state(model), _default_type():
         metrics = {id(m): (m, _copy_of(m, model)) for m in _metrics(model)}

@@ -32,7 +32,7 @@ def label_json(predictor: Predictor, inputs: JsonDict) -> List[Instance]:
         return predictor.json_to_labeled_instances(inputs)
     except Exception:
         # A model may fail in any way on a text without tokens: the cause is what helps.
-        _check_tokens(predictor._json_to_instance(inputs))
+        check_tokens(predictor._json_to_instance(inputs))
         raise
 
 
@@ -40,7 +40,7 @@ def label_instance(predictor: Predictor, instance: Instance) -> List[Instance]:
     """The same for an instance from a dataset reader, whose own labels are left out of sight."""
     _check_labels(predictor)
     predictor._dataset_reader.apply_token_indexers(instance)
-    _check_tokens(instance)
+    check_tokens(instance)
     outputs = predictor._model.forward_on_instance(instance)
     return predictor.predictions_to_labeled_instances(instance, outputs)
 
@@ -54,7 +54,13 @@ def _check_labels(predictor: Predictor) -> None:
         )
 
 
-def _check_tokens(instance: Instance) -> None:
+def check_tokens(instance: Instance) -> None:
+    """
+    # Raises
+
+    `InterpretationError`
+        If a text has no tokens.
+    """
     for name, field in instance.fields.items():
         if isinstance(field, TextField) and not field.tokens:
             raise InterpretationError(f"field '{name}' has no tokens to interpret")
@@ -83,7 +89,9 @@ def retargeted(
     objective = objective_for(model, instance, Logits())
     if target == GOLD:
         target = own_labels.get(objective.label_name)
-        if not isinstance(target, (str, int)):
+        if isinstance(target, int) and str(target) in objective.labels.values():
+            target = str(target)  # A dataset reader would have taken the number for a name.
+        if isinstance(target, bool) or not isinstance(target, (str, int)):
             raise InterpretationError(
                 f"target '{GOLD}' needs the text's own '{objective.label_name}', which it lacks"
             )

@@ -58,6 +58,10 @@ class InferenceMode(Registrable):
             return value
         if callable(value):
             return FunctionMode(value)
+        if not isinstance(value, (str, dict, Params, type(None))):
+            raise ConfigurationError(
+                f"inference_mode is {value!r}; it must be a name or a function"
+            )
         params = {"type": value} if isinstance(value, str) else dict(value or {"type": "logits"})
         name = str(params.pop("type", None))
         if "." not in name and name not in cls.list_available():

@@ -78,11 +78,15 @@ class Objective(Registrable):
             raise InterpretationError("the model's output has no logits of the expected shape")
         return self.mode(outputs, choices)
 
-    def probabilities(self, outputs: Outputs, tensors: TensorDict) -> List[Optional[float]]:
-        """The model's probability for each row's target."""
+    def probabilities(self, outputs: Outputs, tensors: TensorDict) -> List[float]:
+        """The model's probability for each row's target; empty where its output does not tell."""
         choices = self.choices(outputs, tensors)
-        rows = len(tensors[self.label_name])
-        return [None] * rows if choices is None else Softmax()(outputs, choices).tolist()
+        return [] if choices is None else Softmax()(outputs, choices).tolist()
+
+    @property
+    def labels(self) -> Dict[int, str]:
+        """The names of the labels that may be a target, by their index."""
+        return {}
 
     def target(self, label: Optional[Field], probability: Optional[float]) -> Target:
         return Target(probability=probability)
@@ -113,25 +117,31 @@ class LabelObjective(Objective):
     def choices(self, outputs: Outputs, tensors: TensorDict) -> Optional[Choices]:
         indices = tensors[self.label_name].unsqueeze(-1)
         logits = _logits(outputs, (len(indices), None))
-        if logits is None or int(indices.max()) >= logits.size(-1):
+        if logits is None:
             return None
+        if int(indices.max()) >= logits.size(-1):
+            raise InterpretationError(
+                f"unknown target {int(indices.max())}: the model has {logits.size(-1)} outputs"
+            )
         mask = torch.ones_like(indices, dtype=torch.bool)
         return Choices(logits.unsqueeze(1), indices, mask)
 
     def target(self, label: Optional[Field], probability: Optional[float]) -> Target:
         index = int(label.as_tensor({}))  # type: ignore[union-attr]
-        return Target(self._labels.get(index, str(index)), index, probability)
+        return Target(self.labels.get(index, str(index)), index, probability)
 
     def retargeted(self, label: Field, target: Union[str, int]) -> Field:
-        indices = {name: index for index, name in self._labels.items()}
+        indices = {name: index for index, name in self.labels.items()}
+        if not indices and isinstance(target, int) and target >= 0:
+            return LabelField(target, skip_indexing=True)  # A model of unnamed labels.
         known = ", ".join(f"{name!r} ({index})" for name, index in sorted(indices.items()))
         index = indices.get(target, -1) if isinstance(target, str) else target
-        if index not in self._labels:
+        if index not in self.labels:
             raise InterpretationError(f"unknown target {target!r}: the labels are {known}")
         return LabelField(index, skip_indexing=True)
 
     @property
-    def _labels(self) -> Dict[int, str]:
+    def labels(self) -> Dict[int, str]:
         return self.model.vocab.get_index_to_token_vocabulary(_namespace(self.model, self.label))
 
 
@@ -182,7 +192,7 @@ class CrfTagsObjective(TagsObjective):
         likelihood = self._log_likelihood(outputs, tensors)
         return likelihood.exp() if isinstance(self.mode, Softmax) else likelihood
 
-    def probabilities(self, outputs: Outputs, tensors: TensorDict) -> List[Optional[float]]:
+    def probabilities(self, outputs: Outputs, tensors: TensorDict) -> List[float]:
         if self.choices(outputs, tensors) is None:
             return super().probabilities(outputs, tensors)
         return self._log_likelihood(outputs, tensors).exp().tolist()
@@ -215,7 +225,7 @@ class LossObjective(Objective):
             raise InterpretationError("the model gives neither logits nor a loss for this instance")
         return -outputs["loss"].sum().reshape(1)
 
-    def probabilities(self, outputs: Outputs, tensors: TensorDict) -> List[Optional[float]]:
+    def probabilities(self, outputs: Outputs, tensors: TensorDict) -> List[float]:
         return self._inner.probabilities(outputs, tensors)
 
     def target(self, label: Optional[Field], probability: Optional[float]) -> Target:
@@ -248,8 +258,8 @@ def or_loss(objective: Objective, outputs: Outputs, tensors: TensorDict) -> Obje
         return objective
     loss = LossObjective(objective)
     loss.notes.append(
-        f"{type(objective.model).__name__} gives no logits for '{objective.label_name}': the loss "
-        f"is explained instead"
+        f"{type(objective.model).__name__} gives no logits for what it predicts: the loss is "
+        f"explained instead"
     )
     return loss
 

@@ -11,7 +11,7 @@ from spacy.language import Language
 from spacy.tokens import Span
 from spacy.util import compile_infix_regex
 
-from biome_interpret.models.source import place, source_of, unmarked
+from biome_interpret.models.source import place, unmarked
 from biome_interpret.models.vocabulary import special_tokens
 
 
@@ -50,14 +50,18 @@ def words(field: TextField, candidates: Sequence[str]) -> List[Segment]:
             groups[-1].append(index)
         else:
             groups.append([index])
-    source = source_of(field.tokens, candidates)
-    return [Segment(_written([field.tokens[i] for i in g], source), g) for g in groups]
+    text, spans, found = place(field.tokens, candidates)
+    if found:
+        shown = [text[spans[group[0]][0] : spans[group[-1]][1]] for group in groups]
+    else:
+        shown = ["".join(unmarked(field.tokens[index]) for index in group) for group in groups]
+    return [Segment(text.strip(), group) for text, group in zip(shown, groups)]
 
 
 def sentences(field: TextField, candidates: Sequence[str]) -> List[Segment]:
     """Sentences found by spaCy's rules in the text itself, and carried over to its tokens."""
     indices = [segment.tokens[0] for segment in plain_tokens(field, candidates)]
-    text, spans = place([field.tokens[index] for index in indices], candidates)
+    text, spans, _ = place([field.tokens[index] for index in indices], candidates)
     ends = [_end_of(sentence) for sentence in _sentencizer()(text).sents]
     groups: Dict[int, List[int]] = {}
     for position, (start, _) in enumerate(spans):
@@ -89,10 +93,15 @@ def _stands_against(before: Token, token: Token) -> bool:
     return end is not None and end == token.idx
 
 
+# Space, newline, tab and carriage return, as byte-level tokenizers write them.
+_BYTE_SPACES = "ĠĊĉč"
+
 # By which mark a tokenizer tells that a piece goes on with the word of the piece before.
 _CONTINUES: Dict[Optional[str], Callable[[Token, Token], bool]] = {
     "##": lambda before, token: str(token.text).startswith("##"),
-    "Ġ": lambda before, token: not str(token.text).startswith("Ġ"),
+    "Ġ": lambda before, token: (
+        str(token.text)[0] not in _BYTE_SPACES and str(before.text)[-1] not in _BYTE_SPACES[1:]
+    ),
     "▁": lambda before, token: not str(token.text).startswith("▁"),
     "</w>": lambda before, token: not str(before.text).endswith("</w>"),
     "@@": lambda before, token: str(before.text).endswith("@@"),
@@ -110,13 +119,6 @@ def _mark_of(tokenizer: Any) -> Optional[str]:
     }
     mark = max(counts, key=lambda mark: counts[mark])
     return mark if counts[mark] else None
-
-
-def _written(pieces: Sequence[Token], source: Optional[str]) -> str:
-    placed = [piece for piece in pieces if piece.idx is not None]
-    if source is not None and placed:
-        return source[placed[0].idx : placed[-1].idx_end]
-    return "".join(unmarked(piece) for piece in pieces)
 
 
 def _end_of(sentence: Span) -> int:

@@ -11,10 +11,14 @@ from allennlp.interpret.saliency_interpreters import SaliencyInterpreter
 from allennlp.models import Model
 from allennlp.predictors import Predictor
 
+from biome_interpret.errors import InterpretationError
 from biome_interpret.interpretation import Interpretation, saliency_of
-from biome_interpret.interpreters import PathInterpreter
+from biome_interpret.interpreters import PathInterpreter, options
+from biome_interpret.models.labelling import check_tokens
 
 Input = TypeVar("Input", JsonDict, Instance)
+
+_ARGUMENTS = ["interpreter", "predictor", "predictor_args", "interpretations", "frozen"]
 
 
 @Predictor.register("saliency")
@@ -57,8 +61,10 @@ class SaliencyPredictor(Predictor):
         predictor_args: Optional[Dict[str, Any]] = None,
         interpretations: bool = False,
         frozen: bool = True,
+        **unknown: Any,
     ) -> None:
         super().__init__(model, dataset_reader, frozen)
+        options.refuse_unknown("the predictor 'saliency'", unknown, _ARGUMENTS)
         self._inner = _inner_predictor(model, dataset_reader, predictor, predictor_args or {})
         self._interpreter = SaliencyInterpreter.from_params(
             interpreter_params(interpreter), predictor=self._inner
@@ -79,13 +85,13 @@ class SaliencyPredictor(Predictor):
         return self._inner.dump_line(outputs)
 
     def predict_json(self, inputs: JsonDict) -> JsonDict:
-        return self._with_interpretation(_or_reason(self._inner.predict_json, inputs), inputs)
+        return self._with_interpretation(self._or_reason(self._inner.predict_json, inputs), inputs)
 
     def predict_batch_json(self, inputs: List[JsonDict]) -> List[JsonDict]:
         return self._batch(inputs, self._inner.predict_batch_json, self._inner.predict_json)
 
     def predict_instance(self, instance: Instance) -> JsonDict:
-        outputs = _or_reason(self._inner.predict_instance, instance)
+        outputs = self._or_reason(self._inner.predict_instance, instance)
         return self._with_interpretation(outputs, instance)
 
     def predict_batch_instance(self, instances: List[Instance]) -> List[JsonDict]:
@@ -110,8 +116,24 @@ class SaliencyPredictor(Predictor):
         try:
             outputs = predict_all(inputs)
         except Exception:  # One text may spoil the batch for the others.
-            outputs = [_or_reason(predict_one, one) for one in inputs]
+            outputs = [self._or_reason(predict_one, one) for one in inputs]
         return [self._with_interpretation(output, one) for output, one in zip(outputs, inputs)]
+
+    def _or_reason(self, predict: Callable[[Input], JsonDict], inputs: Input) -> JsonDict:
+        try:
+            return predict(inputs)
+        except Exception as error:
+            return {"prediction_error": _reason(self._cause(inputs) or error)}
+
+    def _cause(self, inputs: Union[JsonDict, Instance]) -> Optional[Exception]:
+        """A model may fail in any way on a text without tokens: the cause is what helps."""
+        try:
+            check_tokens(inputs if isinstance(inputs, Instance) else self._json_to_instance(inputs))
+        except InterpretationError as cause:
+            return cause
+        except Exception:  # What the prediction itself failed of says more.
+            return None
+        return None
 
     def _with_interpretation(
         self, outputs: JsonDict, inputs: Union[JsonDict, Instance]
@@ -174,13 +196,6 @@ def _inner_predictor(
             f"{type(model).__name__} has no default predictor: name one as `predictor`"
         )
     return Predictor.by_name(name)(model, reader, **arguments)
-
-
-def _or_reason(predict: Callable[[Input], JsonDict], inputs: Input) -> JsonDict:
-    try:
-        return predict(inputs)
-    except Exception as error:
-        return {"prediction_error": _reason(error)}
 
 
 def _reason(error: Exception) -> str:

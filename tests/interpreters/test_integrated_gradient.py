@@ -262,7 +262,7 @@ class TestOptions:
         texts = ["a dull film", {"sentence": "the story is great and the acting is not bad at all"}]
         inputs = EXAMPLE_INPUTS["lstm"]
         both, *single = [
-            IntegratedGradient(predictor, background=texts_).interpret_json(inputs)[0]
+            IntegratedGradient(predictor, background=texts_, n_steps=50).interpret_json(inputs)[0]
             for texts_ in (texts, texts[:1], texts[1:])
         ]
         pairs = zip(*(one.fields["tokens"].scores for one in single))

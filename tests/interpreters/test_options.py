@@ -2,14 +2,17 @@
 
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, List
 
+import numpy
 import pytest
 import torch
 from allennlp.common import Params
 from allennlp.common.checks import ConfigurationError
-from allennlp.data.fields import LabelField
+from allennlp.data import Instance
+from allennlp.data.fields import ArrayField, LabelField
 from allennlp.interpret.saliency_interpreters import SaliencyInterpreter
+from allennlp.predictors import TextClassifierPredictor
 
 from biome_interpret import (
     GradientShap,
@@ -45,6 +48,10 @@ REVIEW = EXAMPLE_INPUTS["lstm"]
         ({"background": "/no/such/file.jsonl"}, "background '/no/such/file.jsonl' cannot be read"),
         ({"target": ["a", "b"]}, "target is .*interpret_json"),
         ({"target": 1.5}, "target is 1.5"),
+        ({"inference_mode": 3}, "inference_mode is 3"),
+        ({"baseline": [[1.0], [1.0, 2.0]]}, "the baseline is no vector or matrix"),
+        ({"baseline": float("nan")}, "not finite"),
+        ({"reduction": ["sum"]}, "reduction is .'sum'."),
         ({"device": "toaster"}, "device is 'toaster'"),
         ({"device": 7777}, "device is 'cuda:7777'"),
     ],
@@ -244,11 +251,56 @@ class TestBaselines:
 
     def test_special_tokens_held_get_nothing(self) -> None:
         predictor = build_predictor("bert")
-        [result] = IntegratedGradient(predictor, hold_special_tokens=True).interpret_json(REVIEW)
+        [result] = IntegratedGradient(
+            predictor, hold_special_tokens=True, n_steps=50
+        ).interpret_json(REVIEW)
         field = result.fields["tokens"]
         zeros = [token for token, score in zip(field.tokens, field.scores) if score == 0]
         assert zeros == ["[CLS]", "[SEP]"]
         assert abs(result.convergence_delta) < 1e-5
+
+
+class NumbersForLabels(TextClassifierPredictor):
+    """Labels its instances with a field that is no label field."""
+
+    def predictions_to_labeled_instances(self, instance: Any, outputs: Any) -> List[Instance]:
+        labelled = instance.duplicate()
+        labelled.add_field("label", ArrayField(numpy.array(outputs["probs"].argmax()), dtype=int))
+        return [labelled]
+
+
+def test_a_label_of_an_unknown_kind_is_explained_by_the_loss() -> None:
+    predictor = build_predictor("lstm")
+    odd = NumbersForLabels(predictor._model, predictor._dataset_reader)
+    [found] = IntegratedGradient(odd, n_steps=20).interpret_json(REVIEW)
+    [loss] = IntegratedGradient(predictor, n_steps=20, inference_mode="loss").interpret_json(REVIEW)
+    assert found.notes == [
+        "BasicClassifier gives no logits for what it predicts: the loss is explained instead"
+    ]
+    assert (found.fields, found.convergence_delta) == (loss.fields, loss.convergence_delta)
+
+
+def test_gold_as_a_number_is_the_name_of_a_label() -> None:
+    predictor = build_predictor("lstm")
+    vocab = predictor._model.vocab
+    vocab._token_to_index["labels"] = {"1": 0, "0": 1}
+    vocab._index_to_token["labels"] = {0: "1", 1: "0"}
+    interpreter = IntegratedGradient(predictor, target="gold")
+    [result] = interpreter.interpret_json({**REVIEW, "label": 1})
+    assert (result.target.label, result.target.index) == ("1", 0)
+
+
+@pytest.mark.parametrize("text", ["", {"sentnce": "a film"}])
+def test_a_background_text_that_is_no_input_is_answered(text: Any) -> None:
+    interpreter = IntegratedGradient(build_predictor("lstm"), background=[text])
+    with pytest.raises(InterpretationError, match="background text .* is no input"):
+        interpreter.interpret_json(REVIEW)
+
+
+def test_background_strings_beside_a_label() -> None:
+    predictor = build_predictor("lstm")
+    interpreter = IntegratedGradient(predictor, background=["a film"], target="gold")
+    assert interpreter.interpret_json({**REVIEW, "label": "positive"})
 
 
 @InferenceMode.register("margin-for-testing")

@@ -14,7 +14,7 @@ from allennlp.data.tokenizers import WhitespaceTokenizer
 from allennlp.models import BasicClassifier
 from allennlp.predictors import Predictor, TextClassifierPredictor
 
-from biome_interpret import GradientShap, IntegratedGradient
+from biome_interpret import GradientShap, IntegratedGradient, InterpretationError
 from biome_interpret.models.batches import to_tensors
 from tests.tiny_models import EXAMPLE_INPUTS, build_predictor
 
@@ -78,6 +78,41 @@ class MixesLongTexts(BasicClassifier):
         if tokens["tokens"]["tokens"].size(1) > 3 and len(outputs["logits"]) > 1:
             outputs["logits"] = outputs["logits"] - outputs["logits"].mean(dim=0)
         return outputs
+
+
+class WritesIntoItsEmbedding(BasicClassifier):
+    """As some Hugging Face models add positions in place."""
+
+    def forward(self, tokens: Any, label: Any = None, metadata: Any = None) -> Dict[str, Any]:
+        handle = self._text_field_embedder.register_forward_hook(
+            lambda m, i, output: output.add_(1)
+        )
+        try:
+            return super().forward(tokens, label, metadata)
+        finally:
+            handle.remove()
+
+
+class Forgetful(BasicClassifier):
+    """Gives another output each time that it is asked."""
+
+    calls = 0
+
+    def forward(self, tokens: Any, label: Any = None, metadata: Any = None) -> Dict[str, Any]:
+        self.calls += 1
+        outputs = super().forward(tokens, label, metadata)
+        return {**outputs, "logits": outputs["logits"] * self.calls}
+
+
+def test_what_a_model_writes_into_its_embedding_is_not_taken_for_the_text() -> None:
+    predictor = as_kind(WritesIntoItsEmbedding)
+    [result] = IntegratedGradient(predictor, n_steps=60).interpret_json(REVIEW)
+    assert abs(result.convergence_delta) < 1e-5
+
+
+def test_a_model_of_many_minds_is_refused_in_words() -> None:
+    with pytest.raises(InterpretationError, match="does not give the same output again"):
+        IntegratedGradient(as_kind(Forgetful)).interpret_json(REVIEW)
 
 
 def as_kind(kind: type) -> Predictor:

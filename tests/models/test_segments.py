@@ -87,10 +87,32 @@ class TestWords:
     def test_tokens_that_are_words_stay(self, kind: str) -> None:
         assert texts(field_of_model(kind, TEXT), "word", TEXT) == TEXT.split()
 
+    @pytest.mark.parametrize("kind", ["bert", "roberta"])
+    @pytest.mark.parametrize(
+        "text", ["ß das ist gut", "line one\nline two", "🙂 good 漢字", "İstanbul good"]
+    )
+    def test_are_written_as_in_the_text(self, kind: str, text: str) -> None:
+        assert "".join(texts(field_of_model(kind, text), "word", text)) == "".join(text.split())
+
     def test_of_words_that_are_unknown_and_masked(self) -> None:
         text = "the [MASK] is 漢 good"
         found = texts(field_of_model("bert", text), "word", text)
         assert found == ["the", "[MASK]", "is", "漢", "good"]
+
+
+def test_two_texts_in_one_field() -> None:
+    """Offsets begin again with the second text."""
+    premise, hypothesis = "The film is boring. Bad.", "it is surprising"
+    predictor = build_predictor("bert")
+    tokenizer = predictor._dataset_reader._tokenizer
+    tokens = tokenizer.add_special_tokens(
+        tokenizer.tokenize(premise)[1:-1], tokenizer.tokenize(hypothesis)[1:-1]
+    )
+    field = TextField(tokens, predictor._dataset_reader._token_indexers)
+    found = [s.text for s in GRANULARITIES["word"](field, [premise, hypothesis])]
+    assert found == "The film is boring . Bad . it is surprising".split()
+    found = [s.text for s in GRANULARITIES["sentence"](field, [premise, hypothesis])]
+    assert found == ["The film is boring.", "Bad.", "it is surprising"]
 
 
 class TestTokens:

@@ -99,8 +99,10 @@ class TestCommandLine:
         first, empty, last = predict(tmp_path, lines, "--batch-size", str(batch_size))
         assert first["interpretation"] and last["interpretation"]
         # Alone it cannot even be predicted; filled up to the length of the others it can.
-        reason = empty.get("interpretation_error", empty.get("prediction_error"))
-        assert reason and not empty.get("interpretation")
+        assert not empty.get("interpretation")
+        assert "field 'tokens' has no tokens" in empty.get(
+            "interpretation_error", empty.get("prediction_error")
+        )
 
 
 @Predictor.register("reviews-with-their-own-lines")
@@ -178,6 +180,7 @@ class TestPython:
             ({"interpreter": {"type": "biome-gradient-shap", "n": 3}}, "no option 'n'"),
             ({"predictor": "text_clasifier"}, "text_clasifier"),
             ({"interpreter": "simple-gradient", "interpretations": True}, "no full results"),
+            ({"interpretter": "biome-gradient-shap"}, "did you mean 'interpreter'"),
         ],
     )
     def test_wrong_arguments_are_answered(self, arguments: dict, said: str) -> None:

@@ -1,0 +1,158 @@
+"""Integrated Gradients as exact as asked."""
+
+from typing import List
+
+import pytest
+from allennlp.common.checks import ConfigurationError
+from allennlp.predictors import Predictor
+
+from biome_interpret import IntegratedGradient, Interpretation
+from tests.tiny_models import EXAMPLE_INPUTS, build_predictor
+
+KINDS = list(EXAMPLE_INPUTS)
+REVIEW = EXAMPLE_INPUTS["bert"]
+
+
+def scores_of(interpretation: Interpretation) -> List[float]:
+    return [s for field in interpretation.fields.values() for s in field.scores]
+
+
+def error(found: Interpretation, exact: Interpretation) -> float:
+    pairs = list(zip(scores_of(found), scores_of(exact)))
+    return sum(abs(a - b) for a, b in pairs) / sum(abs(b) for _, b in pairs)
+
+
+def exact_results(predictor: Predictor, kind: str, mode: str = "logits") -> List[Interpretation]:
+    return IntegratedGradient(
+        predictor, n_steps=4000, quadrature="riemann-middle", inference_mode=mode
+    ).interpret_json(EXAMPLE_INPUTS[kind])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("mode", ["logits", "loss"])
+def test_errors_are_within_the_tolerance(kind: str, mode: str) -> None:
+    predictor = build_predictor(kind, double=True)
+    exact = exact_results(predictor, kind, mode)
+    for tolerance in (0.05, 0.01, 0.002):
+        found = IntegratedGradient(
+            predictor, tolerance=tolerance, max_evaluations=2000, inference_mode=mode
+        ).interpret_json(EXAMPLE_INPUTS[kind])
+        for one, other in zip(found, exact):
+            assert one.notes == []
+            assert one.estimated_error <= tolerance
+            # An estimate, no bound: kinks may fall between the nodes of two levels.
+            assert error(one, other) < 2 * tolerance
+            assert abs(one.convergence_delta) <= tolerance * sum(map(abs, scores_of(one)))
+
+
+def test_the_default_is_one_per_cent() -> None:
+    predictor = build_predictor("bert")
+    by_default, spelled_out = [
+        IntegratedGradient(predictor, **options).interpret_json(REVIEW)
+        for options in ({}, {"tolerance": 0.01, "max_evaluations": 257})
+    ]
+    assert by_default == spelled_out
+
+
+def test_more_is_asked_with_more_evaluations() -> None:
+    predictor = build_predictor("bert", double=True)
+    counts = [
+        IntegratedGradient(predictor, tolerance=tolerance).interpret_json(REVIEW)[0].n_evaluations
+        for tolerance in (0.3, 1e-3, 1e-8)
+    ]
+    assert counts == sorted(counts) and counts[0] < counts[-1]
+
+
+def test_the_scores_are_those_of_the_finest_rule_alone() -> None:
+    """No evaluation is lost or counted twice when levels are put together."""
+    predictor = build_predictor("bert", double=True)
+    refined, at_once = [
+        IntegratedGradient(predictor, tolerance=1e-9, max_evaluations=most).interpret_json(REVIEW)[
+            0
+        ]
+        for most in (65, 65)
+    ]
+    exact = IntegratedGradient(predictor, n_steps=300).interpret_json(REVIEW)[0]
+    assert refined == at_once
+    assert error(refined, exact) < 1e-5
+
+
+@pytest.mark.parametrize("max_evaluations", [3, 5, 9, 20])
+def test_a_bound_that_is_reached_is_said(max_evaluations: int) -> None:
+    predictor = build_predictor("esim")
+    [result] = IntegratedGradient(
+        predictor, tolerance=1e-9, max_evaluations=max_evaluations
+    ).interpret_json(EXAMPLE_INPUTS["esim"])
+    assert result.n_evaluations <= max_evaluations
+    assert result.notes[0].startswith(f"stopped at max_evaluations = {max_evaluations}")
+    assert result.estimated_error > 1e-9
+
+
+@pytest.mark.parametrize("kind", ["lstm", "esim", "crf_tagger", "bert"])
+def test_the_same_numbers_whatever_the_batch_size_and_company(kind: str) -> None:
+    predictor = build_predictor(kind)
+    inputs = EXAMPLE_INPUTS[kind]
+    first, *others = [
+        IntegratedGradient(predictor, batch_size=size).interpret_json(inputs)
+        for size in (None, 1, 5)
+    ]
+    for other in others:
+        for one, two in zip(first, other):
+            assert one.n_evaluations == two.n_evaluations
+            size = sum(map(abs, scores_of(one)))
+            assert scores_of(one) == pytest.approx(scores_of(two), abs=1e-5 * size)
+
+
+def test_each_target_stops_on_its_own() -> None:
+    predictor = build_predictor("bert_mismatched")
+    inputs = EXAMPLE_INPUTS["bert_mismatched"]
+    interpreter = IntegratedGradient(predictor, tolerance=1e-4)
+    together = interpreter.interpret_json(inputs, target=[0, 1])
+    alone = [interpreter.interpret_json(inputs, target=target)[0] for target in (0, 1)]
+    for one, other in zip(together, alone):
+        assert one.n_evaluations == other.n_evaluations
+        assert scores_of(one) == pytest.approx(scores_of(other), abs=1e-5)
+
+
+def test_background_texts_share_the_bound() -> None:
+    predictor = build_predictor("bert")
+    [result] = IntegratedGradient(
+        predictor, background=["a film", "bad"], tolerance=1e-9, max_evaluations=40
+    ).interpret_json(REVIEW)
+    assert result.n_evaluations == 34
+
+
+def test_an_output_that_does_not_depend_on_the_text_needs_no_refining() -> None:
+    predictor = build_predictor("lstm")
+    predictor._model._classification_layer.weight.data.zero_()
+    [result] = IntegratedGradient(predictor).interpret_json(EXAMPLE_INPUTS["lstm"])
+    assert set(scores_of(result)) == {0.0}
+    assert (result.n_evaluations, result.estimated_error, result.notes) == (9, 0.0, [])
+
+
+@pytest.mark.parametrize(
+    "options", [{"input_x_gradient": False, "reduction": "mean_abs"}, {"reduction": "l2"}]
+)
+def test_scores_that_do_not_add_up_are_refined_too(options: dict) -> None:
+    predictor = build_predictor("bert", double=True)
+    found, exact = [
+        IntegratedGradient(predictor, **options, **nodes).interpret_json(REVIEW)[0]
+        for nodes in ({"tolerance": 0.001}, {"n_steps": 300})
+    ]
+    assert error(found, exact) < 0.002
+
+
+@pytest.mark.parametrize(
+    "options, said",
+    [
+        ({"tolerance": 0.1, "n_steps": 3}, "tolerance and n_steps exclude each other"),
+        ({"max_evaluations": 9, "quadrature": "trapezoid"}, "exclude each other"),
+        ({"tolerance": 0}, "tolerance is 0.*between 0 and 1"),
+        ({"tolerance": 1.5}, "tolerance is 1.5"),
+        ({"tolerance": "1%"}, "tolerance is '1%'"),
+        ({"max_evaluations": 2}, "max_evaluations is 2.*from 3 up"),
+    ],
+)
+def test_wrong_options_are_answered(options: dict, said: str) -> None:
+    with pytest.raises(ConfigurationError, match=said):
+        IntegratedGradient(build_predictor("lstm"), **options)
