@@ -189,10 +189,10 @@ def test_both_samplings_agree_in_the_mean() -> None:
             [
                 scores_of(
                     GradientShap(
-                        predictor, seed=seed, n_perturbations=20, sampling=sampling
-                    ).interpret_json(REVIEW)[0]
+                        predictor, seed=seed, n_perturbations=50, sampling=sampling
+                    ).interpret_json(SHORT)[0]
                 )
-                for seed in range(200)
+                for seed in range(80)
             ],
             axis=0,
         )

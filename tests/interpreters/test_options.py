@@ -297,6 +297,17 @@ def test_a_background_text_that_is_no_input_is_answered(text: Any) -> None:
         interpreter.interpret_json(REVIEW)
 
 
+def test_background_texts_from_a_file(tmp_path: Path) -> None:
+    predictor = build_predictor("lstm")
+    file = tmp_path / "background.jsonl"
+    file.write_text('{"sentence": "a dull film"}\n\n"the story"\n', encoding="utf-8")
+    by_file, by_list = [
+        IntegratedGradient(predictor, background=texts).interpret_json(REVIEW)
+        for texts in (str(file), [{"sentence": "a dull film"}, "the story"])
+    ]
+    assert by_file == by_list
+
+
 def test_background_strings_beside_a_label() -> None:
     predictor = build_predictor("lstm")
     interpreter = IntegratedGradient(predictor, background=["a film"], target="gold")
