@@ -29,7 +29,7 @@ from biome_interpret.models.labelling import (
 from biome_interpret.models.modes import InferenceMode
 from biome_interpret.models.objectives import objective_for
 from biome_interpret.models.origins import Background, Origins
-from biome_interpret.models.rows import SUM, find_row_power
+from biome_interpret.models.rows import SUM, find_row_power, padding_matters
 from biome_interpret.models.segments import GRANULARITIES
 from biome_interpret.models.sites import find_sites
 from biome_interpret.models.source import strings_in
@@ -37,6 +37,10 @@ from biome_interpret.models.source import strings_in
 Targets = Union[Target, List[Target]]
 
 
+PADDING_NOTE = (
+    "the model's output changes when padding is appended to a text: what is explained is the text "
+    "alone, not as it is predicted in a batch with longer ones"
+)
 _NO_OPTIONS = ("self", "predictor", "kwargs", "unknown")
 
 
@@ -142,6 +146,7 @@ class PathInterpreter(SaliencyInterpreter):
         self._sites = find_sites(predictor)
         # How rows relate to one another, by kind of objective: found out when first needed.
         self._row_powers: Dict[type, Optional[int]] = {}
+        self._padding_matters = False
 
     def path_measure(self, num_background: int) -> Union[PathMeasure, AdaptiveMeasure]:
         """
@@ -268,6 +273,7 @@ class PathInterpreter(SaliencyInterpreter):
             kind = type(batch.objective)
             if kind not in self._row_powers:
                 self._row_powers[kind] = find_row_power(batch)
+                self._padding_matters |= padding_matters(batch)
             if self._row_powers[kind] == SUM and not batch.objective.needs_loss:
                 rest = instances[position + 1 :]
                 yield self._batch(instances[position:]) if rest else batch
@@ -344,6 +350,8 @@ class PathInterpreter(SaliencyInterpreter):
             delta = output - baseline_output - integrals.total
         label = batch.instances[row].fields.get(objective.label_name)
         notes = [*objective.notes, *(call.site.note for call in batch.calls), integrands.note]
+        if self._padding_matters:
+            notes.append(PADDING_NOTE)
         return Interpretation(
             fields=fields,
             target=objective.target(label, batch.probabilities[row]),

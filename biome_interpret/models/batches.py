@@ -19,6 +19,18 @@ def to_tensors(instances: Sequence[Instance], model: Model) -> TensorDict:
     return util.move_to_device(batch.as_tensor_dict(), device)
 
 
+def to_padded_tensors(instance: Instance, model: Model, extra: int) -> TensorDict:
+    """One instance as it would stand beside one that is longer, in every way, by so many."""
+    batch = Batch([instance])
+    batch.index_instances(model.vocab)
+    lengths = {
+        field: {name: length + extra for name, length in field_lengths.items()}
+        for field, field_lengths in batch.get_padding_lengths().items()
+    }
+    device = next(model.parameters()).device
+    return util.move_to_device(batch.as_tensor_dict(lengths), device)
+
+
 def take_rows(value: Any, rows: torch.Tensor, batch_size: int) -> Any:
     """
     A batch whose row r is row `rows[r]` of the given one, of `batch_size` rows. What is not laid

@@ -8,7 +8,7 @@ from allennlp.data import Instance
 from allennlp.models import Model
 
 from biome_interpret.errors import InterpretationError
-from biome_interpret.models.batches import TensorDict, take_rows, to_tensors
+from biome_interpret.models.batches import TensorDict, take_rows, to_padded_tensors, to_tensors
 from biome_interpret.models.calls import CallKey, CallMatcher, text_field_names, trace
 from biome_interpret.models.hooks import observed
 from biome_interpret.models.modes import Outputs
@@ -86,6 +86,13 @@ class ExplainedBatch:
             self._model, self._sites, self.instances, self._tensors, arguments
         )
         return outputs
+
+    def padded_value(self, extra: int) -> float:
+        """f(x) of the first instance with padding appended, as in a batch with a longer one."""
+        tensors = to_padded_tensors(self.instances[0], self._model, extra)
+        with torch.no_grad():
+            outputs = self._model(**forward_arguments(self.objective, tensors))
+            return float(self.objective.values(outputs, tensors).double())
 
     def evaluate(self, rows: Sequence[int], points: Points, want_gradients: bool) -> Evaluation:
         """

@@ -13,6 +13,9 @@ SUM, MEAN = 0, 1
 # Multiples of the input, far enough from each other that rows which mix give themselves away.
 _PROBES = (0.5, 1.5, -1.0)
 
+# How many positions are appended to see whether padding matters.
+_PADDING = 3
+
 
 def find_row_power(batch: ExplainedBatch) -> Optional[int]:
     """
@@ -27,6 +30,18 @@ def find_row_power(batch: ExplainedBatch) -> Optional[int]:
     alone = batch.evaluate([0], _probes(batch, _PROBES[:1]), want_gradients=True)
     powers = {_power(batch, alone, _PROBES[:count]) for count in range(2, len(_PROBES) + 1)}
     return powers.pop() if len(powers) == 1 else None
+
+
+def padding_matters(batch: ExplainedBatch) -> bool:
+    """
+    Whether padding appended to a text changes f. No pass of an interpretation pads a text, but a
+    batch of predictions may, and then says something else than what is explained.
+    """
+    try:
+        padded = batch.padded_value(_PADDING)
+    except Exception:  # The text may fill all that the model takes.
+        return False
+    return not close(batch.values[0], batch.values.new_tensor(padded))
 
 
 def _power(batch: ExplainedBatch, alone: Evaluation, probes: Sequence[float]) -> Optional[int]:

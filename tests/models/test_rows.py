@@ -110,6 +110,21 @@ def test_what_a_model_writes_into_its_embedding_is_not_taken_for_the_text() -> N
     assert abs(result.convergence_delta) < 1e-5
 
 
+class CountsPositions(BasicClassifier):
+    """Takes no notice of its mask."""
+
+    def forward(self, tokens: Any, label: Any = None, metadata: Any = None) -> Dict[str, Any]:
+        outputs = super().forward(tokens, label, metadata)
+        outputs["logits"] = outputs["logits"] * tokens["tokens"]["tokens"].size(1)
+        return outputs
+
+
+def test_a_model_to_which_padding_matters_is_told_of() -> None:
+    [result] = IntegratedGradient(as_kind(CountsPositions)).interpret_json(REVIEW)
+    assert "changes when padding is appended" in result.notes[0]
+    assert IntegratedGradient(as_kind(BasicClassifier)).interpret_json(REVIEW)[0].notes == []
+
+
 def test_a_model_of_many_minds_is_refused_in_words() -> None:
     with pytest.raises(InterpretationError, match="does not give the same output again"):
         IntegratedGradient(as_kind(Forgetful)).interpret_json(REVIEW)
