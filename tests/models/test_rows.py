@@ -84,9 +84,9 @@ class WritesIntoItsEmbedding(BasicClassifier):
     """As some Hugging Face models add positions in place."""
 
     def forward(self, tokens: Any, label: Any = None, metadata: Any = None) -> Dict[str, Any]:
-        handle = self._text_field_embedder.register_forward_hook(
-            lambda m, i, output: output.add_(1)
-        )
+        embedder = self._text_field_embedder.token_embedder_tokens
+        # Registered last, it is the last to see what the embedder put out.
+        handle = embedder.register_forward_hook(lambda m, i, output: output.add_(1))
         try:
             return super().forward(tokens, label, metadata)
         finally:
