@@ -62,6 +62,9 @@ class Interpretation:
         The part of Σ scores that belongs to no token, such as pieces that an indexer added.
     notes : `List[str]`
         Plain statements of what fell back or was cut short.
+    probabilities : `Dict[str, float]`, optional
+        The model's probability for each label, most probable first, where it gives one label to
+        the text.
     """
 
     fields: Dict[str, FieldScores]
@@ -74,6 +77,7 @@ class Interpretation:
     standard_error: Optional[Dict[str, List[float]]] = None
     unassigned: float = 0.0
     notes: List[str] = field(default_factory=list)
+    probabilities: Optional[Dict[str, float]] = None
 
     def to_json(self) -> Dict[str, Any]:
         """As plain dicts, lists, strings and numbers."""

@@ -225,6 +225,37 @@ class PathInterpreter(SaliencyInterpreter):
         """`interpret_json` for an instance from a dataset reader."""
         return self._interpret_instance(instance, target, with_ends=True)
 
+    def interpret_each(
+        self,
+        inputs: Sequence[Union[JsonDict, Instance]],
+        targets: Optional[Sequence[Targets]] = None,
+    ) -> List[Union[List[Interpretation], Exception]]:
+        """
+        The full results of many texts, of which some may fail.
+
+        # Parameters
+
+        inputs : `Sequence[Union[JsonDict, Instance]]`
+            What `interpret_json` or `interpret_instance` takes.
+        targets : `Sequence[Targets]`, optional
+            One for each input; `None` for the interpreter's own.
+
+        # Returns
+
+        `List[Union[List[Interpretation], Exception]]`
+            In the order of the inputs: the results, or what the text failed of.
+        """
+        found: List[Union[List[Interpretation], Exception]] = []
+        for one, target in zip(inputs, targets or [None] * len(inputs)):
+            interpret = (
+                self.interpret_instance if isinstance(one, Instance) else self.interpret_json
+            )
+            try:
+                found.append(interpret(one, target))  # type: ignore[operator]
+            except Exception as error:
+                found.append(error)
+        return found
+
     def _interpret_json(
         self, inputs: JsonDict, target: Targets, with_ends: bool
     ) -> List[Interpretation]:
@@ -363,6 +394,7 @@ class PathInterpreter(SaliencyInterpreter):
             standard_error=standard_error,
             unassigned=integrals.unassigned if adds_up else 0.0,
             notes=list(dict.fromkeys(note for note in notes if note is not None)),
+            probabilities=batch.label_probabilities[row],
         )
 
     def _origins(self, batch: ExplainedBatch, background: Optional[Background]) -> Origins:

@@ -77,6 +77,8 @@ class ExplainedBatch:
         with torch.no_grad():
             probabilities = self.objective.probabilities(outputs, self._tensors)
             self.probabilities: List[Optional[float]] = [*probabilities] or [None] * len(instances)
+            by_label = self.objective.label_probabilities(outputs, self._tensors)
+            self.label_probabilities = by_label or [None] * len(instances)
             # f(x). Shape: (instances,).
             self.values = _finite(self.objective.values(outputs, self._tensors).double())
 

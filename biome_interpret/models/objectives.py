@@ -83,6 +83,15 @@ class Objective(Registrable):
         choices = self.choices(outputs, tensors)
         return [] if choices is None else Softmax()(outputs, choices).tolist()
 
+    def label_probabilities(
+        self, outputs: Outputs, tensors: TensorDict
+    ) -> List[Optional[Dict[str, float]]]:
+        """
+        For each row the model's probability for each label, most probable first; empty where the
+        text does not have one label.
+        """
+        return []
+
     @property
     def labels(self) -> Dict[int, str]:
         """The names of the labels that may be a target, by their index."""
@@ -125,6 +134,19 @@ class LabelObjective(Objective):
             )
         mask = torch.ones_like(indices, dtype=torch.bool)
         return Choices(logits.unsqueeze(1), indices, mask)
+
+    def label_probabilities(
+        self, outputs: Outputs, tensors: TensorDict
+    ) -> List[Optional[Dict[str, float]]]:
+        choices = self.choices(outputs, tensors)
+        if choices is None:
+            return []
+        names = self.labels
+        rows = choices.logits.squeeze(1).softmax(dim=-1).sort(dim=-1, descending=True)
+        return [
+            {names.get(i, str(i)): p for p, i in zip(probabilities, indices)}
+            for probabilities, indices in zip(rows.values.tolist(), rows.indices.tolist())
+        ]
 
     def target(self, label: Optional[Field], probability: Optional[float]) -> Target:
         index = int(label.as_tensor({}))  # type: ignore[union-attr]
@@ -227,6 +249,11 @@ class LossObjective(Objective):
 
     def probabilities(self, outputs: Outputs, tensors: TensorDict) -> List[float]:
         return self._inner.probabilities(outputs, tensors)
+
+    def label_probabilities(
+        self, outputs: Outputs, tensors: TensorDict
+    ) -> List[Optional[Dict[str, float]]]:
+        return self._inner.label_probabilities(outputs, tensors)
 
     def target(self, label: Optional[Field], probability: Optional[float]) -> Target:
         return self._inner.target(label, probability)
