@@ -65,6 +65,8 @@ class Interpretation:
     probabilities : `Dict[str, float]`, optional
         The model's probability for each label, most probable first, where it gives one label to
         the text.
+    method : `str`, optional
+        The registered name of the interpreter.
     """
 
     fields: Dict[str, FieldScores]
@@ -78,6 +80,7 @@ class Interpretation:
     unassigned: float = 0.0
     notes: List[str] = field(default_factory=list)
     probabilities: Optional[Dict[str, float]] = None
+    method: Optional[str] = None
 
     def to_json(self) -> Dict[str, Any]:
         """As plain dicts, lists, strings and numbers."""

@@ -144,6 +144,7 @@ class PathInterpreter(SaliencyInterpreter):
         if device is not None:
             options.move_to_device(predictor, device)
         self._sites = find_sites(predictor)
+        self._method = _registered_name(type(self))
         # How rows relate to one another, by kind of objective: found out when first needed.
         self._row_powers: Dict[type, Optional[int]] = {}
         self._padding_matters = False
@@ -395,6 +396,7 @@ class PathInterpreter(SaliencyInterpreter):
             unassigned=integrals.unassigned if adds_up else 0.0,
             notes=list(dict.fromkeys(note for note in notes if note is not None)),
             probabilities=batch.label_probabilities[row],
+            method=self._method,
         )
 
     def _origins(self, batch: ExplainedBatch, background: Optional[Background]) -> Origins:
@@ -429,6 +431,13 @@ class PathInterpreter(SaliencyInterpreter):
                 instances.append(self._background_instance(json))
             self._background = Background(predictor._model, self._sites, instances)
         return self._background
+
+
+def _registered_name(kind: type) -> str:
+    names = [
+        n for n in SaliencyInterpreter.list_available() if SaliencyInterpreter.by_name(n) is kind
+    ]
+    return names[0] if names else kind.__name__
 
 
 def _like(example: JsonDict, text: str) -> JsonDict:
