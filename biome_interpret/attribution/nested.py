@@ -4,11 +4,12 @@ evaluation is lost, and both ends of the path, where f is wanted anyway.
 """
 
 from functools import lru_cache
-from typing import List
+from typing import Iterator, List, Optional, Sequence
 
 import numpy
 import torch
 
+from biome_interpret.attribution.paths import Path, PathMeasure, RefinedMeasure
 from biome_interpret.attribution.quadrature import Rule
 
 _SMALLEST, _FIRST = 3, 9
@@ -41,7 +42,30 @@ def level_sizes(max_size: int) -> List[int]:
     return [size for size in sizes if size >= _FIRST] or sizes[-1:]
 
 
-def estimated_error(terms: torch.Tensor) -> float:
+def nested_measure(
+    backgrounds: Sequence[Optional[int]], tolerance: float, max_evaluations: int
+) -> RefinedMeasure:
+    """
+    Straight paths without noise, looked at more and more closely.
+
+    # Parameters
+
+    backgrounds : `Sequence[Optional[int]]`
+        The baseline of each path.
+    tolerance, max_evaluations
+        As in `RefinedMeasure`.
+    """
+
+    def levels() -> Iterator[PathMeasure]:
+        for size in level_sizes(max_evaluations // len(backgrounds)):
+            nodes, weights = nested_rule(size)
+            share = (weights / len(backgrounds)).tolist()
+            yield PathMeasure([Path(nodes.tolist(), share, b) for b in backgrounds])
+
+    return RefinedMeasure(levels, estimated_error, tolerance, max_evaluations)
+
+
+def estimated_error(terms: torch.Tensor, level: PathMeasure) -> float:
     """
     How far the finest rule is off, summed over all elements, judged by the coarser ones inside it.
 
@@ -54,15 +78,17 @@ def estimated_error(terms: torch.Tensor) -> float:
     # Parameters
 
     terms : `torch.Tensor`
-        The integrand at the nodes of the finest rule. Shape: (paths, nodes, elements).
+        The integrand at the nodes of the finest rule. Shape: (nodes of all paths, elements).
 
     # Returns
 
     `float`
         An estimate of Σ |error|, not a bound.
     """
-    integrals = _integrals(terms)
-    changes = [float((b - a).abs().sum()) for a, b in zip(integrals, integrals[1:])][-3:]
+    size = len(level.paths[0].nodes)
+    mean = terms.reshape(len(level.paths), size, -1).mean(dim=0)
+    integrals = _rules_inside(size) @ mean
+    changes = (integrals[1:] - integrals[:-1]).abs().sum(dim=1).tolist()[-3:]
     ratios = [_ratio(b, a) for a, b in zip(changes, changes[1:])]
     if not ratios:
         return changes[-1] if changes else float("inf")
@@ -72,17 +98,14 @@ def estimated_error(terms: torch.Tensor) -> float:
     return changes[-1] * shrinkage / (1 - shrinkage)
 
 
-def _integrals(terms: torch.Tensor) -> List[torch.Tensor]:
-    """The integral by each rule inside the finest, coarsest first. Shapes: (elements,)."""
-    size = terms.size(1)
+@lru_cache(maxsize=16)
+def _rules_inside(size: int) -> torch.Tensor:
+    """The weights of each rule inside the finest, coarsest first. Shape: (rules, size)."""
     strides = [2**k for k in reversed(range((size - 1).bit_length())) if (size - 1) // 2**k >= 2]
-    integrals = []
-    for stride in strides:
-        _, weights = nested_rule((size - 1) // stride + 1)
-        integrals.append(
-            torch.einsum("n,pne->e", terms.new_tensor(weights), terms[:, ::stride]) / len(terms)
-        )
-    return integrals
+    weights = torch.zeros(len(strides), size, dtype=torch.float64)
+    for row, stride in zip(weights, strides):
+        row[::stride] = torch.from_numpy(nested_rule((size - 1) // stride + 1)[1])
+    return weights
 
 
 def _ratio(change: float, before: float) -> float:

@@ -4,11 +4,36 @@ them it looks.
 """
 
 from dataclasses import dataclass
-from typing import Iterator, List, Optional, Sequence, Tuple
+from typing import Callable, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
-from biome_interpret.attribution.nested import level_sizes, nested_rule
+import torch
 
-PathKey = Tuple[Optional[int], Optional[Tuple[int, ...]]]
+from biome_interpret.attribution.sampling import Strata
+
+
+class Noise(NamedTuple):
+    """
+    Gaussian noise around a baseline.
+
+    # Parameters
+
+    seed : `Tuple[int, ...]`
+        The same one gives the same noise.
+    std : `float`
+        Its standard deviation in each dimension.
+    relative : `bool`
+        Whether in units of the standard deviation of the text's own embeddings.
+    sign : `int`, optional (default = `1`)
+        -1 for the noise's mirror image.
+    """
+
+    seed: Tuple[int, ...]
+    std: float
+    relative: bool
+    sign: int = 1
+
+
+PathKey = Tuple[Optional[int], Optional[Noise]]
 
 
 @dataclass(frozen=True)
@@ -24,19 +49,19 @@ class Path:
         One weight for each node. Over all paths of a measure they sum to one.
     background : `int`, optional
         Which of the background texts is the baseline; `None` for the configured baseline.
-    noise_key : `Tuple[int, ...]`, optional
-        Seeds the Gaussian noise that is added to the baseline; `None` for no noise.
+    noise : `Noise`, optional
+        Is added to the baseline.
     """
 
     nodes: Sequence[float]
     weights: Sequence[float]
     background: Optional[int] = None
-    noise_key: Optional[Tuple[int, ...]] = None
+    noise: Optional[Noise] = None
 
     @property
     def key(self) -> PathKey:
         """The same for two paths with the same beginning, wherever their nodes stand."""
-        return self.background, self.noise_key
+        return self.background, self.noise
 
 
 @dataclass(frozen=True)
@@ -48,37 +73,43 @@ class PathMeasure:
     # Parameters
 
     paths : `List[Path]`
-    strata : `List[List[int]]`, optional
-        For a measure that was drawn at random, with one node on each path: the paths grouped into
-        the strata within which they were drawn independently. `None` where nothing is random.
+    strata : `Strata`, optional
+        For a measure that was drawn at random, with one node on each path: how its paths were
+        drawn (see `sampling`). `None` where nothing is random.
     """
 
     paths: List[Path]
-    strata: Optional[List[List[int]]] = None
+    strata: Optional[Strata] = None
+
+    @property
+    def nodes(self) -> List[Tuple[PathKey, float]]:
+        """Every point, in the order of the paths and of their nodes."""
+        return [(path.key, node) for path in self.paths for node in path.nodes]
+
+    @property
+    def weights(self) -> List[float]:
+        """One for each point."""
+        return [weight for path in self.paths for weight in path.weights]
 
 
 @dataclass(frozen=True)
-class AdaptiveMeasure:
+class RefinedMeasure:
     """
-    Straight paths without noise, looked at more and more closely until the error is small enough.
+    Points of which there are more and more, until the error is small enough.
 
     # Parameters
 
-    backgrounds : `List[Optional[int]]`
-        The baseline of each path.
+    levels : `Callable[[], Iterator[PathMeasure]]`
+        Measures of which each has all points of the one before.
+    error : `Callable[[torch.Tensor, PathMeasure], float]`
+        Estimates Σ |error|, from the integrand at the points of a level. Shape: (points, elements).
     tolerance : `float`
         The largest Σ |error| / Σ |score| to stop at.
     max_evaluations : `int`
         For all paths together.
     """
 
-    backgrounds: List[Optional[int]]
+    levels: Callable[[], Iterator[PathMeasure]]
+    error: Callable[[torch.Tensor, PathMeasure], float]
     tolerance: float
     max_evaluations: int
-
-    def levels(self) -> Iterator[PathMeasure]:
-        """Measures of which each has all nodes of the one before, at every other place."""
-        for size in level_sizes(self.max_evaluations // len(self.backgrounds)):
-            nodes, weights = nested_rule(size)
-            share = (weights / len(self.backgrounds)).tolist()
-            yield PathMeasure([Path(nodes.tolist(), share, b) for b in self.backgrounds])

@@ -1,52 +1,89 @@
 """Random positions on the path from baseline to input, and how far their mean may be off."""
 
-from typing import Callable, Dict, List, Optional
+from typing import Callable, Dict, List, NamedTuple, Optional, Sequence
 
 import numpy
 import torch
 
-Strata = List[List[int]]
+# Draws that belong together: one alone, or one and its mirror image.
+Unit = List[int]
+# Independent units of one size, drawn from one and the same interval.
+Stratum = List[Unit]
+Strata = List[Stratum]
+
+
+class Draws(NamedTuple):
+    """
+    # Parameters
+
+    positions : `List[float]`
+        In [0, 1].
+    noises : `List[int]`
+        For each draw the number of its noise: a draw and its mirror image share one.
+    signs : `List[int]`
+        For each draw 1, or -1 where it is a mirror image and takes the negative of the noise.
+    strata : `Strata`
+    """
+
+    positions: List[float]
+    noises: List[int]
+    signs: List[int]
+    strata: Strata
 
 
 def independent_strata(n: int) -> Strata:
     """All draws from the whole of [0, 1]."""
-    return [list(range(n))]
+    return [[[i] for i in range(n)]]
 
 
-def paired_strata(n: int) -> Strata:
+def antithetic_strata(n: int) -> Strata:
     """
-    Two draws from each of ⌊n/2⌋ intervals (three from the last, where n is odd).
+    Two draws and the mirror images of both from each of about n/4 equal intervals. Over an interval
+    the part of the integrand that is linear in position or noise cancels between a draw and its
+    image. (Where n is odd, three of the draws are without an image; of less than four all are.)
 
-    One draw from each of n intervals would vary a little less, but its variance could not be
-    estimated without bias from the draws themselves; two suffice (Cochran, Sampling Techniques,
-    1977, §5A).
+    One pair from each of n/2 intervals would vary less, but its variance could not be estimated
+    without bias from the draws themselves; two suffice (Cochran, Sampling Techniques, 1977, §5A).
     """
-    cuts = list(range(0, n - 1, 2)) or [0]
-    return [list(range(start, stop)) for start, stop in zip(cuts, cuts[1:] + [n])]
+    if n < 4 or n == 5:
+        return independent_strata(n)
+    num_paired = n if n % 2 == 0 else n - 3
+    pairs = [[i, i + 1] for i in range(0, num_paired, 2)]
+    cuts = list(range(0, len(pairs) - 1, 2))
+    strata = [pairs[start:stop] for start, stop in zip(cuts, [*cuts[1:], len(pairs)])]
+    return strata if num_paired == n else [*strata, [[i] for i in range(num_paired, n)]]
 
 
 STRATA: Dict[str, Callable[[int], Strata]] = {
-    "stratified": paired_strata,
+    "stratified": antithetic_strata,
     "independent": independent_strata,
 }
 
 
-def stratified_uniform(strata: Strata, generator: numpy.random.Generator) -> numpy.ndarray:
+def draw(strata: Strata, generator: numpy.random.Generator) -> Draws:
     """
-    For each stratum of m out of n draws, m independent uniform draws from an interval of length
-    m/n. Shape: (n,).
+    For each stratum of m out of n draws, positions in an interval of length m/n. The mirror image
+    of a draw stands as far from the end of the interval as that from its beginning.
     """
-    n = sum(len(stratum) for stratum in strata)
-    draws = generator.random(n)
+    n = sum(len(unit) for stratum in strata for unit in stratum)
+    positions, noises, signs = [0.0] * n, [0] * n, [1] * n
+    start = 0
     for stratum in strata:
-        draws[stratum] = (stratum[0] + len(stratum) * draws[stratum]) / n
-    return draws
+        size = sum(map(len, stratum))
+        for unit in stratum:
+            share = generator.random()
+            for i, place, sign in zip(unit, (share, 1 - share), (1, -1)):
+                positions[i] = (start + size * place) / n
+                noises[i], signs[i] = unit[0], sign
+        start += size
+    return Draws(positions, noises, signs, strata)
 
 
 def standard_error(samples: torch.Tensor, strata: Strata) -> Optional[torch.Tensor]:
     """
     The standard error of the mean of stratified samples: its square is an unbiased estimate of
-    that mean's variance, Σ (m/n)² s²/m over the strata.
+    that mean's variance, Σ (share of the draws)² s²/m over the strata of m units, with s² the
+    variance of the units' means.
 
     # Parameters
 
@@ -56,9 +93,36 @@ def standard_error(samples: torch.Tensor, strata: Strata) -> Optional[torch.Tens
     # Returns
 
     `Optional[torch.Tensor]`
-        Shape: (...). `None` where a stratum has a single draw, which allows no estimate.
+        Shape: (...). `None` where a stratum has a single unit, which allows no estimate.
     """
     if any(len(stratum) < 2 for stratum in strata):
         return None
-    variance = sum(len(s) * samples[s].var(dim=0, unbiased=True) for s in strata)
-    return torch.sqrt(torch.as_tensor(variance)) / len(samples)
+    variance = torch.zeros_like(samples[0])
+    for stratum in strata:
+        units = samples[torch.tensor(stratum)].mean(dim=1)
+        share = sum(map(len, stratum)) / len(samples)
+        variance += share**2 * units.var(dim=0, unbiased=True) / len(units)
+    return variance.sqrt()
+
+
+def total_standard_error(samples: torch.Tensor, strata: Strata) -> float:
+    """
+    The standard errors of all elements, added up; infinite where they cannot be told.
+
+    # Parameters
+
+    samples : `torch.Tensor`
+        Shape: (n, elements).
+    """
+    errors = standard_error(samples, strata)
+    return float("inf") if errors is None else float(errors.sum())
+
+
+def joined(rounds: Sequence[Strata]) -> Strata:
+    """The strata of several samples, one after the other, as those of one."""
+    strata: Strata = []
+    first = 0
+    for one in rounds:
+        strata += [[[first + i for i in unit] for unit in stratum] for stratum in one]
+        first += sum(len(unit) for stratum in one for unit in stratum)
+    return strata

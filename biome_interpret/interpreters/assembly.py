@@ -67,7 +67,7 @@ class InstanceIntegrals:
 
     def _per_token(self, call: SiteCall, values: torch.Tensor) -> torch.Tensor:
         """(positions, dim) -> (tokens, dim)"""
-        owners = call.owners[self.row].to(values.device)
+        owners = call.owners[self.row]
         tokens = values.new_zeros(len(call.token_lists[self.row]), values.size(-1))
         return tokens.index_add(0, owners[owners >= 0], values[owners >= 0])
 

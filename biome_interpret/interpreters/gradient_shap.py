@@ -1,11 +1,13 @@
-from typing import Any, List, Optional
+from typing import Any, Iterator, List, Optional, Sequence, Tuple, Union
 
 import numpy
+import torch
+from allennlp.common.checks import ConfigurationError
 from allennlp.interpret.saliency_interpreters import SaliencyInterpreter
 from allennlp.predictors import Predictor
 
-from biome_interpret.attribution.paths import Path, PathMeasure
-from biome_interpret.attribution.sampling import STRATA, stratified_uniform
+from biome_interpret.attribution.paths import Noise, Path, PathMeasure, RefinedMeasure
+from biome_interpret.attribution.sampling import STRATA, draw, joined, total_standard_error
 from biome_interpret.interpreters import options
 from biome_interpret.interpreters.path_interpreter import PathInterpreter
 
@@ -24,17 +26,23 @@ class GradientShap(PathInterpreter):
 
     predictor : `Predictor`
     n_perturbations : `int`, optional (default = `10`)
-        The number of random baselines, with one random point on the path from each.
+        The number of random baselines, with one random point on the path from each; where there is
+        a `tolerance`, that to begin with.
     noise_std : `float`, optional (default = `0.1`)
         Standard deviation of the Gaussian noise that is added to the baseline, in each dimension.
     noise_relative : `bool`, optional (default = `False`)
         Whether in units of the standard deviation of the text's own embeddings.
     sampling : `str`, optional (default = `"stratified"`)
-        How the points are drawn from [0, 1]: `"stratified"`, two from each of as many equal
-        intervals, or `"independent"`.
+        How the points are drawn from [0, 1]: `"stratified"`, from equal intervals and in pairs of
+        which one mirrors the other in position and noise, or `"independent"`. Both are unbiased.
     seed : `int`, optional (default = `0`)
         The same seed gives the same numbers, whatever the global random state, the `batch_size`
         and the company of other texts.
+    tolerance : `float`, optional
+        Double the number of samples, for each text on its own, until Σ standard error / Σ |score|
+        is no larger.
+    max_evaluations : `int`, optional (default = `1280`)
+        How many samples that may take at the most; a result that needed more says so.
     **kwargs
         The options of `PathInterpreter`.
 
@@ -52,6 +60,8 @@ class GradientShap(PathInterpreter):
         noise_relative: bool = False,
         sampling: str = "stratified",
         seed: int = 0,
+        tolerance: Optional[float] = None,
+        max_evaluations: Optional[int] = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(predictor, **kwargs)
@@ -60,18 +70,62 @@ class GradientShap(PathInterpreter):
         self._noise_relative = options.flag("noise_relative", noise_relative)
         self._strata = STRATA[options.one_of("sampling", sampling, STRATA)]
         self._seed = options.whole_number("seed", seed, at_least=0)
+        self._tolerance = None if tolerance is None else options.share("tolerance", tolerance)
+        if max_evaluations is not None and tolerance is None:
+            raise ConfigurationError(
+                "max_evaluations bounds what a tolerance may take: give tolerance too, or "
+                "n_perturbations alone"
+            )
+        self._max_evaluations = options.whole_number(
+            "max_evaluations", 1280 if max_evaluations is None else max_evaluations, at_least=2
+        )
 
-    def path_measure(self, num_background: int) -> PathMeasure:
-        generator = numpy.random.default_rng(self._seed)
-        n = self._n_perturbations
-        strata = self._strata(n)
-        nodes = stratified_uniform(strata, generator)
-        backgrounds: List[Optional[int]] = [None] * n
-        if num_background:
-            backgrounds = generator.integers(num_background, size=n).tolist()
-        noisy = self._noise_std > 0
-        paths = [
-            Path([nodes[p]], [1 / n], backgrounds[p], (self._seed, p) if noisy else None)
-            for p in range(n)
+    def path_measure(self, num_background: int) -> Union[PathMeasure, RefinedMeasure]:
+        if self._tolerance is None:
+            return self._sample([self._n_perturbations], num_background)
+
+        def error(samples: torch.Tensor, level: PathMeasure) -> float:
+            return total_standard_error(samples, level.strata or [])
+
+        def levels() -> Iterator[PathMeasure]:
+            rounds = [min(self._n_perturbations, self._max_evaluations)]
+            yield self._sample(rounds, num_background)
+            while 2 * sum(rounds) <= self._max_evaluations:
+                rounds.append(sum(rounds))
+                yield self._sample(rounds, num_background)
+
+        return RefinedMeasure(levels, error, self._tolerance, self._max_evaluations)
+
+    def _sample(self, rounds: Sequence[int], num_background: int) -> PathMeasure:
+        """Samples of the given sizes, each drawn for itself, as one."""
+        draws = [
+            draw(self._strata(size), numpy.random.default_rng([self._seed, k]))
+            for k, size in enumerate(rounds)
         ]
-        return PathMeasure(paths, strata)
+        weight = [1 / sum(rounds)]
+        paths = [
+            Path([position], weight, background, self._noise((self._seed, k, number), sign))
+            for k, sample in enumerate(draws)
+            for position, number, sign, background in zip(
+                sample.positions,
+                sample.noises,
+                sample.signs,
+                self._backgrounds(k, sample.noises, num_background),
+            )
+        ]
+        return PathMeasure(paths, joined([sample.strata for sample in draws]))
+
+    def _noise(self, seed: Tuple[int, ...], sign: int) -> Optional[Noise]:
+        if not self._noise_std:
+            return None
+        return Noise(seed, self._noise_std, self._noise_relative, sign)
+
+    def _backgrounds(
+        self, number: int, noises: Sequence[int], num_background: int
+    ) -> List[Optional[int]]:
+        """A random background text for each draw, the same for its mirror image."""
+        if not num_background:
+            return [None] * len(noises)
+        generator = numpy.random.default_rng([self._seed, number, len(noises)])
+        chosen = generator.integers(num_background, size=len(noises)).tolist()
+        return [chosen[noise] for noise in noises]

@@ -1,12 +1,11 @@
 """The path integral over labelled instances: points out, gradients back, products summed."""
 
 from dataclasses import dataclass, replace
-from typing import Dict, List, NamedTuple, Optional, Sequence, Set, Tuple
+from typing import Callable, Dict, List, NamedTuple, Optional, Sequence, Set, Tuple, TypeVar, Union
 
 import torch
 
-from biome_interpret.attribution.nested import estimated_error
-from biome_interpret.attribution.paths import AdaptiveMeasure, Path, PathKey, PathMeasure
+from biome_interpret.attribution.paths import Path, PathKey, PathMeasure, RefinedMeasure
 from biome_interpret.errors import InterpretationError
 from biome_interpret.models.batches import chunks
 from biome_interpret.models.calls import CallKey, SiteCall
@@ -14,8 +13,12 @@ from biome_interpret.models.evaluation import Evaluation, ExplainedBatch, Points
 from biome_interpret.models.origins import Origins
 from biome_interpret.models.rows import MEAN, close
 
-# So many positions go through the model in one pass, where the user does not say how many rows.
+# What goes through the model in one pass, in positions, where the user does not say how many rows.
 POSITIONS_PER_PASS = 4096
+
+# The length at which attention, which grows with the square of it, takes as much memory as all
+# else does.
+_ATTENTION_LENGTH = 256
 
 # For each call of a site, something of shape (nodes, positions, embedding_dim or 1).
 Terms = Dict[CallKey, torch.Tensor]
@@ -23,9 +26,11 @@ Terms = Dict[CallKey, torch.Tensor]
 # The ends of a path, for f(x') and f(x).
 AT_ORIGIN, AT_INPUT = 0.0, 1.0
 
-
-# Of outputs in float32, relative to their size.
+# Of outputs in float32 and in bfloat16, relative to their size.
 ROUNDING_OF_OUTPUTS = 1e-6
+ROUNDING_OF_HALVES = 2.0**-8
+
+Found = TypeVar("Found")
 
 
 class Row(NamedTuple):
@@ -43,25 +48,30 @@ class Integrands:
 
     # Parameters
 
+    measure : `PathMeasure`
+        The nodes and their weights.
     terms : `Terms`
         ∂f/∂x · (x − x') at each node, in float64, for each call. Summed over the embedding
         dimension where that is asked for. Shape: (nodes, positions, embedding_dim or 1).
-    weights : `torch.Tensor`
-        Shape: (nodes,).
     estimated_error : `float`, optional
         Σ |error| / Σ |score|, where the nodes were chosen by it.
-    note : `str`, optional
-        A plain statement, where refining was cut short.
+    notes : `Sequence[str]`
+        Plain statements, where refining was cut short.
     """
 
+    measure: PathMeasure
     terms: Terms
-    weights: torch.Tensor
     estimated_error: Optional[float] = None
-    note: Optional[str] = None
+    notes: Sequence[str] = ()
+
+    @property
+    def weights(self) -> torch.Tensor:
+        """Shape: (nodes,)."""
+        return torch.tensor(self.measure.weights, dtype=torch.float64)
 
     def integral(self, call: CallKey) -> torch.Tensor:
         """Shape: (positions, embedding_dim or 1)."""
-        return torch.einsum("n,npd->pd", self.weights, self.terms[call])
+        return torch.tensordot(self.weights, self.terms[call], dims=1)
 
 
 class PathIntegral:
@@ -98,11 +108,14 @@ class PathIntegral:
         self._adds_up = input_x_gradient and sum_dimensions
         # f(x') by instance and path, as far as it is known.
         self._origin_outputs: Dict[Tuple[int, PathKey], float] = {}
+        # f(x) again, by instance, from the pass in which it went along.
+        self._input_outputs: Dict[int, float] = {}
         self._seen: Set[int] = set()
 
-    def integrands(self, measure: PathMeasure) -> List[Integrands]:
+    def integrands(self, measure: Union[PathMeasure, RefinedMeasure]) -> List[Integrands]:
         """
-        For each instance, all terms of its integral.
+        For each instance, all terms of its integral; of a measure that is refined, at the first
+        level whose estimated error is small enough.
 
         # Raises
 
@@ -112,49 +125,68 @@ class PathIntegral:
         `InterpretationError`
             If a gradient is not finite.
         """
-        terms = self._terms_at(range(len(self._batch.instances)), measure.paths)
-        return [Integrands(terms[i], _weights(measure, terms[i])) for i in terms]
+        instances = range(len(self._batch.instances))
+        if isinstance(measure, RefinedMeasure):
+            return self._refined(measure, instances)
+        terms = self._terms_at(instances, measure.paths)
+        return [Integrands(measure, terms[i], notes=self._notes(i)) for i in instances]
 
-    def refined_integrands(self, measure: AdaptiveMeasure) -> List[Integrands]:
-        """
-        The same, for each instance at the first level whose estimated error is small enough.
-
-        # Raises
-
-        As `integrands`.
-        """
+    def _refined(self, measure: RefinedMeasure, instances: Sequence[int]) -> List[Integrands]:
         found: Dict[int, Integrands] = {}
+        known: Dict[Tuple[PathKey, float], int] = {}
         terms: Dict[int, Terms] = {}
-        waiting = list(range(len(self._batch.instances)))
+        waiting = list(instances)
         for level in measure.levels():
-            new = self._terms_at(waiting, level.paths if not terms else _every_other(level.paths))
+            new = _unknown(level.paths, known)
+            found_now = self._terms_at(waiting, new)
+            for node in PathMeasure(new).nodes:
+                known[node] = len(known)
+            order = torch.tensor([known[node] for node in level.nodes])
             for i in waiting:
-                terms[i] = (
-                    _interleaved(terms[i], new[i], len(level.paths)) if i in terms else new[i]
-                )
-                error = self._error(i, terms[i], level)
-                found[i] = Integrands(
-                    terms[i], _weights(level, terms[i]), error, _note(error, measure)
-                )
-            waiting = [i for i in waiting if found[i].note is not None]
+                terms[i] = _appended(terms.get(i), found_now[i])
+                ordered = {key: term[order] for key, term in terms[i].items()}
+                found[i] = self._judged(i, Integrands(level, ordered), measure)
+            waiting = [i for i in waiting if not self._is_exact(found[i], measure)]
             if not waiting:
                 break
-        return [found[i] for i in sorted(found)]
+        return [found[i] for i in instances]
 
-    def _error(self, instance: int, terms: Terms, level: PathMeasure) -> float:
-        """Σ |error| / Σ |score|, the larger of two: by coarser rules, and by what is left over."""
-        by_path = [t.reshape(len(level.paths), -1, t[0].numel()) for t in terms.values()]
-        error = estimated_error(torch.cat(by_path, dim=-1))
-        integrands = Integrands(terms, _weights(level, terms))
-        scores = [integrands.integral(key) for key in terms]
-        size = float(sum(score.abs().sum() for score in scores))
-        if self._adds_up:
-            total = float(sum(score.sum() for score in scores))
-            difference = float(self._batch.values[instance]) - self.origin_output(level, instance)
-            error = max(error, abs(difference - total))
+    def _judged(self, instance: int, found: Integrands, measure: RefinedMeasure) -> Integrands:
+        error = self._error(instance, found, measure)
+        notes = self._notes(instance)
+        if error > measure.tolerance:
+            notes.append(
+                f"stopped at max_evaluations = {measure.max_evaluations}: the estimated error is "
+                f"still {error:.1%} of the scores, more than the tolerance of "
+                f"{measure.tolerance:.1%}"
+            )
+        return Integrands(found.measure, found.terms, error, notes)
+
+    def _is_exact(self, found: Integrands, measure: RefinedMeasure) -> bool:
+        return found.estimated_error is not None and found.estimated_error <= measure.tolerance
+
+    def _error(self, instance: int, found: Integrands, measure: RefinedMeasure) -> float:
+        """
+        Σ |error| / Σ |score|: as the measure estimates it; where nothing is random, no less than
+        by what is left over.
+        """
+        level = found.measure
+        error = measure.error(torch.cat([t.flatten(1) for t in found.terms.values()], 1), level)
+        scores = torch.cat([found.integral(key).flatten() for key in found.terms])
+        size = float(scores.abs().sum())
+        output = float(self._batch.values[instance])
+        if self._adds_up and level.strata is None:
+            difference = output - self.origin_output(level, instance)
+            error = max(error, abs(difference - float(scores.sum())))
         # Rounding in f itself sets a floor below which there is nothing to refine.
-        negligible = ROUNDING_OF_OUTPUTS * abs(float(self._batch.values[instance]))
-        return 0.0 if error <= negligible else error / size if size else float("inf")
+        rounding = ROUNDING_OF_HALVES if self._batch.autocast else ROUNDING_OF_OUTPUTS
+        return 0.0 if error <= rounding * abs(output) else error / size if size else float("inf")
+
+    def _notes(self, instance: int) -> List[str]:
+        if not self._batch.autocast or instance not in self._input_outputs:
+            return []
+        exact, rounded = float(self._batch.values[instance]), self._input_outputs[instance]
+        return [f"autocast: the output is {rounded:.4g} in bfloat16, {exact:.4g} in full precision"]
 
     def _terms_at(self, instances: Sequence[int], paths: Sequence[Path]) -> Dict[int, Terms]:
         """All terms of some instances, in the order of the paths and of their nodes."""
@@ -165,12 +197,29 @@ class PathIntegral:
         if AT_INPUT in paths[0].nodes:
             ends = []
         self._seen.update(instances)
-        parts = [self._terms(chunk) for chunk in chunks([*ends, *rows], self._batch_size)]
+        parts = self._in_passes([*ends, *rows], self._terms)
         terms = {key: torch.cat([part[key] for part in parts])[len(ends) :] for key in parts[0]}
         return {
             i: {key: term[k * len(nodes) : (k + 1) * len(nodes)] for key, term in terms.items()}
             for k, i in enumerate(instances)
         }
+
+    def _in_passes(self, rows: Sequence[Row], run: Callable[[Sequence[Row]], Found]) -> List[Found]:
+        """What `run` makes of the rows, pass by pass: fewer at a time where memory runs out."""
+        found: List[Found] = []
+        for chunk in chunks(list(rows), self._batch_size):
+            try:
+                found.append(run(chunk))
+                continue
+            except (RuntimeError, MemoryError) as error:
+                if len(chunk) == 1 or not _is_out_of_memory(error):
+                    raise
+            # Out here nothing of the pass that failed is held on to any more.
+            if torch.cuda.is_available():
+                torch.cuda.empty_cache()
+            self._batch_size = (len(chunk) + 1) // 2
+            found += self._in_passes(chunk, run)
+        return found
 
     def origin_output(self, measure: PathMeasure, instance: int) -> float:
         """f(x') for an instance: the mean over the paths, each by its weight."""
@@ -178,36 +227,37 @@ class PathIntegral:
         rows = [
             Row(instance, p, AT_ORIGIN) for p in measure.paths if (instance, p.key) not in known
         ]
-        for chunk in chunks(rows, self._batch_size):
-            self._remember_origins(chunk, self._values(chunk))
+        self._in_passes(rows, self._origin_values)
         return sum(sum(p.weights) * known[instance, p.key] for p in measure.paths)
 
-    def _remember_origins(self, rows: Sequence[Row], values: torch.Tensor) -> None:
-        for row, value in zip(rows, values.tolist()):
-            if row.path is not None and row.node == AT_ORIGIN:
-                self._origin_outputs[row.instance, row.path.key] = value
-
-    def _values(self, rows: Sequence[Row]) -> torch.Tensor:
+    def _origin_values(self, rows: Sequence[Row]) -> None:
         points, _ = self._points(rows)
         # A loss is one number for all rows: each has to be run alone for a value of its own.
         alone = self.row_power is None or self._batch.objective.needs_loss
-        return self._evaluate(rows, points, want_gradients=False, alone=alone).values
+        self._remember(rows, self._evaluate(rows, points, want_gradients=False, alone=alone).values)
 
-    def _terms(self, rows: Sequence[Row]) -> Dict[CallKey, torch.Tensor]:
+    def _remember(self, rows: Sequence[Row], values: torch.Tensor) -> None:
+        for row, value in zip(rows, values.tolist()):
+            if row.path is not None and row.node == AT_ORIGIN:
+                self._origin_outputs[row.instance, row.path.key] = value
+            elif row.node == AT_INPUT:
+                self._input_outputs[row.instance] = value
+
+    def _terms(self, rows: Sequence[Row]) -> Terms:
         points, factors = self._points(rows)
         evaluation = self._evaluate(rows, points, True, alone=self.row_power is None)
         self._check_inputs(rows, evaluation)
         if len(evaluation.values) == len(rows):
-            self._remember_origins(rows, evaluation.values)
+            self._remember(rows, evaluation.values)
         scale = len(rows) if self.row_power == MEAN else 1
         terms = {}
         for key, gradients in evaluation.gradients.items():
-            if not torch.isfinite(gradients).all():
+            products = gradients * factors[key] if self._input_x_gradient else gradients
+            if self._sum_dimensions:
+                products = products.sum(dim=-1, keepdim=True, dtype=torch.float64)
+            terms[key] = scale * products.double().cpu()
+            if not torch.isfinite(terms[key]).all():
                 raise InterpretationError("the gradient of the explained output is not finite")
-            products = scale * gradients.double()
-            if self._input_x_gradient:
-                products *= factors[key].double()
-            terms[key] = products.sum(dim=-1, keepdim=True) if self._sum_dimensions else products
         return terms
 
     def _evaluate(
@@ -218,29 +268,37 @@ class PathIntegral:
 
     def _points(self, rows: Sequence[Row]) -> Tuple[Points, Points]:
         """Each row's point x' + node · (x − x'), and its factor x − x'."""
+        instances = torch.tensor([row.instance for row in rows])
+        nodes = torch.tensor([row.node for row in rows]).reshape(-1, 1, 1)
         points, factors = {}, {}
         for call in self._batch.calls:
-            embedded = call.embedded[[row.instance for row in rows]]
+            embedded = call.embedded[instances.to(call.embedded.device)]
             origins = self._origins_of(rows, call)
-            nodes = embedded.new_tensor([row.node for row in rows]).reshape(-1, 1, 1)
             factors[call.key] = embedded - origins
-            points[call.key] = torch.lerp(origins, embedded, nodes)
+            points[call.key] = torch.lerp(origins, embedded, nodes.to(embedded))
         return points, factors
 
     def _origins_of(self, rows: Sequence[Row], call: SiteCall) -> torch.Tensor:
         """Shape: (rows, positions, embedding_dim). A row without a path stays at the input."""
-        cache: Dict[Tuple[int, int], torch.Tensor] = {}
+        beginnings: Dict[Tuple[int, Optional[PathKey]], int] = {}
+        vectors: List[torch.Tensor] = []
         for row in rows:
-            key = (row.instance, id(row.path))
-            if key not in cache:
-                cache[key] = (
-                    call.embedded[row.instance]
-                    if row.path is None
-                    else self._origins.vectors(call, row.instance, row.path)
-                )
-        return torch.stack([cache[row.instance, id(row.path)] for row in rows])
+            key = (row.instance, None if row.path is None else row.path.key)
+            if key in beginnings:
+                continue
+            beginnings[key] = len(vectors)
+            vectors.append(
+                call.embedded[row.instance]
+                if row.path is None
+                else self._origins.vectors(call, row.instance, row.path)
+            )
+        keys = [(row.instance, None if row.path is None else row.path.key) for row in rows]
+        index = torch.tensor([beginnings[key] for key in keys], device=call.embedded.device)
+        return torch.stack(vectors)[index]
 
     def _check_inputs(self, rows: Sequence[Row], evaluation: Evaluation) -> None:
+        if self._batch.autocast:  # Which rounds by more than rows that mix would show.
+            return
         for position, row in enumerate(rows):
             if row.node == AT_INPUT and not self._agrees(position, row, evaluation, rows):
                 if self.row_power is not None and len(rows) > 1:
@@ -263,35 +321,24 @@ class PathIntegral:
 
     def _default_batch_size(self) -> int:
         longest = max(call.embedded.size(1) for call in self._batch.calls)
-        return max(1, POSITIONS_PER_PASS // max(1, longest))
+        return max(1, int(POSITIONS_PER_PASS / (longest * (1 + longest / _ATTENTION_LENGTH))))
 
 
-def _weights(measure: PathMeasure, terms: Terms) -> torch.Tensor:
-    weights = [weight for path in measure.paths for weight in path.weights]
-    return next(iter(terms.values())).new_tensor(weights)
+def _unknown(paths: Sequence[Path], known: Dict[Tuple[PathKey, float], int]) -> List[Path]:
+    """The paths with those nodes alone that are new on a level."""
+    new = []
+    for path in paths:
+        nodes = [node for node in path.nodes if (path.key, node) not in known]
+        if nodes:
+            new.append(replace(path, nodes=nodes, weights=()))
+    return new
 
 
-def _every_other(paths: Sequence[Path]) -> List[Path]:
-    """The nodes that are new on a level."""
-    return [replace(path, nodes=path.nodes[1::2], weights=path.weights[1::2]) for path in paths]
+def _appended(old: Optional[Terms], new: Terms) -> Terms:
+    return new if old is None else {key: torch.cat([old[key], term]) for key, term in new.items()}
 
 
-def _interleaved(old: Terms, new: Terms, num_paths: int) -> Terms:
-    """The terms of a level in the order of its nodes: old, new, old, ..., old on each path."""
-    result = {}
-    for key, term in old.items():
-        olds, news = (t.reshape(num_paths, -1, *t.shape[1:]) for t in (term, new[key]))
-        both = term.new_empty(num_paths, olds.size(1) + news.size(1), *term.shape[1:])
-        both[:, 0::2], both[:, 1::2] = olds, news
-        result[key] = both.flatten(0, 1)
-    return result
-
-
-def _note(error: float, measure: AdaptiveMeasure) -> Optional[str]:
-    """What is to be said where an error is still too large."""
-    if error <= measure.tolerance:
-        return None
-    return (
-        f"stopped at max_evaluations = {measure.max_evaluations}: the estimated error is still "
-        f"{error:.1%} of the scores, more than the tolerance of {measure.tolerance:.1%}"
-    )
+def _is_out_of_memory(error: BaseException) -> bool:
+    """CUDA's and the CPU allocator's own messages, since neither has a class in every release."""
+    said = str(error).lower()
+    return isinstance(error, MemoryError) or "out of memory" in said or "can't allocate" in said

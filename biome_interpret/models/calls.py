@@ -1,6 +1,6 @@
 """The calls of a model's embedding sites in one forward pass, each matched to its text field."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 import torch
@@ -50,6 +50,16 @@ class SiteCall:
     grid: Tuple[int, ...]
     owners: torch.Tensor
     texts: List[List[FieldText]]
+
+    def take(self, rows: Sequence[int]) -> "SiteCall":
+        """The same call for a batch whose rows are some of these."""
+        index = torch.tensor(rows)
+        return replace(
+            self,
+            embedded=self.embedded[index.to(self.embedded.device)],
+            owners=self.owners[index],
+            texts=[self.texts[row] for row in rows],
+        )
 
     @property
     def token_lists(self) -> List[List[Token]]:
@@ -206,6 +216,37 @@ def _owners(
     return torch.cat([owners, owners.new_tensor([PADDING])])[positions]
 
 
+class CallRecorder:
+    """
+    Observes one forward pass and keeps the calls of the sites with the text of a field.
+
+    # Parameters
+
+    sites : `Sequence[EmbeddingSite]`
+    instances : `Sequence[Instance]`
+        The texts of the batch.
+    tensors : `TensorDict`
+        Their batch.
+    """
+
+    def __init__(
+        self, sites: Sequence[EmbeddingSite], instances: Sequence[Instance], tensors: TensorDict
+    ) -> None:
+        self._sites = sites
+        self._instances = instances
+        fields = text_field_names(instances[0], tensors)
+        self._matcher = CallMatcher(tensors, fields, len(instances))
+        self.calls: List[SiteCall] = []
+
+    def __call__(
+        self, site: int, ids: Optional[torch.Tensor], output: torch.Tensor
+    ) -> Optional[torch.Tensor]:
+        match = self._matcher.match(site, ids)
+        if match is not None:
+            self.calls.append(site_call(match, self._sites[site], output, self._instances))
+        return None
+
+
 def trace(
     model: Model,
     sites: Sequence[EmbeddingSite],
@@ -233,20 +274,10 @@ def trace(
     `InterpretationError`
         If there is no such call.
     """
-    calls: List[SiteCall] = []
-    matcher = CallMatcher(tensors, text_field_names(instances[0], tensors), len(instances))
-
-    def record(
-        site: int, ids: Optional[torch.Tensor], output: torch.Tensor
-    ) -> Optional[torch.Tensor]:
-        match = matcher.match(site, ids)
-        if match is not None:
-            calls.append(site_call(match, sites[site], output, instances))
-        return None
-
-    with torch.no_grad(), observed(sites, record):
+    recorder = CallRecorder(sites, instances, tensors)
+    with torch.no_grad(), observed(sites, recorder):
         outputs = model(**arguments)
-    if not calls:
+    if not recorder.calls:
         names = ", ".join(site.name for site in sites)
         raise InterpretationError(f"the model never calls {names} with the text of a field")
-    return calls, outputs
+    return recorder.calls, outputs

@@ -1,7 +1,7 @@
 """f and its gradients at points of a model's embedding space, many rows to a forward pass."""
 
 from contextlib import nullcontext
-from typing import ContextManager, Dict, List, NamedTuple, Optional, Sequence
+from typing import Any, ContextManager, Dict, List, NamedTuple, Optional, Sequence
 
 import torch
 from allennlp.data import Instance
@@ -13,6 +13,7 @@ from biome_interpret.models.calls import CallKey, CallMatcher, text_field_names,
 from biome_interpret.models.hooks import observed
 from biome_interpret.models.modes import Outputs
 from biome_interpret.models.objectives import Objective, forward_arguments, or_loss
+from biome_interpret.models.prediction import Prediction
 from biome_interpret.models.sites import EmbeddingSite
 
 # How far two computations of one number may differ, relative to its size, before it is no longer
@@ -33,8 +34,11 @@ class Evaluation(NamedTuple):
     gradients: Points
 
 
-class RowsMixed(Exception):
+class RowsMixed(InterpretationError):
     """The rows of a batch were found to influence one another."""
+
+    def __init__(self) -> None:
+        super().__init__("the model's output cannot be told into the rows that it was given")
 
 
 class ExplainedBatch:
@@ -50,6 +54,12 @@ class ExplainedBatch:
         Labelled, and of like kind. An objective that takes the loss wants one alone.
     objective : `Objective`
         Replaced by the loss where the model's output does not bear it.
+    prediction : `Prediction`, optional
+        Of the texts that the instances were labelled for, where there is one; it spares a pass.
+    sources : `Sequence[int]`, optional
+        Of which of those texts each instance is.
+    autocast : `bool`, optional (default = `False`)
+        Whether other points than the texts themselves are evaluated in bfloat16.
 
     # Raises
 
@@ -63,17 +73,18 @@ class ExplainedBatch:
         sites: Sequence[EmbeddingSite],
         instances: Sequence[Instance],
         objective: Objective,
+        prediction: Optional[Prediction] = None,
+        sources: Sequence[int] = (),
+        autocast: bool = False,
     ) -> None:
         self._model = model
         self._sites = sites
         self._tensors = to_tensors(instances, model)
         self._fields = text_field_names(instances[0], self._tensors)
+        self.autocast = autocast
         self.instances = instances
-        self.objective = objective
-        outputs = self._trace()
-        self.objective = or_loss(objective, outputs, self._tensors)
-        if self.objective.needs_loss and not objective.needs_loss:
-            outputs = self._trace()
+        self.given_objective = self.objective = objective
+        outputs = self._outputs(prediction, sources)
         with torch.no_grad():
             probabilities = self.objective.probabilities(outputs, self._tensors)
             self.probabilities: List[Optional[float]] = [*probabilities] or [None] * len(instances)
@@ -81,6 +92,21 @@ class ExplainedBatch:
             self.label_probabilities = by_label or [None] * len(instances)
             # f(x). Shape: (instances,).
             self.values = _finite(self.objective.values(outputs, self._tensors).double())
+
+    def _outputs(self, prediction: Optional[Prediction], sources: Sequence[int]) -> Outputs:
+        """What the model makes of the texts; sets their calls, and the loss as objective."""
+        objective = self.objective
+        known = None
+        if prediction is not None and not objective.needs_loss:
+            known = prediction.for_batch(sources, self._tensors)
+        if known is None:
+            outputs = self._trace()
+        else:
+            self.calls, outputs = known.calls, known.outputs
+        self.objective = or_loss(objective, outputs, self._tensors)
+        if self.objective.needs_loss and not objective.needs_loss:
+            outputs = self._trace()
+        return outputs
 
     def _trace(self) -> Outputs:
         arguments = forward_arguments(self.objective, self._tensors)
@@ -136,8 +162,9 @@ class ExplainedBatch:
             return leaf.clone().reshape(output.shape)
 
         with torch.set_grad_enabled(want_gradients), _recurrent_backward(self._model):
-            with observed(self._sites, replace):
+            with self._precision(), observed(self._sites, replace):
                 outputs = self._model(**forward_arguments(self.objective, tensors))
+            outputs = {name: _full_precision(value) for name, value in outputs.items()}
             values = self.objective.values(outputs, tensors)
             if values.shape != ((1,) if self.objective.needs_loss else (len(rows),)):
                 raise RowsMixed
@@ -156,6 +183,12 @@ class ExplainedBatch:
             torch.cat([part.values for part in parts]),
             {key: torch.cat([part.gradients[key] for part in parts]) for key in parts[0].gradients},
         )
+
+    def _precision(self) -> ContextManager[Any]:
+        if not self.autocast:
+            return nullcontext()
+        device = self.calls[0].embedded.device.type
+        return torch.autocast(device_type=device, dtype=torch.bfloat16)
 
     def _rows_of_tensors(self, rows: Sequence[int]) -> TensorDict:
         device = self.calls[0].embedded.device
@@ -180,6 +213,12 @@ def _recurrent_backward(model: Model) -> ContextManager[None]:
         return nullcontext()
     cudnn = torch.backends.cudnn
     return cudnn.flags(False, cudnn.benchmark, cudnn.deterministic, cudnn.allow_tf32)
+
+
+def _full_precision(value: Any) -> Any:
+    """What autocast left in bfloat16, for sums and logarithms to be taken in float32."""
+    is_half = isinstance(value, torch.Tensor) and value.dtype == torch.bfloat16
+    return value.float() if is_half else value
 
 
 def _finite(values: torch.Tensor) -> torch.Tensor:

@@ -2,9 +2,7 @@
 
 from typing import Any, Dict, List, Union
 
-from allennlp.common.util import JsonDict
 from allennlp.data import Instance
-from allennlp.data.fields import TextField
 from allennlp.models import Model
 from allennlp.predictors import Predictor
 
@@ -18,52 +16,29 @@ GOLD = "gold"
 Target = Union[str, int, None]
 
 
-def label_json(predictor: Predictor, inputs: JsonDict) -> List[Instance]:
+def labelled_instances(
+    predictor: Predictor, instance: Instance, outputs: Dict[str, Any]
+) -> List[Instance]:
     """
-    The predictor's labelled instances: what it predicts for an input, as a label.
+    What the model predicted for an instance, as labels.
+
+    # Parameters
+
+    outputs : `Dict[str, Any]`
+        As `Model.forward_on_instance` gives them.
 
     # Raises
 
     `InterpretationError`
-        If the predictor labels nothing, or a text has no tokens.
+        If the predictor labels nothing.
     """
-    _check_labels(predictor)
-    try:
-        return predictor.json_to_labeled_instances(inputs)
-    except Exception:
-        # A model may fail in any way on a text without tokens: the cause is what helps.
-        check_tokens(predictor._json_to_instance(inputs))
-        raise
-
-
-def label_instance(predictor: Predictor, instance: Instance) -> List[Instance]:
-    """The same for an instance from a dataset reader, whose own labels are left out of sight."""
-    _check_labels(predictor)
-    predictor._dataset_reader.apply_token_indexers(instance)
-    check_tokens(instance)
-    outputs = predictor._model.forward_on_instance(instance)
-    return predictor.predictions_to_labeled_instances(instance, outputs)
-
-
-def _check_labels(predictor: Predictor) -> None:
     kind = type(predictor)
     if kind.predictions_to_labeled_instances is Predictor.predictions_to_labeled_instances:
         raise InterpretationError(
             f"{kind.__name__} does not implement `predictions_to_labeled_instances`, so that there "
             f"is no labelled instance to interpret"
         )
-
-
-def check_tokens(instance: Instance) -> None:
-    """
-    # Raises
-
-    `InterpretationError`
-        If a text has no tokens.
-    """
-    for name, field in instance.fields.items():
-        if isinstance(field, TextField) and not field.tokens:
-            raise InterpretationError(f"field '{name}' has no tokens to interpret")
+    return predictor.predictions_to_labeled_instances(instance, outputs)
 
 
 def retargeted(

@@ -10,6 +10,7 @@ from allennlp.data import Instance
 from allennlp.data.fields import Field, LabelField, SequenceLabelField
 from allennlp.models import Model
 from allennlp.modules.conditional_random_field import ConditionalRandomField
+from allennlp.nn.util import get_text_field_mask
 
 from biome_interpret.errors import InterpretationError
 from biome_interpret.models.batches import TensorDict
@@ -187,8 +188,7 @@ class TagsObjective(Objective):
     def _explained(self, tensors: TensorDict) -> torch.Tensor:
         tags = tensors[self.label_name]
         # Shape: (rows, tokens). Positions beyond a text's end hold no tag.
-        mask = torch.ones_like(tags, dtype=torch.bool)
-        mask &= torch.arange(tags.size(1), device=tags.device) < len(self.label.labels)  # type: ignore
+        mask = _text_mask(tensors, tags.shape)
         if tensors.get("ignore_loss_on_o_tags"):
             vocabulary = self.model.vocab.get_token_to_index_vocabulary(
                 _namespace(self.model, self.label)
@@ -338,6 +338,16 @@ def _logits(outputs: Outputs, shape: Tuple[Optional[int], ...]) -> Optional[torc
         if isinstance(value, torch.Tensor) and _has_shape(value, shape):
             return value
     return None
+
+
+def _text_mask(tensors: TensorDict, shape: torch.Size) -> torch.Tensor:
+    """Of the text with so many tokens. Shape: (rows, tokens)."""
+    for value in tensors.values():
+        if isinstance(value, dict) and all(isinstance(part, dict) for part in value.values()):
+            mask = get_text_field_mask(value)
+            if mask.shape == shape:
+                return mask.clone()
+    return torch.ones(shape, dtype=torch.bool)
 
 
 def _has_shape(tensor: torch.Tensor, shape: Tuple[Optional[int], ...]) -> bool:

@@ -7,7 +7,7 @@ import torch
 from allennlp.data import Instance, Vocabulary
 from allennlp.models import Model
 
-from biome_interpret.attribution.paths import Path
+from biome_interpret.attribution.paths import Noise, Path
 from biome_interpret.errors import InterpretationError
 from biome_interpret.models.baselines import Baseline
 from biome_interpret.models.batches import to_tensors
@@ -78,10 +78,6 @@ class Origins:
     calls : `Sequence[SiteCall]`
     baseline : `Baseline`
     background : `Background`, optional
-    noise_std : `float`
-        Standard deviation of the Gaussian noise of a path with a noise key.
-    noise_relative : `bool`
-        Whether in units of the standard deviation of the text's own embeddings.
     hold_special_tokens : `bool`
     vocabulary : `Vocabulary`
     """
@@ -91,15 +87,11 @@ class Origins:
         calls: Sequence[SiteCall],
         baseline: Baseline,
         background: Optional[Background],
-        noise_std: float,
-        noise_relative: bool,
         hold_special_tokens: bool,
         vocabulary: Vocabulary,
     ) -> None:
         self._baseline = baseline
         self._background = background
-        self._noise_std = noise_std
-        self._noise_relative = noise_relative
         self._vocabulary = vocabulary
         self._moving = {call.key: _moving(call, hold_special_tokens) for call in calls}
         self._constant: Dict[CallKey, torch.Tensor] = {}
@@ -110,8 +102,8 @@ class Origins:
             origin = self._background.vectors(path.background, call)
         else:
             origin = self._without_noise(call)[instance]
-        if path.noise_key is not None:
-            origin = origin + self._noise(call, instance, path.noise_key)
+        if path.noise is not None:
+            origin = origin + _drawn(path.noise, call, instance)
         moving = self._moving[call.key][instance].unsqueeze(-1)
         return torch.where(moving, origin, call.embedded[instance])
 
@@ -121,23 +113,24 @@ class Origins:
             self._constant[call.key] = vectors.to(call.embedded).expand_as(call.embedded)
         return self._constant[call.key]
 
-    def _noise(self, call: SiteCall, instance: int, noise_key: Sequence[int]) -> torch.Tensor:
-        """
-        Drawn on the CPU for the text alone, without its padding and seeded by the path and the
-        call's place, so that neither device nor company nor the order of evaluation matter.
-        """
-        embedded = call.embedded[instance]
-        real = call.owners[instance] != PADDING
-        seeds = [*noise_key, call.key.site, *call.key.field.encode()]
-        seed = int(numpy.random.SeedSequence(seeds).generate_state(1)[0])
-        generator = torch.Generator().manual_seed(seed)
-        drawn = torch.randn(int(real.sum()), embedded.size(-1), generator=generator)
-        scale = self._noise_std
-        if self._noise_relative:
-            scale *= float(embedded[real.to(embedded.device)].std(unbiased=False))
-        noise = torch.zeros_like(embedded)
-        noise[real.to(embedded.device)] = scale * drawn.to(embedded)
-        return noise
+
+def _drawn(noise: Noise, call: SiteCall, instance: int) -> torch.Tensor:
+    """
+    Drawn on the CPU for the text alone, without its padding and seeded by the path and the call's
+    place, so that neither device nor company nor the order of evaluation matter.
+    """
+    embedded = call.embedded[instance]
+    real = (call.owners[instance] != PADDING).to(embedded.device)
+    seeds = [*noise.seed, call.key.site, *call.key.field.encode()]
+    seed = int(numpy.random.SeedSequence(seeds).generate_state(1)[0])
+    generator = torch.Generator().manual_seed(seed)
+    values = torch.randn(int(real.sum()), embedded.size(-1), generator=generator)
+    scale = noise.sign * noise.std
+    if noise.relative:
+        scale *= float(embedded[real].std(unbiased=False))
+    result = torch.zeros_like(embedded)
+    result[real] = scale * values.to(embedded)
+    return result
 
 
 def _moving(call: SiteCall, hold_special_tokens: bool) -> torch.Tensor:

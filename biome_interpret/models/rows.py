@@ -1,5 +1,6 @@
 """Whether the rows of a batch may share a forward pass: found out from the model, never assumed."""
 
+from dataclasses import dataclass, replace
 from typing import Optional, Sequence
 
 import torch
@@ -17,26 +18,47 @@ _PROBES = (0.5, 1.5, -1.0)
 _PADDING = 3
 
 
-def find_row_power(batch: ExplainedBatch) -> Optional[int]:
+@dataclass(frozen=True)
+class Verdict:
     """
-    Evaluates a batch's first instance at a point alone, and then beside other points.
+    How rows of a batch relate, for one kind of objective.
 
-    # Returns
+    # Parameters
 
-    `Optional[int]`
+    row_power : `int`, optional
         `SUM` or `MEAN`; `None` where the model must be run row by row, since other rows change a
         row's value or gradient, or since it takes no batch of several.
+    needs_loss : `bool`
+        Whether what is explained is a batch's loss.
+    padding_matters : `bool`
+        Whether padding appended to a text changes f.
     """
+
+    row_power: Optional[int]
+    needs_loss: bool
+    padding_matters: bool
+
+    @property
+    def rows_are_shared(self) -> bool:
+        """Whether different instances may go through the model in one pass."""
+        return self.row_power == SUM and not self.needs_loss
+
+    def row_by_row(self) -> "Verdict":
+        return replace(self, row_power=None)
+
+
+def find_verdict(batch: ExplainedBatch) -> Verdict:
+    """By evaluating a batch's first instance alone, beside other points, and padded."""
+    return Verdict(_row_power(batch), batch.objective.needs_loss, _padding_matters(batch))
+
+
+def _row_power(batch: ExplainedBatch) -> Optional[int]:
     alone = batch.evaluate([0], _probes(batch, _PROBES[:1]), want_gradients=True)
     powers = {_power(batch, alone, _PROBES[:count]) for count in range(2, len(_PROBES) + 1)}
     return powers.pop() if len(powers) == 1 else None
 
 
-def padding_matters(batch: ExplainedBatch) -> bool:
-    """
-    Whether padding appended to a text changes f. No pass of an interpretation pads a text, but a
-    batch of predictions may, and then says something else than what is explained.
-    """
+def _padding_matters(batch: ExplainedBatch) -> bool:
     try:
         padded = batch.padded_value(_PADDING)
     except Exception:  # The text may fill all that the model takes.

@@ -1,22 +1,21 @@
 import json
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Optional, Sequence, TypeVar, Union
+from typing import Any, Dict, List, Optional, Sequence, Union
 
 import numpy
 from allennlp.common import Params
 from allennlp.common.checks import ConfigurationError
-from allennlp.common.util import JsonDict
+from allennlp.common.util import JsonDict, sanitize
 from allennlp.data import DatasetReader, Instance
 from allennlp.interpret.saliency_interpreters import SaliencyInterpreter
 from allennlp.models import Model
 from allennlp.predictors import Predictor
 
-from biome_interpret.errors import InterpretationError
-from biome_interpret.interpretation import Interpretation, saliency_of
+from biome_interpret.interpretation import saliency_of
 from biome_interpret.interpreters import PathInterpreter, options
-from biome_interpret.models.labelling import check_tokens
+from biome_interpret.interpreters.explainer import Outcome
 
-Input = TypeVar("Input", JsonDict, Instance)
+Input = Union[JsonDict, Instance]
 
 _ARGUMENTS = ["interpreter", "predictor", "predictor_args", "interpretations", "frozen"]
 
@@ -85,19 +84,16 @@ class SaliencyPredictor(Predictor):
         return self._inner.dump_line(outputs)
 
     def predict_json(self, inputs: JsonDict) -> JsonDict:
-        return self._with_interpretation(self._or_reason(self._inner.predict_json, inputs), inputs)
+        return self._all([inputs])[0]
 
     def predict_batch_json(self, inputs: List[JsonDict]) -> List[JsonDict]:
-        return self._batch(inputs, self._inner.predict_batch_json, self._inner.predict_json)
+        return self._all(inputs)
 
     def predict_instance(self, instance: Instance) -> JsonDict:
-        outputs = self._or_reason(self._inner.predict_instance, instance)
-        return self._with_interpretation(outputs, instance)
+        return self._all([instance])[0]
 
     def predict_batch_instance(self, instances: List[Instance]) -> List[JsonDict]:
-        return self._batch(
-            instances, self._inner.predict_batch_instance, self._inner.predict_instance
-        )
+        return self._all(instances)
 
     def predictions_to_labeled_instances(
         self, instance: Instance, outputs: Dict[str, numpy.ndarray]
@@ -107,62 +103,52 @@ class SaliencyPredictor(Predictor):
     def _json_to_instance(self, json_dict: JsonDict) -> Instance:
         return self._inner._json_to_instance(json_dict)
 
-    def _batch(
-        self,
-        inputs: List[Input],
-        predict_all: Callable[[List[Input]], List[JsonDict]],
-        predict_one: Callable[[Input], JsonDict],
-    ) -> List[JsonDict]:
-        try:
-            outputs = predict_all(inputs)
-        except Exception:  # One text may spoil the batch for the others.
-            outputs = [self._or_reason(predict_one, one) for one in inputs]
-        return [self._with_interpretation(output, one) for output, one in zip(outputs, inputs)]
+    def _all(self, inputs: Sequence[Input]) -> List[JsonDict]:
+        if not isinstance(self._interpreter, PathInterpreter):
+            return [self._by_another_interpreter(one) for one in inputs]
+        outcomes = self._interpreter.outcomes(inputs, with_ends=self._full)
+        return [self._output(outcome, one) for outcome, one in zip(outcomes, inputs)]
 
-    def _or_reason(self, predict: Callable[[Input], JsonDict], inputs: Input) -> JsonDict:
+    def _output(self, outcome: Outcome, inputs: Input) -> JsonDict:
+        if outcome.outputs is None:
+            assert outcome.error is not None
+            return {"prediction_error": _reason(outcome.error)}
+        outputs = self._predict(inputs) if self._predicts_by_itself else sanitize(outcome.outputs)
+        if outcome.interpretations is None:
+            assert outcome.error is not None
+            return {**outputs, **_uninterpreted(outcome.error)}
+        results = outcome.interpretations
+        full = {"interpretations": [result.to_json() for result in results]} if self._full else {}
+        return {**outputs, "interpretation": saliency_of(results), **full}
+
+    def _by_another_interpreter(self, inputs: Input) -> JsonDict:
         try:
-            return predict(inputs)
+            outputs = self._predict(inputs)
         except Exception as error:
-            return {"prediction_error": _reason(self._cause(inputs) or error)}
-
-    def _cause(self, inputs: Union[JsonDict, Instance]) -> Optional[Exception]:
-        """A model may fail in any way on a text without tokens: the cause is what helps."""
+            return {"prediction_error": _reason(error)}
         try:
-            check_tokens(inputs if isinstance(inputs, Instance) else self._json_to_instance(inputs))
-        except InterpretationError as cause:
-            return cause
-        except Exception:  # What the prediction itself failed of says more.
-            return None
-        return None
-
-    def _with_interpretation(
-        self, outputs: JsonDict, inputs: Union[JsonDict, Instance]
-    ) -> JsonDict:
-        if "prediction_error" in outputs:
-            return outputs
-        try:
-            return {**outputs, **self._interpretation(inputs)}
+            if isinstance(inputs, Instance):
+                raise ConfigurationError(f"{type(self._interpreter).__name__} takes JSON only")
+            saliency = self._interpreter.saliency_interpret_from_json(inputs)
+            return {**outputs, "interpretation": saliency}
         except Exception as error:
-            return {**outputs, "interpretation": None, "interpretation_error": _reason(error)}
+            return {**outputs, **_uninterpreted(error)}
 
-    def _interpretation(self, inputs: Union[JsonDict, Instance]) -> JsonDict:
-        interpreter: Any = self._interpreter
-        if isinstance(inputs, Instance) and not isinstance(interpreter, PathInterpreter):
-            raise ConfigurationError(f"{type(interpreter).__name__} takes JSON only")
-        of_instance = isinstance(inputs, Instance)
-        if not self._full:
-            saliency = (
-                interpreter.saliency_interpret_instance
-                if of_instance
-                else interpreter.saliency_interpret_from_json
-            )
-            return {"interpretation": saliency(inputs)}
-        interpret = interpreter.interpret_instance if of_instance else interpreter.interpret_json
-        results: Sequence[Interpretation] = interpret(inputs)
-        return {
-            "interpretation": saliency_of(results),
-            "interpretations": [result.to_json() for result in results],
-        }
+    def _predict(self, inputs: Input) -> JsonDict:
+        if isinstance(inputs, Instance):
+            return self._inner.predict_instance(inputs)
+        return self._inner.predict_json(inputs)
+
+    @property
+    def _predicts_by_itself(self) -> bool:
+        """Whether the wrapped predictor makes more of the model's output than AllenNLP's own do."""
+        kind = type(self._inner)
+        own = (kind.predict_json, kind.predict_instance)
+        return own != (Predictor.predict_json, Predictor.predict_instance)
+
+
+def _uninterpreted(error: Exception) -> JsonDict:
+    return {"interpretation": None, "interpretation_error": _reason(error)}
 
 
 def interpreter_params(interpreter: Union[str, Dict[str, Any]]) -> Params:

@@ -4,7 +4,8 @@ import numpy
 import pytest
 import torch
 
-from biome_interpret.attribution.nested import estimated_error, level_sizes, nested_rule
+from biome_interpret.attribution import nested
+from biome_interpret.attribution.nested import level_sizes, nested_measure, nested_rule
 
 SIZES = [3, 5, 9, 17, 33, 65, 129, 257]
 
@@ -43,24 +44,29 @@ def terms(integrand: Callable, size: int) -> torch.Tensor:
     """Forty elements with their features at forty places."""
     nodes, _ = nested_rule(size)
     shifts = numpy.linspace(-0.5, 0.5, 40)
-    return torch.tensor(integrand(nodes[:, None], shifts[None]))[None]
+    return torch.tensor(integrand(nodes[:, None], shifts[None]))
+
+
+def estimated_error(terms: torch.Tensor, size: int, num_paths: int = 1) -> float:
+    *_, level = nested_measure([None] * num_paths, 0.01, size * num_paths).levels()
+    return nested.estimated_error(terms, level)
 
 
 @pytest.mark.parametrize("name", INTEGRANDS)
 def test_the_estimate_is_neither_far_below_nor_far_above_the_error(name: str) -> None:
-    exact = torch.tensor(nested_rule(2**12 + 1)[1]) @ terms(INTEGRANDS[name], 2**12 + 1)[0]
+    exact = torch.tensor(nested_rule(2**12 + 1)[1]) @ terms(INTEGRANDS[name], 2**12 + 1)
     for size in (33, 65, 129):
-        found = torch.tensor(nested_rule(size)[1]) @ terms(INTEGRANDS[name], size)[0]
+        found = torch.tensor(nested_rule(size)[1]) @ terms(INTEGRANDS[name], size)
         error = float((found - exact).abs().sum())
-        estimate = estimated_error(terms(INTEGRANDS[name], size))
+        estimate = estimated_error(terms(INTEGRANDS[name], size), size)
         assert estimate > 0.4 * error - 1e-12
         assert estimate < 60 * error + 1e-9 or name in ("smooth", "peaked")
 
 
 def test_an_integrand_of_nothing_has_no_error() -> None:
-    assert estimated_error(torch.zeros(2, 9, 5, dtype=torch.float64)) == 0
+    assert estimated_error(torch.zeros(18, 5, dtype=torch.float64), 9, num_paths=2) == 0
 
 
 def test_paths_are_averaged_before_their_errors_are_judged() -> None:
     one = terms(INTEGRANDS["peaked"], 17)
-    assert estimated_error(torch.cat([one, -one])) == pytest.approx(0, abs=1e-12)
+    assert estimated_error(torch.cat([one, -one]), 17, num_paths=2) == pytest.approx(0, abs=1e-12)

@@ -4,27 +4,40 @@ import numpy
 import pytest
 import torch
 
-from biome_interpret.attribution.sampling import STRATA, standard_error, stratified_uniform
+from biome_interpret.attribution.sampling import STRATA, draw, joined, standard_error
+
+SIZES = [1, 2, 3, 4, 5, 6, 7, 8, 10, 11, 20]
 
 
 @pytest.mark.parametrize("sampling", STRATA)
-@pytest.mark.parametrize("n", [1, 2, 3, 4, 5, 10, 11])
+@pytest.mark.parametrize("n", SIZES)
 def test_strata_part_the_draws(sampling: str, n: int) -> None:
     strata = STRATA[sampling](n)
-    assert sorted(index for stratum in strata for index in stratum) == list(range(n))
+    assert sorted(i for stratum in strata for unit in stratum for i in unit) == list(range(n))
     assert all(len(stratum) >= min(2, n) for stratum in strata)
+    assert all(len({len(unit) for unit in stratum}) == 1 for stratum in strata)
 
 
-@pytest.mark.parametrize("n", [1, 4, 7])
+@pytest.mark.parametrize("n", SIZES)
 def test_each_stratum_keeps_to_its_interval_and_all_cover_the_whole(n: int) -> None:
     strata = STRATA["stratified"](n)
     generator = numpy.random.default_rng(0)
-    draws = numpy.stack([stratified_uniform(strata, generator) for _ in range(2000)])
+    draws = numpy.stack([draw(strata, generator).positions for _ in range(2000)])
     for stratum in strata:
-        low, high = stratum[0] / n, (stratum[-1] + 1) / n
-        inside = draws[:, stratum]
+        indices = [i for unit in stratum for i in unit]
+        low, high = indices[0] / n, (indices[-1] + 1) / n
+        inside = draws[:, indices]
         assert low <= inside.min() < low + 0.01 and high - 0.01 < inside.max() <= high
     assert draws.mean() == pytest.approx(0.5, abs=0.01)
+
+
+def test_mirror_images_cancel_what_is_linear() -> None:
+    for seed in range(20):
+        sample = draw(STRATA["stratified"](20), numpy.random.default_rng(seed))
+        noise = numpy.random.default_rng(seed).normal(size=20)
+        drawn = [noise[k] * sign for k, sign in zip(sample.noises, sample.signs)]
+        assert sum(sample.positions) / 20 == pytest.approx(0.5)
+        assert sum(drawn) == pytest.approx(0)
 
 
 def variances(sampling: str, n: int, noise: float) -> List[float]:
@@ -32,8 +45,10 @@ def variances(sampling: str, n: int, noise: float) -> List[float]:
     strata, means, estimates = STRATA[sampling](n), [], []
     for seed in range(4000):
         generator = numpy.random.default_rng(seed)
-        nodes = stratified_uniform(strata, generator)
-        samples = torch.tensor(numpy.exp(4 * nodes) + noise * generator.normal(size=n))
+        sample = draw(strata, generator)
+        values = numpy.exp(4 * numpy.array(sample.positions))
+        drawn = generator.normal(size=n)[sample.noises] * sample.signs
+        samples = torch.tensor(values + noise * numpy.sign(drawn) * drawn**2)
         means.append(float(samples.mean()))
         error = standard_error(samples, strata)
         assert error is not None
@@ -43,10 +58,22 @@ def variances(sampling: str, n: int, noise: float) -> List[float]:
 
 @pytest.mark.parametrize("sampling", STRATA)
 @pytest.mark.parametrize("noise", [0.0, 10.0])
-@pytest.mark.parametrize("n", [2, 5, 10])
+@pytest.mark.parametrize("n", [2, 5, 7, 10, 20])
 def test_the_standard_error_is_unbiased(sampling: str, noise: float, n: int) -> None:
     true, estimated = variances(sampling, n, noise)
     assert estimated == pytest.approx(true, rel=0.15)
+
+
+def test_samples_of_several_rounds_are_one() -> None:
+    one, two = [STRATA["stratified"](n) for n in (4, 8)]
+    samples = torch.arange(12.0, dtype=torch.float64) ** 2
+    apart = [
+        standard_error(part, strata) for part, strata in ((samples[:4], one), (samples[4:], two))
+    ]
+    together = standard_error(samples, joined([one, two]))
+    assert together is not None and apart[0] is not None and apart[1] is not None
+    expected = (apart[0] * 4 / 12) ** 2 + (apart[1] * 8 / 12) ** 2
+    assert float(together**2) == pytest.approx(float(expected))
 
 
 def test_strata_lower_the_variance() -> None:

@@ -1,0 +1,414 @@
+"""From texts to results: predicted, labelled, put together, integrated and assembled."""
+
+import traceback
+from dataclasses import dataclass
+from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple, Union
+
+from allennlp.common.util import JsonDict
+from allennlp.data import Instance
+from allennlp.predictors import Predictor
+
+from biome_interpret.attribution.paths import PathMeasure, RefinedMeasure
+from biome_interpret.errors import InterpretationError
+from biome_interpret.interpretation import Interpretation
+from biome_interpret.interpreters.assembly import Assembly, InstanceIntegrals
+from biome_interpret.interpreters.integration import PathIntegral
+from biome_interpret.models.baselines import Baseline
+from biome_interpret.models.batches import chunks
+from biome_interpret.models.evaluation import ExplainedBatch, RowsMixed
+from biome_interpret.models.guard import untouched
+from biome_interpret.models.labelling import Target, labelled_instances, retargeted
+from biome_interpret.models.modes import InferenceMode
+from biome_interpret.models.objectives import Objective, objective_for
+from biome_interpret.models.origins import Background, Origins
+from biome_interpret.models.prediction import Prediction, predict
+from biome_interpret.models.rows import Verdict, find_verdict
+from biome_interpret.models.sites import EmbeddingSite
+from biome_interpret.models.texts import Text, grouped
+
+# Texts that are looked at together, to find those of like length.
+_WINDOW = 256
+
+PADDING_NOTE = (
+    "the model's output changes when padding is appended to a text: what is explained is the text "
+    "alone, not as it is predicted in a batch with longer ones"
+)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """
+    What an interpreter's options come to; see `PathInterpreter`.
+
+    # Parameters
+
+    method : `str`
+        The interpreter's registered name.
+    path_measure : `Callable[[int], Union[PathMeasure, RefinedMeasure]]`
+        Which points of which paths to look at, for a number of background texts.
+    """
+
+    method: str
+    path_measure: Callable[[int], Union[PathMeasure, RefinedMeasure]]
+    baseline: Baseline
+    background: Optional[List[Any]]
+    hold_special_tokens: bool
+    mode: InferenceMode
+    input_x_gradient: bool
+    reduction: str
+    granularity: str
+    strategy: str
+    batch_size: Optional[int]
+    autocast: bool
+
+    @property
+    def adds_up(self) -> bool:
+        """Whether the scores add up to the difference that they explain."""
+        return self.input_x_gradient and self.reduction == "sum"
+
+
+class Outcome(NamedTuple):
+    """
+    What became of one text.
+
+    # Parameters
+
+    outputs : `JsonDict`, optional
+        The model's prediction, as `Model.forward_on_instance` gives it; `None` where it failed.
+    interpretations : `List[Interpretation]`, optional
+        One for each labelled instance and target; `None` where it failed.
+    error : `Exception`, optional
+        What it failed of.
+    """
+
+    outputs: Optional[JsonDict] = None
+    interpretations: Optional[List[Interpretation]] = None
+    error: Optional[Exception] = None
+
+
+class _Job(NamedTuple):
+    """A text and what is asked about it."""
+
+    text: Text
+    targets: List[Target]
+
+
+class _Item(NamedTuple):
+    """A labelled instance, and of which job in its group it is."""
+
+    job: int
+    instance: Instance
+    objective: Objective
+
+
+class Explainer:
+    """
+    # Parameters
+
+    predictor : `Predictor`
+    sites : `Sequence[EmbeddingSite]`
+    settings : `Settings`
+    """
+
+    def __init__(
+        self, predictor: Predictor, sites: Sequence[EmbeddingSite], settings: Settings
+    ) -> None:
+        self._predictor = predictor
+        self._model = predictor._model
+        self._sites = sites
+        self._settings = settings
+        self._background: Optional[Background] = None
+        # Whether rows may share passes, by kind of objective: found out when first needed.
+        self._verdicts: Dict[type, Verdict] = {}
+
+    def outcomes(
+        self,
+        inputs: Sequence[Union[JsonDict, Instance]],
+        targets: Sequence[List[Target]],
+        with_ends: bool,
+    ) -> List[Outcome]:
+        """
+        # Parameters
+
+        inputs : `Sequence[Union[JsonDict, Instance]]`
+            What `predict_json` or `predict_instance` takes.
+        targets : `Sequence[List[Target]]`
+            For each input, what to explain.
+        with_ends : `bool`
+            Whether f(x') and the delta are wanted, even where they cost a pass.
+
+        # Returns
+
+        `List[Outcome]`
+            In the order of the inputs.
+        """
+        found: List[Outcome] = []
+        for window in chunks(list(zip(inputs, targets)), _WINDOW):
+            with untouched(self._model):
+                found += self._window(window, with_ends)
+        return found
+
+    def _window(
+        self, window: Sequence[Tuple[Union[JsonDict, Instance], List[Target]]], with_ends: bool
+    ) -> List[Outcome]:
+        found: Dict[int, Outcome] = {}
+        jobs: Dict[int, _Job] = {}
+        for i, (inputs, targets) in enumerate(window):
+            try:
+                jobs[i] = _Job(Text.read(self._predictor, inputs), targets)
+            except Exception as error:
+                found[i] = _failed(error)
+        for group in self._groups(jobs):
+            members = [jobs[i] for i in group]
+            found.update(zip(group, self._group_outcomes(members, with_ends)))
+        return [found[i] for i in range(len(window))]
+
+    def _groups(self, jobs: Dict[int, _Job]) -> List[List[int]]:
+        """Which jobs share passes: those of like length, where rows keep to themselves."""
+        positions = list(jobs)
+        if len(jobs) < 2 or not self._rows_are_shared(jobs.values()):
+            return [[i] for i in positions]
+        texts = [job.text for job in jobs.values()]
+        only_equal = any(verdict.padding_matters for verdict in self._verdicts.values())
+        return [[positions[i] for i in group] for group in grouped(texts, only_equal)]
+
+    def _rows_are_shared(self, jobs: Any) -> bool:
+        for job in jobs:
+            if self._verdicts:
+                break
+            self._learn(job)
+        return bool(self._verdicts) and all(v.rows_are_shared for v in self._verdicts.values())
+
+    def _learn(self, job: _Job) -> None:
+        """
+        Finds out how rows relate, for the first text: not from its interpretation, so that this
+        goes the same way as that of any other text.
+        """
+        try:
+            [outputs], prediction = self._predicted([job])
+            for item in self._items(0, job, outputs):
+                self._verdict(item, prediction)
+        except Exception:  # It will be told of when the text's turn comes.
+            return
+
+    def _group_outcomes(self, jobs: List[_Job], with_ends: bool) -> List[Outcome]:
+        try:
+            return self._explained(jobs, with_ends)
+        except RowsMixed:
+            # Seen only now: from here on, the rows of this model are run one by one.
+            return [self._alone(job, with_ends) for job in jobs]
+        except Exception as error:
+            if len(jobs) == 1:
+                return [_failed(error)]
+            return [self._alone(job, with_ends) for job in jobs]
+
+    def _alone(self, job: _Job, with_ends: bool) -> Outcome:
+        try:
+            return self._explained([job], with_ends)[0]
+        except Exception as error:
+            return _failed(error)
+
+    def _explained(self, jobs: List[_Job], with_ends: bool) -> List[Outcome]:
+        outputs, prediction = self._predicted(jobs)
+        errors: Dict[int, Exception] = {}
+        items: List[_Item] = []
+        for i, job in enumerate(jobs):
+            try:
+                items += self._items(i, job, outputs[i])
+            except Exception as error:
+                errors[i] = error
+        results = self._results(jobs, items, prediction, with_ends)
+        return [
+            _failed(errors[i], outputs[i])
+            if i in errors
+            else Outcome(outputs[i], [results[k] for k, item in enumerate(items) if item.job == i])
+            for i in range(len(jobs))
+        ]
+
+    def _predicted(self, jobs: Sequence[_Job]) -> Tuple[List[JsonDict], Optional[Prediction]]:
+        instances = [job.text.instance for job in jobs]
+        try:
+            return predict(self._model, self._sites, instances)
+        except Exception:
+            # A model may fail in any way on a text without tokens: the cause is what helps.
+            for job in jobs:
+                job.text.check_tokens()
+            raise
+
+    def _items(self, index: int, job: _Job, outputs: JsonDict) -> List[_Item]:
+        model = self._model
+        instances = [
+            retargeted(model, instance, target, job.text.labels)
+            for instance in labelled_instances(self._predictor, job.text.instance, outputs)
+            for target in job.targets
+        ]
+        mode = self._settings.mode
+        return [_Item(index, one, objective_for(model, one, mode)) for one in instances]
+
+    def _results(
+        self,
+        jobs: Sequence[_Job],
+        items: Sequence[_Item],
+        prediction: Optional[Prediction],
+        with_ends: bool,
+    ) -> Dict[int, Interpretation]:
+        """For each item, by its index."""
+        results: Dict[int, Interpretation] = {}
+        for members in self._together(items, prediction):
+            sources = [items[k].job for k in members]
+            batch = self._batch([items[k] for k in members], prediction)
+            texts = [jobs[source].text for source in sources]
+            results.update(zip(members, self._integrated(batch, texts, with_ends)))
+        return results
+
+    def _together(
+        self, items: Sequence[_Item], prediction: Optional[Prediction]
+    ) -> Iterator[List[int]]:
+        """Which items make one batch, as indices: those of a kind, where rows may share a pass."""
+        kinds: Dict[Tuple[type, str], List[int]] = {}
+        for k, item in enumerate(items):
+            kinds.setdefault((type(item.objective), item.objective.label_name), []).append(k)
+        for members in kinds.values():
+            if self._verdict(items[members[0]], prediction).rows_are_shared:
+                yield members
+            else:
+                yield from ([k] for k in members)
+
+    def _verdict(self, item: _Item, prediction: Optional[Prediction]) -> Verdict:
+        kind = type(item.objective)
+        if kind not in self._verdicts:
+            self._verdicts[kind] = find_verdict(self._batch([item], prediction))
+        return self._verdicts[kind]
+
+    def _batch(self, items: Sequence[_Item], prediction: Optional[Prediction]) -> ExplainedBatch:
+        batch = ExplainedBatch(
+            self._model,
+            self._sites,
+            [item.instance for item in items],
+            items[0].objective,
+            prediction,
+            [item.job for item in items],
+            self._settings.autocast,
+        )
+        for call in batch.calls:
+            if not all(call.token_lists):
+                raise InterpretationError(f"field '{call.key.field}' has no tokens to interpret")
+        return batch
+
+    def _integrated(
+        self, batch: ExplainedBatch, texts: Sequence[Text], with_ends: bool
+    ) -> List[Interpretation]:
+        settings, kind = self._settings, type(batch.given_objective)
+        background = self._background_for(texts[0])
+        measure = settings.path_measure(0 if background is None else len(background))
+        integral = PathIntegral(
+            batch,
+            self._origins(batch, background),
+            self._verdicts[kind].row_power,
+            settings.batch_size,
+            settings.input_x_gradient,
+            sum_dimensions=settings.reduction == "sum",
+        )
+        try:
+            found = integral.integrands(measure)
+        except RowsMixed:
+            self._verdicts[kind] = self._verdicts[kind].row_by_row()
+            raise
+        return [
+            self._interpretation(
+                InstanceIntegrals(batch.calls, row, integrands),
+                batch,
+                texts[row],
+                integral.origin_output(integrands.measure, row) if with_ends else None,
+            )
+            for row, integrands in enumerate(found)
+        ]
+
+    def _interpretation(
+        self,
+        integrals: InstanceIntegrals,
+        batch: ExplainedBatch,
+        text: Text,
+        baseline_output: Optional[float],
+    ) -> Interpretation:
+        settings = self._settings
+        row, integrands, objective = integrals.row, integrals.integrands, batch.objective
+        sums_up = settings.reduction == "sum"
+        strata = integrands.measure.strata if sums_up else None
+        assembly = Assembly(
+            settings.reduction, settings.granularity, settings.strategy, strata, text.strings
+        )
+        fields, standard_error = assembly.assemble(integrals)
+        output = float(batch.values[row])
+        delta = None
+        if settings.adds_up and baseline_output is not None:
+            delta = output - baseline_output - integrals.total
+        label = batch.instances[row].fields.get(objective.label_name)
+        notes = [*objective.notes, *(call.site.note for call in batch.calls), *integrands.notes]
+        if self._verdicts[type(batch.given_objective)].padding_matters:
+            notes.append(PADDING_NOTE)
+        return Interpretation(
+            fields=fields,
+            target=objective.target(label, batch.probabilities[row]),
+            output=output,
+            baseline_output=baseline_output,
+            convergence_delta=delta,
+            estimated_error=integrands.estimated_error,
+            n_evaluations=len(integrands.weights),
+            standard_error=standard_error,
+            unassigned=integrals.unassigned if settings.adds_up else 0.0,
+            notes=list(dict.fromkeys(note for note in notes if note is not None)),
+            probabilities=batch.label_probabilities[row],
+            method=settings.method,
+        )
+
+    def _origins(self, batch: ExplainedBatch, background: Optional[Background]) -> Origins:
+        settings = self._settings
+        return Origins(
+            batch.calls,
+            settings.baseline,
+            background,
+            settings.hold_special_tokens,
+            self._model.vocab,
+        )
+
+    def _background_for(self, text: Text) -> Optional[Background]:
+        given = self._settings.background
+        if given is not None and self._background is None:
+            instances = [self._background_instance(_like(text.json, inputs)) for inputs in given]
+            self._background = Background(self._model, self._sites, instances)
+        return self._background
+
+    def _background_instance(self, inputs: JsonDict) -> Instance:
+        try:
+            text = Text.read(self._predictor, inputs)
+            text.check_tokens()
+            return text.instance
+        except Exception as error:
+            reason = f"{type(error).__name__}: {error}"
+            raise InterpretationError(
+                f"background text {inputs!r} is no input of the predictor ({reason})"
+            ) from error
+
+
+def _failed(error: Exception, outputs: Optional[JsonDict] = None) -> Outcome:
+    """Without what the frames that the error went through still hold, tensors and all."""
+    cause: Optional[BaseException] = error
+    while cause is not None:
+        traceback.clear_frames(cause.__traceback__)
+        cause = cause.__cause__ or cause.__context__
+    return Outcome(outputs, error=error)
+
+
+def _like(example: JsonDict, inputs: Union[JsonDict, str]) -> JsonDict:
+    """A background text that is given as a string, as the kind of JSON that is interpreted."""
+    if isinstance(inputs, dict):
+        return inputs
+    strings = [name for name, value in example.items() if isinstance(value, str)]
+    names = [name for name in strings if name not in ("label", "id")] or ["sentence"]
+    if len(names) != 1:
+        raise InterpretationError(
+            f"background texts must be JSON objects here, since it cannot be told which of the "
+            f"input's strings they stand for: {names}"
+        )
+    return {**example, names[0]: inputs}

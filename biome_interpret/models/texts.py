@@ -1,0 +1,148 @@
+"""Texts to interpret: read from a predictor's input, and put together by length."""
+
+import copy
+from dataclasses import dataclass
+from typing import Any, Dict, List, Sequence, Union
+
+from allennlp.common.util import JsonDict
+from allennlp.data import Instance
+from allennlp.data.fields import LabelField, MetadataField, TextField
+from allennlp.predictors import Predictor
+
+from biome_interpret.errors import InterpretationError
+from biome_interpret.models.layout import texts_of
+from biome_interpret.models.source import strings_in
+
+# Texts share passes where padding them to one length makes them no longer than this, in all.
+_PADDING_FACTOR = 1.15
+
+# So many positions of texts are predicted together.
+_POSITIONS_PER_GROUP = 1024
+
+
+@dataclass(frozen=True)
+class Text:
+    """
+    # Parameters
+
+    instance : `Instance`
+        Indexed, and without a label, unless it came from a dataset reader with one.
+    strings : `List[str]`
+        Which its fields may have been made of.
+    labels : `Dict[str, Any]`
+        Its own, by field name.
+    json : `JsonDict`
+        The predictor's input, where there was one.
+    """
+
+    instance: Instance
+    strings: List[str]
+    labels: Dict[str, Any]
+    json: JsonDict
+
+    @classmethod
+    def read(cls, predictor: Predictor, inputs: Union[JsonDict, Instance]) -> "Text":
+        """From what `predict_json` or `predict_instance` takes."""
+        if isinstance(inputs, Instance):
+            fields = inputs.fields.items()
+            metadata = [field.metadata for _, field in fields if isinstance(field, MetadataField)]
+            labels = {name: field.label for name, field in fields if isinstance(field, LabelField)}
+            return cls(_indexed(predictor, inputs), list(strings_in(metadata)), labels, {})
+        instance = predictor._json_to_instance(inputs)
+        return cls(_indexed(predictor, instance), list(strings_in(inputs)), inputs, inputs)
+
+    @property
+    def padding_lengths(self) -> Dict[str, Dict[str, int]]:
+        """By field and padding key."""
+        return self.instance.get_padding_lengths()
+
+    @property
+    def lengths(self) -> List[int]:
+        """Of each field of text, in positions, as far as its tokens tell."""
+        fields = [texts_of(self.instance, name) for name in self.instance.fields]
+        return [
+            len(texts) * max(len(text.field.tokens) for text in texts) for texts in fields if texts
+        ]
+
+    @property
+    def empty_fields(self) -> List[str]:
+        """The names of the fields of text that have no tokens."""
+        fields = self.instance.fields.items()
+        return [n for n, field in fields if isinstance(field, TextField) and not field.tokens]
+
+    def check_tokens(self) -> None:
+        """
+        # Raises
+
+        `InterpretationError`
+            If a field has no tokens.
+        """
+        for name in self.empty_fields:
+            raise InterpretationError(f"field '{name}' has no tokens to interpret")
+
+
+def _indexed(predictor: Predictor, instance: Instance) -> Instance:
+    predictor._dataset_reader.apply_token_indexers(instance)
+    instance.index_fields(predictor._model.vocab)
+    return _Shared.of(instance)
+
+
+class _Shared(Instance):
+    """
+    Its duplicates share what is in the fields. Predictors duplicate an instance to give it a
+    label, for which a deep copy takes longer than a small model takes to predict.
+    """
+
+    __slots__: List[str] = []
+
+    @classmethod
+    def of(cls, instance: Instance) -> "_Shared":
+        shared = cls({name: copy.copy(field) for name, field in instance.fields.items()})
+        shared.indexed = instance.indexed
+        return shared
+
+    def duplicate(self) -> "_Shared":
+        return self.of(self)
+
+
+class _Group:
+    """Texts that go together, as indices."""
+
+    def __init__(self, first: int, text: Text) -> None:
+        self.members = [first]
+        self._closed = bool(text.empty_fields)
+        self._padding = text.padding_lengths
+        self._longest = text.lengths
+        self._total = sum(text.lengths)
+
+    def takes(self, index: int, text: Text, only_equal: bool) -> bool:
+        """Whether the text fits in; if so, it is in."""
+        lengths = text.lengths
+        if self._closed or text.empty_fields or len(lengths) != len(self._longest):
+            return False
+        if only_equal and text.padding_lengths != self._padding:
+            return False
+        longest = [max(pair) for pair in zip(lengths, self._longest)]
+        total = self._total + sum(lengths)
+        padded = (len(self.members) + 1) * sum(longest)
+        if padded > min(_PADDING_FACTOR * total, _POSITIONS_PER_GROUP):
+            return False
+        self.members.append(index)
+        self._longest, self._total = longest, total
+        return True
+
+
+def grouped(texts: Sequence[Text], only_equal: bool) -> List[List[int]]:
+    """
+    Which texts go together, as indices: those of like length, so that little is padded.
+
+    # Parameters
+
+    only_equal : `bool`
+        Only those which as a batch need no padding at all.
+    """
+    groups: List[_Group] = []
+    for i in sorted(range(len(texts)), key=lambda i: texts[i].lengths):
+        if not groups or not groups[-1].takes(i, texts[i], only_equal):
+            groups.append(_Group(i, texts[i]))
+    return [group.members for group in groups]
