@@ -1,6 +1,7 @@
 """From integrals over positions to scores for tokens, words or sentences, field by field."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Dict, List, Optional, Sequence, Tuple
 
 import torch
@@ -9,7 +10,7 @@ from biome_interpret.attribution.aggregation import REDUCTIONS, Grouping
 from biome_interpret.attribution.sampling import Strata, standard_error
 from biome_interpret.interpretation import FieldScores
 from biome_interpret.interpreters.integration import Integrands
-from biome_interpret.models.calls import SiteCall
+from biome_interpret.models.calls import CallKey, SiteCall
 from biome_interpret.models.layout import UNOWNED
 from biome_interpret.models.segments import GRANULARITIES
 
@@ -48,6 +49,11 @@ class InstanceIntegrals:
         texts = [t for calls in reversed(self.fields.values()) for t in calls[0].texts[self.row]]
         return {text.name: f"grad_input_{number}" for number, text in enumerate(texts, start=1)}
 
+    @cached_property
+    def integrals(self) -> Dict[CallKey, torch.Tensor]:
+        """Of each call. Shapes: (positions, dim)."""
+        return {call.key: self.integrands.integral(call.key) for call in self.calls}
+
     def token_vectors(self, calls: Sequence[SiteCall]) -> torch.Tensor:
         """
         Integrals over the positions of each token added up, and those of several sites set side
@@ -55,7 +61,7 @@ class InstanceIntegrals:
         """
         sites: Dict[int, torch.Tensor] = {}
         for call in calls:
-            vectors = self._per_token(call, self.integrands.integral(call.key))
+            vectors = self._per_token(call, self.integrals[call.key])
             site = call.key.site
             sites[site] = sites[site] + vectors if site in sites else vectors
         return torch.cat(list(sites.values()), dim=-1)
@@ -74,16 +80,14 @@ class InstanceIntegrals:
     @property
     def total(self) -> float:
         """Σ over all positions."""
-        return float(sum(self.integrands.integral(call.key).sum() for call in self.calls))
+        return sum(float(integral.sum()) for integral in self.integrals.values())
 
     @property
     def unassigned(self) -> float:
         """The part of the total that belongs to no token."""
-        return float(
-            sum(
-                self.integrands.integral(call.key)[call.owners[self.row] == UNOWNED].sum()
-                for call in self.calls
-            )
+        return sum(
+            float(self.integrals[call.key][call.owners[self.row] == UNOWNED].sum())
+            for call in self.calls
         )
 
 

@@ -4,7 +4,7 @@ import copy
 import random
 import threading
 from contextlib import contextmanager
-from typing import Any, Dict, Iterator, List
+from typing import Any, Dict, Iterator, List, Sequence
 from weakref import WeakKeyDictionary
 
 import numpy
@@ -26,34 +26,48 @@ def lock_of(model: Model) -> Any:
 @contextmanager
 def untouched(model: Model) -> Iterator[None]:
     """
-    The model in evaluation mode, and no other thread interpreting it. Afterwards its training
-    flags, its metrics and the states of its stateful encoders are what they were, and so is the
-    global random state.
+    The model in evaluation mode, its parameters without gradients, and no other thread interpreting
+    it. Afterwards its flags, its metrics and the states of its stateful encoders are what they
+    were, and so is the global random state.
     """
-    with lock_of(model), _evaluation_mode(model), _random_state(model), _default_type():
-        metrics = {id(m): (m, _copy_of(m, model)) for m in _metrics(model)}
-        encoders = [module for module in model.modules() if isinstance(module, _EncoderBase)]
-        states = [copy.deepcopy(encoder._states) for encoder in encoders]
-        try:
+    with lock_of(model), _random_state(model), _default_type():
+        modules = list(model.modules())
+        with _evaluation_mode(modules), _states(model, modules):
             yield
-        finally:
-            for metric, saved in metrics.values():
-                vars(metric).clear()
-                vars(metric).update(saved)
-            for encoder, encoder_states in zip(encoders, states):
-                encoder._states = encoder_states
 
 
 @contextmanager
-def _evaluation_mode(model: Model) -> Iterator[None]:
-    training = [module for module in model.modules() if module.training]
+def _evaluation_mode(modules: Sequence[torch.nn.Module]) -> Iterator[None]:
+    training = [module for module in modules if module.training]
+    # Half of a small model's backward pass goes into the gradients of its parameters.
+    parameters = [p for m in modules for p in m._parameters.values() if p is not None]
+    trained = [parameter for parameter in parameters if parameter.requires_grad]
     for module in training:
         module.training = False
+    for parameter in trained:
+        parameter.requires_grad = False
     try:
         yield
     finally:
         for module in training:
             module.training = True
+        for parameter in trained:
+            parameter.requires_grad = True
+
+
+@contextmanager
+def _states(model: Model, modules: Sequence[torch.nn.Module]) -> Iterator[None]:
+    metrics = {id(m): (m, _copy_of(m, model)) for m in _metrics(modules)}
+    encoders = [module for module in modules if isinstance(module, _EncoderBase)]
+    states = [copy.deepcopy(encoder._states) for encoder in encoders]
+    try:
+        yield
+    finally:
+        for metric, saved in metrics.values():
+            vars(metric).clear()
+            vars(metric).update(saved)
+        for encoder, encoder_states in zip(encoders, states):
+            encoder._states = encoder_states
 
 
 @contextmanager
@@ -68,9 +82,9 @@ def _default_type() -> Iterator[None]:
 
 @contextmanager
 def _random_state(model: Model) -> Iterator[None]:
-    devices = {p.device.index for p in model.parameters() if p.device.type == "cuda"}
+    device = next(model.parameters()).device
     python_state, numpy_state = random.getstate(), numpy.random.get_state()
-    with torch.random.fork_rng(devices=sorted(devices)):
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         try:
             yield
         finally:
@@ -78,11 +92,11 @@ def _random_state(model: Model) -> Iterator[None]:
             numpy.random.set_state(numpy_state)
 
 
-def _metrics(model: Model) -> Iterator[Metric]:
-    for module in model.modules():
+def _metrics(modules: Sequence[torch.nn.Module]) -> Iterator[Metric]:
+    for module in modules:
         for value in vars(module).values():
-            members = _members(value)
-            yield from (member for member in members if isinstance(member, Metric))
+            if isinstance(value, (Metric, dict, list, tuple)):
+                yield from (member for member in _members(value) if isinstance(member, Metric))
 
 
 def _members(value: Any) -> List[Any]:
