@@ -14,7 +14,7 @@ from biome_interpret.models.origins import Origins
 from biome_interpret.models.rows import MEAN, close
 
 # What goes through the model in one pass, in positions, where the user does not say how many rows.
-POSITIONS_PER_PASS = 4096
+POSITIONS_PER_PASS = 2048
 
 # The length at which attention, which grows with the square of it, takes as much memory as all
 # else does.

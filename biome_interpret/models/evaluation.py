@@ -14,6 +14,7 @@ from biome_interpret.models.hooks import observed
 from biome_interpret.models.modes import Outputs
 from biome_interpret.models.objectives import Objective, forward_arguments, or_loss
 from biome_interpret.models.prediction import Prediction
+from biome_interpret.models.recurrent import fast_backward
 from biome_interpret.models.sites import EmbeddingSite
 
 # How far two computations of one number may differ, relative to its size, before it is no longer
@@ -161,7 +162,7 @@ class ExplainedBatch:
             # A copy, since the model may write into what it is given.
             return leaf.clone().reshape(output.shape)
 
-        with torch.set_grad_enabled(want_gradients), _recurrent_backward(self._model):
+        with torch.set_grad_enabled(want_gradients), fast_backward(self._model):
             with self._precision(), observed(self._sites, replace):
                 outputs = self._model(**forward_arguments(self.objective, tensors))
             outputs = {name: _full_precision(value) for name, value in outputs.items()}
@@ -204,15 +205,6 @@ def _gradients(values: torch.Tensor, leaves: Points) -> Points:
         key: torch.zeros_like(leaf) if gradient is None else gradient
         for (key, leaf), gradient in zip(leaves.items(), found)
     }
-
-
-def _recurrent_backward(model: Model) -> ContextManager[None]:
-    """cuDNN's recurrent layers refuse a backward pass in evaluation mode: PyTorch's own take it."""
-    on_gpu = next(model.parameters()).is_cuda
-    if not on_gpu or not any(isinstance(m, torch.nn.RNNBase) for m in model.modules()):
-        return nullcontext()
-    cudnn = torch.backends.cudnn
-    return cudnn.flags(False, cudnn.benchmark, cudnn.deterministic, cudnn.allow_tf32)
 
 
 def _full_precision(value: Any) -> Any:
