@@ -49,14 +49,17 @@ class Grouping:
         self._tokens = [token for group in groups for token in group]
         self._groups = [number for number, group in enumerate(groups) for _ in group]
         # Whatever the strategy, a token alone is its group.
+        self._are_tokens = all(len(group) == 1 for group in groups)
         weights = [
             STRATEGIES[strategy](scores[list(group)]) if len(group) > 1 else scores.new_ones(1)
-            for group in groups
+            for group in ([] if self._are_tokens else groups)
         ]
         self._weights = torch.cat(weights) if weights else scores.new_zeros(0)
 
     def __call__(self, scores: torch.Tensor) -> torch.Tensor:
         """(..., tokens) -> (..., groups)"""
+        if self._are_tokens:
+            return scores[..., self._tokens]
         groups = torch.tensor(self._groups, dtype=torch.long, device=scores.device)
         weighted = scores[..., self._tokens] * self._weights
         result = scores.new_zeros(*scores.shape[:-1], self._num_groups)

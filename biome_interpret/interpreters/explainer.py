@@ -256,7 +256,7 @@ class Explainer:
         results: Dict[int, Interpretation] = {}
         for members in self._together(items, prediction):
             sources = [items[k].job for k in members]
-            batch = self._batch([items[k] for k in members], prediction)
+            batch = self._batch([items[k] for k in members], prediction, self._settings.autocast)
             texts = [jobs[source].text for source in sources]
             results.update(zip(members, self._integrated(batch, texts, with_ends)))
         return results
@@ -277,10 +277,13 @@ class Explainer:
     def _verdict(self, item: _Item, prediction: Optional[Prediction]) -> Verdict:
         kind = type(item.objective)
         if kind not in self._verdicts:
-            self._verdicts[kind] = find_verdict(self._batch([item], prediction))
+            # In full precision: what bfloat16 rounds away would hide that rows mix.
+            self._verdicts[kind] = find_verdict(self._batch([item], prediction, autocast=False))
         return self._verdicts[kind]
 
-    def _batch(self, items: Sequence[_Item], prediction: Optional[Prediction]) -> ExplainedBatch:
+    def _batch(
+        self, items: Sequence[_Item], prediction: Optional[Prediction], autocast: bool
+    ) -> ExplainedBatch:
         batch = ExplainedBatch(
             self._model,
             self._sites,
@@ -288,7 +291,7 @@ class Explainer:
             items[0].objective,
             prediction,
             [item.job for item in items],
-            self._settings.autocast,
+            autocast,
         )
         for call in batch.calls:
             if not all(call.token_lists):

@@ -1,7 +1,7 @@
 """f and its gradients at points of a model's embedding space, many rows to a forward pass."""
 
-from contextlib import nullcontext
-from typing import Any, ContextManager, Dict, List, NamedTuple, Optional, Sequence
+from contextlib import contextmanager
+from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence
 
 import torch
 from allennlp.data import Instance
@@ -185,11 +185,18 @@ class ExplainedBatch:
             {key: torch.cat([part.gradients[key] for part in parts]) for key in parts[0].gradients},
         )
 
-    def _precision(self) -> ContextManager[Any]:
+    @contextmanager
+    def _precision(self) -> Iterator[None]:
         if not self.autocast:
-            return nullcontext()
+            yield
+            return
         device = self.calls[0].embedded.device.type
-        return torch.autocast(device_type=device, dtype=torch.bfloat16)
+        try:
+            with torch.autocast(device_type=device, dtype=torch.bfloat16):
+                yield
+        except TypeError as error:  # As AllenNLP's own operations raise.
+            kind = type(self._model).__name__
+            raise InterpretationError(f"{kind} does not run under autocast: {error}") from error
 
     def _rows_of_tensors(self, rows: Sequence[int]) -> TensorDict:
         device = self.calls[0].embedded.device

@@ -1,0 +1,47 @@
+"""Gradients in bfloat16."""
+
+from typing import List
+
+import pytest
+
+from biome_interpret import (
+    GradientShap,
+    IntegratedGradient,
+    Interpretation,
+    InterpretationError,
+)
+from tests.tiny_models import EXAMPLE_INPUTS, build_predictor
+
+
+def scores(result: Interpretation) -> List[float]:
+    return [s for field in result.fields.values() for s in field.scores]
+
+
+@pytest.mark.parametrize("kind", ["bert", "cnn", "lstm"])
+@pytest.mark.parametrize("interpreter", [IntegratedGradient, GradientShap])
+def test_numbers_are_near_and_the_error_is_said(kind: str, interpreter: type) -> None:
+    predictor = build_predictor(kind)
+    inputs = EXAMPLE_INPUTS[kind]
+    [exact] = interpreter(predictor).interpret_json(inputs)
+    [found] = interpreter(predictor, autocast=True).interpret_json(inputs)
+    size = sum(map(abs, scores(exact)))
+    error = sum(abs(a - b) for a, b in zip(scores(exact), scores(found))) / size
+    assert 0 < error < 0.15
+    assert found.output == exact.output
+    [note] = [note for note in found.notes if note.startswith("autocast")]
+    assert "in bfloat16" in note and "in full precision" in note
+    assert not any(note.startswith("autocast") for note in exact.notes)
+
+
+def test_it_does_not_refine_below_what_bfloat16_can_tell() -> None:
+    predictor = build_predictor("bert")
+    inputs = EXAMPLE_INPUTS["bert"]
+    [exact] = IntegratedGradient(predictor).interpret_json(inputs)
+    [found] = IntegratedGradient(predictor, autocast=True).interpret_json(inputs)
+    assert found.n_evaluations <= 2 * exact.n_evaluations
+
+
+def test_a_model_that_cannot_is_refused_in_words() -> None:
+    interpreter = IntegratedGradient(build_predictor("esim"), autocast=True)
+    with pytest.raises(InterpretationError, match="ESIM does not run under autocast"):
+        interpreter.interpret_json(EXAMPLE_INPUTS["esim"])

@@ -1,0 +1,169 @@
+"""Many texts at once: the same numbers as one by one, from fewer passes."""
+
+from typing import Any, Dict, List
+
+import pytest
+from allennlp.common.util import JsonDict
+from allennlp.models import BasicClassifier
+
+from biome_interpret import GradientShap, IntegratedGradient, Interpretation, InterpretationError
+from biome_interpret.interpreters import PathInterpreter
+from tests.models.test_rows import (
+    CountsPositions,
+    FirstRowOnly,
+    MixesGradients,
+    MixesLongTexts,
+    MixesRows,
+    OneOnly,
+    as_kind,
+)
+from tests.tiny_models import EXAMPLE_INPUTS, build_predictor
+
+
+def variations(inputs: JsonDict) -> List[JsonDict]:
+    """Texts of several lengths, made of the words of one."""
+    variants = []
+    for cut in (1, 2, 3, 4, 3, 2):
+        variant = {
+            name: " ".join(value.split()[:cut]) if isinstance(value, str) else value
+            for name, value in inputs.items()
+        }
+        variants += [variant, inputs]
+    return variants
+
+
+def assert_alike(found: List[Interpretation], expected: List[Interpretation]) -> None:
+    assert len(found) == len(expected)
+    for one, other in zip(found, expected):
+        assert one.n_evaluations == other.n_evaluations
+        assert one.target.label == other.target.label
+        assert one.output == pytest.approx(other.output, abs=1e-5)
+        assert one.baseline_output == pytest.approx(other.baseline_output, abs=1e-5)
+        assert list(one.fields) == list(other.fields)
+        size = sum(abs(s) for field in other.fields.values() for s in field.scores)
+        for name, field in other.fields.items():
+            assert one.fields[name].tokens == field.tokens
+            assert one.fields[name].scores == pytest.approx(field.scores, abs=1e-5 * (1 + size))
+
+
+@pytest.mark.parametrize("interpreter", [IntegratedGradient, GradientShap])
+@pytest.mark.parametrize("kind", EXAMPLE_INPUTS)
+def test_company_changes_nothing(kind: str, interpreter: Any) -> None:
+    predictor = build_predictor(kind)
+    together = interpreter(predictor)
+    inputs = variations(EXAMPLE_INPUTS[kind])
+    results = together.interpret_batch_json(inputs)
+    alone = interpreter(predictor)
+    for one, result in zip(inputs, results):
+        assert_alike(result, alone.interpret_json(one))
+    saliency = together.saliency_interpret_batch_json(inputs[:3])
+    expected = [alone.saliency_interpret_from_json(one) for one in inputs[:3]]
+    for one, other in zip(saliency, expected):
+        assert one.keys() == other.keys()
+        for name, fields in other.items():
+            for key, shares in fields.items():
+                assert one[name][key] == pytest.approx(shares, abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [MixesRows, MixesGradients, OneOnly, FirstRowOnly, MixesLongTexts, CountsPositions],
+)
+def test_texts_share_no_pass_where_that_would_change_them(kind: type) -> None:
+    inputs = variations(EXAMPLE_INPUTS["lstm"])
+    results = IntegratedGradient(as_kind(kind)).interpret_batch_json(inputs)
+    for one, result in zip(inputs, results):
+        assert_alike(result, IntegratedGradient(as_kind(kind)).interpret_json(one))
+
+
+class Counting(BasicClassifier):
+    """Counts its forward passes."""
+
+    passes = 0
+
+    def forward(self, *args: Any, **kwargs: Any) -> Dict[str, Any]:  # type: ignore[override]
+        self.passes += 1
+        return super().forward(*args, **kwargs)
+
+
+def passes_of(interpreter: PathInterpreter, inputs: List[JsonDict]) -> int:
+    model: Any = interpreter.predictor._model
+    model.passes = 0
+    interpreter.saliency_interpret_batch_json(inputs)
+    return model.passes
+
+
+def test_a_text_takes_its_prediction_and_one_pass_over_its_path() -> None:
+    interpreter = IntegratedGradient(as_kind(Counting), n_steps=10)
+    inputs = EXAMPLE_INPUTS["lstm"]
+    passes_of(interpreter, [inputs])  # Which also finds out how rows relate.
+    assert passes_of(interpreter, [inputs]) == 2
+
+
+def test_texts_of_like_length_share_passes() -> None:
+    interpreter = IntegratedGradient(as_kind(Counting), n_steps=10)
+    inputs = [EXAMPLE_INPUTS["lstm"]] * 8
+    passes_of(interpreter, inputs)
+    assert passes_of(interpreter, inputs) == 2
+    assert passes_of(interpreter, [*inputs, {"sentence": "dull"}]) == 4
+
+
+@pytest.mark.parametrize("interpreter", [IntegratedGradient, GradientShap])
+def test_each_text_has_a_target_of_its_own(interpreter: Any) -> None:
+    together = interpreter(build_predictor("lstm"))
+    review = EXAMPLE_INPUTS["lstm"]
+    targets: List[Any] = ["positive", None, ["negative", "positive"], 0]
+    results = together.interpret_each([review] * 4, targets)
+    for target, result in zip(targets, results):
+        assert isinstance(result, list)
+        assert_alike(result, together.interpret_json(review, target))
+
+
+def test_what_one_text_fails_of_is_no_matter_of_the_others() -> None:
+    interpreter = IntegratedGradient(build_predictor("lstm"))
+    review = EXAMPLE_INPUTS["lstm"]
+    inputs = [review, {"sentence": ""}, review, {"text": "no such key"}, review, review]
+    targets = [None, None, "no such label", None, None, None]
+    found = interpreter.interpret_each(inputs, targets)
+    assert [isinstance(one, Exception) for one in found] == [False, True, True, True, False, False]
+    assert "has no tokens" in str(found[1]) and "no such label" in str(found[2])
+    assert isinstance(found[3], KeyError)
+    [expected] = interpreter.interpret_json(review)
+    for one in (found[0], found[4], found[5]):
+        assert isinstance(one, list)
+        assert_alike(one, [expected])
+    with pytest.raises(InterpretationError, match="has no tokens"):
+        interpreter.interpret_batch_json(inputs)
+
+
+def test_json_and_instances_may_come_together() -> None:
+    predictor = build_predictor("lstm")
+    interpreter = IntegratedGradient(predictor)
+    review = EXAMPLE_INPUTS["lstm"]
+    one, other = interpreter.interpret_each([review, predictor._json_to_instance(review)])
+    assert isinstance(one, list) and isinstance(other, list)
+    assert_alike(one, other)
+
+
+def test_nothing_in_nothing_out() -> None:
+    interpreter = IntegratedGradient(build_predictor("lstm"))
+    assert interpreter.interpret_batch_json([]) == []
+    assert interpreter.saliency_interpret_batch_json([]) == []
+
+
+class RunsOutOfMemory(BasicClassifier):
+    """Takes no more than three rows that a gradient is wanted of."""
+
+    def forward(self, tokens: Any, label: Any = None, metadata: Any = None) -> Dict[str, Any]:
+        import torch
+
+        if torch.is_grad_enabled() and len(tokens["tokens"]["tokens"]) > 3:
+            raise RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB")
+        return super().forward(tokens, label, metadata)
+
+
+@pytest.mark.parametrize("interpreter", [IntegratedGradient, GradientShap])
+def test_passes_shrink_where_memory_runs_out(interpreter: Any) -> None:
+    review = EXAMPLE_INPUTS["lstm"]
+    expected = interpreter(build_predictor("lstm")).interpret_json(review)
+    assert_alike(interpreter(as_kind(RunsOutOfMemory)).interpret_json(review), expected)
