@@ -105,9 +105,15 @@ def standard_error(samples: torch.Tensor, strata: Strata) -> Optional[torch.Tens
     return variance.sqrt()
 
 
-def total_standard_error(samples: torch.Tensor, strata: Strata) -> float:
+# An estimated variance varies itself, and to stop where it happens to be small would be to stop too
+# early: standard errors are taken for so many of their own standard deviations more.
+_CAUTION = 1.5
+
+
+def cautious_error(samples: torch.Tensor, strata: Strata) -> float:
     """
-    The standard errors of all elements, added up; infinite where they cannot be told.
+    The standard errors of all elements, added up, with a margin for what few samples do not tell;
+    infinite where they tell nothing.
 
     # Parameters
 
@@ -115,7 +121,10 @@ def total_standard_error(samples: torch.Tensor, strata: Strata) -> float:
         Shape: (n, elements).
     """
     errors = standard_error(samples, strata)
-    return float("inf") if errors is None else float(errors.sum())
+    if errors is None:
+        return float("inf")
+    degrees_of_freedom = sum(len(stratum) - 1 for stratum in strata)
+    return float(errors.sum()) * (1 + _CAUTION / (2 * degrees_of_freedom) ** 0.5)
 
 
 def joined(rounds: Sequence[Strata]) -> Strata:

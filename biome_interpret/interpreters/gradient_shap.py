@@ -7,7 +7,7 @@ from allennlp.interpret.saliency_interpreters import SaliencyInterpreter
 from allennlp.predictors import Predictor
 
 from biome_interpret.attribution.paths import Noise, Path, PathMeasure, RefinedMeasure
-from biome_interpret.attribution.sampling import STRATA, draw, joined, total_standard_error
+from biome_interpret.attribution.sampling import STRATA, cautious_error, draw, joined
 from biome_interpret.interpreters import options
 from biome_interpret.interpreters.path_interpreter import PathInterpreter
 
@@ -85,7 +85,7 @@ class GradientShap(PathInterpreter):
             return self._sample([self._n_perturbations], num_background)
 
         def error(samples: torch.Tensor, level: PathMeasure) -> float:
-            return total_standard_error(samples, level.strata or [])
+            return cautious_error(samples, level.strata or [])
 
         def levels() -> Iterator[PathMeasure]:
             rounds = [min(self._n_perturbations, self._max_evaluations)]

@@ -1,10 +1,11 @@
 """GradientSHAP against closed forms, Integrated Gradients, Captum, and its own error."""
 
-from typing import List
+from typing import Any, Dict, List
 
 import numpy
 import pytest
 import torch
+from allennlp.common.checks import ConfigurationError
 from allennlp.interpret.saliency_interpreters import SaliencyInterpreter
 from captum.attr import GradientShap as CaptumsGradientShap
 
@@ -199,3 +200,76 @@ def test_both_samplings_agree_in_the_mean() -> None:
         for sampling in ("stratified", "independent")
     ]
     assert means[0] == pytest.approx(means[1], abs=0.02 * numpy.abs(means[0]).sum())
+
+
+class TestTolerance:
+    @pytest.mark.parametrize("kind", ["lstm", "cnn", "esim", "bert"])
+    def test_samples_are_added_until_the_standard_error_is_small_enough(self, kind: str) -> None:
+        predictor = build_predictor(kind)
+        counts = []
+        for tolerance in (0.3, 0.06):
+            [result] = GradientShap(
+                predictor, tolerance=tolerance, max_evaluations=20000
+            ).interpret_json(EXAMPLE_INPUTS[kind])
+            assert result.estimated_error <= tolerance
+            assert result.notes == []
+            fields = result.fields.values()
+            errors = sum(e for field in result.standard_error.values() for e in field)
+            size = sum(abs(score) for field in fields for score in field.scores)
+            # Position by position or, as here, token by token.
+            assert errors / size <= 1.5 * tolerance
+            counts.append(result.n_evaluations)
+        assert counts[0] < counts[1]
+
+    def test_it_is_the_error_that_is_kept(self) -> None:
+        predictor = build_predictor("cnn")
+        [exact] = GradientShap(predictor, n_perturbations=6000, seed=99).interpret_json(REVIEW)
+        truth = numpy.array(exact.fields["tokens"].scores)
+        shares = []
+        for seed in range(20):
+            [found] = GradientShap(predictor, tolerance=0.1, seed=seed).interpret_json(REVIEW)
+            scores = numpy.array(found.fields["tokens"].scores)
+            shares.append(numpy.abs(scores - truth).sum() / numpy.abs(truth).sum())
+        assert numpy.mean(shares) < 0.1
+        assert max(shares) < 0.2
+
+    def test_a_bound_that_is_reached_is_said(self) -> None:
+        [result] = GradientShap(
+            build_predictor("bert"), tolerance=0.001, n_perturbations=4, max_evaluations=20
+        ).interpret_json(EXAMPLE_INPUTS["bert"])
+        assert result.n_evaluations == 16
+        assert result.notes[0].startswith("stopped at max_evaluations = 20")
+
+    def test_the_mean_over_seeds_is_that_of_independent_draws(self) -> None:
+        predictor = build_predictor("bert")
+        options: List[Dict[str, Any]] = [
+            {"tolerance": 0.1, "n_perturbations": 8},
+            {"sampling": "independent", "n_perturbations": 32},
+        ]
+        means, errors = [], []
+        for given in options:
+            scores = numpy.array(
+                [
+                    GradientShap(predictor, noise_std=0.05, seed=seed, **given)
+                    .interpret_json(EXAMPLE_INPUTS["bert"])[0]
+                    .fields["tokens"]
+                    .scores
+                    for seed in range(40)
+                ]
+            )
+            means.append(scores.mean(axis=0))
+            errors.append(scores.std(axis=0, ddof=1) / numpy.sqrt(40))
+        difference = numpy.abs(means[0] - means[1])
+        assert (difference < 4 * numpy.hypot(*errors)).all()
+
+    @pytest.mark.parametrize(
+        "options, said",
+        [
+            ({"max_evaluations": 50}, "give tolerance too"),
+            ({"tolerance": 0}, "tolerance is 0"),
+            ({"tolerance": 0.1, "max_evaluations": 1}, "max_evaluations is 1"),
+        ],
+    )
+    def test_wrong_values_are_named(self, options: Dict[str, Any], said: str) -> None:
+        with pytest.raises(ConfigurationError, match=said):
+            GradientShap(build_predictor("lstm"), **options)
