@@ -20,6 +20,9 @@ POSITIONS_PER_PASS = 2048
 # else does.
 _ATTENTION_LENGTH = 256
 
+# The same for recurrent layers, which are slow in their length and not in the number of rows.
+_RECURRENT_POSITIONS_PER_PASS = 16384
+
 # For each call of a site, something of shape (nodes, positions, embedding_dim or 1).
 Terms = Dict[CallKey, torch.Tensor]
 
@@ -321,6 +324,8 @@ class PathIntegral:
 
     def _default_batch_size(self) -> int:
         longest = max(call.embedded.size(1) for call in self._batch.calls)
+        if self._batch.is_recurrent:
+            return max(1, _RECURRENT_POSITIONS_PER_PASS // longest)
         return max(1, int(POSITIONS_PER_PASS / (longest * (1 + longest / _ATTENTION_LENGTH))))
 
 

@@ -14,7 +14,7 @@ from biome_interpret.models.hooks import observed
 from biome_interpret.models.modes import Outputs
 from biome_interpret.models.objectives import Objective, forward_arguments, or_loss
 from biome_interpret.models.prediction import Prediction
-from biome_interpret.models.recurrent import fast_backward
+from biome_interpret.models.recurrent import fast_backward, narrow_recurrence
 from biome_interpret.models.sites import EmbeddingSite
 
 # How far two computations of one number may differ, relative to its size, before it is no longer
@@ -115,6 +115,11 @@ class ExplainedBatch:
             self._model, self._sites, self.instances, self._tensors, arguments
         )
         return outputs
+
+    @property
+    def is_recurrent(self) -> bool:
+        """Whether a pass takes time for its length rather than for its rows."""
+        return narrow_recurrence(self._model)
 
     def padded_value(self, extra: int) -> float:
         """f(x) of the first instance with padding appended, as in a batch with a longer one."""

@@ -12,6 +12,16 @@ from torch.nn.utils.rnn import PackedSequence
 Hidden = Any
 
 
+# Of which the steps of many rows take hardly longer than those of one.
+_NARROW = 512
+
+
+def narrow_recurrence(model: torch.nn.Module) -> bool:
+    """Whether the model has recurrent layers, none of them wide."""
+    sizes = [m.hidden_size for m in model.modules() if isinstance(m, torch.nn.RNNBase)]
+    return bool(sizes) and max(sizes) <= _NARROW
+
+
 @contextmanager
 def fast_backward(model: torch.nn.Module) -> Iterator[None]:
     """
