@@ -22,6 +22,7 @@ _NOT_SEEN = re.compile("[\\s\u200b-\u200f\u2060\ufeff\u00ad]*")
 # A name of a few letters, kept apart from the direction of what stands around it.
 _NAME = "\u2066⟨{}⟩\u2069"
 
+_BLANK = "␣"
 _SPACE_MARKS = ("Ġ", "▁")
 _INSIDE_MARK = "##"
 _SPECIAL = re.compile(r"\[[^\]\s]+\]|<[^>\s]+>|@@[^@\s]+@@")
@@ -36,11 +37,13 @@ def visible(text: str) -> str:
     as their names (⟨RLO⟩), surrogates that have lost their other half as �, and a text of which
     nothing would be seen as ␣. Its length may differ.
     """
-    return _UNPRINTABLE.sub(_picture, text) if not _NOT_SEEN.fullmatch(text) else _blank(text)
+    if _NOT_SEEN.fullmatch(text):
+        return _blank(text)
+    return text if text.isprintable() else _UNPRINTABLE.sub(_picture, text)
 
 
 def _blank(text: str) -> str:
-    return "".join(_picture(c) if _UNPRINTABLE.match(c) else "␣" for c in text[:3]) or "␣"
+    return "".join(_picture(c) if _UNPRINTABLE.match(c) else _BLANK for c in text[:3]) or _BLANK
 
 
 def _picture(found: object) -> str:
@@ -105,7 +108,11 @@ def _placed(tokens: Sequence[str], text: str) -> Optional[_Place]:
     position, skipped, spaced, is_found = 0, 0, False, False
     for token in tokens:
         core = _core(token).lower()
-        start = lowered.find(core, position, position + _FARTHEST + len(core)) if core else position
+        if not core:
+            pieces.append(Piece(_BLANK, True))
+            position += len(lowered[position:]) - len(lowered[position:].lstrip())
+            continue
+        start = lowered.find(core, position, position + _FARTHEST + len(core))
         if start < 0 and _SPECIAL.fullmatch(token):
             pieces.append(Piece(visible(token), True))
             spaced = True
@@ -121,17 +128,22 @@ def _placed(tokens: Sequence[str], text: str) -> Optional[_Place]:
     return _Place(skipped, pieces) if is_found else None
 
 
+def without_mark(token: str) -> str:
+    """The token without the mark of a space before it (Ġ, ▁)."""
+    return token.lstrip("".join(_SPACE_MARKS))
+
+
 def _core(token: str) -> str:
     if token.startswith(_INSIDE_MARK):
         return token[len(_INSIDE_MARK) :] or token
-    return token.lstrip("".join(_SPACE_MARKS)) or token.strip()
+    return without_mark(token).strip()
 
 
 def _by_marks(tokens: Sequence[str]) -> List[Piece]:
     if any(token.startswith(_SPACE_MARKS) for token in tokens):
         return [
             Piece(
-                visible(token.lstrip("".join(_SPACE_MARKS)) or token),
+                visible(without_mark(token)),
                 bool(token.startswith(_SPACE_MARKS) or _SPECIAL.fullmatch(token)),
             )
             for token in tokens

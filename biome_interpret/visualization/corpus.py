@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Tuple
 
 from biome_interpret.interpretation import Interpretation
-from biome_interpret.visualization.characters import is_word, visible
+from biome_interpret.visualization.characters import is_word, visible, without_mark
 
 # Under which names an input commonly holds its own label.
 _GOLD_NAMES = ("label", "gold_label", "gold")
@@ -51,10 +51,15 @@ class Word:
     def add(self, line: int, score: float) -> None:
         self.count += 1
         self.total += score
-        if all(example.line != line for example in self.examples):
-            examples = [*self.examples, Example(line, score)]
-            examples.sort(key=lambda example: -abs(example.score))
-            self.examples = examples[:_NUM_EXAMPLES]
+        # Loudest first, and each line once.
+        is_full = len(self.examples) == _NUM_EXAMPLES
+        if is_full and abs(score) <= abs(self.examples[-1].score):
+            return
+        others = [example for example in self.examples if example.line != line]
+        same = [example for example in self.examples if example.line == line]
+        loudest = max([*same, Example(line, score)], key=lambda example: abs(example.score))
+        examples = sorted([*others, loudest], key=lambda example: -abs(example.score))
+        self.examples = examples[:_NUM_EXAMPLES]
 
 
 class LabelWords(NamedTuple):
@@ -187,7 +192,7 @@ class Corpus:
         words = self._words.setdefault(key, {})
         for scores in one.fields.values():
             for token, score in zip(scores.tokens, scores.scores):
-                text = token[:_LONGEST_WORD].lower()
+                text = without_mark(token)[:_LONGEST_WORD].lower()
                 if score is not None and math.isfinite(score):
                     words.setdefault(text, Word(text)).add(line, score)
 

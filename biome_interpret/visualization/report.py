@@ -22,6 +22,7 @@ from biome_interpret.visualization.shades import LEVELS, level
 
 _DIGITS = 5
 _NUM_ALTERNATIVES = 5
+_LONGEST = 400
 # Texts that stand in the page itself, for readers without JavaScript.
 _NUM_STATIC = 20
 
@@ -88,7 +89,7 @@ def _page(corpus: Corpus, static: List[Dict[str, Any]], title: Optional[str]) ->
     """What comes before the data and what comes after."""
     style, script = _source("report.css"), _source("report.js")
     page = _TEMPLATES.get_template("report.html").render(
-        title=visible(title or "Interpretations"),
+        title=_short(title or "Interpretations"),
         corpus=corpus,
         static=static,
         style=Markup(style),
@@ -97,6 +98,7 @@ def _page(corpus: Corpus, static: List[Dict[str, Any]], title: Optional[str]) ->
         script_hash=_hash(script),
         data_mark=_DATA_MARK,
         visible=visible,
+        short=_short,
     )
     parts = page.split(_DATA_MARK)
     assert len(parts) == 2
@@ -149,26 +151,26 @@ def _shown(record: Dict[str, Any], corpus: Corpus) -> Dict[str, Any]:
         shown["inputs"] = visible_json(inputs)
     if record.get("error") is not None:
         corpus.add_error(line, str(record["error"]))
-        return {**shown, "error": visible(str(record["error"]))}
+        return {**shown, "error": _short(str(record["error"]))}
     found = [Interpretation.from_json(one) for one in record["interpretations"]]
     gold = gold_label(inputs, found)
     corpus.add(line, found, gold)
     texts = list(strings_in(inputs))
     named = {"predicted": prediction(found), "gold": gold}
-    shown.update({name: visible(label) for name, label in named.items() if label is not None})
+    shown.update({name: _short(label) for name, label in named.items() if label is not None})
     probabilities = next((one.probabilities for one in found if one.probabilities), None)
     if probabilities:
         alternatives = list(probabilities.items())[:_NUM_ALTERNATIVES]
-        shown["probabilities"] = [[visible(label), _rounded(p)] for label, p in alternatives]
+        shown["probabilities"] = [[_short(label), _rounded(p)] for label, p in alternatives]
         shown["others"] = len(probabilities) - len(alternatives)
-    shown["items"] = [_item(one, texts) for one in found]
+    shown["results"] = [_item(one, texts) for one in found]
     return shown
 
 
 def _item(one: Interpretation, texts: List[str]) -> Dict[str, Any]:
     errors = one.standard_error or {}
     item = {
-        "target": None if one.target.label is None else visible(one.target.label),
+        "target": None if one.target.label is None else _short(one.target.label),
         "probability": _rounded(one.target.probability),
         "output": _rounded(one.output),
         "baseline": _rounded(one.baseline_output),
@@ -177,8 +179,8 @@ def _item(one: Interpretation, texts: List[str]) -> Dict[str, Any]:
         "error": _rounded(one.estimated_error),
         "evaluations": one.n_evaluations,
         "unassigned": _rounded(one.unassigned) or None,
-        "method": one.method,
-        "notes": [visible(note) for note in one.notes] or None,
+        "method": None if one.method is None else _short(one.method),
+        "notes": [_short(note) for note in one.notes] or None,
         "fields": [_field(name, f, errors.get(name), texts) for name, f in one.fields.items()],
     }
     return {name: value for name, value in item.items() if value is not None}
@@ -189,7 +191,7 @@ def _field(
 ) -> Dict[str, Any]:
     pieces = set_out(scores.tokens, texts)
     field = {
-        "name": visible(name),
+        "name": _short(name),
         # A space in front stands for the one before the token.
         "tokens": [" " * piece.spaced + piece.text for piece in pieces],
         "scores": [_rounded(score) for score in scores.scores],
@@ -208,6 +210,11 @@ def visible_json(value: Any) -> Any:
     if isinstance(value, str):
         return visible(value) if value else value
     return value if not isinstance(value, float) or math.isfinite(value) else str(value)
+
+
+def _short(text: str) -> str:
+    """A label or a message, of which a page of ten thousand characters would be no use."""
+    return visible(text if len(text) <= _LONGEST else text[:_LONGEST] + " …")
 
 
 def _rounded(number: Optional[float]) -> Optional[float]:

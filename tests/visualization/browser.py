@@ -55,6 +55,7 @@ class Browser:
             self._session: str = attached["sessionId"]
             for domain in ("Page", "Runtime", "Network", "Log"):
                 self.call(f"{domain}.enable")
+            self.call("Emulation.setFocusEmulationEnabled", enabled=True)
         except BaseException:
             self.close()
             raise

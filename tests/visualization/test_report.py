@@ -46,8 +46,8 @@ def test_every_score_of_every_kind_of_model_is_in_the_page(kind: str, page: Path
     inputs = EXAMPLE_INPUTS[kind]
     write_report([{"line": 1, "inputs": inputs, "interpretations": interpretations}], page)
     [shown] = data_of(page)
-    assert [item["target"] for item in shown["items"]] == [one.target.label for one in found]
-    for item, one in zip(shown["items"], found):
+    assert [item["target"] for item in shown["results"]] == [one.target.label for one in found]
+    for item, one in zip(shown["results"], found):
         assert [field["name"] for field in item["fields"]] == [*one.fields]
         for field, expected in zip(item["fields"], one.fields.values()):
             assert field["scores"] == pytest.approx(expected.scores, rel=1e-4)

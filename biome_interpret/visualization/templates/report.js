@@ -2,6 +2,7 @@
 (() => {
   const LEVELS = {{ levels }};
   const CHUNK = 20; // Texts that are drawn together.
+  const PRINTED = 500; // No more go onto paper.
   const NEAR = 1500; // Pixels around the window in which they are.
   const CUT_TOKENS = 400; // A text shows so many, and the rest when asked to.
   const CUT_CHARACTERS = 300; // So does a token.
@@ -43,7 +44,7 @@
 
   // What is asked of a text when sorting and filtering
 
-  const items = (record) => record.items || [];
+  const items = (record) => record.results || [];
   const fields = (record) => items(record).flatMap((item) => item.fields);
   const isWrong = (record) => record.gold !== undefined && record.gold !== record.predicted;
   function probability(record) {
@@ -193,14 +194,15 @@
   function drawItem(record, item) {
     const isAlone = items(record).length === 1;
     const isPlain = isAlone && item.target === record.predicted;
+    const isNamed = methods.size > 1 && item.method !== undefined;
     const heading = make("h3", null, "for ", item.target === undefined ? "the loss" : bdi(item.target));
     if (item.probability !== undefined) heading.append(" ", make("span", { class: "p" }, percent(item.probability)));
-    if (methods.size > 1 && item.method) heading.append(" · ", make("code", null, item.method));
+    if (isNamed) heading.append(" · ", make("code", null, item.method));
     const isOnly = item.fields.length === 1;
     return make(
       "section",
       { class: "item" },
-      isPlain && methods.size < 2 ? null : heading,
+      isPlain && !isNamed ? null : heading,
       ...item.fields.map((field) => drawField(record, item, field, isOnly)),
       ...(item.notes || []).map((note) => make("p", { class: "quiet" }, "Note: " + note)),
       more(numbers(item), () => [
@@ -226,7 +228,7 @@
       const said = isWrong(record) ? make("span", { class: "wrong" }, "✗ should be ", bdi(record.gold)) : make("span", { class: "quiet" }, "✓ as labelled");
       header.append(said);
     }
-    if (record.items && !record.items.length) header.append(make("span", { class: "quiet" }, "The model labels nothing in this text."));
+    if (record.results && !record.results.length) header.append(make("span", { class: "quiet" }, "The model labels nothing in this text."));
     return header;
   }
 
@@ -294,7 +296,7 @@
     hideTip();
     chunks = [];
     for (let start = 0; start < view.length; start += CHUNK) {
-      const chunk = { start, end: Math.min(start + CHUNK, view.length), isDrawn: false, element: make("div", { class: "chunk" }) };
+      const chunk = { start, end: Math.min(start + CHUNK, view.length), isDrawn: false, element: make("div", { class: "chunk", role: "presentation" }) };
       const guessed = view.slice(start, chunk.end).reduce((sum, record) => sum + guessedHeight(record), 0);
       chunk.element.style.minHeight = `${guessed}px`;
       chunk.element.chunk = chunk;
@@ -312,7 +314,7 @@
     right: ["predicted rightly", (record) => record.gold !== undefined && !isWrong(record)],
     errors: ["errors", (record) => record.error !== undefined],
     notes: ["with notes", (record) => items(record).some((item) => item.notes)],
-    unlabelled: ["nothing labelled", (record) => record.items !== undefined && !record.items.length],
+    unlabelled: ["nothing labelled", (record) => record.results !== undefined && !record.results.length],
   };
   const ORDERS = {
     least: (a, b) => probability(a) - probability(b),
@@ -500,14 +502,25 @@
     }
   });
 
-  // On paper there is no window: everything is drawn.
+  // On paper there is no window: what is printed is drawn, whole.
   addEventListener("beforeprint", () => {
     observer.disconnect();
-    chunks.forEach(fill);
+    for (const chunk of chunks) {
+      if (chunk.start < PRINTED) fill(chunk);
+      else chunk.element.classList.add("unprinted");
+    }
     for (const paragraph of document.querySelectorAll(".cut")) paragraph.drawAll();
+    if (view.length > PRINTED) {
+      const said = `The first ${count(PRINTED)} of ${count(view.length)} texts. A search or a filter prints others.`;
+      list.append(make("p", { class: "none only-printed" }, said));
+    }
   });
   addEventListener("afterprint", () => {
-    for (const chunk of chunks) observer.observe(chunk.element);
+    for (const added of document.querySelectorAll(".only-printed")) added.remove();
+    for (const chunk of chunks) {
+      chunk.element.classList.remove("unprinted");
+      observer.observe(chunk.element);
+    }
   });
 
   // Light and dark; what was chosen is kept where the browser allows it
