@@ -10,6 +10,7 @@ from biome_interpret import GradientShap, IntegratedGradient
 from biome_interpret.visualization.report import write_report
 from tests.tiny_models import EXAMPLE_INPUTS, build_predictor
 from tests.visualization.browser import Browser, find_chromium
+from tests.visualization.test_fragment import luminance
 from tests.visualization.test_report import interpretation, record
 
 CHROMIUM = find_chromium()
@@ -227,12 +228,12 @@ def test_words_can_be_read_on_every_shade(browser: Browser, tmp_path: Path, them
         ".map(t => [getComputedStyle(t).color, getComputedStyle(t).backgroundColor])"
     )
     paper = _rgba(browser.run("getComputedStyle(document.body).backgroundColor"))[:3]
-    assert (_luminance(paper) > 0.5) == (theme == "light")
+    assert (luminance(paper) > 0.5) == (theme == "light")
     assert len(colours) > len(scores)
     for ink, shade in colours:
         red, green, blue, alpha = _rgba(shade)
         behind = [alpha * c + (1 - alpha) * p for c, p in zip((red, green, blue), paper)]
-        lighter, darker = sorted([_luminance(_rgba(ink)[:3]), _luminance(behind)], reverse=True)
+        lighter, darker = sorted([luminance(_rgba(ink)[:3]), luminance(behind)], reverse=True)
         assert (lighter + 0.05) / (darker + 0.05) >= 4.5, (ink, shade)
     # Without colour the line under a word tells how much, and its style for or against.
     lines = browser.run(
@@ -298,9 +299,3 @@ def test_without_javascript_the_first_texts_stand_there(browser: Browser, tmp_pa
 def _rgba(colour: str) -> List[float]:
     numbers = [float(n) for n in colour[colour.index("(") + 1 : -1].replace(",", " ").split()]
     return [*numbers, 1.0][:4]
-
-
-def _luminance(rgb: List[float]) -> float:
-    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in
-              (value / 255 for value in rgb)]  # fmt: skip
-    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
