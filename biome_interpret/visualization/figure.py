@@ -1,5 +1,6 @@
 """Interpretations as figures to save, with matplotlib (the extra `plot`)."""
 
+import io
 from typing import TYPE_CHECKING, Any, List, NamedTuple, Optional, Sequence, Tuple, Union
 
 from biome_interpret.interpretation import Interpretation, drawn_as
@@ -167,12 +168,19 @@ def _name(interpretation: Interpretation, with_method: bool) -> str:
 
 def _new_axes(width: float, height: float) -> "Axes":
     try:
-        # Imported for notebooks: they show a figure as a picture only where pyplot is there.
-        import matplotlib.pyplot  # noqa: F401
         from matplotlib.figure import Figure
     except ImportError as error:
         raise ImportError("plot() needs matplotlib: pip install 'biome-interpret[plot]'") from error
-    figure = Figure(figsize=(min(width, 40.0), min(height, 40.0)), layout="constrained")
+
+    class Picture(Figure):
+        """A figure that a notebook shows, also where nobody has imported pyplot."""
+
+        def _repr_png_(self) -> bytes:
+            stream = io.BytesIO()
+            self.savefig(stream, format="png")
+            return stream.getvalue()
+
+    figure = Picture(figsize=(min(width, 40.0), min(height, 40.0)), layout="constrained")
     return figure.add_subplot()
 
 

@@ -58,6 +58,8 @@ def test_a_figure_can_be_saved_and_drawn_into_given_axes(tmp_path: Path) -> None
     result.plot().savefig(tmp_path / "figure.pdf")
     assert (tmp_path / "figure.png").stat().st_size > 1000
     assert labels(left.yaxis)[1] == "$5"
+    # As a notebook asks for it.
+    assert result.plot()._repr_png_().startswith(b"\x89PNG")
 
 
 def test_of_a_long_text_the_bars_that_count_most_are_shown() -> None:
