@@ -34,7 +34,7 @@ FLOORS = [
     {"attribution"},
     {"models"},
     {"interpreters", "interpretation"},
-    {"commands", "predictors", "visualization"},
+    {"commands", "predictors", "visualization", "__main__"},
 ]
 
 
