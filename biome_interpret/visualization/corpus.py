@@ -89,10 +89,6 @@ class Deltas:
         decade = math.floor(math.log10(relative)) + 1 if relative > 0 else _LEAST_DECADE
         self.counts[min(max(decade, _LEAST_DECADE), _LARGEST_DECADE + 1)] += 1
 
-    @property
-    def total(self) -> int:
-        return sum(self.counts.values())
-
     def bars(self) -> List[Bar]:
         """From the least to the largest; the last one has no limit."""
         decades = [*range(_LEAST_DECADE, _LARGEST_DECADE + 1)]
@@ -121,7 +117,7 @@ class Corpus:
         self.errors: List[Tuple[int, str]] = []
         self.methods: Counter = Counter()
         self.notes: Counter = Counter()
-        self.deltas = Deltas()
+        self.deltas: Dict[Optional[str], Deltas] = {}
         self.num_gold = 0
         self.num_right = 0
         self._predicted: Counter = Counter()
@@ -159,7 +155,7 @@ class Corpus:
             self.methods[one.method] += 1
             relative = relative_delta(one)
             if relative is not None:
-                self.deltas.add(relative)
+                self.deltas.setdefault(one.method, Deltas()).add(relative)
             self._add_words(line, one)
 
     def labels(self) -> List[LabelCount]:

@@ -66,7 +66,7 @@ def test_deltas_are_relative_and_counted_by_decade() -> None:
     corpus = Corpus()
     for delta in (0.0, 1e-9, 0.75 * 2e-3, 0.75 * 5e-3, 0.75 * 0.5, 0.75 * 20):
         corpus.add(1, [interpretation(["x"], [1.0], convergence_delta=delta)], None)
-    counted = [(bar.limit, bar.num_texts) for bar in corpus.deltas.bars() if bar.num_texts]
+    counted = [(bar.limit, bar.num_texts) for bar in corpus.deltas[None].bars() if bar.num_texts]
     assert counted == [(1e-7, 2), (1e-2, 2), (1.0, 1), (None, 1)]
     without = Interpretation({}, interpretation(["x"], [1.0]).target, 1.0)
     assert relative_delta(without) is None
