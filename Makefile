@@ -1,5 +1,5 @@
 PYTHON = .venv/bin/python
-CODE = biome_interpret tests scripts setup.py
+CODE = biome_interpret tests scripts docs/examples setup.py
 
 help: ## List the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 22
@@ -25,6 +25,15 @@ format: setup ## Format the code and sort its imports
 	@$(PYTHON) -m ruff check --select I --fix $(CODE)
 	@$(PYTHON) -m ruff format $(CODE)
 
+# The notebook is run each time: what it shows may have changed without it.
+docs: export NO_MKDOCS_2_WARNING = 1
+docs: setup ## Build the documentation in build/docs; a warning is an error
+	@rm -rf .cache/mkdocs-jupyter
+	@$(PYTHON) -m mkdocs build --quiet --strict
+
+pictures: setup ## Make the pictures of docs/ anew (ARGS=--report for that of the report)
+	@$(PYTHON) scripts/docs/pictures.py $(ARGS)
+
 fixture: setup ## Train the model in fixtures/ again (needs BIOME_INTERPRET_DATA)
 	@PYTHON=$(CURDIR)/$(PYTHON) scripts/train_fixture.sh
 
@@ -39,4 +48,4 @@ clean: ## Remove .venv and everything else that was made
 	rm -rf .venv .cache build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help setup demo test check format fixture constraints clean
+.PHONY: help setup demo test check format docs pictures fixture constraints clean

@@ -5,6 +5,7 @@ Importing the package registers everything: `SaliencyInterpreter`s "biome-integr
 "biome-gradient-shap", and the `Predictor` "saliency".
 """
 
+from biome_interpret import visualization
 from biome_interpret.errors import InterpretationError
 from biome_interpret.interpretation import FieldScores, Interpretation
 from biome_interpret.interpreters import GradientShap, IntegratedGradient, PathInterpreter
@@ -27,4 +28,5 @@ __all__ = [
     "PathInterpreter",
     "SaliencyPredictor",
     "Target",
+    "visualization",
 ]

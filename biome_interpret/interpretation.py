@@ -1,10 +1,32 @@
 """The result: what each token contributed, to what, and how far the numbers can be trusted."""
 
+import math
 from dataclasses import asdict, dataclass, field
-from typing import Any, Dict, List, Optional, Sequence
+from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Sequence, TypeVar
 
 from biome_interpret.attribution.normalization import absolute_shares
 from biome_interpret.models.objectives import Target
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from pandas import DataFrame
+
+Drawing = TypeVar("Drawing", bound=Callable[..., Any])
+
+# How a result is drawn is the business of the floor above, which puts it in here: importing the
+# package imports that floor too.
+_DRAWINGS: Dict[str, Callable[..., Any]] = {}
+
+
+def drawn_as(form: str) -> Callable[[Drawing], Drawing]:
+    """Decorates the function that draws an `Interpretation` as `"html"` or as a `"figure"`."""
+
+    def remember(draw: Drawing) -> Drawing:
+        _DRAWINGS[form] = draw
+        return draw
+
+    return remember
 
 
 @dataclass(frozen=True)
@@ -91,6 +113,54 @@ class Interpretation:
         """The inverse of `to_json`."""
         fields = {name: FieldScores(**scores) for name, scores in json_dict["fields"].items()}
         return cls(**{**json_dict, "fields": fields, "target": Target(**json_dict["target"])})
+
+    def to_pandas(self) -> "DataFrame":
+        """
+        A row for each token, with the columns `field`, `position` (in its field, from 0), `token`,
+        `score`, `share` (of its field) and `standard_error` (NaN where there is none).
+
+        # Raises
+
+        `ImportError`
+            If pandas is not installed.
+        """
+        try:
+            from pandas import DataFrame
+        except ImportError as error:
+            raise ImportError(
+                "to_pandas() needs pandas: pip install 'biome-interpret[pandas]'"
+            ) from error
+        columns: Dict[str, List[Any]] = {
+            name: [] for name in ("field", "position", "token", "score", "share", "standard_error")
+        }
+        for name, one in self.fields.items():
+            errors = (self.standard_error or {}).get(name)
+            columns["field"] += [name] * len(one.tokens)
+            columns["position"] += range(len(one.tokens))
+            columns["token"] += one.tokens
+            columns["score"] += one.scores
+            columns["share"] += one.shares()
+            columns["standard_error"] += errors or [math.nan] * len(one.tokens)
+        return DataFrame(columns).astype({"standard_error": float})
+
+    def plot(self, ax: Optional["Axes"] = None) -> "Figure":
+        """
+        A bar for each token's signed score.
+
+        # Parameters
+
+        ax : `matplotlib.axes.Axes`, optional
+            Where to draw; a figure of its own if not given.
+
+        # Raises
+
+        `ImportError`
+            If matplotlib is not installed.
+        """
+        return _DRAWINGS["figure"](self, ax)
+
+    def _repr_html_(self) -> str:
+        return _DRAWINGS["html"](self)
 
     def saliency(self) -> Dict[str, List[float]]:
         """The shares of each field by its key, `grad_input_1` first: AllenNLP's own form."""

@@ -1,0 +1,195 @@
+"""Interpretations as figures to save, with matplotlib (the extra `plot`)."""
+
+import io
+from typing import TYPE_CHECKING, Any, List, NamedTuple, Optional, Sequence, Tuple, Union
+
+from biome_interpret.interpretation import Interpretation, drawn_as
+from biome_interpret.visualization.characters import visible, without_mark
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_FOR = "#3a7dd2"
+_AGAINST = "#d6640a"
+_MOST_BARS = 60
+_MOST_COLUMNS = 200
+_LONGEST_TOKEN = 30
+
+
+class _Bar(NamedTuple):
+    token: str
+    score: float
+    error: Optional[float]
+    field: str
+
+
+@drawn_as("figure")
+def plot(
+    interpretations: Union[Interpretation, Sequence[Interpretation]], ax: Optional["Axes"] = None
+) -> "Figure":
+    """
+    A figure of the scores: bars for one interpretation, with the standard errors where there are
+    any; for several of the same text (targets, or interpreters) a heat map with a row for each.
+
+    # Parameters
+
+    interpretations : `Union[Interpretation, Sequence[Interpretation]]`
+        At least one. Of a text with more than 60 tokens the bars show those 60 that count most.
+    ax : `matplotlib.axes.Axes`, optional
+        Where to draw; a figure of its own, of a fitting size, if not given.
+
+    # Returns
+
+    `matplotlib.figure.Figure`
+        To be shown, or saved by its `savefig`. pyplot does not know of it: nothing has to be
+        closed.
+
+    # Raises
+
+    `ImportError`
+        If matplotlib is not installed.
+    `ValueError`
+        If there is no interpretation, or there are several that are not of the same tokens.
+    """
+    several = (
+        [interpretations] if isinstance(interpretations, Interpretation) else list(interpretations)
+    )
+    if not several:
+        raise ValueError("there is no interpretation to plot")
+    if any(_tokens(one) != _tokens(several[0]) for one in several):
+        raise ValueError("only interpretations of the same tokens can share a heat map")
+    return _bars(several[0], ax) if len(several) == 1 else _heat_map(several, ax)
+
+
+def _bars(interpretation: Interpretation, ax: Optional["Axes"]) -> "Figure":
+    bars, left_out = _strongest(_all_bars(interpretation))
+    ax = ax if ax is not None else _new_axes(7.0, 1.2 + 0.26 * len(bars))
+    places = list(range(len(bars)))
+    errors = [bar.error or 0.0 for bar in bars] if any(bar.error for bar in bars) else None
+    ax.barh(
+        places,
+        [bar.score for bar in bars],
+        xerr=errors,
+        color=[_FOR if bar.score > 0 else _AGAINST for bar in bars],
+        error_kw={"elinewidth": 1, "ecolor": "#555555"},
+    )
+    # A dollar sign in a text begins no formula.
+    ax.set_yticks(places, labels=[bar.token for bar in bars], parse_math=False)
+    ax.invert_yaxis()
+    if len(interpretation.fields) > 1:
+        _name_fields(ax, bars)
+    ax.axvline(0, color="#333333", linewidth=0.8)
+    ax.spines[["top", "right", "left"]].set_visible(False)
+    ax.tick_params(axis="y", length=0)
+    ax.set_xlabel("score, in units of the explained output")
+    title = _name(interpretation, with_method=False)
+    if left_out:
+        title += f"\nthe {len(bars)} of {len(bars) + left_out} tokens that count most"
+    ax.set_title(title, parse_math=False, fontsize="medium")
+    return _figure_of(ax)
+
+
+def _name_fields(ax: "Axes", bars: List[_Bar]) -> None:
+    for place, bar in enumerate(bars):
+        if place == 0 or bar.field != bars[place - 1].field:
+            if place:
+                ax.axhline(place - 0.5, color="#999999", linewidth=0.8, linestyle=":")
+            across = ax.get_yaxis_transform()
+            name = visible(bar.field)
+            ax.text(1.0, place - 0.4, name, transform=across, ha="right", va="top", color="#666666")
+
+
+def _heat_map(several: List[Interpretation], ax: Optional["Axes"]) -> "Figure":
+    rows = [[bar.score for bar in _all_bars(one)][:_MOST_COLUMNS] for one in several]
+    bars = _all_bars(several[0])[:_MOST_COLUMNS]
+    if ax is None:
+        ax = _new_axes(2.5 + 0.34 * len(bars), 1.6 + 0.4 * len(several))
+    largest = max((abs(score) for row in rows for score in row), default=0.0) or 1.0
+    image = ax.imshow(rows, cmap=_colours(), vmin=-largest, vmax=largest, aspect="auto")
+    ax.set_xticks(
+        range(len(bars)),
+        labels=[bar.token for bar in bars],
+        rotation=60,
+        ha="right",
+        rotation_mode="anchor",
+        parse_math=False,
+    )
+    with_method = len({one.method for one in several}) > 1
+    names = [_name(one, with_method) for one in several]
+    ax.set_yticks(range(len(several)), labels=names, parse_math=False)
+    for column in range(1, len(bars)):
+        if bars[column].field != bars[column - 1].field:
+            ax.axvline(column - 0.5, color="#333333", linewidth=1)
+    ax.tick_params(length=0)
+    ax.spines[:].set_visible(False)
+    ax.figure.colorbar(image, ax=ax, label="score", fraction=0.05, pad=0.02)
+    left_out = len(_all_bars(several[0])) - len(bars)
+    if left_out:
+        ax.set_title(f"the first {len(bars)} of {len(bars) + left_out} tokens", fontsize="medium")
+    return _figure_of(ax)
+
+
+def _all_bars(interpretation: Interpretation) -> List[_Bar]:
+    bars: List[_Bar] = []
+    for name, field in interpretation.fields.items():
+        errors: Sequence[Optional[float]] = (interpretation.standard_error or {}).get(name, [])
+        errors = errors or [None] * len(field.tokens)
+        bars += [
+            _Bar(_shown(token), score, error, name)
+            for token, score, error in zip(field.tokens, field.scores, errors)
+        ]
+    return bars
+
+
+def _strongest(bars: List[_Bar]) -> Tuple[List[_Bar], int]:
+    """The bars that count most, in the order of the text, and how many there are besides."""
+    order = sorted(range(len(bars)), key=lambda i: -abs(bars[i].score))
+    kept = sorted(order[:_MOST_BARS])
+    return [bars[i] for i in kept], len(bars) - len(kept)
+
+
+def _tokens(interpretation: Interpretation) -> List[Any]:
+    return [(name, field.tokens) for name, field in interpretation.fields.items()]
+
+
+def _shown(token: str) -> str:
+    text = visible(without_mark(token))
+    return text if len(text) <= _LONGEST_TOKEN else text[: _LONGEST_TOKEN - 1] + "…"
+
+
+def _name(interpretation: Interpretation, with_method: bool) -> str:
+    target = interpretation.target
+    name = "the loss" if target.label is None else visible(target.label)
+    if target.probability is not None:
+        name += f"  {target.probability:.1%}"
+    return f"{name}\n{interpretation.method}" if with_method else name
+
+
+def _new_axes(width: float, height: float) -> "Axes":
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise ImportError("plot() needs matplotlib: pip install 'biome-interpret[plot]'") from error
+
+    class Picture(Figure):
+        """A figure that a notebook shows, also where nobody has imported pyplot."""
+
+        def _repr_png_(self) -> bytes:
+            stream = io.BytesIO()
+            self.savefig(stream, format="png")
+            return stream.getvalue()
+
+    figure = Picture(figsize=(min(width, 40.0), min(height, 40.0)), layout="constrained")
+    return figure.add_subplot()
+
+
+def _figure_of(ax: "Axes") -> "Figure":
+    figure: Any = ax.figure
+    return figure
+
+
+def _colours() -> Any:
+    from matplotlib.colors import LinearSegmentedColormap
+
+    return LinearSegmentedColormap.from_list("against_for", [_AGAINST, "#ffffff", _FOR])

@@ -1,0 +1,223 @@
+"""One self-contained page for one text or ten thousand."""
+
+import json
+import math
+import os
+import shutil
+import tempfile
+from base64 import b64encode
+from contextlib import suppress
+from hashlib import sha256
+from pathlib import Path
+from typing import IO, Any, Dict, Iterable, List, Optional, Union
+
+import jinja2
+from markupsafe import Markup
+
+from biome_interpret.interpretation import FieldScores, Interpretation
+from biome_interpret.models.source import strings_in
+from biome_interpret.visualization.characters import set_out, visible
+from biome_interpret.visualization.corpus import Corpus, gold_label, prediction, relative_delta
+from biome_interpret.visualization.shades import LEVELS, level
+
+_DIGITS = 5
+_NUM_ALTERNATIVES = 5
+_LONGEST = 400
+# Texts that stand in the page itself, for readers without JavaScript.
+_NUM_STATIC = 20
+
+# Inside a <script> element nothing may look like markup, whatever the text; the last two end a
+# line in old readings of JavaScript.
+_ESCAPES = {ord(c): f"\\u{ord(c):04x}" for c in "<>&\u2028\u2029"}
+
+_TEMPLATES = jinja2.Environment(
+    loader=jinja2.PackageLoader("biome_interpret.visualization"),
+    autoescape=True,
+    trim_blocks=True,
+    lstrip_blocks=True,
+    undefined=jinja2.StrictUndefined,
+)
+
+
+def _shade_class(score: Optional[float], item: Dict[str, Any]) -> str:
+    """The style of a score's shade, among those of its result."""
+    scores = [one or 0.0 for field in item["fields"] for one in field["scores"]]
+    shade = level(score or 0.0, max(map(abs, scores)))
+    return f"{'f' if shade > 0 else 'a'}{abs(shade)}" if shade else ""
+
+
+_TEMPLATES.filters["shade"] = _shade_class
+_TEMPLATES.filters["trim_zeros"] = lambda number: number.rstrip("0").rstrip(".")
+
+
+def write_report(
+    records: Iterable[Dict[str, Any]], path: Union[str, Path], title: Optional[str] = None
+) -> None:
+    """
+    Writes a page that needs no network and no other file. Memory does not grow with the number of
+    records, and the file appears only when it is complete.
+
+    # Parameters
+
+    records : `Iterable[Dict[str, Any]]`
+        For each text its `line`, from 1; its `inputs`, where they are known; and either
+        `interpretations`, a list of what `Interpretation.to_json` gives, or `error`, the reason why
+        there are none. Texts from them are shown, never taken as markup.
+    path : `Union[str, Path]`
+        Of the page; a file that is there is replaced.
+    title : `str`, optional
+
+    # Raises
+
+    `OSError`
+        If the file cannot be written; what was there stays as it was.
+    """
+    path = Path(path)
+    corpus = Corpus()
+    static: List[Dict[str, Any]] = []
+    with tempfile.TemporaryFile("w+", encoding="utf-8") as data:
+        for record in records:
+            shown = _shown(record, corpus)
+            if len(static) < _NUM_STATIC:
+                static.append(shown)
+            data.write((",\n" if corpus.num_texts > 1 else "") + _json(shown))
+        data.seek(0)
+        _replace(path, _page(corpus, static, title), data)
+
+
+def _page(corpus: Corpus, static: List[Dict[str, Any]], title: Optional[str]) -> List[str]:
+    """What comes before the data and what comes after."""
+    style, script = _source("report.css"), _source("report.js")
+    page = _TEMPLATES.get_template("report.html").render(
+        title=_short(title or "Interpretations"),
+        corpus=corpus,
+        static=static,
+        style=Markup(style),
+        script=Markup(script),
+        style_hash=_hash(style),
+        script_hash=_hash(script),
+        data_mark=_DATA_MARK,
+        visible=visible,
+        short=_short,
+    )
+    parts = page.split(_DATA_MARK)
+    assert len(parts) == 2
+    return parts
+
+
+# No text can hold it: `visible` leaves no such character.
+_DATA_MARK = "\x00data\x00"
+
+
+def _source(name: str) -> str:
+    return _TEMPLATES.get_template(name).render(levels=LEVELS)
+
+
+def _hash(source: str) -> str:
+    return "sha256-" + b64encode(sha256(source.encode("utf-8")).digest()).decode("ascii")
+
+
+def _replace(path: Path, around: List[str], data: IO[str]) -> None:
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+    try:
+        with open(handle, "w", encoding="utf-8", newline="\n") as page:
+            page.write(around[0])
+            shutil.copyfileobj(data, page)
+            page.write(around[1])
+        os.chmod(temporary, 0o666 & ~_umask())
+        os.replace(temporary, path)
+    except BaseException:
+        with suppress(OSError):
+            os.unlink(temporary)
+        raise
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def _json(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return text.translate(_ESCAPES)
+
+
+def _shown(record: Dict[str, Any], corpus: Corpus) -> Dict[str, Any]:
+    """A record as the page has it: short, rounded, and with nothing invisible in its texts."""
+    line, inputs = record["line"], record.get("inputs")
+    shown: Dict[str, Any] = {"line": line}
+    if inputs is not None:
+        shown["inputs"] = visible_json(inputs)
+    if record.get("error") is not None:
+        corpus.add_error(line, str(record["error"]))
+        return {**shown, "error": _short(str(record["error"]))}
+    found = [Interpretation.from_json(one) for one in record["interpretations"]]
+    gold = gold_label(inputs, found)
+    corpus.add(line, found, gold)
+    texts = list(strings_in(inputs))
+    named = {"predicted": prediction(found), "gold": gold}
+    shown.update({name: _short(label) for name, label in named.items() if label is not None})
+    probabilities = next((one.probabilities for one in found if one.probabilities), None)
+    if probabilities:
+        alternatives = list(probabilities.items())[:_NUM_ALTERNATIVES]
+        shown["probabilities"] = [[_short(label), _rounded(p)] for label, p in alternatives]
+        shown["others"] = len(probabilities) - len(alternatives)
+    shown["results"] = [_item(one, texts) for one in found]
+    return shown
+
+
+def _item(one: Interpretation, texts: List[str]) -> Dict[str, Any]:
+    errors = one.standard_error or {}
+    item = {
+        "target": None if one.target.label is None else _short(one.target.label),
+        "probability": _rounded(one.target.probability),
+        "output": _rounded(one.output),
+        "baseline": _rounded(one.baseline_output),
+        "delta": _rounded(one.convergence_delta),
+        "relative": _rounded(relative_delta(one)),
+        "error": _rounded(one.estimated_error),
+        "evaluations": one.n_evaluations,
+        "unassigned": _rounded(one.unassigned) or None,
+        "method": None if one.method is None else _short(one.method),
+        "notes": [_short(note) for note in one.notes] or None,
+        "fields": [_field(name, f, errors.get(name), texts) for name, f in one.fields.items()],
+    }
+    return {name: value for name, value in item.items() if value is not None}
+
+
+def _field(
+    name: str, scores: FieldScores, errors: Optional[List[Any]], texts: List[str]
+) -> Dict[str, Any]:
+    pieces = set_out(scores.tokens, texts)
+    field = {
+        "name": _short(name),
+        # A space in front stands for the one before the token.
+        "tokens": [" " * piece.spaced + piece.text for piece in pieces],
+        "scores": [_rounded(score) for score in scores.scores],
+    }
+    if errors and any(error is not None for error in errors):
+        field["errors"] = [_rounded(error) for error in errors]
+    return field
+
+
+def visible_json(value: Any) -> Any:
+    """JSON with every string in it made visible; line ends, which JSON escapes, stay."""
+    if isinstance(value, dict):
+        return {visible(str(name)): visible_json(one) for name, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [visible_json(one) for one in value]
+    if isinstance(value, str):
+        return visible(value) if value else value
+    return value if not isinstance(value, float) or math.isfinite(value) else str(value)
+
+
+def _short(text: str) -> str:
+    """A label or a message, of which a page of ten thousand characters would be no use."""
+    return visible(text if len(text) <= _LONGEST else text[:_LONGEST] + " …")
+
+
+def _rounded(number: Optional[float]) -> Optional[float]:
+    if number is None or not math.isfinite(number):
+        return None
+    return float(f"{number:.{_DIGITS}g}")

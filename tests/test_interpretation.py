@@ -1,0 +1,54 @@
+import json
+import math
+
+import pytest
+
+from biome_interpret import GradientShap, IntegratedGradient, Interpretation
+from tests.tiny_models import EXAMPLE_INPUTS, build_predictor
+
+
+@pytest.mark.parametrize("interpreter", [IntegratedGradient, GradientShap])
+@pytest.mark.parametrize("kind", ["lstm", "esim", "crf_tagger", "bert_mismatched"])
+def test_json_and_back(kind: str, interpreter: type) -> None:
+    for result in interpreter(build_predictor(kind)).interpret_json(EXAMPLE_INPUTS[kind]):
+        assert result.method
+        assert Interpretation.from_json(result.to_json()) == result
+        assert Interpretation.from_json(json.loads(json.dumps(result.to_json()))) == result
+
+
+def test_json_and_back_of_every_field() -> None:
+    given = {
+        "fields": {"premise": {"tokens": ["é", "\u202e"], "scores": [0.1, -2.0], "key": "k_2"}},
+        "target": {"label": "yes", "index": 1, "probability": 0.25},
+        "output": 1.5,
+        "baseline_output": -0.5,
+        "convergence_delta": 1e-9,
+        "estimated_error": 0.01,
+        "n_evaluations": 33,
+        "standard_error": {"premise": [0.1, None]},
+        "unassigned": 0.5,
+        "notes": ["something fell back"],
+        "probabilities": {"no": 0.75, "yes": 0.25},
+        "method": "biome-gradient-shap",
+    }
+    assert Interpretation.from_json(json.loads(json.dumps(given))).to_json() == given
+    assert [*given] == [*Interpretation.from_json(given).to_json()]
+
+
+def test_a_data_frame_has_a_row_for_each_token() -> None:
+    predictor, inputs = build_predictor("esim"), EXAMPLE_INPUTS["esim"]
+    [result] = IntegratedGradient(predictor).interpret_json(inputs)
+    frame = result.to_pandas()
+    assert [*frame.columns] == [
+        "field", "position", "token", "score", "share", "standard_error",
+    ]  # fmt: skip
+    hypothesis = frame[frame.field == "hypothesis"]
+    assert hypothesis.token.tolist() == result.fields["hypothesis"].tokens
+    assert hypothesis.score.tolist() == result.fields["hypothesis"].scores
+    assert hypothesis.position.tolist() == [*range(len(hypothesis))]
+    assert hypothesis.share.sum() == pytest.approx(1)
+    assert frame.standard_error.isna().all()
+
+    [sampled] = GradientShap(predictor).interpret_json(inputs)
+    errors = sampled.to_pandas().standard_error
+    assert not errors.isna().any() and math.isfinite(errors.sum())

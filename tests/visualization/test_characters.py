@@ -1,0 +1,74 @@
+import unicodedata
+from typing import List
+
+import pytest
+
+from biome_interpret.visualization.characters import set_out, visible
+
+
+def written(tokens: List[str], *texts: str) -> str:
+    return "".join(" " * piece.spaced + piece.text for piece in set_out(tokens, texts)).strip()
+
+
+@pytest.mark.parametrize(
+    "tokens, text",
+    [
+        (["don", "'", "t", "go", "!"], "don't  go!"),
+        (["This", "is", "fine", "."], "This is fine."),
+        (["这部", "电影", "，", "好"], "这部电影，好"),
+        (["the", "surpris", "##ing", "film"], "The surprising film"),
+        (["▁the", "▁film", "s"], "The films"),
+        (["Ġthe", "Ġfilm", "s"], "the films"),
+        (["the", "Ġfilm"], "the film"),
+        (["", "a", "▁", "b"], "a  b"),
+    ],
+)
+def test_tokens_are_set_out_as_their_text_is_written(tokens: List[str], text: str) -> None:
+    shown = written(tokens, "another text", text)
+    assert shown.replace("␣", " ").split() == text.split()
+
+
+def test_special_tokens_stand_between() -> None:
+    assert written(["[CLS]", "a", "film", "[SEP]"], "A film") == "[CLS] A film [SEP]"
+    assert written(["<s>", "Ġa", "Ġfilm", "</s>"], "a film") == "<s> a film </s>"
+
+
+@pytest.mark.parametrize(
+    "tokens, expected",
+    [
+        (["plain", "words"], "plain words"),
+        (["sur", "##pris", "##ing"], "sur##pris##ing"),
+        (["<s>", "Ġthe", "Ġfilm", "s", "</s>"], "<s> the films </s>"),
+        (["▁the", "▁film", "s"], "the films"),
+    ],
+)
+def test_without_their_text_the_marks_decide(tokens: List[str], expected: str) -> None:
+    assert written(tokens) == expected
+    assert written(tokens, "quite another text") == expected
+
+
+def test_the_text_with_least_left_out_is_taken() -> None:
+    assert written(["a", "b"], "a - b", "ab") == "ab"
+
+
+def test_every_character_that_is_not_seen_is_made_visible() -> None:
+    for code in range(0x11_0000):
+        character = chr(code)
+        if unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") or code in (
+            *range(0x202A, 0x202F),
+            *range(0x2066, 0x206A),
+        ):
+            shown = visible(f"a{character}b")
+            assert shown not in ("ab", f"a{character}b"), hex(code)
+            left = set(shown) - set("ab\u2066\u2069")
+            assert left and all(c.isprintable() for c in left), hex(code)
+
+
+@pytest.mark.parametrize("text", ["", " ", "\u200b", "\ufeff", "\u00ad", "\u200e"])
+def test_nothing_is_shown_as_something(text: str) -> None:
+    assert visible(text) == "␣"
+
+
+def test_ordinary_writing_stays_as_it_is() -> None:
+    for text in ["é", "👩‍👩‍👧", "می‌خواهم", "हिन्दी", "שלום", "a b", "$x_1$"]:
+        assert visible(text) == text

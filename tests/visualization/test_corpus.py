@@ -1,0 +1,87 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from biome_interpret import Interpretation
+from biome_interpret.visualization.corpus import Corpus, gold_label, relative_delta
+from biome_interpret.visualization.report import write_report
+from tests.visualization.test_report import interpretation, record
+
+
+def read(*texts: str, target: str = "yes") -> Corpus:
+    """Of texts as "word:score word:score"."""
+    corpus = Corpus()
+    for line, text in enumerate(texts, start=1):
+        pairs = [pair.split(":") for pair in text.split()]
+        words, scores = [p[0] for p in pairs], [float(p[1]) for p in pairs]
+        corpus.add(line, [interpretation(words, scores, target)], None)
+    return corpus
+
+
+def test_words_are_counted_with_their_mean_and_where_they_speak_loudest() -> None:
+    corpus = read("good:1 bad:-1", "Good:3 the:0.01", "good:2 the:0.01", "good:-4", "good:0.5")
+    [words] = corpus.words()
+    assert words.label == "yes" and words.num_texts == 5
+    good = words.speak_for[0]
+    assert (good.text, good.count, good.mean) == ("good", 5, 0.5)
+    assert [example.line for example in good.examples] == [4, 2, 3]
+    assert [word.text for word in words.speak_against] == ["bad"]
+
+
+def test_a_word_in_many_places_counts_more_than_one_that_is_seen_once() -> None:
+    corpus = read(*["good:1"] * 9, "odd:2", *["the:0.01"] * 10_000)
+    assert [word.text for word in corpus.words()[0].speak_for] == ["good", "odd", "the"]
+
+
+def test_a_line_is_an_example_once_with_its_largest_score() -> None:
+    corpus = read("so:1 so:-5 so:2", "so:1")
+    [so] = corpus.words()[0].speak_against
+    assert [(e.line, e.score) for e in so.examples] == [(1, -5.0), (2, 1.0)]
+
+
+def test_punctuation_is_no_word_and_pictographs_are() -> None:
+    corpus = read(".:9 🎉:1 ，:3 电影:2 7:0.5")
+    assert [word.text for word in corpus.words()[0].speak_for] == ["电影", "🎉", "7"]
+
+
+def test_predictions_are_held_against_the_texts_own_labels() -> None:
+    corpus = Corpus()
+    for line, (gold, predicted) in enumerate([("a", "a"), ("a", "b"), ("b", "b"), (None, "b")]):
+        other = "b" if predicted == "a" else "a"
+        found = [interpretation(["x"], [1.0], probabilities={predicted: 0.9, other: 0.1})]
+        assert gold_label({"label": gold, "text": "x"}, found) == gold
+        corpus.add(line, found, gold)
+    assert [(c.label, c.predicted, c.right) for c in corpus.labels()] == [("b", 3, 1), ("a", 1, 1)]
+    assert (corpus.num_gold, corpus.num_right) == (3, 2)
+
+
+@pytest.mark.parametrize("inputs", [None, "text", {"label": 7}, {"label": "0"}, {"text": "yes"}])
+def test_what_is_no_label_of_the_model_is_no_gold(inputs: object) -> None:
+    found = [interpretation(["x"], [1.0], probabilities={"yes": 0.9, "no": 0.1})]
+    assert gold_label(inputs, found) is None
+
+
+def test_deltas_are_relative_and_counted_by_decade() -> None:
+    corpus = Corpus()
+    for delta in (0.0, 1e-9, 0.75 * 2e-3, 0.75 * 5e-3, 0.75 * 0.5, 0.75 * 20):
+        corpus.add(1, [interpretation(["x"], [1.0], convergence_delta=delta)], None)
+    counted = [(bar.limit, bar.num_texts) for bar in corpus.deltas[None].bars() if bar.num_texts]
+    assert counted == [(1e-7, 2), (1e-2, 2), (1.0, 1), (None, 1)]
+    without = Interpretation({}, interpretation(["x"], [1.0]).target, 1.0)
+    assert relative_delta(without) is None
+
+
+def test_the_summary_stands_in_the_page(tmp_path: Path) -> None:
+    page = tmp_path / "report.html"
+    records = [
+        record(i, "splendid stuff", [2.5, -0.25], probabilities={"positive": 1.0, "negative": 0.0})
+        for i in range(1, 8)
+    ]
+    records[3]["inputs"]["label"] = "negative"
+    records.append({"line": 8, "error": "ValueError: no text"})
+    write_report(json.loads(json.dumps(records)), page, "Films")
+    summary = page.read_text(encoding="utf-8").split('<form class="tools"')[0]
+    for part in ("8 texts, 1 of them", "splendid", "+2.5", "×7", "−0.25", "ValueError: no text"):
+        assert part in summary
+    assert "0 of 1 predicted as labelled (0.0 %)" in summary

@@ -1,0 +1,104 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from matplotlib.colors import to_hex
+from matplotlib.figure import Figure
+
+from biome_interpret import GradientShap, IntegratedGradient
+from biome_interpret.visualization import figure
+from tests.tiny_models import EXAMPLE_INPUTS, build_predictor
+from tests.visualization.test_report import interpretation
+
+
+def labels(axis: object) -> list:
+    return [label.get_text() for label in axis.get_ticklabels()]  # type: ignore[attr-defined]
+
+
+def test_one_interpretation_gives_a_bar_for_each_token() -> None:
+    [result] = IntegratedGradient(build_predictor("lstm")).interpret_json(EXAMPLE_INPUTS["lstm"])
+    drawn = result.plot()
+    [ax] = drawn.axes
+    field = result.fields["tokens"]
+    assert labels(ax.yaxis) == field.tokens
+    assert [bar.get_width() for bar in ax.patches] == field.scores
+    colours = {bar.get_width() > 0: to_hex(bar.get_facecolor()) for bar in ax.patches}
+    assert len(set(colours.values())) == 2
+    assert result.target.label is not None and result.target.label in ax.get_title()
+
+
+def test_standard_errors_are_drawn_where_there_are_any() -> None:
+    predictor, inputs = build_predictor("lstm"), EXAMPLE_INPUTS["lstm"]
+    [sampled] = GradientShap(predictor).interpret_json(inputs)
+    [exact] = IntegratedGradient(predictor).interpret_json(inputs)
+    assert sampled.plot().axes[0].collections and not exact.plot().axes[0].collections
+
+
+def test_several_targets_give_a_heat_map() -> None:
+    interpreter = IntegratedGradient(build_predictor("esim"))
+    results = interpreter.interpret_json(EXAMPLE_INPUTS["esim"], target=[0, 1, 2])
+    ax = figure.plot(results).axes[0]
+    [image] = ax.images
+    scores = [[s for field in one.fields.values() for s in field.scores] for one in results]
+    assert image.get_array().tolist() == scores
+    assert image.norm.vmax == -image.norm.vmin == max(abs(s) for row in scores for s in row)
+    assert [label.split("  ")[0] for label in labels(ax.yaxis)] == [
+        one.target.label for one in results
+    ]
+
+
+def test_a_figure_can_be_saved_and_drawn_into_given_axes(tmp_path: Path) -> None:
+    result = interpretation(["cost", "$5", "and", "$6_x", "__", "\\frac"], [1, -2, 0, 1, 0.5, 1])
+    mine = Figure()
+    left, right = mine.subplots(1, 2)
+    assert result.plot(left) is mine
+    assert figure.plot([result, result], right) is mine
+    mine.savefig(tmp_path / "figure.png")
+    result.plot().savefig(tmp_path / "figure.pdf")
+    assert (tmp_path / "figure.png").stat().st_size > 1000
+    assert labels(left.yaxis)[1] == "$5"
+    # As a notebook asks for it.
+    assert result.plot()._repr_png_().startswith(b"\x89PNG")
+
+
+def test_of_a_long_text_the_bars_that_count_most_are_shown() -> None:
+    scores = [0.0] * 500
+    scores[400], scores[100] = -3.0, 2.0
+    [ax] = interpretation([f"w{i}" for i in range(500)], scores).plot().axes
+    assert len(ax.patches) == 60
+    assert {"w100", "w400"} <= set(labels(ax.yaxis))
+    assert "60 of 500 tokens" in ax.get_title()
+
+
+def test_what_cannot_be_drawn_together_is_refused() -> None:
+    one, other = interpretation(["a"], [1.0]), interpretation(["b"], [1.0])
+    with pytest.raises(ValueError, match="same tokens"):
+        figure.plot([one, other])
+    with pytest.raises(ValueError, match="no interpretation"):
+        figure.plot([])
+
+
+def test_a_missing_library_is_named_with_its_extra() -> None:
+    code = (
+        "from biome_interpret import FieldScores, Interpretation, Target\n"
+        "import sys\n"
+        "for name in list(sys.modules):\n"
+        "    if name.split('.')[0] in ('matplotlib', 'pandas'):\n"
+        "        del sys.modules[name]\n"
+        "sys.modules['matplotlib'] = sys.modules['pandas'] = None\n"
+        "one = Interpretation({'tokens': FieldScores(['a'], [1.0], 'g_1')}, Target('x'), 1.0)\n"
+        "one._repr_html_()\n"
+        "for call in (one.plot, one.to_pandas):\n"
+        "    try:\n"
+        "        call()\n"
+        "    except ImportError as error:\n"
+        "        print(error)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True
+    )
+    assert done.stdout.splitlines() == [
+        "plot() needs matplotlib: pip install 'biome-interpret[plot]'",
+        "to_pandas() needs pandas: pip install 'biome-interpret[pandas]'",
+    ], done.stderr

@@ -1,0 +1,75 @@
+import json
+import os
+import re
+from pathlib import Path
+from typing import Any, Dict, List
+
+import pytest
+
+from biome_interpret import IntegratedGradient, Interpretation
+from biome_interpret.interpretation import FieldScores
+from biome_interpret.models.objectives import Target
+from biome_interpret.visualization.report import write_report
+from tests.tiny_models import EXAMPLE_INPUTS, build_predictor
+
+
+def interpretation(
+    tokens: List[str], scores: List[float], target: str = "positive", **others: Any
+) -> Interpretation:
+    field = FieldScores(tokens, scores, "grad_input_1")
+    settings = {"output": 1.0, "baseline_output": 0.25, "convergence_delta": 1e-3, **others}
+    return Interpretation({"tokens": field}, Target(target, 0, 0.75), n_evaluations=9, **settings)
+
+
+def record(line: int, text: str, scores: List[float], **others: Any) -> Dict[str, Any]:
+    one = interpretation(text.split(), scores, **others)
+    return {"line": line, "inputs": {"sentence": text}, "interpretations": [one.to_json()]}
+
+
+def data_of(path: Path) -> List[Dict[str, Any]]:
+    """The records that the page carries."""
+    page = path.read_text(encoding="utf-8")
+    found = re.search(r'<script type="application/json" id="data">(.*?)</script>', page, re.S)
+    assert found is not None
+    return json.loads(found.group(1))
+
+
+@pytest.fixture
+def page(tmp_path: Path) -> Path:
+    return tmp_path / "report.html"
+
+
+@pytest.mark.parametrize("kind", ["lstm", "esim", "crf_tagger", "bert_mismatched"])
+def test_every_score_of_every_kind_of_model_is_in_the_page(kind: str, page: Path) -> None:
+    found = IntegratedGradient(build_predictor(kind)).interpret_json(EXAMPLE_INPUTS[kind])
+    interpretations = [json.loads(json.dumps(one.to_json())) for one in found]
+    inputs = EXAMPLE_INPUTS[kind]
+    write_report([{"line": 1, "inputs": inputs, "interpretations": interpretations}], page)
+    [shown] = data_of(page)
+    assert [item["target"] for item in shown["results"]] == [one.target.label for one in found]
+    for item, one in zip(shown["results"], found):
+        assert [field["name"] for field in item["fields"]] == [*one.fields]
+        for field, expected in zip(item["fields"], one.fields.values()):
+            assert field["scores"] == pytest.approx(expected.scores, rel=1e-4)
+            assert "".join(field["tokens"]).strip() in inputs.values()
+
+
+def test_a_failed_write_leaves_what_was_there_and_nothing_else(page: Path) -> None:
+    page.write_text("before")
+
+    def broken() -> Any:
+        yield record(1, "a film", [1.0, 2.0])
+        raise KeyError("no more")
+
+    with pytest.raises(KeyError):
+        write_report(broken(), page)
+    assert page.read_text() == "before"
+    assert os.listdir(page.parent) == ["report.html"]
+
+
+def test_the_same_records_give_the_same_page(page: Path, tmp_path: Path) -> None:
+    records = [record(i, "a fine film", [0.1 * i, 1.0, -0.5]) for i in range(1, 30)]
+    other = tmp_path / "other.html"
+    write_report(records, page, "Films")
+    write_report(iter(records), other, "Films")
+    assert page.read_bytes() == other.read_bytes()

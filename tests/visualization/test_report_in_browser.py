@@ -1,0 +1,301 @@
+"""The page of `write_report` in a real Chromium."""
+
+import time
+from pathlib import Path
+from typing import Any, Dict, Iterator, List
+
+import pytest
+
+from biome_interpret import GradientShap, IntegratedGradient
+from biome_interpret.visualization.report import write_report
+from tests.tiny_models import EXAMPLE_INPUTS, build_predictor
+from tests.visualization.browser import Browser, find_chromium
+from tests.visualization.test_fragment import luminance
+from tests.visualization.test_report import interpretation, record
+
+CHROMIUM = find_chromium()
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on PATH")
+
+POSITIVE = {"positive": 0.75, "negative": 0.25}
+NEGATIVE = {"negative": 0.9, "positive": 0.1}
+
+HOSTILE = [
+    "</script><script>window.ran=1</script>",
+    "</style><img src=x onerror=window.ran=1> <!-- <![CDATA[",
+    '" onfocus="window.ran=1" \' autofocus {{ 7 * 7 }} &lt;b&gt;',
+    "javascript:window.ran=1 \u2028 \u2029 \x00 \x1b[31m \x7f",
+    "before \u202eoverride\u202c \u2067isolate\u2069 after",
+    "x" * 10_000,
+]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    assert CHROMIUM is not None
+    with Browser(CHROMIUM) as window:
+        yield window
+
+
+@pytest.fixture(autouse=True)
+def _an_ordinary_window(browser: Browser) -> None:
+    browser.resize(1280, 900)
+    browser.prefer(prefers_color_scheme="light")
+
+
+def show(browser: Browser, records: List[Dict[str, Any]], folder: Path, **others: Any) -> None:
+    path = folder / "report.html"
+    write_report(records, path, **others)
+    browser.open(path)
+    browser.run("document.getElementById('texts').scrollIntoView()")
+    browser.wait("document.querySelector('article')")
+    assert browser.complaints() == []
+
+
+def reviews(number: int) -> List[Dict[str, Any]]:
+    """Every third one negative, every seventh wrongly, every tenth an error."""
+    found: List[Dict[str, Any]] = []
+    for i in range(1, number + 1):
+        if i % 10 == 0:
+            found.append({"line": i, "error": "InterpretationError: no tokens", "inputs": {}})
+            continue
+        predicted = NEGATIVE if i % 3 == 0 else POSITIVE
+        label = next(iter(predicted))
+        gold = label if i % 7 else "neither"
+        probabilities = {**predicted, "neither": 0.0}
+        one = record(i, f"review {i} is fine", [0.1, -0.2, 0.3, 1.5], probabilities=probabilities)
+        one["inputs"]["label"] = gold
+        found.append(one)
+    return found
+
+
+def shown_lines(browser: Browser) -> List[int]:
+    return browser.run("[...document.querySelectorAll('article')].map(a => Number(a.id.slice(1)))")
+
+
+def choose(browser: Browser, name: str, value: str) -> None:
+    browser.run(
+        f"(e => {{ e.value = {value!r}; e.dispatchEvent(new Event('change')); }})"
+        f"(document.getElementById({name!r}))"
+    )
+
+
+def text_of(browser: Browser, selector: str) -> str:
+    return browser.run(f"document.querySelector({selector!r}).textContent")
+
+
+def test_hostile_texts_are_shown_and_nothing_runs(browser: Browser, tmp_path: Path) -> None:
+    records: List[Dict[str, Any]] = []
+    for text in HOSTILE:
+        one = interpretation(
+            [*text.split(" "), text], [1.0] * (text.count(" ") + 2), target=text, notes=[text]
+        )
+        results = [{**one.to_json(), "probabilities": {text: 0.6, "other": 0.4}, "method": text}]
+        inputs = {"text": text, text: text, "label": text}
+        records.append({"line": len(records) + 1, "inputs": inputs, "interpretations": results})
+        records.append({"line": len(records) + 1, "error": text, "inputs": text})
+    show(browser, records, tmp_path, title="".join(HOSTILE[:3]))
+    assert len(shown_lines(browser)) == len(records)
+    browser.run("document.querySelectorAll('summary').forEach(s => s.click())")
+    browser.run("document.querySelectorAll('details').forEach(d => d.open = true)")
+    assert browser.run("window.ran") is None
+    assert browser.complaints() == []
+    assert browser.run("document.querySelectorAll('script, style, img').length") == 3
+    assert browser.run("document.title").startswith("</script><script>")
+    for text in HOSTILE[:2]:
+        assert text in browser.run("document.getElementById('texts').textContent")
+    everything = browser.run("document.documentElement.outerHTML")
+    assert not set("\u202e\u2067\x00\x1b") & set(everything)
+    assert browser.run("document.documentElement.scrollWidth") == 1280
+
+
+def test_a_page_of_ten_thousand_texts_opens_at_once_and_scrolls(
+    browser: Browser, tmp_path: Path
+) -> None:
+    show(browser, reviews(10_000), tmp_path)
+    start = time.monotonic()
+    browser.open(tmp_path / "report.html")
+    # Two seconds are promised; a machine that does other things meanwhile gets some more.
+    assert time.monotonic() - start < 5
+    assert text_of(browser, "#found") == "10,000 texts"
+    for share in (0.5, 1.0, 0.1):
+        browser.run(f"scrollTo(0, {share} * document.documentElement.scrollHeight)")
+        browser.wait(
+            "[...document.querySelectorAll('article')].map(a => a.getBoundingClientRect())"
+            ".some(box => box.top < innerHeight && box.bottom > 0)"
+        )
+        assert browser.run("document.querySelectorAll('article').length") < 300
+    browser.run("location.hash = '#L7777'")
+    browser.wait("document.activeElement.id === 'L7777'")
+    browser.wait("Math.abs(document.activeElement.getBoundingClientRect().top) < 200")
+
+
+def test_search_filters_and_order(browser: Browser, tmp_path: Path) -> None:
+    show(browser, reviews(30), tmp_path)
+    browser.run("document.querySelector('.chunk:last-child').scrollIntoView()")
+    browser.wait("document.querySelectorAll('article').length === 30")
+    assert shown_lines(browser) == list(range(1, 31))
+
+    choose(browser, "label", "negative")
+    assert shown_lines(browser) == [i for i in range(1, 31) if i % 3 == 0 and i % 10]
+    choose(browser, "show", "wrong")
+    assert shown_lines(browser) == [21]
+    choose(browser, "label", "")
+    assert shown_lines(browser) == [7, 14, 21, 28]
+    choose(browser, "show", "errors")
+    assert shown_lines(browser) == [10, 20, 30]
+    choose(browser, "show", "")
+
+    search = "document.getElementById('search')"
+    browser.run(f"{search}.value = 'REVIEW 12'; {search}.dispatchEvent(new Event('input'))")
+    browser.wait("document.querySelectorAll('article').length === 1")
+    assert shown_lines(browser) == [12]
+    assert text_of(browser, "#found") == "1 of 30 texts"
+    browser.run(f"{search}.value = ''; {search}.dispatchEvent(new Event('input'))")
+    browser.wait("document.querySelectorAll('article').length === 20")
+
+    choose(browser, "sort", "least")
+    assert shown_lines(browser)[:2] == [1, 2]
+    choose(browser, "sort", "most")
+    assert shown_lines(browser)[:2] == [3, 6]
+    # Links from the summary lead to a line, also to one that is filtered out.
+    choose(browser, "show", "errors")
+    browser.run("document.querySelector('.examples a').click()")
+    browser.wait("document.activeElement.matches('article')")
+    assert text_of(browser, "#found") == "30 texts"
+
+
+def test_exact_values_on_hover_and_with_the_keyboard(browser: Browser, tmp_path: Path) -> None:
+    results = [interpretation(["so", "so", "good"], [0.25, -0.5, 1.25], probabilities=POSITIVE)]
+    show(browser, [{"line": 1, "interpretations": [one.to_json() for one in results]}], tmp_path)
+    browser.hover("#texts .t:nth-child(2)")
+    browser.wait("!document.getElementById('tip').hidden")
+    tip = text_of(browser, "#tip")
+    assert tip.startswith("−0.5 against positive") and "25.0 %" in tip
+    browser.run("document.querySelector('#texts .t').focus()")
+    assert text_of(browser, "#tip").startswith("+0.25 for positive")
+    browser.press("ArrowRight")
+    browser.press("ArrowRight")
+    assert browser.run("document.activeElement.textContent") == "good"
+    assert text_of(browser, "#tip").startswith("+1.25 for positive")
+    assert browser.run("document.activeElement.getAttribute('aria-describedby')") == "tip"
+    browser.press("Escape")
+    assert browser.run("document.getElementById('tip').hidden")
+    # One stop for each text: the next one is beyond its tokens.
+    browser.press("Tab")
+    assert browser.run("document.activeElement.matches('summary')")
+
+
+def test_arrows_follow_a_text_that_reads_from_right_to_left(
+    browser: Browser, tmp_path: Path
+) -> None:
+    words = "הסרט הזה היה מצוין".split()
+    one = interpretation(words, [0.1, 0.2, 0.3, 0.4], probabilities=POSITIVE)
+    inputs = {"text": " ".join(words)}
+    show(browser, [{"line": 1, "inputs": inputs, "interpretations": [one.to_json()]}], tmp_path)
+    left = browser.run("[...document.querySelectorAll('#texts .t')].map(t => t.offsetLeft)")
+    assert left == sorted(left, reverse=True)
+    browser.run("document.querySelector('#texts .t').focus()")
+    browser.press("ArrowLeft")
+    assert browser.run("document.activeElement.textContent") == words[1]
+
+
+def test_targets_and_interpreters_stand_side_by_side(browser: Browser, tmp_path: Path) -> None:
+    predictor, inputs = build_predictor("lstm"), EXAMPLE_INPUTS["lstm"]
+    results = [
+        one
+        for kind in (IntegratedGradient, GradientShap)
+        for one in kind(predictor).interpret_json(inputs, target=["positive", "negative"])
+    ]
+    records = [{"line": 1, "inputs": inputs, "interpretations": [r.to_json() for r in results]}]
+    show(browser, records, tmp_path)
+    items = browser.run(
+        "[...document.querySelectorAll('.item')].map(i => [i.querySelector('h3').textContent,"
+        " i.getBoundingClientRect().left, i.getBoundingClientRect().top])"
+    )
+    assert [text.split()[1] for text, _, _ in items] == ["positive", "negative"] * 2
+    assert [text.split()[-1] for text, _, _ in items] == [r.method for r in results]
+    assert items[0][2] == items[1][2] and items[0][1] < items[1][1]
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_words_can_be_read_on_every_shade(browser: Browser, tmp_path: Path, theme: str) -> None:
+    browser.prefer(prefers_color_scheme=theme)
+    scores = [sign * step / 12 for step in range(13) for sign in (1, -1)]
+    text = " ".join(f"word{i}" for i in range(len(scores)))
+    show(browser, [record(1, text, scores, probabilities=POSITIVE)], tmp_path)
+    colours = browser.run(
+        "[...document.querySelectorAll('#texts .t, .quiet, .numbers, .alternatives, .line')]"
+        ".map(t => [getComputedStyle(t).color, getComputedStyle(t).backgroundColor])"
+    )
+    paper = _rgba(browser.run("getComputedStyle(document.body).backgroundColor"))[:3]
+    assert (luminance(paper) > 0.5) == (theme == "light")
+    assert len(colours) > len(scores)
+    for ink, shade in colours:
+        red, green, blue, alpha = _rgba(shade)
+        behind = [alpha * c + (1 - alpha) * p for c, p in zip((red, green, blue), paper)]
+        lighter, darker = sorted([luminance(_rgba(ink)[:3]), luminance(behind)], reverse=True)
+        assert (lighter + 0.05) / (darker + 0.05) >= 4.5, (ink, shade)
+    # Without colour the line under a word tells how much, and its style for or against.
+    lines = browser.run(
+        "[...document.querySelectorAll('#texts .t')].map(t => [parseInt("
+        "getComputedStyle(t).borderBottomWidth), getComputedStyle(t).borderBottomStyle])"
+    )
+    speaking_for, against = lines[2::2], lines[3::2]
+    assert [width for width, _ in speaking_for] == sorted(width for width, _ in speaking_for)
+    assert {style for _, style in speaking_for} == {"solid"}
+    assert {style for _, style in against} == {"dashed"}
+
+
+def test_the_theme_can_be_chosen(browser: Browser, tmp_path: Path) -> None:
+    show(browser, reviews(3), tmp_path)
+    papers = []
+    for _ in range(3):
+        papers.append(browser.run("getComputedStyle(document.body).backgroundColor"))
+        browser.run("document.getElementById('theme').click()")
+    assert papers[0] == papers[1] != papers[2]
+
+
+def test_a_narrow_window_has_no_sideways_scrolling(browser: Browser, tmp_path: Path) -> None:
+    long_text = " ".join(f"word{i}" for i in range(5000))
+    records = [
+        *reviews(12),
+        record(13, long_text, [0.5] * 5000, probabilities=POSITIVE),
+        record(14, "y" * 10_000, [1.0], probabilities={"z" * 300: 0.6, "other": 0.4}),
+        record(15, "short", [1.0], target="t" * 200),
+    ]
+    browser.resize(360, 740)
+    show(browser, records, tmp_path, title="T" * 200)
+    browser.run("document.querySelectorAll('#texts details').forEach(d => d.open = true)")
+    assert browser.run("document.documentElement.scrollWidth") == 360
+    # A long text is cut, and whole when asked for.
+    assert browser.run("document.querySelectorAll('#L13 .t').length") == 400
+    browser.run("document.querySelector('#L13 .field button').click()")
+    assert browser.run("document.querySelectorAll('#L13 .t').length") == 5000
+
+
+def test_on_paper_every_text_is_drawn(browser: Browser, tmp_path: Path) -> None:
+    show(browser, reviews(60), tmp_path)
+    assert len(shown_lines(browser)) < 60
+    browser.run("dispatchEvent(new Event('beforeprint'))")
+    assert len(shown_lines(browser)) == 60
+    browser.run("dispatchEvent(new Event('afterprint'))")
+    assert browser.pdf().startswith(b"%PDF")
+
+
+def test_without_javascript_the_first_texts_stand_there(browser: Browser, tmp_path: Path) -> None:
+    path = tmp_path / "report.html"
+    write_report([*reviews(30), record(31, HOSTILE[0], [1.0])], path)
+    browser.call("Emulation.setScriptExecutionDisabled", value=True)
+    try:
+        browser.call("Page.navigate", url=path.as_uri())
+        time.sleep(0.5)
+        document = browser.call("DOM.getDocument", depth=-1)["root"]["nodeId"]
+        found = browser.call("DOM.querySelectorAll", nodeId=document, selector="noscript article")
+        assert len(found["nodeIds"]) == 20
+    finally:
+        browser.call("Emulation.setScriptExecutionDisabled", value=False)
+
+
+def _rgba(colour: str) -> List[float]:
+    numbers = [float(n) for n in colour[colour.index("(") + 1 : -1].replace(",", " ").split()]
+    return [*numbers, 1.0][:4]
