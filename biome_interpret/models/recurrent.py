@@ -84,7 +84,7 @@ def _by_length(
         # Shape: (steps, rows, dim).
         steps = packed.data[place.flatten()].reshape(*place.shape, -1)
         rows = slice(first, first + place.size(1))
-        part = None if hx is None else _each(hx, lambda h, rows=rows: h[:, rows].contiguous())
+        part = None if hx is None else _rows_of(hx, rows)
         inputs = steps.transpose(0, 1) if module.batch_first else steps
         output, hidden = forward(inputs, part)
         output = output.transpose(0, 1) if module.batch_first else output
@@ -107,7 +107,7 @@ def _places(batch_sizes: torch.Tensor) -> List[torch.Tensor]:
     starts = batch_sizes.cumsum(0) - batch_sizes
     num_rows = int(batch_sizes[0])
     lengths = (batch_sizes.unsqueeze(0) > torch.arange(num_rows).unsqueeze(1)).sum(dim=1)
-    places = []
+    places: List[torch.Tensor] = []
     for length, count in zip(*torch.unique_consecutive(lengths, return_counts=True)):
         first = sum(place.size(1) for place in places)
         rows = torch.arange(first, first + int(count))
@@ -115,8 +115,10 @@ def _places(batch_sizes: torch.Tensor) -> List[torch.Tensor]:
     return places
 
 
-def _each(hidden: Hidden, change: Callable[[torch.Tensor], torch.Tensor]) -> Hidden:
-    return tuple(map(change, hidden)) if isinstance(hidden, tuple) else change(hidden)
+def _rows_of(hidden: Hidden, rows: slice) -> Hidden:
+    if isinstance(hidden, tuple):
+        return tuple(part[:, rows].contiguous() for part in hidden)
+    return hidden[:, rows].contiguous()
 
 
 def _joined(hiddens: List[Hidden]) -> Hidden:
