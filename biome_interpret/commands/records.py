@@ -1,0 +1,183 @@
+"""
+What is written of each text: a line of JSON, which says where the text stood and either what was
+found or why nothing could be.
+"""
+
+import json
+import math
+import re
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import IO, Any, Dict, Iterator, List, Optional, Tuple, Union
+
+from allennlp.common.checks import ConfigurationError
+from allennlp.common.file_utils import open_compressed
+
+from biome_interpret.errors import InterpretationError
+from biome_interpret.interpretation import Interpretation
+
+# How a record begins, by which a long file of them is read without looking at all of it.
+_BEGINNING = re.compile(rb'\{"line": (\d+), "(error|inputs|interpretations)": ')
+_BEGINNING_LENGTH = 64
+# How many of the lines that failed are named.
+_NAMED_LINES = 5
+
+
+@dataclass(frozen=True)
+class Record:
+    """
+    # Parameters
+
+    line : `int`
+        The text's line in the input, from 1; its number as an instance with a dataset reader.
+    inputs : `Dict[str, Any]`, optional
+        The JSON of that line, where it could be read as such.
+    interpretations : `List[Interpretation]`
+        For each interpreter, labelled instance and target.
+    error : `str`, optional
+        Why there are none.
+    """
+
+    line: int
+    inputs: Optional[Dict[str, Any]]
+    interpretations: List[Interpretation]
+    error: Optional[str] = None
+
+    def to_json(self) -> Dict[str, Any]:
+        """In the order on which `Written` relies."""
+        found: Dict[str, Any] = {"line": self.line}
+        if self.error is not None:
+            found["error"] = self.error
+        if self.inputs is not None:
+            found["inputs"] = self.inputs
+        if self.error is None:
+            found["interpretations"] = [one.to_json() for one in self.interpretations]
+        return found
+
+
+def checked(record: Record) -> Record:
+    """
+    The record as it can be written as JSON, which has no word for a number that is none: in the
+    results that makes an error of it, in the inputs a `null`.
+    """
+    try:
+        json.dumps([one.to_json() for one in record.interpretations], allow_nan=False)
+    except ValueError:
+        reason = reason_of(InterpretationError("the model's numbers are not finite"))
+        record = replace(record, interpretations=[], error=reason)
+    try:
+        json.dumps(record.inputs, allow_nan=False)
+    except ValueError:
+        record = replace(record, inputs=_finite(record.inputs))
+    except TypeError:  # A predictor may make anything of a line.
+        record = replace(record, inputs=None)
+    return record
+
+
+def dump(record: Record) -> bytes:
+    """The line that is written, in ASCII."""
+    return json.dumps(record.to_json(), allow_nan=False).encode("ascii") + b"\n"
+
+
+def reason_of(error: BaseException, inputs: Any = None) -> str:
+    """An error in one line, for people."""
+    message = " ".join(str(error).split())
+    if isinstance(error, KeyError) and isinstance(inputs, dict) and error.args[0] not in inputs:
+        has = ", ".join(repr(key) for key in inputs) or "none at all"
+        message += f" (the predictor asks for this key; the text has {has})"
+    return f"{type(error).__name__}: {message}" if message else type(error).__name__
+
+
+@dataclass(frozen=True)
+class Written:
+    """
+    What a file of records holds.
+
+    last_line : the input line of the last record; 0 for none.
+    good, failed : how many records there are.
+    failed_lines : the input lines of the first of those that failed.
+    size : of all whole records, in bytes.
+    """
+
+    last_line: int = 0
+    good: int = 0
+    failed: int = 0
+    failed_lines: Tuple[int, ...] = ()
+    size: int = 0
+
+    @property
+    def texts(self) -> int:
+        return self.good + self.failed
+
+    def plus(self, records: List[Record]) -> "Written":
+        """With some more, whose size is not counted."""
+        written = self
+        for record in records:
+            written = written._with(record.line, record.error is not None, 0)
+        return written
+
+    def _with(self, line: int, is_error: bool, size: int) -> "Written":
+        lines = self.failed_lines
+        if is_error and len(lines) < _NAMED_LINES:
+            lines += (line,)
+        return Written(
+            line, self.good + (not is_error), self.failed + is_error, lines, self.size + size
+        )
+
+    @classmethod
+    def read(cls, path: Path) -> "Written":
+        """
+        Looks through a file of records, of which the last may have been cut short.
+
+        # Raises
+
+        `ConfigurationError`
+            If it holds something else.
+        """
+        written = cls()
+        with path.open("rb") as file:
+            for number, raw in enumerate(file, start=1):
+                if not raw.endswith(b"\n"):
+                    break
+                beginning = _BEGINNING.match(raw[:_BEGINNING_LENGTH])
+                line = int(beginning.group(1)) if beginning else 0
+                if beginning is None or line <= written.last_line:
+                    raise ConfigurationError(
+                        f"line {number} of {path} is not what this command has written there"
+                    )
+                written = written._with(line, beginning.group(2) == b"error", len(raw))
+        return written
+
+
+def read_records(path: Union[str, Path]) -> Iterator[Dict[str, Any]]:
+    """
+    The records of a file (compressed or not), one by one; a last line that was cut short is left
+    out.
+
+    # Raises
+
+    `ConfigurationError`
+        If a line is no record.
+    """
+    file: IO[bytes]
+    with open_compressed(path, "rb", encoding=None) as file:
+        for number, raw in enumerate(file, start=1):
+            try:
+                record = json.loads(raw.decode("utf-8"))
+                if "line" not in record or not ("error" in record or "interpretations" in record):
+                    raise ValueError
+            except (ValueError, TypeError) as error:
+                if not raw.endswith(b"\n"):
+                    return
+                raise ConfigurationError(
+                    f"line {number} of {path} is no record as `interpret --output-file` writes them"
+                ) from error
+            yield record
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,137 @@
+"""Where records go: a file of JSON lines, or people at a terminal."""
+
+import os
+import stat
+import sys
+from pathlib import Path
+from types import TracebackType
+from typing import List, Optional, Type
+
+from biome_interpret.commands.records import Record, dump
+from biome_interpret.visualization import terminal
+
+
+class Sink:
+    """Takes records, in the order of their lines."""
+
+    # Whether a line once begun is there to stay, and so must be ended.
+    keeps_lines = False
+
+    def write(self, records: List[Record]) -> None:
+        """
+        # Raises
+
+        `WriteError`
+            If they cannot be written.
+        """
+        raise NotImplementedError
+
+
+class WriteError(Exception):
+    """
+    A full disk, a closed pipe and the like.
+
+    # Parameters
+
+    name : `str`
+        Of what could not be written.
+    cause : `OSError`
+    """
+
+    def __init__(self, name: str, cause: OSError) -> None:
+        super().__init__(f"cannot write {name}: {cause.strerror or cause}")
+        self.is_closed_pipe = isinstance(cause, BrokenPipeError)
+
+
+class RecordFile(Sink):
+    """
+    A file of one record a line, at whose end there is never less than a whole line but after a
+    sudden death.
+
+    # Parameters
+
+    path : `Path`
+    size : `int`, optional
+        How much of it is kept, in bytes; it is begun anew if not given.
+    """
+
+    def __init__(self, path: Path, size: Optional[int] = None) -> None:
+        self._path = path
+        try:
+            # Unbuffered, so that nothing of a line that could not be written is tried again later.
+            self._file = path.open("wb" if size is None else "r+b", buffering=0)
+            self.keeps_lines = stat.S_ISREG(os.fstat(self._file.fileno()).st_mode)
+            if size is not None:
+                self._file.truncate(size)
+                self._file.seek(size)
+        except OSError as error:
+            raise WriteError(str(path), error) from error
+        self._size = size or 0
+
+    def write(self, records: List[Record]) -> None:
+        rest = memoryview(b"".join(map(dump, records)))
+        size = self._size + len(rest)
+        try:
+            while rest:
+                rest = rest[self._file.write(rest) :]
+        except OSError as error:
+            if self.keeps_lines:
+                self._file.truncate(self._size)
+            raise WriteError(str(self._path), error) from error
+        self._size = size
+
+    def __enter__(self) -> "RecordFile":
+        return self
+
+    def __exit__(
+        self,
+        kind: Optional[Type[BaseException]],
+        error: Optional[BaseException],
+        traceback: Optional[TracebackType],
+    ) -> None:
+        self._file.close()
+
+
+class TerminalView(Sink):
+    """Standard output, for people."""
+
+    def __init__(self) -> None:
+        # Tokens may hold what the stream's encoding, or any, has no bytes for.
+        reconfigure = getattr(sys.stdout, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(errors="backslashreplace")
+        self._console = terminal.make_console()
+        self._has_legend = False
+
+    def write(self, records: List[Record]) -> None:
+        # Captured first, since rich answers a closed pipe in its own way.
+        with self._console.capture() as captured:
+            if not self._has_legend:
+                self._console.print(terminal.legend(), end="\n\n")
+                self._has_legend = True
+            for record in records:
+                self._show(record)
+        try:
+            sys.stdout.write(captured.get())
+            sys.stdout.flush()
+        except OSError as error:
+            self._give_up()
+            raise WriteError("to standard output", error) from error
+
+    def _show(self, record: Record) -> None:
+        self._console.print(f"line {record.line}", style="dim")
+        if record.error is not None:
+            self._console.print(f"error: {terminal.clean(record.error)}", style="bold")
+        elif not record.interpretations:
+            self._console.print("the model labels nothing here", style="dim")
+        several = len({one.method for one in record.interpretations}) > 1
+        for interpretation in record.interpretations:
+            self._console.print(terminal.render(interpretation, several_methods=several))
+        self._console.print()
+
+    def _give_up(self) -> None:
+        """Python flushes standard output once more when it ends, and would complain."""
+        try:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        except (OSError, ValueError):  # No stream of the system's.
+            pass
