@@ -4,11 +4,12 @@ import argparse
 import logging
 import os
 import sys
+import tempfile
 import warnings
-from contextlib import redirect_stderr, redirect_stdout
-from functools import partial
+from contextlib import contextmanager
+from functools import lru_cache, partial
 from pathlib import Path
-from typing import List, NoReturn, Optional
+from typing import Iterator, List, NoReturn, Optional
 
 from allennlp.common.checks import ConfigurationError
 from allennlp.common.plugins import import_plugins
@@ -76,9 +77,7 @@ def _add_interpret(commands: argparse._SubParsersAction) -> None:
     interpret = subparser.get_default("func")
 
     def with_plugins(arguments: argparse.Namespace) -> None:
-        # Some modules tell at length what they could not download.
-        with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere), redirect_stderr(nowhere):
-            import_plugins()
+        _import_plugins()
         for package in arguments.include_package:
             try:
                 import_module_and_submodules(package)
@@ -109,6 +108,31 @@ def _plugin(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> N
 def _fail(parser: argparse.ArgumentParser, status: int, message: str) -> NoReturn:
     print(f"{parser.prog}: error: {message}", file=sys.stderr)
     sys.exit(status)
+
+
+@lru_cache(maxsize=None)
+def _import_plugins() -> None:
+    """Once for a process: looking for them again takes a second."""
+    with _without_lines(b"[nltk_data]"):  # A module of allennlp_models downloads on import.
+        import_plugins()
+
+
+@contextmanager
+def _without_lines(beginning: bytes) -> Iterator[None]:
+    """Holds back standard error, of whoever writes to it, and then leaves such lines out."""
+    sys.stderr.flush()
+    stderr = os.dup(2)
+    with tempfile.TemporaryFile() as kept:
+        os.dup2(kept.fileno(), 2)
+        try:
+            yield
+        finally:
+            sys.stderr.flush()
+            os.dup2(stderr, 2)
+            os.close(stderr)
+            kept.seek(0)
+            rest = b"".join(line for line in kept if not line.startswith(beginning))
+            sys.stderr.write(rest.decode("utf-8", "replace"))
 
 
 def _quieten() -> None:

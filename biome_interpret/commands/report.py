@@ -4,7 +4,9 @@ import argparse
 from pathlib import Path
 from typing import Optional, Union
 
-from biome_interpret.commands.records import read_records
+from allennlp.common.checks import ConfigurationError
+
+from biome_interpret.commands.records import read_records, reason_of
 from biome_interpret.commands.sinks import WriteError
 
 
@@ -26,6 +28,11 @@ def make_report(
 
     try:
         write_report(read_records(records), html, title)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ConfigurationError(
+            f"{records} holds no records as `interpret --output-file` writes them: "
+            f"{reason_of(error)}"
+        ) from error
     except OSError as error:
         raise WriteError(str(html), error) from error
 

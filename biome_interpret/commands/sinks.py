@@ -1,5 +1,6 @@
 """Where records go: a file of JSON lines, or people at a terminal."""
 
+import io
 import os
 import stat
 import sys
@@ -61,7 +62,7 @@ class RecordFile(Sink):
             # Unbuffered, so that nothing of a line that could not be written is tried again later.
             self._file = path.open("wb" if size is None else "r+b", buffering=0)
             self.keeps_lines = stat.S_ISREG(os.fstat(self._file.fileno()).st_mode)
-            if size is not None:
+            if size is not None and self._file.seek(0, os.SEEK_END) > size:
                 self._file.truncate(size)
                 self._file.seek(size)
         except OSError as error:
@@ -100,34 +101,36 @@ class TerminalView(Sink):
         reconfigure = getattr(sys.stdout, "reconfigure", None)
         if reconfigure is not None:
             reconfigure(errors="backslashreplace")
-        self._console = terminal.make_console()
+        # Drawn in memory first, since rich answers a closed pipe in its own way.
+        self._drawn = io.StringIO()
+        self._console = terminal.make_console(sys.stdout, self._drawn)
         self._has_legend = False
 
     def write(self, records: List[Record]) -> None:
-        # Captured first, since rich answers a closed pipe in its own way.
-        with self._console.capture() as captured:
-            if not self._has_legend:
-                self._console.print(terminal.legend(), end="\n\n")
-                self._has_legend = True
-            for record in records:
-                self._show(record)
+        if not self._has_legend:
+            self._console.print(terminal.legend(), end="\n\n")
+            self._has_legend = True
+        for record in records:
+            self._show(record)
         try:
-            sys.stdout.write(captured.get())
+            sys.stdout.write(self._drawn.getvalue())
             sys.stdout.flush()
         except OSError as error:
             self._give_up()
-            raise WriteError("to standard output", error) from error
+            raise WriteError("standard output", error) from error
+        self._drawn.seek(0)
+        self._drawn.truncate()
 
     def _show(self, record: Record) -> None:
-        self._console.print(f"line {record.line}", style="dim")
+        heading = f"line {record.line}"
         if record.error is not None:
-            self._console.print(f"error: {terminal.clean(record.error)}", style="bold")
+            self._console.print(f"{heading}  failed: {terminal.clean(record.error)}", end="\n\n")
         elif not record.interpretations:
-            self._console.print("the model labels nothing here", style="dim")
-        several = len({one.method for one in record.interpretations}) > 1
+            self._console.print(f"{heading}  the model labels nothing here", end="\n\n")
+        with_method = len({one.method for one in record.interpretations}) > 1
         for interpretation in record.interpretations:
-            self._console.print(terminal.render(interpretation, several_methods=several))
-        self._console.print()
+            self._console.print(terminal.render(interpretation, heading, with_method))
+            self._console.print()
 
     def _give_up(self) -> None:
         """Python flushes standard output once more when it ends, and would complain."""

@@ -32,17 +32,25 @@ _UNLIMITED = 10_000_000
 _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
 
-def make_console(file: Optional[IO[str]] = None) -> Console:
+def make_console(shown_on: Optional[IO[str]] = None, file: Optional[IO[str]] = None) -> Console:
     """
-    A console on a stream (standard output if not given). Where that is no terminal, or `NO_COLOR`
+    A console for a stream (standard output if not given). Where that is no terminal, or `NO_COLOR`
     is set, it writes plain text; where it is no terminal, lines of any length too.
+
+    # Parameters
+
+    shown_on : `IO[str]`, optional
+        The stream that people look at.
+    file : `IO[str]`, optional
+        What is written to, if not that stream itself.
     """
-    file = file or sys.stdout
-    is_terminal = file.isatty()
-    plain = not is_terminal or bool(os.environ.get("NO_COLOR"))
+    shown_on = shown_on or sys.stdout
+    is_terminal = shown_on.isatty()
+    is_plain = not is_terminal or bool(os.environ.get("NO_COLOR"))
     return Console(
-        file=file,
-        color_system=None if plain else "auto",
+        file=file or shown_on,
+        force_terminal=is_terminal,
+        color_system=None if is_plain else "auto",
         width=None if is_terminal else _UNLIMITED,
         highlight=False,
         markup=False,
@@ -55,17 +63,22 @@ def clean(text: str) -> str:
     return _CONTROLS.sub(_visible, text)
 
 
-def render(interpretation: Interpretation, several_methods: bool = False) -> RenderableType:
+def render(
+    interpretation: Interpretation, heading: str = "", with_method: bool = False
+) -> RenderableType:
     """
     A text's words, shaded, with prediction, target and the numbers behind them. Without colour
     each word that would be shaded has its score beside it.
 
     # Parameters
 
-    several_methods : `bool`, optional (default = `False`)
+    heading : `str`, optional (default = `""`)
+        Where it is from.
+    with_method : `bool`, optional (default = `False`)
         Whether to say which interpreter made it.
     """
-    return _Interpretation(interpretation, several_methods)
+    method = interpretation.method if with_method else None
+    return _Interpretation(interpretation, [heading, method or ""])
 
 
 def legend() -> RenderableType:
@@ -111,9 +124,9 @@ class _Palette:
 
 
 class _Interpretation:
-    def __init__(self, interpretation: Interpretation, several_methods: bool) -> None:
+    def __init__(self, interpretation: Interpretation, headings: List[str]) -> None:
         self._result = interpretation
-        self._several_methods = several_methods
+        self._headings = [clean(heading) for heading in headings if heading]
         scores = [s for field in interpretation.fields.values() for s in field.scores]
         self._largest = max(map(abs, scores), default=0.0)
 
@@ -134,19 +147,20 @@ class _Interpretation:
             words = self._words(field, palette)
             yield Text(f"{clean(name)}: ", style="dim") + words if several else words, True
         yield self._strongest(), True
+        yield Text(", ".join(self._numbers()), style="dim"), True
         for note in self._result.notes:
             yield Text(f"note: {clean(note)}", style="italic"), True
 
     def _headline(self) -> Text:
         line = Text()
-        if self._several_methods and self._result.method:
-            line.append(f"{clean(self._result.method)}   ", style="dim")
+        for heading in self._headings:
+            line.append(f"{heading}  ", style="dim")
         for position, (role, name, probability) in enumerate(self._roles()):
             line.append(", " if position else "")
             line.append(f"{role} ").append(clean(name), style="bold")
             if probability is not None:
                 line.append(f" {probability:.1%}")
-        return line.append("   " + ", ".join(self._numbers()), style="dim")
+        return line
 
     def _roles(self) -> List[Tuple[str, str, Optional[float]]]:
         """What the target is, and what the model predicts where that is something else."""
@@ -154,7 +168,7 @@ class _Interpretation:
         name = "the loss" if target.label is None else target.label
         if not probabilities:
             return [("target", name, target.probability)]
-        predicted = max(probabilities, key=lambda label: probabilities[label])  # type: ignore[index]
+        predicted = max(probabilities, key=lambda label: probabilities[label])
         if predicted == name:
             return [("predicted", name, target.probability)]
         return [
