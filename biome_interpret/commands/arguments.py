@@ -106,8 +106,9 @@ def _add_explanation(group: argparse._ArgumentGroup) -> None:
         "--tolerance",
         type=float,
         metavar="SHARE",
-        help="Integrated Gradients looks closer at a text until its estimated error is below this "
-        "share of the scores. Default: as the interpreter says, else 0.01",
+        help="look closer at each text until the estimated error is below this share of its "
+        "scores. Default: as the interpreter says, else 0.01 for Integrated Gradients and none for "
+        "GradientSHAP, which draws a fixed number of samples",
     )
 
 

@@ -11,7 +11,7 @@ from biome_interpret.commands.records import Record, checked, reason_of
 from biome_interpret.commands.sources import Source, Text
 from biome_interpret.errors import InterpretationError
 from biome_interpret.interpretation import Interpretation
-from biome_interpret.interpreters import PathInterpreter
+from biome_interpret.interpreters import PathInterpreter, options
 from biome_interpret.models.labelling import GOLD, Target
 
 logger = logging.getLogger(__name__)
@@ -32,7 +32,7 @@ class NamedInterpreter(NamedTuple):
     target: Target = None
 
 
-class Explainer:
+class RecordMaker:
     """
     # Parameters
 
@@ -126,7 +126,10 @@ class Explainer:
             return self._targets[0] if len(self._targets) == 1 else self._targets or None
         if self._target_field not in inputs:
             raise InterpretationError(f"the text has no '{self._target_field}' to take as target")
-        return inputs[self._target_field]
+        targets = inputs[self._target_field]
+        for target in targets if isinstance(targets, list) else [targets]:
+            options.target(target)
+        return targets
 
 
 def _interpret_each(

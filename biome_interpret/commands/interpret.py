@@ -16,7 +16,7 @@ from allennlp.predictors import Predictor
 from biome_interpret.commands import arguments as cli
 from biome_interpret.commands import loading
 from biome_interpret.commands.destination import Destination, check_paths, open_destination
-from biome_interpret.commands.explaining import Explainer
+from biome_interpret.commands.explaining import RecordMaker
 from biome_interpret.commands.job import FirstFailure, Job
 from biome_interpret.commands.progress import ProgressBar
 from biome_interpret.commands.records import Written
@@ -98,8 +98,8 @@ class _Run:
         predictor = loading.load_predictor(arguments)
         source = self._source(predictor)
         interpreters = loading.make_interpreters(settings, predictor)
-        explainer = Explainer(source, interpreters, arguments.targets, arguments.target_field)
-        job = Job(source, explainer, arguments.batch_size, arguments.fail_fast)
+        maker = RecordMaker(source, interpreters, arguments.targets, arguments.target_field)
+        job = Job(source, maker, arguments.batch_size, arguments.fail_fast)
         total = source.count()
         job.look_at_first_texts()
         with ExitStack() as stack:

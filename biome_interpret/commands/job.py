@@ -5,7 +5,7 @@ from contextlib import nullcontext
 from itertools import chain
 from typing import Iterator, List, Optional, Sequence
 
-from biome_interpret.commands.explaining import Explainer
+from biome_interpret.commands.explaining import RecordMaker
 from biome_interpret.commands.progress import ProgressBar
 from biome_interpret.commands.records import Record, Written
 from biome_interpret.commands.signals import StopSignals
@@ -33,7 +33,7 @@ class Job:
     # Parameters
 
     source : `Source`
-    explainer : `Explainer`
+    maker : `RecordMaker`
     batch_size : `int`
         Lines of the source that are explained together.
     fail_fast : `bool`, optional (default = `False`)
@@ -41,10 +41,10 @@ class Job:
     """
 
     def __init__(
-        self, source: Source, explainer: Explainer, batch_size: int, fail_fast: bool = False
+        self, source: Source, maker: RecordMaker, batch_size: int, fail_fast: bool = False
     ) -> None:
         self._source = source
-        self._explainer = explainer
+        self._maker = maker
         self._batch_size = batch_size
         self._fail_fast = fail_fast
         self._batches: Optional[Iterator[List[Text]]] = None
@@ -61,7 +61,7 @@ class Job:
         """
         batches = self._source.batches(self._batch_size)
         first = list(next(batches, []))
-        self._explainer.refuse_unknown_targets(first)
+        self._maker.refuse_unknown_targets(first)
         # A source that cannot be read again has given these texts for good.
         self._batches = chain([first] if first else [], batches)
 
@@ -88,7 +88,7 @@ class Job:
                 continue
             if is_first and done:
                 self._warm_up(batch[0].line)
-            records = [one for one in self._explainer.records(batch) if one.line > done]
+            records = [one for one in self._maker.records(batch) if one.line > done]
             if is_first and not done:
                 _warn_if_all_failed(records)
             is_first = False
@@ -121,7 +121,7 @@ class Job:
         for batch in self._source.batches(self._batch_size):
             if batch[0].line >= before:
                 return
-            if any(record.error is None for record in self._explainer.records(batch)):
+            if any(record.error is None for record in self._maker.records(batch)):
                 return
 
 
