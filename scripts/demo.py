@@ -21,7 +21,7 @@ def main() -> None:
     predictor = Predictor.from_path(FIXTURES / "sst2_bilstm" / "model.tar.gz", import_plugins=False)
     interpreter = IntegratedGradient(predictor, granularity="word")
     reviews = (FIXTURES / "reviews.jsonl").read_text(encoding="utf-8").splitlines()
-    console.print(terminal.legend(), end="\n\n")
+    console.print(terminal.legend(), "")
     for review in map(json.loads, reviews):
         for interpretation in interpreter.interpret_json(review):
             console.print(terminal.render(interpretation), "")

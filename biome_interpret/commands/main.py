@@ -92,7 +92,7 @@ def _report(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> N
     records = Path(arguments.records_file)
     try:
         report.make_report(records, arguments.html, arguments.title or records.name)
-    except (ConfigurationError, FileNotFoundError) as error:
+    except ConfigurationError as error:
         _fail(parser, WRONG_USE, str(error))
     except WriteError as error:
         _fail(parser, FAILED, str(error))

@@ -4,11 +4,13 @@ found or why nothing could be.
 """
 
 import json
+import lzma
 import math
 import re
+import zlib
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO, Any, Dict, Iterator, List, Optional, Tuple, Union
+from typing import Any, Dict, Iterator, List, Optional, Tuple, Union
 
 from allennlp.common.checks import ConfigurationError
 from allennlp.common.file_utils import open_compressed
@@ -157,22 +159,31 @@ def read_records(path: Union[str, Path]) -> Iterator[Dict[str, Any]]:
     # Raises
 
     `ConfigurationError`
-        If a line is no record.
+        If it cannot be read, or a line is no record.
     """
-    file: IO[bytes]
-    with open_compressed(path, "rb", encoding=None) as file:
-        for number, raw in enumerate(file, start=1):
-            try:
-                record = json.loads(raw.decode("utf-8"))
-                if "line" not in record or not ("error" in record or "interpretations" in record):
-                    raise ValueError
-            except (ValueError, TypeError) as error:
-                if not raw.endswith(b"\n"):
-                    return
-                raise ConfigurationError(
-                    f"line {number} of {path} is no record as `interpret --output-file` writes them"
-                ) from error
-            yield record
+    try:
+        with open_compressed(path, "rb", encoding=None) as file:
+            for number, raw in enumerate(file, start=1):
+                record = _parsed(raw)
+                if record is not None:
+                    yield record
+                elif raw.endswith(b"\n"):
+                    raise ConfigurationError(
+                        f"line {number} of {path} is no record as `interpret --output-file` "
+                        f"writes them"
+                    )
+    except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
+        raise ConfigurationError(f"{path} cannot be read: {error}") from error
+
+
+def _parsed(raw: bytes) -> Optional[Dict[str, Any]]:
+    """A record; `None` for anything else."""
+    try:
+        record = json.loads(raw.decode("utf-8"))
+        is_record = "line" in record and ("error" in record or "interpretations" in record)
+    except (ValueError, TypeError):  # It is no JSON, or a number.
+        return None
+    return record if is_record else None
 
 
 def _finite(value: Any) -> Any:

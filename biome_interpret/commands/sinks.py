@@ -108,7 +108,8 @@ class TerminalView(Sink):
 
     def write(self, records: List[Record]) -> None:
         if not self._has_legend:
-            self._console.print(terminal.legend(), end="\n\n")
+            self._console.print(terminal.legend())
+            self._console.print()
             self._has_legend = True
         for record in records:
             self._show(record)

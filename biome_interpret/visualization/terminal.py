@@ -146,7 +146,8 @@ class _Interpretation:
         for name, field in self._result.fields.items():
             words = self._words(field, palette)
             yield Text(f"{clean(name)}: ", style="dim") + words if several else words, True
-        yield self._strongest(), True
+        for line in self._strongest():
+            yield Text(line, style="dim"), True
         yield Text(", ".join(self._numbers()), style="dim"), True
         for note in self._result.notes:
             yield Text(f"note: {clean(note)}", style="italic"), True
@@ -194,7 +195,7 @@ class _Interpretation:
                 words.append(f"[{self._number(score)}]")
         return words
 
-    def _strongest(self) -> Text:
+    def _strongest(self) -> Iterator[str]:
         scored = [
             (score, word)
             for field in self._result.fields.values()
@@ -205,12 +206,12 @@ class _Interpretation:
             ("for", [pair for pair in strongest if pair[0] > 0][:_STRONGEST]),
             ("against", [pair for pair in reversed(strongest) if pair[0] < 0][:_STRONGEST]),
         ]
-        texts = [
-            f"{side}: " + ", ".join(f"{clean(word)} {self._number(score)}" for score, word in pairs)
-            for side, pairs in sides
-            if pairs
-        ]
-        return Text("   ".join(texts) or "nothing counts", style="dim")
+        for side, pairs in sides:
+            if pairs:
+                words = (f"{clean(word)} {self._number(score)}" for score, word in pairs)
+                yield f"{side}: {', '.join(words)}"
+        if not self._largest:
+            yield "nothing counts"
 
     def _number(self, score: float) -> str:
         """With two digits that say something, where the largest score is a small number."""
