@@ -131,7 +131,8 @@ def _add_jobs(group: argparse._ArgumentGroup) -> None:
         type=_positive,
         default=32,
         metavar="N",
-        help="lines of the input that are worked on, and written, together. Default: 32",
+        help="lines of the input that are worked on, and written, together; 1 answers each line "
+        "of a pipe at once. Default: 32",
     )
     group.add_argument(
         "--resume",

@@ -28,7 +28,7 @@ from biome_interpret.visualization.terminal import clean
 
 logger = logging.getLogger(__name__)
 
-FAILED, WRONG_USE, CLOSED_PIPE = 1, 2, 141
+FAILED, WRONG_USE, INTERRUPTED, CLOSED_PIPE = 1, 2, 130, 141
 
 
 @Subcommand.register("interpret")

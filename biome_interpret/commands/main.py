@@ -16,7 +16,7 @@ from allennlp.common.plugins import import_plugins
 from allennlp.common.util import import_module_and_submodules
 
 from biome_interpret.commands import plugin, report
-from biome_interpret.commands.interpret import FAILED, WRONG_USE, Interpret
+from biome_interpret.commands.interpret import FAILED, INTERRUPTED, WRONG_USE, Interpret
 from biome_interpret.commands.sinks import WriteError
 
 _DESCRIPTION = "Which words made an AllenNLP model say what it said?"
@@ -42,10 +42,13 @@ def main(argv: Optional[List[str]] = None, prog: str = "biome-interpret") -> Non
     _quieten()
     parser = _parser(prog)
     arguments = parser.parse_args(argv)
-    if "func" in arguments:
-        arguments.func(arguments)
-    else:
+    if "func" not in arguments:
         parser.print_help()
+        return
+    try:
+        arguments.func(arguments)
+    except KeyboardInterrupt:  # Where there is nothing to leave in order.
+        sys.exit(INTERRUPTED)
 
 
 def _parser(prog: str) -> argparse.ArgumentParser:

@@ -7,7 +7,6 @@ import stat
 import sys
 import zipfile
 from contextlib import contextmanager
-from itertools import groupby
 from pathlib import Path
 from typing import IO, Any, Dict, Iterator, List, NamedTuple, Optional, Union
 
@@ -77,10 +76,20 @@ class Source:
     def batches(self, size: int) -> Iterator[List[Text]]:
         """
         The texts of each `size` lines: where a batch begins depends on line numbers alone, so that
-        a text has the same company whenever a job is taken up again.
+        a text has the same company whenever a job is taken up again. A batch is given as soon as
+        its last line is there.
         """
-        for _, texts in groupby(self._readable(), key=lambda text: (text.line - 1) // size):
-            yield list(texts)
+        batch: List[Text] = []
+        for text in self._readable():
+            if batch and (text.line - 1) // size != (batch[0].line - 1) // size:
+                yield batch
+                batch = []
+            batch.append(text)
+            if text.line % size == 0:
+                yield batch
+                batch = []
+        if batch:
+            yield batch
 
     def _readable(self) -> Iterator[Text]:
         text = None
