@@ -7,7 +7,7 @@ from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Union
 from allennlp.common.checks import ConfigurationError
 from allennlp.data import Instance
 
-from biome_interpret.commands.records import Record, checked, reason_of
+from biome_interpret.commands.records import Record, completed, reason_of
 from biome_interpret.commands.sources import Source, Text
 from biome_interpret.errors import InterpretationError
 from biome_interpret.interpretation import Interpretation
@@ -83,7 +83,7 @@ class RecordMaker:
                     found[line] += _called(named.method, result)
         return [
             failed.get(text.line)
-            or checked(Record(text.line, _json(inputs[text.line]), found[text.line]))
+            or completed(Record(text.line, _json(inputs[text.line]), found[text.line]))
             for text in batch
         ]
 
@@ -156,7 +156,7 @@ def _failure(line: int, inputs: Any, error: Exception, method: Optional[str] = N
     logger.debug("the text of line %d failed", line, exc_info=error)
     reason = reason_of(error, inputs)
     reason = reason if method is None else f"{reason} ({method})"
-    return checked(Record(line, _json(inputs), [], reason))
+    return completed(Record(line, _json(inputs), [], reason))
 
 
 def _json(inputs: Any) -> Optional[Dict[str, Any]]:

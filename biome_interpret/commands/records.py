@@ -21,6 +21,8 @@ from biome_interpret.interpretation import Interpretation
 # How a record begins, by which a long file of them is read without looking at all of it.
 _BEGINNING = re.compile(rb'\{"line": (\d+), "(error|inputs|interpretations)": ')
 _BEGINNING_LENGTH = 64
+# What comes of a value that JSON has no form for, or of one that is nested too deeply.
+_NO_JSON = (TypeError, ValueError, RecursionError)
 # How many of the lines that failed are named.
 _NAMED_LINES = 5
 
@@ -38,12 +40,15 @@ class Record:
         For each interpreter, labelled instance and target.
     error : `str`, optional
         Why there are none.
+    json : `bytes`
+        The line that is written; `completed` makes it.
     """
 
     line: int
     inputs: Optional[Dict[str, Any]]
     interpretations: List[Interpretation]
     error: Optional[str] = None
+    json: bytes = b""
 
     def to_json(self) -> Dict[str, Any]:
         """In the order on which `Written` relies."""
@@ -57,28 +62,39 @@ class Record:
         return found
 
 
-def checked(record: Record) -> Record:
+def completed(record: Record) -> Record:
     """
-    The record as it can be written as JSON, which has no word for a number that is none: in the
-    results that makes an error of it, in the inputs a `null`.
+    The record with the line that is written of it. JSON has no word for a number that is none: in
+    the results that makes an error of it, in the inputs a `null`.
     """
     try:
-        json.dumps([one.to_json() for one in record.interpretations], allow_nan=False)
-    except ValueError:
+        return replace(record, json=_dump(record.to_json()))
+    except _NO_JSON:
+        return completed(_mended(record))
+
+
+def _mended(record: Record) -> Record:
+    if not _is_json([one.to_json() for one in record.interpretations]):
         reason = reason_of(InterpretationError("the model's numbers are not finite"))
         record = replace(record, interpretations=[], error=reason)
-    try:
-        json.dumps(record.inputs, allow_nan=False)
-    except ValueError:
+    if not _is_json(record.inputs):
         record = replace(record, inputs=_finite(record.inputs))
-    except TypeError:  # A predictor may make anything of a line.
+    if not _is_json(record.inputs):  # A predictor may make anything of a line.
         record = replace(record, inputs=None)
     return record
 
 
-def dump(record: Record) -> bytes:
-    """The line that is written, in ASCII."""
-    return json.dumps(record.to_json(), allow_nan=False).encode("ascii") + b"\n"
+def _is_json(value: Any) -> bool:
+    try:
+        _dump(value)
+    except _NO_JSON:
+        return False
+    return True
+
+
+def _dump(value: Any) -> bytes:
+    """In ASCII, and so the same whatever the locale."""
+    return json.dumps(value, allow_nan=False).encode("ascii") + b"\n"
 
 
 def reason_of(error: BaseException, inputs: Any = None) -> str:
@@ -187,8 +203,16 @@ def _parsed(raw: bytes) -> Optional[Dict[str, Any]]:
 
 
 def _finite(value: Any) -> Any:
+    """With nothing in the place of numbers that are none; or nothing at all, of what is no JSON."""
+    try:
+        return _with_finite_numbers(value)
+    except RecursionError:
+        return None
+
+
+def _with_finite_numbers(value: Any) -> Any:
     if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
+        return {key: _with_finite_numbers(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [_finite(item) for item in value]
+        return [_with_finite_numbers(item) for item in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value

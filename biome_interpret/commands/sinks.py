@@ -8,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import List, Optional, Type
 
-from biome_interpret.commands.records import Record, dump
+from biome_interpret.commands.records import Record
 from biome_interpret.visualization import terminal
 
 
@@ -70,7 +70,7 @@ class RecordFile(Sink):
         self._size = size or 0
 
     def write(self, records: List[Record]) -> None:
-        rest = memoryview(b"".join(map(dump, records)))
+        rest = memoryview(b"".join(record.json for record in records))
         size = self._size + len(rest)
         try:
             while rest:

@@ -207,6 +207,16 @@ class TestInput:
             assert "interpretations" not in records[line]
             assert ("inputs" in records[line]) == (line in (6, 7, 9))
 
+    @pytest.mark.parametrize("depth", [150, 400, 800, 960])
+    def test_a_text_that_is_nested_deeply_does_not_stop_the_others(
+        self, command: CommandLine, tmp_path: Path, out: Path, depth: int
+    ) -> None:
+        nested = '{"sentence": "A dull film.", "n": ' + "[" * depth + "NaN" + "]" * depth + "}"
+        source = write_lines(tmp_path / "nested.jsonl", [nested, DULL])
+        assert command.interpret(source, "--output-file", out).status in (0, 1)
+        assert [record["line"] for record in read_lines(out)] == [1, 2]
+        assert "interpretations" in read_lines(out)[1]
+
     def test_a_byte_order_mark_and_windows_line_ends(
         self, command: CommandLine, tmp_path: Path, out: Path
     ) -> None:
