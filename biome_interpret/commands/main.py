@@ -144,4 +144,6 @@ def _quieten() -> None:
         logging.basicConfig(level=logging.DEBUG)
         return
     logging.basicConfig(level=os.environ.get("ALLENNLP_LOG_LEVEL", "ERROR"))
+    # It logs what it raises, and that is told with the text.
+    logging.getLogger("allennlp.data.vocabulary").setLevel(logging.CRITICAL)
     warnings.filterwarnings("ignore")

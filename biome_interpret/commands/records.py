@@ -99,10 +99,15 @@ def _dump(value: Any) -> bytes:
 
 def reason_of(error: BaseException, inputs: Any = None) -> str:
     """An error in one line, for people."""
-    message = " ".join(str(error).split())
-    if isinstance(error, KeyError) and isinstance(inputs, dict) and error.args[0] not in inputs:
-        has = ", ".join(repr(key) for key in inputs) or "none at all"
-        message += f" (the predictor asks for this key; the text has {has})"
+    message = str(error)
+    if isinstance(error, KeyError) and error.args:
+        key = error.args[0]
+        if isinstance(key, str) and " " in key:  # No key, but a sentence, which Python quotes.
+            message = key
+        elif isinstance(inputs, dict) and key not in inputs:
+            has = ", ".join(repr(name) for name in inputs) or "none at all"
+            message = f"{key!r} (the predictor asks for this key; the text has {has})"
+    message = " ".join(message.split())
     return f"{type(error).__name__}: {message}" if message else type(error).__name__
 
 
