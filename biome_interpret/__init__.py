@@ -2,10 +2,11 @@
 Saliency for AllenNLP: which words made a model say what it said, and how sure the answer is.
 
 Importing the package registers everything: `SaliencyInterpreter`s "biome-integrated-gradient" and
-"biome-gradient-shap", and the `Predictor` "saliency".
+"biome-gradient-shap", the `Predictor` "saliency", and the `Subcommand` "interpret".
 """
 
 from biome_interpret import visualization
+from biome_interpret.commands import Interpret
 from biome_interpret.errors import InterpretationError
 from biome_interpret.interpretation import FieldScores, Interpretation
 from biome_interpret.interpreters import GradientShap, IntegratedGradient, PathInterpreter
@@ -22,6 +23,7 @@ __all__ = [
     "GradientShap",
     "InferenceMode",
     "IntegratedGradient",
+    "Interpret",
     "Interpretation",
     "InterpretationError",
     "Objective",

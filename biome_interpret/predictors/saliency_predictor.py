@@ -5,6 +5,7 @@ from typing import Any, Dict, List, Optional, Sequence, Union
 import numpy
 from allennlp.common import Params
 from allennlp.common.checks import ConfigurationError
+from allennlp.common.params import evaluate_snippet
 from allennlp.common.util import JsonDict, sanitize
 from allennlp.data import DatasetReader, Instance
 from allennlp.interpret.saliency_interpreters import SaliencyInterpreter
@@ -36,8 +37,8 @@ class SaliencyPredictor(Predictor):
     model : `Model`
     dataset_reader : `DatasetReader`
     interpreter : `Union[str, Dict[str, Any]]`, optional (default = `"biome-integrated-gradient"`)
-        A registered name, the interpreter's parameters with their `type`, or the path of a
-        Jsonnet file that holds them.
+        A registered name, the interpreter's parameters with their `type` (also as text), or the
+        path of a Jsonnet file that holds them.
     predictor : `str`, optional
         The registered name of the predictor to go with; the model's own default if not given.
     predictor_args : `Dict[str, Any]`, optional
@@ -153,8 +154,8 @@ def _uninterpreted(error: Exception) -> JsonDict:
 
 def interpreter_params(interpreter: Union[str, Dict[str, Any]]) -> Params:
     """
-    An interpreter's parameters from its registered name, from themselves, or from the path of a
-    Jsonnet file.
+    An interpreter's parameters from its registered name, from themselves (also as Jsonnet text,
+    such as `{"type": "biome-gradient-shap"}`), or from the path of a Jsonnet file.
 
     # Raises
 
@@ -165,12 +166,34 @@ def interpreter_params(interpreter: Union[str, Dict[str, Any]]) -> Params:
         return Params(dict(interpreter))
     if interpreter in SaliencyInterpreter.list_available():
         return Params({"type": interpreter})
+    if interpreter.lstrip().startswith("{"):
+        return _params_from_text(interpreter)
     if Path(interpreter).is_file():
-        return Params.from_file(interpreter)
+        return _params_from_file(interpreter)
     known = ", ".join(repr(name) for name in SaliencyInterpreter.list_available())
     raise ConfigurationError(
         f"interpreter {interpreter!r} is neither a file nor one of the registered names {known}"
     )
+
+
+def _params_from_text(text: str) -> Params:
+    try:
+        return Params(json.loads(evaluate_snippet("interpreter", text)))
+    except (RuntimeError, ValueError) as error:  # Of Jsonnet, and of JSON where that is missing.
+        raise ConfigurationError(f"interpreter {text!r} is no JSON: {_in_a_line(error)}") from error
+
+
+def _params_from_file(path: str) -> Params:
+    try:
+        return Params.from_file(path)
+    except (RuntimeError, ValueError) as error:
+        raise ConfigurationError(
+            f"interpreter file {path} is no Jsonnet: {_in_a_line(error)}"
+        ) from error
+
+
+def _in_a_line(error: Exception) -> str:
+    return " ".join(str(error).split())
 
 
 def _inner_predictor(

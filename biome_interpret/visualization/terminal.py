@@ -1,8 +1,12 @@
 """Interpretations in the terminal: words shaded by what they say for or against the target."""
 
-from typing import List, Optional, Sequence, Tuple
+import math
+import os
+import re
+import sys
+from typing import IO, Iterator, List, Optional, Tuple
 
-from rich.console import Group, RenderableType
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.padding import Padding
 from rich.text import Text
 
@@ -10,86 +14,215 @@ from biome_interpret.interpretation import FieldScores, Interpretation
 
 # Shades from hardly to fully, for backgrounds of their own with a foreground that stands out on
 # them: readable on light and dark terminals alike. Blue and orange differ for every kind of
-# colour vision.
+# colour vision; what speaks against the target is underlined too, for where there are only greys.
 _FOR = [(222, 235, 247), (158, 202, 225), (66, 146, 198), (8, 81, 156)]
 _AGAINST = [(254, 230, 206), (253, 174, 107), (230, 130, 50), (150, 65, 3)]
+# The same where a terminal has sixteen colours, of which light ones would all become white.
+_FOR_16 = ["black on cyan", "black on cyan", "bright_white on blue", "bright_white on blue"]
+_AGAINST_16 = ["black on yellow", "black on yellow", "bright_white on red", "bright_white on red"]
 _FIRST_SHADE = 0.08
 
 _STRONGEST = 3
+_INDENT = "  "
+# More than any text has, so that nothing is wrapped where lines are read by programs.
+_UNLIMITED = 10_000_000
+
+# C0 and C1 control characters, the separators of lines and paragraphs, and what changes the
+# direction of everything behind it.
+_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
 
-def render(interpretation: Interpretation) -> RenderableType:
+def make_console(shown_on: Optional[IO[str]] = None, file: Optional[IO[str]] = None) -> Console:
+    """
+    A console for a stream (standard output if not given). Where that is no terminal, or `NO_COLOR`
+    is set, it writes plain text; where it is no terminal, lines of any length too.
+
+    # Parameters
+
+    shown_on : `IO[str]`, optional
+        The stream that people look at.
+    file : `IO[str]`, optional
+        What is written to, if not that stream itself.
+    """
+    shown_on = shown_on or sys.stdout
+    is_terminal = shown_on.isatty()
+    is_plain = not is_terminal or bool(os.environ.get("NO_COLOR"))
+    return Console(
+        file=file or shown_on,
+        force_terminal=is_terminal,
+        color_system=None if is_plain else "auto",
+        width=None if is_terminal else _UNLIMITED,
+        highlight=False,
+        markup=False,
+        emoji=False,
+    )
+
+
+def clean(text: str) -> str:
+    """A text without characters by which it could steer the terminal: "␛" in an escape's place."""
+    return _CONTROLS.sub(_visible, text)
+
+
+def render(
+    interpretation: Interpretation, heading: str = "", with_method: bool = False
+) -> RenderableType:
     """
     A text's words, shaded, with prediction, target and the numbers behind them. Without colour
-    the strongest words still stand there with their scores.
+    each word that would be shaded has its score beside it.
+
+    # Parameters
+
+    heading : `str`, optional (default = `""`)
+        Where it is from.
+    with_method : `bool`, optional (default = `False`)
+        Whether to say which interpreter made it.
     """
-    parts: List[RenderableType] = [_headline(interpretation)]
-    several = len(interpretation.fields) > 1
-    largest = max((abs(s) for f in interpretation.fields.values() for s in f.scores), default=0.0)
-    for name, field in interpretation.fields.items():
-        words = _shaded(field, largest)
-        parts.append(Padding(Text(f"{name}: ", style="dim") + words if several else words, (0, 2)))
-    parts.append(Padding(_strongest(interpretation), (0, 2)))
-    parts += [Text(f"  note: {note}", style="italic") for note in interpretation.notes]
-    return Group(*parts, "")
+    method = interpretation.method if with_method else None
+    return _Interpretation(interpretation, [heading, method or ""])
 
 
-def legend() -> Text:
-    """What the shades mean."""
-    against = [("  ", _style(_AGAINST, level)) for level in reversed(range(len(_AGAINST)))]
-    speaks_for = [("  ", _style(_FOR, level)) for level in range(len(_FOR))]
-    return Text.assemble("against ", *against, *speaks_for, " for the target")
+def legend() -> RenderableType:
+    """What the shades, or the numbers in their place, mean."""
+    return _Legend()
 
 
-def _headline(interpretation: Interpretation) -> Text:
-    target = interpretation.target
-    name = "the loss" if target.label is None else target.label
-    line = Text.assemble((name, "bold"))
-    if target.probability is not None:
-        line.append(f"  {target.probability:.1%}")
-    numbers = [f"output {interpretation.output:.3f}"]
-    if interpretation.baseline_output is not None:
-        numbers.append(f"baseline {interpretation.baseline_output:.3f}")
-    if interpretation.convergence_delta is not None:
-        numbers.append(f"delta {interpretation.convergence_delta:.1e}")
-    numbers.append(f"{interpretation.n_evaluations} evaluations")
-    return line.append("   " + ", ".join(numbers), style="dim")
+class _Legend:
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        palette = _Palette(console)
+        if palette.is_plain:
+            yield Text("[+] speaks for the target, [-] against it, in units of the output")
+            return
+        levels = range(len(_FOR))
+        against = [("  ", palette.style(-1, level) or "") for level in reversed(levels)]
+        speaks_for = [("  ", palette.style(1, level) or "") for level in levels]
+        yield Text.assemble("against ", *against, " ", *speaks_for, " for the target")
 
 
-def _shaded(field: FieldScores, largest: float) -> Text:
-    words = [(word, _shade(score, largest)) for word, score in zip(field.tokens, field.scores)]
-    return Text(" ").join(Text(word, style=style or "") for word, style in words)
+class _Palette:
+    """The styles that a console can show."""
+
+    def __init__(self, console: Console) -> None:
+        self.is_plain = console.color_system is None or console.no_color
+        self._few_colours = console.color_system in ("standard", "windows")
+
+    def of(self, score: float, largest: float) -> Optional[str]:
+        """A word's style by its score; `None` for one that counts for next to nothing."""
+        share = abs(score) / largest if largest else 0.0
+        if share < _FIRST_SHADE:
+            return None
+        return self.style(score, min(int(share * len(_FOR)), len(_FOR) - 1))
+
+    def style(self, sign: float, level: int) -> str:
+        if self._few_colours:
+            style = (_FOR_16 if sign > 0 else _AGAINST_16)[level]
+        else:
+            red, green, blue = (_FOR if sign > 0 else _AGAINST)[level]
+            luminance = 0.299 * red + 0.587 * green + 0.114 * blue
+            foreground = "black" if luminance > 120 else "bright_white"
+            style = f"{foreground} on rgb({red},{green},{blue})"
+        return style if sign > 0 else f"underline {style}"
 
 
-def _shade(score: float, largest: float) -> Optional[str]:
-    share = abs(score) / largest if largest else 0.0
-    if share < _FIRST_SHADE:
-        return None
-    shades = _FOR if score > 0 else _AGAINST
-    return _style(shades, min(int(share * len(shades)), len(shades) - 1))
+class _Interpretation:
+    def __init__(self, interpretation: Interpretation, headings: List[str]) -> None:
+        self._result = interpretation
+        self._headings = [clean(heading) for heading in headings if heading]
+        scores = [s for field in interpretation.fields.values() for s in field.scores]
+        self._largest = max(map(abs, scores), default=0.0)
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        palette = _Palette(console)
+        for line, indented in self._lines(palette):
+            if not indented:
+                yield line
+            elif palette.is_plain:  # Padding would fill the line with blanks.
+                yield Text(_INDENT) + line
+            else:
+                yield Padding(line, (0, 0, 0, len(_INDENT)), expand=False)
+
+    def _lines(self, palette: _Palette) -> Iterator[Tuple[Text, bool]]:
+        yield self._headline(), False
+        several = len(self._result.fields) > 1
+        for name, field in self._result.fields.items():
+            words = self._words(field, palette)
+            yield Text(f"{clean(name)}: ", style="dim") + words if several else words, True
+        for line in self._strongest():
+            yield Text(line, style="dim"), True
+        yield Text(", ".join(self._numbers()), style="dim"), True
+        for note in self._result.notes:
+            yield Text(f"note: {clean(note)}", style="italic"), True
+
+    def _headline(self) -> Text:
+        line = Text()
+        for heading in self._headings:
+            line.append(f"{heading}  ", style="dim")
+        for position, (role, name, probability) in enumerate(self._roles()):
+            line.append(", " if position else "")
+            line.append(f"{role} ").append(clean(name), style="bold")
+            if probability is not None:
+                line.append(f" {probability:.1%}")
+        return line
+
+    def _roles(self) -> List[Tuple[str, str, Optional[float]]]:
+        """What the target is, and what the model predicts where that is something else."""
+        target, probabilities = self._result.target, self._result.probabilities
+        name = "the loss" if target.label is None else target.label
+        if not probabilities:
+            return [("target", name, target.probability)]
+        predicted = max(probabilities, key=lambda label: probabilities[label])
+        if predicted == name:
+            return [("predicted", name, target.probability)]
+        return [
+            ("target", name, target.probability),
+            ("predicted", predicted, probabilities[predicted]),
+        ]
+
+    def _numbers(self) -> Iterator[str]:
+        yield f"output {self._result.output:.3f}"
+        if self._result.baseline_output is not None:
+            yield f"baseline {self._result.baseline_output:.3f}"
+        if self._result.convergence_delta is not None:
+            yield f"delta {self._result.convergence_delta:.1e}"
+        yield f"{self._result.n_evaluations} evaluations"
+
+    def _words(self, field: FieldScores, palette: _Palette) -> Text:
+        words = Text()
+        for position, (word, score) in enumerate(zip(field.tokens, field.scores)):
+            words.append(" " if position else "")
+            style = palette.of(score, self._largest)
+            words.append(clean(word), style=style)
+            if style and palette.is_plain:
+                words.append(f"[{self._number(score)}]")
+        return words
+
+    def _strongest(self) -> Iterator[str]:
+        scored = [
+            (score, word)
+            for field in self._result.fields.values()
+            for word, score in zip(field.tokens, field.scores)
+        ]
+        strongest = sorted(scored, reverse=True)
+        sides = [
+            ("for", [pair for pair in strongest if pair[0] > 0][:_STRONGEST]),
+            ("against", [pair for pair in reversed(strongest) if pair[0] < 0][:_STRONGEST]),
+        ]
+        for side, pairs in sides:
+            if pairs:
+                words = (f"{clean(word)} {self._number(score)}" for score, word in pairs)
+                yield f"{side}: {', '.join(words)}"
+        if not self._largest:
+            yield "nothing counts"
+
+    def _number(self, score: float) -> str:
+        """With two digits that say something, where the largest score is a small number."""
+        if not self._largest:
+            return f"{score:+.2f}"
+        decimals = max(2, 1 - math.floor(math.log10(self._largest)))
+        return f"{score:+.{decimals}f}" if decimals <= 6 else f"{score:+.1e}"
 
 
-def _style(shades: Sequence[Tuple[int, int, int]], level: int) -> str:
-    red, green, blue = shades[level]
-    luminance = 0.299 * red + 0.587 * green + 0.114 * blue
-    foreground = "black" if luminance > 120 else "bright_white"
-    return f"{foreground} on rgb({red},{green},{blue})"
-
-
-def _strongest(interpretation: Interpretation) -> Text:
-    scored = [
-        (score, word)
-        for field in interpretation.fields.values()
-        for word, score in zip(field.tokens, field.scores)
-    ]
-    strongest = sorted(scored, reverse=True)
-    sides = [
-        ("for", [pair for pair in strongest if pair[0] > 0][:_STRONGEST]),
-        ("against", [pair for pair in reversed(strongest) if pair[0] < 0][:_STRONGEST]),
-    ]
-    texts = [
-        f"{side}: " + ", ".join(f"{word} {score:+.2f}" for score, word in pairs)
-        for side, pairs in sides
-        if pairs
-    ]
-    return Text("   ".join(texts), style="dim")
+def _visible(match: "re.Match[str]") -> str:
+    code = ord(match.group())
+    if code < 0x20:
+        return chr(0x2400 + code)
+    return "\u2421" if code == 0x7F else "\ufffd"

@@ -2,11 +2,12 @@ import io
 import subprocess
 import sys
 from pathlib import Path
+from typing import Dict, Optional
 
 import pytest
 from rich.console import Console
 
-from biome_interpret import IntegratedGradient, Interpretation
+from biome_interpret import FieldScores, IntegratedGradient, Interpretation, Target
 from biome_interpret.visualization import terminal
 from tests.tiny_models import EXAMPLE_INPUTS, build_predictor
 
@@ -20,29 +21,144 @@ def shown(interpretation: Interpretation, **settings: object) -> str:
     return console.file.getvalue()  # type: ignore[attr-defined]
 
 
+def result(
+    scores: Dict[str, float], probabilities: Optional[Dict[str, float]] = None, label: str = "good"
+) -> Interpretation:
+    fields = {"tokens": FieldScores([*scores], [*scores.values()], "grad_input_1")}
+    target = Target(label, 0, (probabilities or {}).get(label))
+    return Interpretation(fields, target, output=1.0, probabilities=probabilities)
+
+
+class Screen(io.StringIO):
+    """A stream that says it is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
 @pytest.mark.parametrize("kind", ["lstm", "esim", "crf_tagger"])
 def test_without_colour_words_target_and_scores_stand_there(kind: str) -> None:
-    for result in IntegratedGradient(build_predictor(kind)).interpret_json(EXAMPLE_INPUTS[kind]):
-        text = shown(result)
+    for found in IntegratedGradient(build_predictor(kind)).interpret_json(EXAMPLE_INPUTS[kind]):
+        text = shown(found)
         assert "\x1b" not in text
-        assert result.target.label in text
-        for field in result.fields.values():
-            assert " ".join(field.tokens) in text
-        scores = [score for field in result.fields.values() for score in field.scores]
-        strongest = max(scores, key=abs)
-        assert f"{strongest:+.2f}" in text
+        assert found.target.label in text
+        assert f"delta {found.convergence_delta:.1e}" in text
+        scores = [score for field in found.fields.values() for score in field.scores]
+        largest = max(map(abs, scores))
+        decimals = 2 if largest >= 0.1 else 3
+        for field in found.fields.values():
+            words = [
+                f"{word}[{score:+.{decimals}f}]" if abs(score) >= 0.08 * largest else word
+                for word, score in zip(field.tokens, field.scores)
+            ]
+            assert " ".join(words) in text
 
 
-def test_with_colour_the_two_directions_differ() -> None:
-    [result] = IntegratedGradient(build_predictor("lstm")).interpret_json(EXAMPLE_INPUTS["lstm"])
-    text = shown(result, force_terminal=True, color_system="truecolor")
-    assert "48;2;8;81;156" in text or "48;2;150;65;3" in text
+def test_prediction_and_target_with_their_probabilities() -> None:
+    probabilities = {"bad": 0.75, "good": 0.25}
+    assert "target good 25.0%, predicted bad 75.0%\n" in shown(result({"a": 1.0}, probabilities))
+    assert "predicted bad 75.0%\n" in shown(result({"a": 1.0}, probabilities, "bad"))
+    assert "target good\n" in shown(result({"a": 1.0}))
+
+
+def test_small_scores_keep_their_digits() -> None:
+    text = shown(result({"most": 0.0042, "less": -0.0011}))
+    assert "most[+0.0042] less[-0.0011]" in text
+    text = shown(result({"most": 4.2e-9, "less": -1.1e-9}))
+    assert "most[+4.2e-09] less[-1.1e-09]" in text
+    assert "nothing counts" in shown(result({"most": 0.0}))
+
+
+def test_with_colour_the_two_directions_differ_in_more_than_colour() -> None:
+    text = shown(
+        result({"for": 1.0, "against": -1.0, "some": 0.4, "nothing": 0.01}),
+        force_terminal=True,
+        color_system="truecolor",
+    )
+    assert "\x1b[97;48;2;8;81;156mfor\x1b[0m" in text
+    assert "\x1b[4;97;48;2;150;65;3magainst\x1b[0m" in text
+    assert "\x1b[30;48;2;158;202;225msome\x1b[0m" in text
+    assert " nothing\n" in text
+    assert "for[" not in text
+
+
+def test_sixteen_colours_are_enough() -> None:
+    scores = {"for": 1.0, "against": -1.0}
+    text = shown(result(scores), force_terminal=True, color_system="standard")
+    assert "\x1b[97;44mfor\x1b[0m" in text
+    assert "\x1b[4;97;41magainst\x1b[0m" in text
+
+
+def contrast(style: str) -> float:
+    """The ratio of luminances of a style's two colours, as WCAG 2 defines it."""
+    from rich.style import Style
+
+    parsed = Style.parse(style)
+
+    def luminance(colour: object) -> float:
+        channels = [c / 255 for c in colour.get_truecolor()]  # type: ignore[attr-defined]
+        linear = [c / 12.92 if c <= 0.03928 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    light, dark = sorted([luminance(parsed.color), luminance(parsed.bgcolor)], reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize("level", range(4))
+def test_shaded_words_are_readable_on_any_terminal(sign: int, level: int) -> None:
+    console = Console(force_terminal=True, color_system="truecolor")
+    assert contrast(terminal._Palette(console).style(sign, level)) >= 4.5
+
+
+def test_what_steers_a_terminal_is_shown_and_not_obeyed() -> None:
+    hostile = {"a\x1b[2Jb": 1.0, "c\u202ed\u2066": -1.0, "e\x07\n\r\t\x00\x7f\x9b\u2028": 0.5}
+    found = result(hostile, {"go\x1bod": 1.0}, "go\x1bod")
+    found.notes.append("n\x1bote")
+    for settings in ({}, {"force_terminal": True, "color_system": "truecolor"}):
+        text = shown(found, **settings)
+        for ours in ("\x1b[0m", "\x1b[1m", "\x1b[2m", "\x1b[3m"):
+            text = text.replace(ours, "")
+        text = "".join(line for line in text.splitlines(keepends=True))
+        assert "a␛[2Jb" in text and "c�d�" in text and "e␇␊␍␉␀␡��" in text
+        assert not set(text) & set("\x07\r\t\x00\x7f\x9b\u2028\u202e\u2066")
+        assert "\x1b[2J" not in text and "\x1bod" not in text and "\x1bote" not in text
 
 
 def test_markup_in_a_text_is_text() -> None:
     predictor = build_predictor("lstm")
-    [result] = IntegratedGradient(predictor).interpret_json({"sentence": "[bold]x[/bold] [red]"})
-    assert "[bold]x[/bold]" in shown(result)
+    [found] = IntegratedGradient(predictor).interpret_json({"sentence": "[bold]x[/bold] [red]"})
+    plain = "".join(c for c in shown(found) if c not in "+-.0123456789")
+    assert "[bold]x[/bold]" in plain
+
+
+class TestConsole:
+    def test_of_a_terminal_has_colours_and_its_width(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.delenv("NO_COLOR", raising=False)
+        monkeypatch.setenv("TERM", "xterm-256color")
+        console = terminal.make_console(Screen())
+        assert console.color_system is not None
+        assert console.width < 10_000
+
+    def test_of_a_terminal_is_plain_where_no_colour_is_wanted(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("TERM", "xterm-256color")
+        monkeypatch.setenv("NO_COLOR", "1")
+        screen = Screen()
+        console = terminal.make_console(screen)
+        console.print(terminal.render(result({"for": 1.0})))
+        assert "for[+1.00]" in screen.getvalue()
+        assert "\x1b" not in screen.getvalue()
+
+    def test_of_a_file_is_plain_and_wraps_nothing(self) -> None:
+        file = io.StringIO()
+        many = {f"word{i}": 1.0 for i in range(1000)}
+        terminal.make_console(file).print(terminal.render(result(many)))
+        lines = file.getvalue().splitlines()
+        assert len(lines) == 4
+        assert lines[1].endswith("word999[+1.00]")
+        assert all(line == line.rstrip() for line in lines)
 
 
 def test_the_demo_explains_every_review() -> None:

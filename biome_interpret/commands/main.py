@@ -1,0 +1,149 @@
+"""The command `biome-interpret`: `interpret` without a list of plugins, and what goes with it."""
+
+import argparse
+import logging
+import os
+import sys
+import tempfile
+import warnings
+from contextlib import contextmanager
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import Iterator, List, NoReturn, Optional
+
+from allennlp.common.checks import ConfigurationError
+from allennlp.common.plugins import import_plugins
+from allennlp.common.util import import_module_and_submodules
+
+from biome_interpret.commands import plugin, report
+from biome_interpret.commands.interpret import FAILED, INTERRUPTED, WRONG_USE, Interpret
+from biome_interpret.commands.sinks import WriteError
+
+_DESCRIPTION = "Which words made an AllenNLP model say what it said?"
+_PLUGIN = """\
+Lists biome_interpret in ~/.allennlp/plugins, so that AllenNLP's own command
+finds it: as `allennlp interpret`, and in `allennlp predict` and configurations
+the predictor and the interpreters. Other plugins there are left alone."""
+_REPORT = "Makes a page of what `interpret --output-file` has written."
+
+
+def main(argv: Optional[List[str]] = None, prog: str = "biome-interpret") -> None:
+    """
+    # Parameters
+
+    argv : `List[str]`, optional
+        The arguments, without the program's name; those of the process if not given.
+
+    # Raises
+
+    `SystemExit`
+        With the exit status, where that is not 0.
+    """
+    _quieten()
+    parser = _parser(prog)
+    arguments = parser.parse_args(argv)
+    if "func" not in arguments:
+        parser.print_help()
+        return
+    try:
+        arguments.func(arguments)
+    except KeyboardInterrupt:  # Where there is nothing to leave in order.
+        sys.exit(INTERRUPTED)
+
+
+def _parser(prog: str) -> argparse.ArgumentParser:
+    from biome_interpret import __version__
+
+    parser = argparse.ArgumentParser(prog=prog, description=_DESCRIPTION)
+    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
+    _add_interpret(commands)
+    for name, module, description, help_text, run in (
+        ("report", report, _REPORT, "Make a page of what `interpret` has written.", _report),
+        ("plugin", plugin, _PLUGIN, "Tell AllenNLP's own command of all this.", _plugin),
+    ):
+        subparser = commands.add_parser(name, description=description, help=help_text)
+        module.add_arguments(subparser)
+        subparser.set_defaults(func=partial(run, subparser))
+    return parser
+
+
+def _add_interpret(commands: argparse._SubParsersAction) -> None:
+    subparser = Interpret().add_subparser(commands)
+    subparser.add_argument(
+        "--include-package",
+        action="append",
+        default=[],
+        metavar="PACKAGE",
+        help="additional packages to include",
+    )
+    interpret = subparser.get_default("func")
+
+    def with_plugins(arguments: argparse.Namespace) -> None:
+        _import_plugins()
+        for package in arguments.include_package:
+            try:
+                import_module_and_submodules(package)
+            except ModuleNotFoundError as error:
+                _fail(subparser, WRONG_USE, f"--include-package {package}: {error}")
+        interpret(arguments)
+
+    subparser.set_defaults(func=with_plugins)
+
+
+def _report(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> None:
+    records = Path(arguments.records_file)
+    try:
+        report.make_report(records, arguments.html, arguments.title or records.name)
+    except ConfigurationError as error:
+        _fail(parser, WRONG_USE, str(error))
+    except WriteError as error:
+        _fail(parser, FAILED, str(error))
+
+
+def _plugin(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> None:
+    try:
+        print(plugin.install() if arguments.install else plugin.remove())
+    except OSError as error:
+        _fail(parser, FAILED, f"{plugin.plugins_file()}: {error.strerror or error}")
+
+
+def _fail(parser: argparse.ArgumentParser, status: int, message: str) -> NoReturn:
+    print(f"{parser.prog}: error: {message}", file=sys.stderr)
+    sys.exit(status)
+
+
+@lru_cache(maxsize=None)
+def _import_plugins() -> None:
+    """Once for a process: looking for them again takes a second."""
+    with _without_lines(b"[nltk_data]"):  # A module of allennlp_models downloads on import.
+        import_plugins()
+
+
+@contextmanager
+def _without_lines(beginning: bytes) -> Iterator[None]:
+    """Holds back standard error, of whoever writes to it, and then leaves such lines out."""
+    sys.stderr.flush()
+    stderr = os.dup(2)
+    with tempfile.TemporaryFile() as kept:
+        os.dup2(kept.fileno(), 2)
+        try:
+            yield
+        finally:
+            sys.stderr.flush()
+            os.dup2(stderr, 2)
+            os.close(stderr)
+            kept.seek(0)
+            rest = b"".join(line for line in kept if not line.startswith(beginning))
+            sys.stderr.write(rest.decode("utf-8", "replace"))
+
+
+def _quieten() -> None:
+    """What the libraries say of themselves is for developers, who set ALLENNLP_DEBUG."""
+    if os.environ.get("ALLENNLP_DEBUG"):
+        logging.basicConfig(level=logging.DEBUG)
+        return
+    logging.basicConfig(level=os.environ.get("ALLENNLP_LOG_LEVEL", "ERROR"))
+    # It logs what it raises, and that is told with the text.
+    logging.getLogger("allennlp.data.vocabulary").setLevel(logging.CRITICAL)
+    warnings.filterwarnings("ignore")

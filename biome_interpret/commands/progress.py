@@ -1,0 +1,47 @@
+"""How far a job is."""
+
+from types import TracebackType
+from typing import Any, List, Optional, Type
+
+from allennlp.common import Tqdm
+
+from biome_interpret.commands.records import Record
+
+
+class ProgressBar:
+    """
+    AllenNLP's own, on standard error: texts, texts per second and, where their number is known, the
+    time left.
+
+    # Parameters
+
+    total : `int`, optional
+        How many texts there are.
+    done : `int`
+        How many of them were done before.
+    shown : `bool`
+        Whether there is anything to see.
+    """
+
+    def __init__(self, total: Optional[int], done: int, shown: bool) -> None:
+        self._bar: Any = Tqdm.tqdm(
+            total=total, initial=done, unit="text", desc="interpreting", disable=not shown
+        )
+        self._failed = 0
+
+    def __enter__(self) -> "ProgressBar":
+        return self
+
+    def __exit__(
+        self,
+        kind: Optional[Type[BaseException]],
+        error: Optional[BaseException],
+        traceback: Optional[TracebackType],
+    ) -> None:
+        self._bar.close()
+
+    def advance(self, records: List[Record]) -> None:
+        self._failed += sum(record.error is not None for record in records)
+        if self._failed:
+            self._bar.set_postfix(failed=self._failed, refresh=False)
+        self._bar.update(len(records))
