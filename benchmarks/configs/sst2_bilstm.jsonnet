@@ -1,0 +1,2 @@
+// The shipped model, trained anew.
+import '../../configs/sst2_bilstm.jsonnet'

@@ -1,0 +1,155 @@
+"""The models: trained when first needed, kept under the cache, and loaded as predictors."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Callable, Dict, List, Optional
+
+import spacy
+from allennlp.common import JsonDict, Params
+from allennlp.predictors import Predictor
+
+from benchmarks import data, minilm
+from benchmarks.cache import CACHE, ROOT, digest
+from benchmarks.progress import say
+from benchmarks.training import train
+
+
+@dataclass(frozen=True)
+class BenchModel:
+    """
+    # Parameters
+
+    name : `str`
+        As on the command line.
+    title : `str`
+        As in the tables.
+    config : `str`
+        A file of `benchmarks/configs/`, without suffix.
+    predictor : `str`
+        AllenNLP's registered name.
+    inputs : `Callable[[], List[JsonDict]]`
+        The dev texts.
+    has_kinks : `bool`
+        Whether max pooling or ReLU make its gradient jump, so that every rule converges slowly.
+    is_transformer : `bool`
+    module : `str`, optional
+        What registers it, where AllenNLP itself does not.
+    """
+
+    name: str
+    title: str
+    config: str
+    predictor: str
+    inputs: Callable[[], List[JsonDict]]
+    has_kinks: bool = False
+    is_transformer: bool = False
+    module: Optional[str] = None
+
+    @property
+    def digest(self) -> str:
+        """Of all that the trained model depends on, so that a change trains it anew."""
+        config = Params.from_file(self._config, ext_vars={"BIOME_INTERPRET_DATA": "", "MINILM": ""})
+        code = ["training.py", "minilm.py"] if self.is_transformer else ["training.py"]
+        sources = [(ROOT / "benchmarks" / name).read_text(encoding="utf-8") for name in code]
+        return digest(config.as_dict(quiet=True), *sources)
+
+    @property
+    def _config(self) -> Path:
+        return ROOT / "benchmarks" / "configs" / f"{self.config}.jsonnet"
+
+    @property
+    def archive(self) -> Path:
+        return CACHE / "models" / f"{self.name}-{self.digest}" / "model.tar.gz"
+
+    @property
+    def fingerprint(self) -> str:
+        """Of the trained model itself: what is computed from it is kept under this."""
+        return _sha(self.archive)
+
+    def train(self) -> None:
+        """Does nothing where the trained model is there."""
+        if not self.archive.exists():
+            say(f"training {self.title}")
+            train(self._config, self.archive)
+
+    def load(self) -> Predictor:
+        """A predictor of its own, sharing nothing with another."""
+        if self.module is not None:
+            import_module(self.module)
+        return Predictor.from_path(
+            self.archive,
+            self.predictor,
+            import_plugins=False,
+            overrides=_transformer_overrides() if self.is_transformer else "",
+            **({"language": str(spacy_folder())} if self.predictor == "sentence_tagger" else {}),
+        )
+
+    def metrics(self) -> Dict[str, Any]:
+        """The dev metrics of the trained model."""
+        metrics = json.loads((self.archive.parent / "metrics.json").read_text(encoding="utf-8"))
+        wanted = ("best_validation_accuracy", "best_validation_f1-measure-overall")
+        return {name: metrics[name] for name in wanted if name in metrics}
+
+
+MODELS = {
+    model.name: model
+    for model in (
+        BenchModel("lstm", "biLSTM", "sst2_bilstm", "text_classifier", data.sentences),
+        BenchModel("cnn", "CNN", "sst2_cnn", "text_classifier", data.sentences, has_kinks=True),
+        BenchModel(
+            "esim",
+            "ESIM",
+            "nli_esim",
+            "textual_entailment",
+            data.pairs,
+            has_kinks=True,
+            module="allennlp_models.pair_classification",
+        ),
+        BenchModel(
+            "tagger",
+            "biLSTM-CRF tagger",
+            "wnut_tagger",
+            "sentence_tagger",
+            data.tweets,
+            module="allennlp_models.tagging",
+        ),
+        BenchModel(
+            "minilm",
+            "MiniLM",
+            "sst2_minilm",
+            "text_classifier",
+            data.sentences,
+            is_transformer=True,
+        ),
+    )
+}
+
+
+@lru_cache(maxsize=None)
+def _sha(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()[:12]
+
+
+@lru_cache(maxsize=None)
+def spacy_folder() -> Path:
+    """A spaCy pipeline that splits English into tokens and does nothing else."""
+    folder = CACHE / "spacy"
+    if not folder.exists():
+        spacy.blank("en").to_disk(folder)
+    return folder
+
+
+def _transformer_overrides() -> Dict[str, Any]:
+    # Where the pretrained folder is now, which may not be where it was at training.
+    folder = str(minilm.folder())
+    return {
+        "dataset_reader.tokenizer.model_name": folder,
+        "dataset_reader.token_indexers.tokens.model_name": folder,
+        "model.text_field_embedder.token_embedders.tokens.model_name": folder,
+        # The archive has the fine-tuned ones.
+        "model.text_field_embedder.token_embedders.tokens.load_weights": False,
+    }

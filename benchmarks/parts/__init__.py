@@ -1,0 +1,32 @@
+"""The comparisons, one module each: a `Part` says what it compares and on which models."""
+
+from benchmarks.bench import Part, by_name
+from benchmarks.parts import (
+    allennlp,
+    captum,
+    curves,
+    default,
+    floor,
+    interpreto,
+    memory,
+    shap,
+    target_error,
+    throughput,
+)
+
+PARTS = by_name(
+    [
+        allennlp.PART,
+        target_error.PART,
+        default.PART,
+        captum.PART,
+        floor.PART,
+        throughput.PART,
+        shap.PART,
+        interpreto.PART,
+        memory.PART,
+        curves.PART,
+    ]
+)
+
+__all__ = ["PARTS", "Part"]

@@ -1,0 +1,73 @@
+"""Time to an error that is asked for, against AllenNLP's rule with the steps that it needs."""
+
+from typing import List
+
+import numpy
+
+from benchmarks.bench import Bench, Part
+from benchmarks.competitors import AllenNLPSteps
+from benchmarks.errors import relative_error, signed_scores
+from benchmarks.estimates import median_ratio
+from benchmarks.figures import Figure, Outcome, at_least, figure
+from benchmarks.progress import following
+from benchmarks.timing import side_by_side
+from biome_interpret import IntegratedGradient
+
+BARS = {("lstm", 0.01): 30, ("cnn", 0.01): 50, ("minilm", 0.01): 10}
+
+
+def run(bench: Bench) -> Outcome:
+    return Outcome([one for error in (0.01, 0.05) for one in _compared(bench, error)])
+
+
+def _compared(bench: Bench, error: float) -> List[Figure]:
+    predictor, inputs = bench.predictor(), bench.inputs("target-error")
+    references = bench.references(predictor, "loss")
+    references.of_all(inputs)
+    what = f"{bench.model.title}, steps that AllenNLP's rule needs for {error:.0%}"
+    steps = [references.steps_needed(one, error) for one in following(what, inputs)]
+    ours = IntegratedGradient(predictor, tolerance=error, inference_mode="loss")
+    theirs = AllenNLPSteps(bench.predictor())
+
+    def with_steps(index: int) -> object:
+        theirs.steps = steps[index]
+        return theirs.saliency_interpret_from_json(inputs[index])
+
+    seconds, _ = side_by_side(
+        {
+            "ours": lambda index: ours.saliency_interpret_from_json(inputs[index]),
+            "theirs": with_steps,
+        },
+        range(len(inputs)),
+        label=f"{bench.model.title}, time to {error:.0%}",
+    )
+    found = [ours.interpret_json(one)[0] for one in inputs]
+    errors = [
+        relative_error(signed_scores(interpretation), references.of(one)[0])
+        for interpretation, one in zip(found, inputs)
+    ]
+    texts, to = len(inputs), f"to an error of {error:.0%}: "
+    limit = BARS.get((bench.model.name, error))
+    ratio = median_ratio(seconds["theirs"], seconds["ours"])
+    evaluations = float(numpy.mean([one.n_evaluations for one in found]))
+    within = float(numpy.mean([value <= error for value in errors]))
+    return [
+        figure(to + "times faster", ratio, "x", texts, at_least(limit) if limit else None),
+        figure(to + "ours", 1000 * float(numpy.median(seconds["ours"])), "ms", texts),
+        figure(to + "AllenNLP's rule", 1000 * float(numpy.median(seconds["theirs"])), "ms", texts),
+        figure(to + "our evaluations, mean", evaluations, "", texts),
+        figure(to + "its steps, median", float(numpy.median(steps)), "", texts),
+        figure(to + "its steps, 95th percentile", float(numpy.percentile(steps, 95)), "", texts),
+        figure(to + "our texts within it", within, "%", texts),
+        figure(to + "our largest error", max(errors), "%", texts),
+    ]
+
+
+PART = Part(
+    "target-error",
+    "Time to a given error, against AllenNLP's rule",
+    "On AllenNLP's own objective, the loss: ours with that `tolerance`, and AllenNLP's interpreter "
+    "with as many steps as each text needs to come within it, found beforehand and untimed.",
+    ("lstm", "cnn", "minilm"),
+    run,
+)

@@ -1,0 +1,138 @@
+"""Texts per second over a corpus: one by one, in batches, and the floor of the same passes."""
+
+import time
+from typing import Any, Callable, Dict, List, Sequence, Tuple
+
+import numpy
+from allennlp.common import JsonDict
+from allennlp.predictors import Predictor
+
+from benchmarks.bare import BareText, label
+from benchmarks.bench import Bench, Part
+from benchmarks.figures import Outcome, at_least, at_most, figure
+from benchmarks.parts.floor import output_of_rows, rows_and_points
+from benchmarks.progress import say
+from biome_interpret import IntegratedGradient, Interpretation
+
+# Of the floor: so many positions go through in one pass, and so many texts are predicted in one.
+POSITIONS_PER_PASS, TEXTS_PER_PREDICTION = 4096, 64
+
+
+def run(bench: Bench) -> Outcome:
+    inputs = bench.inputs("throughput")
+    predictor = bench.predictor()
+    interpreter = IntegratedGradient(predictor)
+    interpreter.interpret_batch_json(inputs[:4])
+    seconds: Dict[str, List[float]] = {"one by one": [], "batches": [], "floor": []}
+    for repeat in range(2 if bench.repeats > 1 else 1):
+        say(f"    {bench.model.title}, {len(inputs)} texts, run {repeat + 1}")
+        taken, _ = _timed(lambda: [interpreter.interpret_json(one) for one in inputs])
+        seconds["one by one"].append(taken)
+        taken, found = _timed(lambda: interpreter.interpret_batch_json(inputs))
+        seconds["batches"].append(taken)
+        if repeat == 0:
+            floor = corpus_floor(bench, bench.predictor(), inputs, found)
+        taken, _ = _timed(floor)
+        seconds["floor"].append(taken)
+    best = {name: min(values) for name, values in seconds.items()}
+    texts, hard = len(inputs), bench.model.is_transformer
+    small = bench.model.name in ("lstm", "cnn")
+    faster = best["one by one"] / best["batches"]
+    return Outcome(
+        [
+            figure(
+                "batches, times faster than one by one",
+                faster,
+                "x",
+                texts,
+                at_least(1.3) if hard else at_least(3) if small else None,
+            ),
+            figure(
+                "batches, time in units of the floor",
+                best["batches"] / best["floor"],
+                "x",
+                texts,
+                at_most(1.3) if hard or small else None,
+            ),
+            figure("one by one", texts / best["one by one"], "texts/s", texts),
+            figure("batches", texts / best["batches"], "texts/s", texts),
+            figure("floor", texts / best["floor"], "texts/s", texts),
+            figure("evaluations, mean", _mean_evaluations(found), "", texts),
+        ]
+    )
+
+
+def _timed(function: Callable[[], Any]) -> Tuple[float, Any]:
+    start = time.perf_counter()
+    result = function()
+    return time.perf_counter() - start, result
+
+
+def _mean_evaluations(found: Sequence[Sequence[Interpretation]]) -> float:
+    return float(numpy.mean([one.n_evaluations for results in found for one in results]))
+
+
+def corpus_floor(
+    bench: Bench,
+    predictor: Predictor,
+    inputs: Sequence[JsonDict],
+    found: Sequence[Sequence[Interpretation]],
+) -> Callable[[], None]:
+    """
+    The texts by length: predicted many together, and as many points of each as ours evaluated sent
+    forward and backward in passes of so many positions.
+    """
+    counts = [results[0].n_evaluations for results in found]
+    lengths = [sum(len(f.tokens) for f in results[0].fields.values()) for results in found]
+    order = sorted(range(len(inputs)), key=lambda index: (lengths[index], index))
+    instances = {index: label(predictor, inputs[index])[0] for index in order}
+    predictions = [
+        BareText(predictor, [instances[i] for i in order[start : start + TEXTS_PER_PREDICTION]])
+        for start in range(0, len(order), TEXTS_PER_PREDICTION)
+    ]
+    passes = []
+    for bucket in _buckets(order, counts, lengths):
+        chosen = [instances[index] for index in bucket]
+        evaluations = [counts[index] for index in bucket]
+        passes.append(
+            (
+                BareText(predictor, chosen),
+                evaluations,
+                output_of_rows(bench, predictor, chosen, evaluations),
+            )
+        )
+
+    def run_floor() -> None:
+        for prediction in predictions:
+            prediction.predict()
+        for text, evaluations, output in passes:
+            rows, points = rows_and_points(text, evaluations)
+            text.gradients(points, output, rows)
+
+    return run_floor
+
+
+def _buckets(
+    order: Sequence[int], counts: Sequence[int], lengths: Sequence[int]
+) -> List[List[int]]:
+    buckets: List[List[int]] = [[]]
+    rows = 0
+    for index in order:
+        if buckets[-1] and (rows + counts[index]) * lengths[index] > POSITIONS_PER_PASS:
+            buckets.append([])
+            rows = 0
+        buckets[-1].append(index)
+        rows += counts[index]
+    return buckets
+
+
+PART = Part(
+    "throughput",
+    "A corpus",
+    "The SST-2 dev sentences (ESIM: NLI dev pairs) with `interpret_json` one by one, and with "
+    "`interpret_batch_json`. The floor predicts the same texts, sorted by length, "
+    f"{TEXTS_PER_PREDICTION} together, and sends as many points of each as ours evaluated forward "
+    f"and backward in passes of {POSITIONS_PER_PASS} positions, with nothing around it.",
+    ("lstm", "cnn", "esim", "minilm"),
+    run,
+)

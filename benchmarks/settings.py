@@ -1,0 +1,58 @@
+"""How much is measured: in full, or as a smoke run."""
+
+from dataclasses import dataclass
+from typing import Dict, Tuple
+
+# Texts for the small models and for the transformer, by what they are for. Sized so that all takes
+# less than 40 minutes on two cores, once models and references are there.
+_FULL: Dict[str, Tuple[int, int]] = {
+    "allennlp": (60, 20),
+    "spans": (20, 20),
+    "default": (100, 100),
+    "target-error": (50, 20),
+    "captum": (100, 100),
+    "floor": (100, 30),
+    "throughput": (872, 436),
+    "shap": (10, 4),
+    "shap-timing": (40, 10),
+    "curves": (20, 5),
+}
+_QUICK: Dict[str, Tuple[int, int]] = {name: (4, 2) for name in _FULL}
+_QUICK["throughput"] = (40, 6)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """
+    # Parameters
+
+    quick : `bool`
+        A smoke run: few texts, coarse references. Its numbers mean nothing.
+    """
+
+    quick: bool = False
+
+    def texts(self, purpose: str, is_transformer: bool) -> int:
+        return (_QUICK if self.quick else _FULL)[purpose][is_transformer]
+
+    def repeats(self, is_transformer: bool) -> int:
+        """How often each text is timed."""
+        return 1 if self.quick or is_transformer else 3
+
+    @property
+    def reference_nodes(self) -> int:
+        return 128 if self.quick else 512
+
+    @property
+    def reference_samples(self) -> int:
+        """Of GradientSHAP."""
+        return 400 if self.quick else 20_000
+
+    @property
+    def seeds(self) -> int:
+        """Runs over which GradientSHAP's errors are taken."""
+        return 4 if self.quick else 25
+
+    @property
+    def name(self) -> str:
+        return "quick" if self.quick else "full"
