@@ -1,8 +1,8 @@
-"""Runs in Interpreto's environment: `python -m benchmarks.interpreto_worker MODEL SETTINGS`."""
+"""Runs in Interpreto's environment, with the model, the settings and the number of threads."""
 
 import json
 import sys
-from typing import Any, List
+from typing import Any, Dict, List
 
 import numpy
 import torch
@@ -11,6 +11,7 @@ from allennlp.common import JsonDict
 from allennlp.predictors import Predictor
 from interpreto import GradientShap as InterpretosGradientShap
 from interpreto import Granularity
+from transformers.models.bert.modeling_bert import BertEmbeddings
 
 from benchmarks import minilm
 from benchmarks.bare import BareText, label
@@ -22,6 +23,27 @@ from benchmarks.parts import shap
 from benchmarks.settings import Settings
 from benchmarks.timing import side_by_side
 from biome_interpret import GradientShap
+
+
+def bridge_versions() -> None:
+    """
+    What newer versions of transformers refuse: that AllenNLP hands `add_special_tokens` to the
+    tokenizer's constructor (it says it again at each call), and the constant `position_ids` among
+    the weights of an archive that an older one wrote.
+    """
+    load = transformers.AutoTokenizer.from_pretrained
+
+    def load_tokenizer(*args: Any, add_special_tokens: bool = True, **kwargs: Any) -> Any:
+        return load(*args, **kwargs)
+
+    def load_weights(
+        self: torch.nn.Module, weights: Dict[str, torch.Tensor], prefix: str, *args: Any
+    ) -> None:
+        weights.pop(f"{prefix}position_ids", None)
+        torch.nn.Module._load_from_state_dict(self, weights, prefix, *args)
+
+    transformers.AutoTokenizer.from_pretrained = load_tokenizer
+    BertEmbeddings._load_from_state_dict = load_weights
 
 
 class FirstPosition(torch.nn.Module):
@@ -153,6 +175,7 @@ def compared(bench: Bench) -> List[Figure]:
 
 
 if __name__ == "__main__":
-    torch.set_num_threads(2)
+    torch.set_num_threads(int(sys.argv[3]))
+    bridge_versions()
     worker = Bench(MODELS[sys.argv[1]], Settings(quick=sys.argv[2] == "quick"))
     print(json.dumps([one.to_json() for one in compared(worker)]))

@@ -17,6 +17,8 @@ local seed = 13;
   },
   train_data_path: data + '/ner/train.txt',
   validation_data_path: data + '/ner/dev.txt',
+  // What stands once in the training data teaches the model what to make of unknown words.
+  vocabulary: { min_count: { tokens: 2 } },
   model: {
     type: 'crf_tagger',
     label_encoding: 'BIOUL',
@@ -31,12 +33,12 @@ local seed = 13;
       hidden_size: hidden_size,
       bidirectional: true,
     },
-    dropout: 0.3,
+    dropout: 0.5,
   },
   data_loader: { batch_sampler: { type: 'bucket', batch_size: 16 } },
   trainer: {
     optimizer: { type: 'adam', lr: 0.003 },
-    num_epochs: 8,
+    num_epochs: 10,
     grad_norm: 5.0,
     validation_metric: '+f1-measure-overall',
     cuda_device: -1,

@@ -10,6 +10,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+import torch
+
 from benchmarks.bench import Bench, Part
 from benchmarks.cache import CACHE, ROOT, digest
 from benchmarks.figures import Figure, Outcome, figure
@@ -34,7 +36,7 @@ def run(bench: Bench) -> Outcome:
         return Outcome([figure("times faster than Interpreto's", None, "x", note=note)])
     command = [str(python), "-W", "ignore", "-m", "benchmarks.interpreto_worker"]
     done = subprocess.run(
-        [*command, bench.model.name, bench.settings.name],
+        [*command, bench.model.name, bench.settings.name, str(torch.get_num_threads())],
         stdout=subprocess.PIPE,
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1"},
