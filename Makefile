@@ -1,5 +1,5 @@
 PYTHON = .venv/bin/python
-CODE = biome_interpret tests scripts docs/examples setup.py
+CODE = biome_interpret benchmarks tests scripts docs/examples setup.py
 
 help: ## List the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 22
@@ -37,6 +37,9 @@ pictures: setup ## Make the pictures of docs/ anew (ARGS=--report for that of th
 fixture: setup ## Train the model in fixtures/ again (needs BIOME_INTERPRET_DATA)
 	@PYTHON=$(CURDIR)/$(PYTHON) scripts/train_fixture.sh
 
+bench: setup ## Measure against AllenNLP, Captum, Interpreto (needs BIOME_INTERPRET_DATA)
+	@$(PYTHON) -W ignore -m benchmarks $(ARGS)
+
 constraints: ## Re-make constraints.txt with the newest releases (needs uv)
 	uv pip compile setup.cfg --extra dev --universal --python-version 3.8 --upgrade --quiet \
 		--no-annotate --custom-compile-command "make constraints" -o constraints.txt
@@ -48,4 +51,4 @@ clean: ## Remove .venv and everything else that was made
 	rm -rf .venv .cache build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help setup demo test check format docs pictures fixture constraints clean
+.PHONY: help setup demo test check format docs pictures fixture bench constraints clean

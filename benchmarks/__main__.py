@@ -67,6 +67,7 @@ def _measure(options: argparse.Namespace, results: Results) -> List[str]:
         for model in MODELS.values()
         if part.name in (options.only or PARTS) and model.name in (options.models or MODELS)
         if model.name in part.models
+        if not (options.missing and model.name in results.entries.get(part.name, {}))
     ]
     for model in dict.fromkeys(model for _, model in wanted):
         model.train()
@@ -105,6 +106,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--models", nargs="+", choices=list(MODELS), help="these models alone")
     parser.add_argument(
         "--quick", action="store_true", help="a smoke run: its numbers mean nothing"
+    )
+    parser.add_argument(
+        "--missing", action="store_true", help="only what has no results yet: go on with a run"
     )
     parser.add_argument("--threads", type=int, default=2, help="of PyTorch (2)")
     parser.add_argument(

@@ -29,7 +29,8 @@ def take_rows(value: Any, rows: torch.Tensor) -> Any:
         return value.index_select(0, rows)
     if isinstance(value, dict):
         return {key: take_rows(item, rows) for key, item in value.items()}
-    return [value[row] for row in rows.tolist()]
+    # Metadata goes by rows, a flag does not.
+    return [value[row] for row in rows.tolist()] if isinstance(value, list) else value
 
 
 class BareText:
