@@ -99,10 +99,6 @@ class TestPlugin:
 
 
 class TestReport:
-    @pytest.fixture(autouse=True)
-    def needs_report(self) -> None:
-        pytest.importorskip("biome_interpret.visualization.report")
-
     def test_is_made_of_an_output_file_or_along_with_it(
         self, command: CommandLine, tmp_path: Path
     ) -> None:
