@@ -14,11 +14,17 @@ from biome_interpret.attribution.quadrature import Rule
 
 _SMALLEST, _FIRST = 3, 9
 
-# An integrand counts as smooth where its changes shrink by a factor that is itself shrinking like
-# this power. Set, as the two below are, on trained LSTM, CNN and transformer classifiers.
+# An integrand counts as smooth where its changes shrink by a factor that is small, and itself
+# shrinks like this power. Set, as those below are, on trained LSTM, CNN, pair and transformer
+# classifiers.
 SMOOTH_POWER = 1.3
+SMOOTH_RATIO = 0.15
 CAUTION = 0.75
-SLOWEST_SURE = 0.4
+
+# Else changes are taken to go on shrinking by no smaller a factor than this one, and than so much
+# of the one before.
+SLOWEST_SURE = 0.5
+REMEMBERED = 0.7
 
 
 @lru_cache(maxsize=16)
@@ -71,9 +77,10 @@ def estimated_error(terms: torch.Tensor, level: PathMeasure) -> float:
 
     Let d be the last change and q the factor by which changes shrank at the last doubling. On a
     smooth integrand that factor itself shrinks from one doubling to the next, so that d · q would
-    be ample; since chance may make one change small, d · q^`CAUTION` is taken. On an integrand with
-    kinks q stays what it is, and the changes to come add up to d · q / (1 - q); there q is taken
-    for no less than `SLOWEST_SURE`.
+    be ample; since chance may make one change small, d · q^`CAUTION` is taken, and only where q is
+    small. On an integrand with kinks q stays what it is, up to chance, and the changes to come add
+    up to d · q / (1 - q); there q is taken for no less than `SLOWEST_SURE`, and than `REMEMBERED`
+    of what it was before.
 
     # Parameters
 
@@ -92,9 +99,10 @@ def estimated_error(terms: torch.Tensor, level: PathMeasure) -> float:
     ratios = [_ratio(b, a) for a, b in zip(changes, changes[1:])]
     if not ratios:
         return changes[-1] if changes else float("inf")
-    if len(ratios) == 2 and ratios[1] <= ratios[0] ** SMOOTH_POWER:
-        return changes[-1] * ratios[1] ** CAUTION
-    shrinkage = min(max(ratios[-1], SLOWEST_SURE), 0.9)
+    ratio, before = ratios[-1], ratios[0] if len(ratios) == 2 else 0.0
+    if ratio < SMOOTH_RATIO and ratio <= before**SMOOTH_POWER:
+        return changes[-1] * ratio**CAUTION
+    shrinkage = min(max(ratio, REMEMBERED * before, SLOWEST_SURE), 0.9)
     return changes[-1] * shrinkage / (1 - shrinkage)
 
 
