@@ -156,9 +156,9 @@ class ExplainedBatch:
         matcher = CallMatcher(tensors, self._fields, len(rows))
 
         def replace(
-            site: int, ids: Optional[torch.Tensor], output: torch.Tensor
+            site: int, given: Sequence[torch.Tensor], output: torch.Tensor
         ) -> Optional[torch.Tensor]:
-            match = matcher.match(site, ids)
+            match = matcher.match(site, given)
             leaf = None if match is None else leaves.get(match.key)
             if leaf is None:
                 return None

@@ -12,6 +12,9 @@ from allennlp.predictors import Predictor
 
 from biome_interpret import IntegratedGradient
 from biome_interpret.interpretation import Interpretation
+from biome_interpret.models.batches import to_tensors
+from biome_interpret.models.calls import trace
+from biome_interpret.models.guard import untouched
 from biome_interpret.models.modes import Logits
 from biome_interpret.models.objectives import Objective, UnknownObjective, objective_for
 from biome_interpret.models.sites import find_sites
@@ -22,6 +25,7 @@ _ALLENNLPS_SETTINGS: Dict[str, Any] = {
     "n_steps": 10,
     "quadrature": "riemann-left",
     "inference_mode": "loss",
+    "baseline": 0.0,
 }
 _PARITY = 1e-6
 
@@ -48,7 +52,7 @@ def measure(kind: Kind) -> Measurement:
         model=type(predictor._model).__name__,
         predictor=type(predictor).__name__,
         fields=[*results[0].fields],
-        sites=[site.name for site in find_sites(predictor)],
+        sites=_sites(predictor, kind),
         objective=_objective(predictor, kind, results[0]),
         delta=max(relative_delta(result) for result in results),
         notes=list(dict.fromkeys(note for result in results for note in result.notes)),
@@ -67,6 +71,15 @@ def relative_delta(result: Interpretation) -> float:
     scores = [score for scores in result.fields.values() for score in scores.scores]
     left = result.output - result.baseline_output - (math.fsum(scores) + result.unassigned)
     return abs(left) / (math.fsum(map(abs, scores)) + abs(result.unassigned))
+
+
+def _sites(predictor: Predictor, kind: Kind) -> List[str]:
+    """Those that are called with the text."""
+    with untouched(predictor._model):
+        instance = predictor.json_to_labeled_instances(kind.inputs)[0]
+        tensors = to_tensors([instance], predictor._model)
+        calls, _ = trace(predictor._model, find_sites(predictor), [instance], tensors, tensors)
+    return list(dict.fromkeys(call.site.name for call in calls))
 
 
 def _objective(predictor: Predictor, kind: Kind, result: Interpretation) -> str:
@@ -131,14 +144,20 @@ def _stretched(model: torch.nn.Module, probes: Any, factor: float) -> Iterator[N
                 handle = module.register_forward_pre_hook(
                     lambda m, inputs, s=stretch: (s(inputs[0]), *inputs[1:])
                 )
-            elif probe.output_key:
+            elif probe.output_key is not None:
                 handle = module.register_forward_hook(
-                    lambda m, i, out, s=stretch, k=probe.output_key: {**out, k: s(out[k])}
+                    lambda m, i, out, s=stretch, k=probe.output_key: _with_part(out, k, s)
                 )
             else:
                 handle = module.register_forward_hook(lambda m, i, out, s=stretch: s(out))
             handles.callback(handle.remove)
         yield
+
+
+def _with_part(output: Any, key: Any, change: Any) -> Any:
+    if isinstance(output, dict):
+        return {**output, key: change(output[key])}
+    return (*output[:key], change(output[key]), *output[key + 1 :])
 
 
 def _module(model: torch.nn.Module, probe: Probe) -> torch.nn.Module:
@@ -157,12 +176,12 @@ def _allennlps_own(kind: Kind) -> str:
         theirs = AllennlpsOwn(predictor).saliency_interpret_from_json(kind.inputs)
     except Exception as error:
         return f"fails: {type(error).__name__}"
-    if layer not in [site.lookup for site in sites]:
+    options = {**kind.options, **_ALLENNLPS_SETTINGS}
+    ours = IntegratedGradient(kind.build(), **options).saliency_interpret_from_json(kind.inputs)
+    verdict = _compared(theirs, ours)
+    if verdict != "right" and layer not in [site.lookup for site in sites]:
         return f"no: at the output of `{type(layer).__name__}`"
-    ours = IntegratedGradient(
-        kind.build(), **{**kind.options, **_ALLENNLPS_SETTINGS}
-    ).saliency_interpret_from_json(kind.inputs)
-    return _compared(theirs, ours)
+    return verdict
 
 
 def _compared(theirs: Dict[str, Any], ours: Dict[str, Any]) -> str:

@@ -1,8 +1,9 @@
 """What a kind is, and where they are entered."""
 
 from dataclasses import dataclass, field
+from importlib import import_module
 from importlib.util import find_spec
-from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple, Union
 
 from allennlp.common import JsonDict, Params
 from allennlp.predictors import Predictor
@@ -34,8 +35,8 @@ class Probe:
         Whether it is the module's input that is the embedding.
     away_from : `int`, optional
         The id of the word that is the baseline; `None` where that is 0.
-    output_key : `str`, optional
-        Where the module puts out a dict.
+    output_key : `Union[int, str]`, optional
+        Where the module puts out a dict or a tuple.
     """
 
     token: int = 2
@@ -45,7 +46,7 @@ class Probe:
     call: int = 0
     at_input: bool = False
     away_from: Optional[int] = None
-    output_key: Optional[str] = None
+    output_key: Union[int, str, None] = None
 
 
 @dataclass(frozen=True)
@@ -130,12 +131,12 @@ def from_config(
     # Parameters
 
     requires : `str`
-        A module to import first, for what it registers.
+        Modules to import first, for what they register, with spaces between.
     """
 
     def build() -> Predictor:
-        if requires:
-            __import__(requires)
+        for module in requires.split():
+            import_module(module)
         return build_from_params(Params(config()), seed=seed, double=True)
 
     return build

@@ -1,5 +1,6 @@
 """The table of `docs/models.md`, made of measurements."""
 
+import re
 from pathlib import Path
 from typing import Dict, List, Optional, Sequence
 
@@ -12,7 +13,8 @@ _HEADER = """\
 # Models that can be interpreted
 
 Each row is measured by the tests (`tests/kinds`) on a small model with random weights, built from
-its config, in float64. *Explained at* names the modules at whose embeddings the paths run.
+its config, in float64. *Explained at* names the modules at whose embeddings the paths run, below
+the model's text field embedder where they are in it.
 *Completeness* bounds what the scores miss of the difference that they explain, relative to
 Σ |scores|, with Integrated Gradients at as many nodes as it takes to tell. *AllenNLP's own* says
 what its `IntegratedGradient` does on the same model: `right` means that it gives the very numbers
@@ -57,7 +59,7 @@ def _row(kind: Kind, found: Optional[Measurement]) -> str:
             name,
             f"`{found.model}`, `{found.predictor}`",
             ", ".join(f"`{field}`" for field in _shortened(found.fields)),
-            ", ".join(f"`{site}`" for site in found.sites),
+            ", ".join(f"`{_site(site)}`" for site in found.sites),
             found.objective,
             bound(found.delta),
             found.allennlps_own,
@@ -69,6 +71,10 @@ def bound(delta: float) -> str:
     return next(
         (f"< {limit:g}".replace("e-0", "e-") for limit in _BOUNDS if delta < limit), f"{delta:.0f}"
     )
+
+
+def _site(name: str) -> str:
+    return re.sub(r"^(_text_field_)?embedder\.token_embedder_", "", name)
 
 
 def _shortened(fields: List[str]) -> List[str]:
