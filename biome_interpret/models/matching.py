@@ -53,10 +53,12 @@ def positions_by_value(
     if leaf.numel() == given.numel() and given.size(0) % num_rows == 0:
         if torch.equal(leaf.reshape(-1), given.reshape(-1)):
             return torch.arange(leaf.numel()).reshape(given.size())
-    for own, other in _lines(leaf, given, num_rows):
-        found = _aligned(own, other)
-        if found is not None:
-            return found.reshape(given.size())
+    # First of all where nothing is cut and nothing added.
+    for exact in (True, False):
+        for own, other in _lines(leaf, given, num_rows):
+            found = _aligned(own, other, exact)
+            if found is not None:
+                return found.reshape(given.size())
     return None
 
 
@@ -84,7 +86,7 @@ def _lines(
             yield leaf.reshape(num_texts, length, size), given.reshape(num_texts, 1, -1, size)
 
 
-def _aligned(own: torch.Tensor, given: torch.Tensor) -> Optional[torch.Tensor]:
+def _aligned(own: torch.Tensor, given: torch.Tensor, exact: bool) -> Optional[torch.Tensor]:
     """Shape: the given tensor's."""
     length, other_length = own.size(1), given.size(2)
     if other_length == 1:
@@ -94,7 +96,8 @@ def _aligned(own: torch.Tensor, given: torch.Tensor) -> Optional[torch.Tensor]:
         if end - start < min(2, length):
             continue
         part = own[:, None, start - shift : end - shift]
-        if not _agree(own, given, part, given[:, :, start:end]):
+        wholes = _wholes(own, given, part, given[:, :, start:end])
+        if not (all(wholes) if exact else any(wholes)):
             continue
         positions = torch.full(given.shape, NOWHERE)
         positions[given.cpu() != 0] = ADDED
@@ -106,19 +109,19 @@ def _aligned(own: torch.Tensor, given: torch.Tensor) -> Optional[torch.Tensor]:
     return None
 
 
-def _agree(
+def _wholes(
     own: torch.Tensor, given: torch.Tensor, own_part: torch.Tensor, given_part: torch.Tensor
-) -> bool:
-    """Whether one of the two is the other's part, and stands in it where it should."""
-    own_real = (own_part != 0).any(dim=-1)
-    given_real = (given_part != 0).any(dim=-1)
+) -> Tuple[bool, bool]:
+    """Whether all of the one is in the other, where it should be, and the other way round."""
+    own_real, given_real = _real(own_part), _real(given_part)
     same = (own_part == given_part).all(dim=-1)
     if not own_real.any() or not bool((same | ~(own_real & given_real)).all()):
-        return False
-    own_whole = bool((own_real & ~given_real).any()) is False and (
-        int((own != 0).any(dim=-1).sum()) == int(own_real.sum())
-    )
-    given_whole = bool((given_real & ~own_real).any()) is False and (
-        int((given != 0).any(dim=-1).sum()) == int(given_real.sum())
-    )
-    return own_whole or given_whole
+        return False, False
+    own_whole = not (own_real & ~given_real).any() and _real(own).sum() == own_real.sum()
+    given_whole = not (given_real & ~own_real).any() and _real(given).sum() == given_real.sum()
+    return bool(own_whole), bool(given_whole)
+
+
+def _real(numbers: torch.Tensor) -> torch.Tensor:
+    """Whether each position holds anything but zeros."""
+    return (numbers != 0).any(dim=-1)
