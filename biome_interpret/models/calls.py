@@ -94,6 +94,8 @@ class _Match(NamedTuple):
     leaf: torch.Tensor
     # Shape: the ids'. Where in the leaf each id stands (see `matching`).
     positions: torch.Tensor
+    # One number for each text, and equal to the leaf's without being the leaf's own.
+    may_be_chance: bool
 
 
 class CallMatcher:
@@ -116,7 +118,7 @@ class CallMatcher:
         for tensor in given:
             for name, leaf in self._leaves.items():
                 if is_view(leaf, tensor):
-                    return self._count(site, name, positions_in_view(leaf, tensor))
+                    return self._count(site, name, positions_in_view(leaf, tensor), False)
         for tensor in given:
             match = self._match_by_value(site, tensor)
             if match is not None:
@@ -128,7 +130,7 @@ class CallMatcher:
             name: positions
             for name, leaf in self._leaves.items()
             for positions in [positions_by_value(leaf, given, self._num_rows)]
-            if positions is not None and not self._may_be_chance(site, name, given)
+            if positions is not None
         }
         if not candidates:
             return None
@@ -138,16 +140,15 @@ class CallMatcher:
             return partial, self._occurrences.get((site, *name), 0)
 
         best = min(candidates, key=rank)
-        return self._count(site, best, candidates[best])
+        return self._count(site, best, candidates[best], given.numel() == self._num_rows)
 
-    def _may_be_chance(self, site: int, name: Tuple[str, str, str], given: torch.Tensor) -> bool:
-        """One number for each text, where the site has had that text already: a label's, say."""
-        return given.numel() == self._num_rows and (site, *name) in self._occurrences
-
-    def _count(self, site: int, name: Tuple[str, str, str], positions: torch.Tensor) -> _Match:
+    def _count(
+        self, site: int, name: Tuple[str, str, str], positions: torch.Tensor, may_be_chance: bool
+    ) -> _Match:
         occurrence = self._occurrences.get((site, *name), 0)
         self._occurrences[(site, *name)] = occurrence + 1
-        return _Match(CallKey(site, *name, occurrence), self._leaves[name], positions)
+        key = CallKey(site, *name, occurrence)
+        return _Match(key, self._leaves[name], positions, may_be_chance)
 
 
 def _id_tensors(field_tensors: Dict[str, Any]) -> Iterator[Tuple[str, str, torch.Tensor]]:
@@ -259,7 +260,20 @@ class CallRecorder:
         self._instances = instances
         fields = text_field_names(instances[0], tensors)
         self._matcher = CallMatcher(tensors, fields, len(instances))
-        self.calls: List[SiteCall] = []
+        self._calls: List[Tuple[SiteCall, bool]] = []
+
+    @property
+    def calls(self) -> List[SiteCall]:
+        """
+        Without those that equal a text of one token by chance, such as a label's: where the site
+        is also called with that text itself.
+        """
+        sure = {call.key[:-1] for call, may_be_chance in self._calls if not may_be_chance}
+        return [
+            call
+            for call, may_be_chance in self._calls
+            if not (may_be_chance and call.key[:-1] in sure)
+        ]
 
     def __call__(
         self, site: int, given: Sequence[torch.Tensor], output: torch.Tensor
@@ -267,7 +281,8 @@ class CallRecorder:
         match = self._matcher.match(site, given)
         if match is None:
             return None
-        self.calls.append(site_call(match, self._sites[site], output, self._instances))
+        call = site_call(match, self._sites[site], output, self._instances)
+        self._calls.append((call, match.may_be_chance))
         return output
 
 

@@ -174,7 +174,7 @@ class ExplainedBatch:
             values = self.objective.values(outputs, tensors)
             if values.shape != ((1,) if self.objective.needs_loss else (len(rows),)):
                 raise RowsMixed
-            gradients = _gradients(values, leaves) if want_gradients else {}
+            gradients = _gradients(values, leaves, rows) if want_gradients else {}
         return Evaluation(_finite(values.detach().double()), gradients)
 
     def evaluate_one_by_one(
@@ -209,10 +209,23 @@ class ExplainedBatch:
         return take_rows(self._tensors, index, len(self.instances))
 
 
-def _gradients(values: torch.Tensor, leaves: Points) -> Points:
-    if not values.requires_grad:  # f does not depend on the text at all.
-        return {key: torch.zeros_like(leaf) for key, leaf in leaves.items()}
-    found = torch.autograd.grad(values.sum(), list(leaves.values()), allow_unused=True)
+def _gradients(values: torch.Tensor, leaves: Points, rows: Sequence[int]) -> Points:
+    """
+    # Raises
+
+    `InterpretationError`
+        If f does not hang together with any leaf and yet changes between points of one instance.
+    """
+    found: Sequence[Optional[torch.Tensor]] = [None] * len(leaves)
+    if values.requires_grad:
+        found = torch.autograd.grad(values.sum(), list(leaves.values()), allow_unused=True)
+    if all(gradient is None for gradient in found) and len(values) == len(rows):
+        first = {row: values[rows.index(row)] for row in rows}
+        if any(value != first[row] for row, value in zip(rows, values)):
+            raise InterpretationError(
+                "the model's output changes with the text's embedding but has no gradient by it: "
+                "the model cuts it off, by `detach()` or a function that is not differentiable"
+            )
     return {
         key: torch.zeros_like(leaf) if gradient is None else gradient
         for (key, leaf), gradient in zip(leaves.items(), found)
