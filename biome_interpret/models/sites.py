@@ -28,9 +28,6 @@ from allennlp.modules.token_embedders import (
     Embedding,
     EmptyEmbedder,
     PassThroughTokenEmbedder,
-    PretrainedTransformerEmbedder,
-    PretrainedTransformerMismatchedEmbedder,
-    TokenCharactersEncoder,
     TokenEmbedder,
 )
 from allennlp.modules.transformer import TransformerEmbeddings
@@ -190,18 +187,10 @@ class SiteFinder(Registrable):
 class ContainerFinder(SiteFinder):
     """Modules that only hold or wrap others: looked into."""
 
-    finds = (
-        TextFieldEmbedder,
-        TimeDistributed,
-        TokenCharactersEncoder,
-        PretrainedTransformerEmbedder,
-        PretrainedTransformerMismatchedEmbedder,
-        "allennlp_models.lm.modules.token_embedders.language_model.LanguageModelTokenEmbedder",
-    )
+    finds = (TextFieldEmbedder, TimeDistributed)
 
     def sites(self, name: str, module: torch.nn.Module) -> Iterator[EmbeddingSite]:
-        found = list(sites_inside(name, module))
-        yield from found or _output_of(name, module)
+        yield from sites_inside(name, module)
 
 
 @SiteFinder.register("embedding")
@@ -225,10 +214,13 @@ class TransformerFinder(SiteFinder):
         try:
             lookup = module.get_input_embeddings()  # type: ignore[operator]
         except NotImplementedError:
-            return
+            lookup = None
         if isinstance(lookup, torch.nn.Module):
             transposed = isinstance(module, XLNetPreTrainedModel)
             yield EmbeddingSite(_path(name, module, lookup), lookup, transposed=transposed)
+        else:
+            # Some encoders taken out of their model do not tell.
+            yield from sites_inside(name, module, also=(torch.nn.Embedding,))
 
 
 @SiteFinder.register("transformer_embeddings")
@@ -285,19 +277,14 @@ class EmptyFinder(SiteFinder):
 @SiteFinder.register("token_embedder")
 class TokenEmbedderFinder(SiteFinder):
     """
-    Any other token embedder: the sites inside it, whatever looks up words among them; and where
-    none of these is called with the text, its output, which may lie above a contextualiser.
+    Any other token embedder: the sites inside it, every embedding matrix among them; and where none
+    of these is called with the text, its output, which may lie above a contextualiser.
     """
 
     finds = (TokenEmbedder,)
 
     def sites(self, name: str, module: torch.nn.Module) -> Iterator[EmbeddingSite]:
         yield from sites_inside(name, module, also=(torch.nn.Embedding,))
-        yield from _output_of(name, module)
-
-
-def _output_of(name: str, module: torch.nn.Module) -> Iterator[EmbeddingSite]:
-    if isinstance(module, TokenEmbedder):
         note = f"explained at the output of {name} ({type(module).__name__}), not below it"
         yield EmbeddingSite(name, module, note=note)
 

@@ -16,7 +16,12 @@ KINDS = Registry(
 depends on the direction of an embedding and hardly on its length, so that all of f between 0 and
 the text changes within a tiny stretch next to 0, which no quadrature sees. A baseline other than a
 constant (`"unknown"`, `"padding"`, `"mask"`, a background) keeps away from it; from 0 a result says
-that its error is larger than the tolerance.""",
+that its error is larger than the tolerance.
+
+(2) What a stateful encoder gives depends on the texts before. Every pass of an interpretation starts
+from the state in which the encoder was when it began, so that what is explained is what the model
+would predict next; the state itself is left alone. AllenNLP's own goes on from one step of its
+path to the next, so that its numbers differ.""",
 )
 
 REVIEW = EXAMPLE_INPUTS["lstm"]
@@ -106,6 +111,14 @@ ARCHITECTURES: Dict[str, Tuple[Dict[str, Any], Dict[str, Any]]] = {
     ),
     "mobilebert": ({}, {}),
     "convbert": ({}, {}),
+    "rembert": ({"input_embedding_size": 8}, {}),
+    "roformer": ({}, {}),
+    "nystromformer": ({}, {}),
+    "squeezebert": ({"embedding_size": 16}, {}),
+    "layoutlm": ({}, {}),
+    "flaubert": ({}, {"probes": [Probe(module=XLM)], **IN_FLOAT32}),
+    "gpt_neo": ({"attention_types": [[["global", "local"], 1]]}, IN_FLOAT32),
+    "opt": ({"word_embed_proj_dim": 16, "ffn_dim": 32}, {}),
 }
 for model_type, (settings, rest) in ARCHITECTURES.items():
     KINDS.add(
@@ -114,12 +127,12 @@ for model_type, (settings, rest) in ARCHITECTURES.items():
         REVIEW,
         **rest,
     )
-for model_type in ("t5", "bart"):
+for model_type in ("t5", "mt5", "bart", "mbart", "pegasus"):
     KINDS.add(
         f"`pretrained_transformer`, encoder of {model_type}",
         from_config(lambda t=model_type: transformer(t, {"sub_module": "encoder"})),
         REVIEW,
-        **({**FROM_UNKNOWN, **IN_FLOAT32} if model_type == "t5" else {}),
+        **({**FROM_UNKNOWN, **IN_FLOAT32} if "t5" in model_type else {}),
     )
 
 
@@ -313,6 +326,7 @@ KINDS.add(
         model__seq2vec_encoder={"type": "lstm", "input_size": 6, "hidden_size": 6},
     ),
     REVIEW,
+    remark="(2)",
 )
 KINDS.add(
     "`bag_of_word_counts`",
