@@ -18,10 +18,10 @@ the text changes within a tiny stretch next to 0, which no quadrature sees. A ba
 constant (`"unknown"`, `"padding"`, `"mask"`, a background) keeps away from it; from 0 a result says
 that its error is larger than the tolerance.
 
-(2) What a stateful encoder gives depends on the texts before. Every pass of an interpretation starts
-from the state in which the encoder was when it began, so that what is explained is what the model
-would predict next; the state itself is left alone. AllenNLP's own goes on from one step of its
-path to the next, so that its numbers differ.""",
+(2) What a stateful encoder gives depends on the texts before. Every pass of an interpretation
+starts from the state in which the encoder was when it began, so that what is explained is what the
+model would predict next; the state itself is left alone. AllenNLP's own goes on from one step of
+its path to the next, so that its numbers differ.""",
 )
 
 REVIEW = EXAMPLE_INPUTS["lstm"]
