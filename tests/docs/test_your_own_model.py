@@ -1,4 +1,4 @@
-"""The examples in the docs work."""
+"""The examples of the page on a model of the user's own work."""
 
 import re
 from pathlib import Path
@@ -10,7 +10,7 @@ from allennlp.common import Params
 from biome_interpret import IntegratedGradient
 from tests.tiny_models import build_from_params, load_params
 
-DOCS = Path(__file__).parents[1] / "docs"
+DOCS = Path(__file__).parents[2] / "docs"
 REVIEW = {"sentence": "the film is dull"}
 
 
