@@ -13,19 +13,20 @@ import tempfile
 from functools import lru_cache
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Dict
+from typing import Any, Dict, List
 
 import spacy
 import torch
 from allennlp.common import JsonDict, Params
 from allennlp.common.params import with_overrides
-from allennlp.data import DatasetReader, Vocabulary
+from allennlp.data import DatasetReader, Instance, Vocabulary
 from allennlp.models import Model
 from allennlp.modules.seq2vec_encoders import cnn_encoder
 from allennlp.modules.token_embedders import Embedding
 from allennlp.predictors import Predictor
 from tokenizers import ByteLevelBPETokenizer
-from transformers import BertConfig, BertModel, RobertaConfig, RobertaModel
+from transformers import AutoConfig, AutoModel, BertConfig, BertModel, RobertaConfig, RobertaModel
+from transformers.modeling_utils import no_init_weights
 
 CONFIGS = Path(__file__).parent / "configs"
 DATA = Path(__file__).parent / "data"
@@ -95,9 +96,23 @@ def build_predictor(name: str, seed: int = 0, double: bool = False, **overrides:
     """
     if name in REQUIRED_MODULES:
         import_module(REQUIRED_MODULES[name])
-    params = load_params(name, **overrides)
+    return build_from_params(load_params(name, **overrides), seed, double)
+
+
+def build_from_params(params: Params, seed: int = 0, double: bool = False) -> Predictor:
+    """
+    The same from a training config: `dataset_reader`, `train_data_path` (or `train_inputs`, a list
+    of keyword arguments of the reader's `text_to_instance`), `vocabulary`, `model` and `predictor`,
+    besides `first_seed` and `gain` for the weights. A config may do without texts to train on:
+    `vocabulary` has to come from somewhere else then.
+    """
     reader = DatasetReader.from_params(params.pop("dataset_reader"))
-    instances = list(reader.read(params.pop("train_data_path")))
+    instances = [
+        _indexed(reader, reader.text_to_instance(**inputs))
+        for inputs in params.pop("train_inputs", [])
+    ]
+    if "train_data_path" in params:
+        instances += reader.read(params.pop("train_data_path"))
     vocab = Vocabulary.from_params(params.pop("vocabulary", {}), instances=instances)
     with torch.random.fork_rng(devices=[]):
         model = Model.from_params(vocab=vocab, params=params.pop("model"))
@@ -107,8 +122,13 @@ def build_predictor(name: str, seed: int = 0, double: bool = False, **overrides:
         _keep_masks_finite_in_double()
         model.double()
     predictor = Predictor.from_params(params.pop("predictor"), model=model, dataset_reader=reader)
-    params.assert_empty(name)
+    params.assert_empty("the config")
     return predictor
+
+
+def _indexed(reader: DatasetReader, instance: Instance) -> Instance:
+    reader.apply_token_indexers(instance)
+    return instance
 
 
 def load_params(name: str, **overrides: Any) -> Params:
@@ -183,14 +203,21 @@ def spacy_folder() -> Path:
 def bert_folder() -> Path:
     """A BERT of two layers over some hundred word pieces, as `from_pretrained` reads it."""
     folder = scratch_folder() / "bert"
+    pieces = _save_word_pieces(folder)
+    config = BertConfig(vocab_size=len(pieces), max_position_embeddings=64, **_sizes())
+    _save_transformer(BertModel, config, folder)
+    return folder
+
+
+def _save_word_pieces(folder: Path) -> List[str]:
+    """The files of a BERT tokenizer, and its vocabulary."""
     letters = [*_LETTERS, *(f"##{letter}" for letter in _LETTERS), *".,!?'-"]
     # "a" is a letter and a word.
     pieces = list(dict.fromkeys([*_SPECIAL_PIECES, *_WORD_PIECES, *letters]))
-    config = BertConfig(vocab_size=len(pieces), max_position_embeddings=64, **_sizes())
-    _save_transformer(BertModel, config, folder)
+    folder.mkdir(exist_ok=True)
     (folder / "vocab.txt").write_text("\n".join(pieces) + "\n", encoding="utf-8")
     _save_tokenizer_config(folder, tokenizer_class="BertTokenizer", do_lower_case=True)
-    return folder
+    return pieces
 
 
 @lru_cache(maxsize=None)
@@ -214,6 +241,76 @@ def roberta_folder() -> Path:
     return folder
 
 
+def transformer_folder(model_type: str, **settings: Any) -> Path:
+    """
+    A tiny random transformer of any architecture that `transformers` knows, over BERT's word
+    pieces.
+
+    # Parameters
+
+    model_type : `str`
+        As its `config.json` names it.
+    settings : `Any`
+        What its configuration wants beside the sizes. Its own names of the sizes are tried; one
+        that it does not have is left out.
+    """
+    return _transformer_folder(model_type, json.dumps(settings))
+
+
+@lru_cache(maxsize=None)
+def _transformer_folder(model_type: str, json_settings: str) -> Path:
+    settings = json.loads(json_settings)
+    folder = Path(tempfile.mkdtemp(prefix=model_type, dir=scratch_folder()))
+    pieces = _save_word_pieces(folder)
+    sizes = {"vocab_size": len(pieces), "pad_token_id": 0, **_SIZES, **_sizes(), **settings}
+    config = AutoConfig.for_model(model_type)
+    known = {key: value for key, value in sizes.items() if _takes(config, key, value)}
+    config = AutoConfig.for_model(model_type, **known)
+    _save_transformer(AutoModel.from_config, config, folder)
+    return folder
+
+
+def _takes(config: Any, key: str, value: Any) -> bool:
+    """Whether a configuration has a setting, under that name and not as an alias."""
+    if not hasattr(config, key) or key in config.attribute_map:
+        return False
+    try:
+        setattr(config, key, value)
+    except (AttributeError, NotImplementedError):
+        return False
+    return True
+
+
+# The sizes of a transformer by the names that others than BERT have for them.
+_SIZES: Dict[str, Any] = {
+    "max_position_embeddings": 64,
+    "embedding_size": 8,
+    "d_embed": _HIDDEN_SIZE,
+    "d_model": _HIDDEN_SIZE,
+    "dim": _HIDDEN_SIZE,
+    "emb_dim": _HIDDEN_SIZE,
+    "n_embd": _HIDDEN_SIZE,
+    "d_kv": _HIDDEN_SIZE // 2,
+    "d_head": _HIDDEN_SIZE // 2,
+    "d_ff": 2 * _HIDDEN_SIZE,
+    "d_inner": 2 * _HIDDEN_SIZE,
+    "hidden_dim": 2 * _HIDDEN_SIZE,
+    "n_inner": 2 * _HIDDEN_SIZE,
+    "encoder_ffn_dim": 2 * _HIDDEN_SIZE,
+    "decoder_ffn_dim": 2 * _HIDDEN_SIZE,
+    "num_layers": 2,
+    "n_layers": 2,
+    "n_layer": 2,
+    "encoder_layers": 2,
+    "decoder_layers": 2,
+    "n_heads": 2,
+    "n_head": 2,
+    "num_heads": 2,
+    "encoder_attention_heads": 2,
+    "decoder_attention_heads": 2,
+}
+
+
 def _sizes() -> Dict[str, Any]:
     return {
         "hidden_size": _HIDDEN_SIZE,
@@ -226,7 +323,7 @@ def _sizes() -> Dict[str, Any]:
 
 
 def _save_transformer(transformer_class: Any, config: Any, folder: Path) -> None:
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(devices=[]), no_init_weights():
         transformer = transformer_class(config)
     randomise(transformer, seed=0)
     transformer.save_pretrained(folder)

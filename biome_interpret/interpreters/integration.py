@@ -272,7 +272,7 @@ class PathIntegral:
     def _points(self, rows: Sequence[Row]) -> Tuple[Points, Points]:
         """Each row's point x' + node · (x − x'), and its factor x − x'."""
         instances = torch.tensor([row.instance for row in rows])
-        nodes = torch.tensor([row.node for row in rows]).reshape(-1, 1, 1)
+        nodes = torch.tensor([row.node for row in rows], dtype=torch.float64).reshape(-1, 1, 1)
         points, factors = {}, {}
         for call in self._batch.calls:
             embedded = call.embedded[instances.to(call.embedded.device)]

@@ -10,11 +10,29 @@ from allennlp.models import Model
 from biome_interpret.errors import InterpretationError
 from biome_interpret.models.batches import TensorDict
 from biome_interpret.models.hooks import observed
-from biome_interpret.models.layout import PADDING, FieldText, leaf_owners, texts_of
+from biome_interpret.models.layout import (
+    NO_INDEXER,
+    PADDING,
+    UNOWNED,
+    FieldText,
+    leaf_owners,
+    texts_of,
+)
+from biome_interpret.models.matching import is_view, positions_by_value, positions_in_view
 from biome_interpret.models.sites import EmbeddingSite
 
 # What an indexer hands over beside the ids of a text.
-_NOT_IDS = {"mask", "wordpiece_mask", "segment_concat_mask", "type_ids", "offsets"}
+_NOT_IDS = {
+    "mask",
+    "wordpiece_mask",
+    "segment_concat_mask",
+    "type_ids",
+    "offsets",
+    "attention_mask",
+    "special_tokens_mask",
+    "token_type_ids",
+    "offsets_mapping",
+}
 
 
 class CallKey(NamedTuple):
@@ -74,14 +92,16 @@ class SiteCall:
 class _Match(NamedTuple):
     key: CallKey
     leaf: torch.Tensor
-    # Shape: the ids'. Where in the leaf each id stands; -1 where it stands nowhere.
+    # Shape: the ids'. Where in the leaf each id stands (see `matching`).
     positions: torch.Tensor
+    # One number for each text, and equal to the leaf's without being the leaf's own.
+    may_be_chance: bool
 
 
 class CallMatcher:
     """
     Recognises, pass by pass, which tensor of the batch a site was called with: the very object or
-    a view of it, else one of equal values.
+    a view of it, else one made of it.
     """
 
     def __init__(self, tensors: TensorDict, field_names: Sequence[str], num_rows: int) -> None:
@@ -89,23 +109,27 @@ class CallMatcher:
         self._leaves = {
             (field, indexer, argument): leaf.contiguous()
             for field in field_names
-            for indexer, arguments in tensors[field].items()
-            for argument, leaf in _id_tensors(arguments)
+            for indexer, argument, leaf in _id_tensors(tensors[field])
         }
         self._occurrences: Dict[Tuple[Any, ...], int] = {}
 
-    def match(self, site: int, ids: Optional[torch.Tensor]) -> Optional[_Match]:
-        """The call, or `None` where the ids are no field's (a label's embedding, say)."""
-        if ids is None:
-            return None
-        found = [name for name, leaf in self._leaves.items() if _same_storage(leaf, ids)]
-        if found:
-            positions = _positions_in_view(self._leaves[found[0]], ids)
-            return self._count(site, found[0], positions)
+    def match(self, site: int, given: Sequence[torch.Tensor]) -> Optional[_Match]:
+        """The call, or `None` where no tensor is a field's (but a label's embedding, say)."""
+        for tensor in given:
+            for name, leaf in self._leaves.items():
+                if is_view(leaf, tensor):
+                    return self._count(site, name, positions_in_view(leaf, tensor), False)
+        for tensor in given:
+            match = self._match_by_value(site, tensor)
+            if match is not None:
+                return match
+        return None
+
+    def _match_by_value(self, site: int, given: torch.Tensor) -> Optional[_Match]:
         candidates = {
             name: positions
             for name, leaf in self._leaves.items()
-            for positions in [_positions_by_value(leaf, ids, self._num_rows)]
+            for positions in [positions_by_value(leaf, given, self._num_rows)]
             if positions is not None
         }
         if not candidates:
@@ -116,43 +140,28 @@ class CallMatcher:
             return partial, self._occurrences.get((site, *name), 0)
 
         best = min(candidates, key=rank)
-        return self._count(site, best, candidates[best])
+        return self._count(site, best, candidates[best], given.numel() == self._num_rows)
 
-    def _count(self, site: int, name: Tuple[str, str, str], positions: torch.Tensor) -> _Match:
+    def _count(
+        self, site: int, name: Tuple[str, str, str], positions: torch.Tensor, may_be_chance: bool
+    ) -> _Match:
         occurrence = self._occurrences.get((site, *name), 0)
         self._occurrences[(site, *name)] = occurrence + 1
-        return _Match(CallKey(site, *name, occurrence), self._leaves[name], positions)
+        key = CallKey(site, *name, occurrence)
+        return _Match(key, self._leaves[name], positions, may_be_chance)
 
 
-def _id_tensors(arguments: Dict[str, Any]) -> Iterator[Tuple[str, torch.Tensor]]:
-    for argument, leaf in arguments.items():
-        if argument not in _NOT_IDS and isinstance(leaf, torch.Tensor):
-            yield argument, leaf
-
-
-def _same_storage(leaf: torch.Tensor, ids: torch.Tensor) -> bool:
-    return leaf.dtype == ids.dtype and leaf.storage().data_ptr() == ids.storage().data_ptr()
-
-
-def _positions_in_view(leaf: torch.Tensor, ids: torch.Tensor) -> torch.Tensor:
-    offset = ids.storage_offset() - leaf.storage_offset()
-    return torch.arange(leaf.numel()).as_strided(ids.size(), ids.stride(), offset)
-
-
-def _positions_by_value(
-    leaf: torch.Tensor, ids: torch.Tensor, num_rows: int
-) -> Optional[torch.Tensor]:
-    """Equal values row by row, the shorter of the two standing at the longer's beginning."""
-    if leaf.dtype != ids.dtype or ids.numel() % num_rows or not ids.numel():
-        return None
-    leaf_rows, id_rows = leaf.reshape(num_rows, -1), ids.reshape(num_rows, -1)
-    length = min(leaf_rows.size(1), id_rows.size(1))
-    same_layout = leaf_rows.size(1) == id_rows.size(1) or leaf.dim() == 2
-    if not same_layout or not torch.equal(leaf_rows[:, :length], id_rows[:, :length]):
-        return None
-    positions = torch.full((num_rows, id_rows.size(1)), -1)
-    positions[:, :length] = torch.arange(leaf.numel()).reshape(num_rows, -1)[:, :length]
-    return positions.reshape(ids.size())
+def _id_tensors(field_tensors: Dict[str, Any]) -> Iterator[Tuple[str, str, torch.Tensor]]:
+    """
+    The tensors of a field that stand for its tokens, by indexer and argument. A
+    `TransformerTextField` has no indexers.
+    """
+    for indexer, arguments in field_tensors.items():
+        if isinstance(arguments, torch.Tensor):
+            arguments, indexer = {indexer: arguments}, NO_INDEXER
+        for argument, leaf in arguments.items():
+            if argument not in _NOT_IDS and isinstance(leaf, torch.Tensor):
+                yield indexer, argument, leaf
 
 
 def as_rows(output: torch.Tensor, num_rows: int) -> Optional[torch.Tensor]:
@@ -180,18 +189,17 @@ def site_call(
     """
     texts = [texts_of(instance, match.key.field) for instance in instances]
     embedded = as_rows(output, len(instances))
-    positions = match.positions.reshape(len(instances), -1)
+    owners = _owners(match, texts)
     grid = tuple(match.leaf.shape[1:])
     reads_characters = len(grid) - len(texts[0][0].index) == 2
-    if (
-        embedded is not None
-        and reads_characters
-        and embedded.size(1) * grid[-1] == positions.size(1)
-    ):
+    if embedded is not None and embedded.size(1) != owners.size(1) and reads_characters:
         # The characters are put together inside the site: a position for each token.
-        positions = positions.reshape(len(instances), -1, grid[-1])[..., 0]
+        owners = owners.reshape(len(instances), -1, grid[-1])[..., 0]
         grid = grid[:-1]
-    if embedded is None or embedded.size(1) != positions.size(1):
+    if site.boundaries:
+        length = match.positions.size(-2 if reads_characters else -1)
+        owners = _with_boundaries(owners, length, site.boundaries)
+    if embedded is None or embedded.size(1) != owners.size(1):
         raise InterpretationError(
             f"the output of {site.name}, of shape {tuple(output.shape)}, has no position for each "
             f"token of field '{match.key.field}', whose ids have shape {tuple(match.leaf.shape)}"
@@ -202,18 +210,34 @@ def site_call(
         # A copy, since some models write into what their embedding put out.
         embedded=embedded.detach().clone(),
         grid=grid if torch.Size(grid).numel() == embedded.size(1) else (embedded.size(1),),
-        owners=_owners(match, positions, texts),
+        owners=owners,
         texts=texts,
     )
 
 
-def _owners(
-    match: _Match, positions: torch.Tensor, texts: Sequence[Sequence[FieldText]]
-) -> torch.Tensor:
+def _owners(match: _Match, texts: Sequence[Sequence[FieldText]]) -> torch.Tensor:
+    """Shape: (instances, positions)."""
     key, shape = match.key, match.leaf.shape[1:]
     owners = torch.cat([leaf_owners(t, key.indexer, key.argument, shape).flatten() for t in texts])
-    # A position that stands nowhere in the field, -1, picks the padding appended at the end.
-    return torch.cat([owners, owners.new_tensor([PADDING])])[positions]
+    # Positions that stand nowhere in the field are negative: they pick from the end.
+    owners = torch.cat([owners, owners.new_tensor([UNOWNED, PADDING])])
+    return owners[match.positions].reshape(len(texts), -1)
+
+
+def _with_boundaries(owners: torch.Tensor, length: int, size: int) -> torch.Tensor:
+    """
+    The owners where the site itself sets so many pieces before each text and behind it.
+    (instances, texts * length) -> (instances, texts * (length + 2 * size))
+    """
+    lines = owners.reshape(-1, length)
+    result = torch.full((lines.size(0), length + 2 * size), PADDING)
+    result[:, size : size + length] = lines
+    ends = (lines != PADDING).sum(dim=1)
+    texts = torch.arange(lines.size(0))[ends > 0]  # The others only fill up a list.
+    for step in range(size):
+        result[texts, step] = UNOWNED
+        result[texts, size + ends[texts] + step] = UNOWNED
+    return result.reshape(owners.size(0), -1)
 
 
 class CallRecorder:
@@ -236,15 +260,30 @@ class CallRecorder:
         self._instances = instances
         fields = text_field_names(instances[0], tensors)
         self._matcher = CallMatcher(tensors, fields, len(instances))
-        self.calls: List[SiteCall] = []
+        self._calls: List[Tuple[SiteCall, bool]] = []
+
+    @property
+    def calls(self) -> List[SiteCall]:
+        """
+        Without those that equal a text of one token by chance, such as a label's: where the site
+        is also called with that text itself.
+        """
+        sure = {call.key[:-1] for call, may_be_chance in self._calls if not may_be_chance}
+        return [
+            call
+            for call, may_be_chance in self._calls
+            if not (may_be_chance and call.key[:-1] in sure)
+        ]
 
     def __call__(
-        self, site: int, ids: Optional[torch.Tensor], output: torch.Tensor
+        self, site: int, given: Sequence[torch.Tensor], output: torch.Tensor
     ) -> Optional[torch.Tensor]:
-        match = self._matcher.match(site, ids)
-        if match is not None:
-            self.calls.append(site_call(match, self._sites[site], output, self._instances))
-        return None
+        match = self._matcher.match(site, given)
+        if match is None:
+            return None
+        call = site_call(match, self._sites[site], output, self._instances)
+        self._calls.append((call, match.may_be_chance))
+        return output
 
 
 def trace(

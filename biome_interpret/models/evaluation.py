@@ -156,9 +156,9 @@ class ExplainedBatch:
         matcher = CallMatcher(tensors, self._fields, len(rows))
 
         def replace(
-            site: int, ids: Optional[torch.Tensor], output: torch.Tensor
+            site: int, given: Sequence[torch.Tensor], output: torch.Tensor
         ) -> Optional[torch.Tensor]:
-            match = matcher.match(site, ids)
+            match = matcher.match(site, given)
             leaf = None if match is None else leaves.get(match.key)
             if leaf is None:
                 return None
@@ -174,7 +174,9 @@ class ExplainedBatch:
             values = self.objective.values(outputs, tensors)
             if values.shape != ((1,) if self.objective.needs_loss else (len(rows),)):
                 raise RowsMixed
-            gradients = _gradients(values, leaves) if want_gradients else {}
+            gradients = (
+                _gradients(values, leaves, self.values[list(rows)]) if want_gradients else {}
+            )
         return Evaluation(_finite(values.detach().double()), gradients)
 
     def evaluate_one_by_one(
@@ -209,10 +211,27 @@ class ExplainedBatch:
         return take_rows(self._tensors, index, len(self.instances))
 
 
-def _gradients(values: torch.Tensor, leaves: Points) -> Points:
-    if not values.requires_grad:  # f does not depend on the text at all.
-        return {key: torch.zeros_like(leaf) for key, leaf in leaves.items()}
-    found = torch.autograd.grad(values.sum(), list(leaves.values()), allow_unused=True)
+def _gradients(values: torch.Tensor, leaves: Points, inputs: torch.Tensor) -> Points:
+    """
+    # Parameters
+
+    inputs : `torch.Tensor`
+        f(x) of each row's instance. Shape: (rows,).
+
+    # Raises
+
+    `InterpretationError`
+        If f does not hang together with any leaf and yet is not f(x).
+    """
+    found: Sequence[Optional[torch.Tensor]] = [None] * len(leaves)
+    if values.requires_grad:
+        found = torch.autograd.grad(values.sum(), list(leaves.values()), allow_unused=True)
+    if all(gradient is None for gradient in found) and len(values) == len(inputs):
+        if not torch.allclose(values.double(), inputs.to(values.device), rtol=ROUNDING, atol=0.0):
+            raise InterpretationError(
+                "the model's output changes with the text's embedding but has no gradient by it: "
+                "the model cuts it off, by `detach()` or a function that is not differentiable"
+            )
     return {
         key: torch.zeros_like(leaf) if gradient is None else gradient
         for (key, leaf), gradient in zip(leaves.items(), found)

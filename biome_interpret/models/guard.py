@@ -10,8 +10,9 @@ from weakref import WeakKeyDictionary
 import numpy
 import torch
 from allennlp.models import Model
-from allennlp.modules.encoder_base import _EncoderBase
 from allennlp.training.metrics import Metric
+
+from biome_interpret.models.states import same_states
 
 _locks: "WeakKeyDictionary[Model, threading.RLock]" = WeakKeyDictionary()
 _locks_lock = threading.Lock()
@@ -26,13 +27,13 @@ def lock_of(model: Model) -> Any:
 @contextmanager
 def untouched(model: Model) -> Iterator[None]:
     """
-    The model in evaluation mode, its parameters without gradients, and no other thread interpreting
-    it. Afterwards its flags, its metrics and the states of its stateful encoders are what they
-    were, and so is the global random state.
+    The model in evaluation mode, its parameters without gradients, every pass starting from the
+    same states of its stateful encoders, and no other thread interpreting it. Afterwards its
+    flags, its metrics and those states are what they were, and so is the global random state.
     """
     with lock_of(model), _random_state(model), _default_type():
         modules = list(model.modules())
-        with _evaluation_mode(modules), _states(model, modules):
+        with _evaluation_mode(modules), _metrics_kept(model, modules), same_states(model):
             yield
 
 
@@ -56,18 +57,14 @@ def _evaluation_mode(modules: Sequence[torch.nn.Module]) -> Iterator[None]:
 
 
 @contextmanager
-def _states(model: Model, modules: Sequence[torch.nn.Module]) -> Iterator[None]:
+def _metrics_kept(model: Model, modules: Sequence[torch.nn.Module]) -> Iterator[None]:
     metrics = {id(m): (m, _copy_of(m, model)) for m in _metrics(modules)}
-    encoders = [module for module in modules if isinstance(module, _EncoderBase)]
-    states = [copy.deepcopy(encoder._states) for encoder in encoders]
     try:
         yield
     finally:
         for metric, saved in metrics.values():
             vars(metric).clear()
             vars(metric).update(saved)
-        for encoder, encoder_states in zip(encoders, states):
-            encoder._states = encoder_states
 
 
 @contextmanager

@@ -1,10 +1,8 @@
 """The prediction pass: what a model makes of texts as they are, and the embeddings on the way."""
 
-import functools
-import threading
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple
 
 import torch
 from allennlp.data import Instance
@@ -14,6 +12,7 @@ from biome_interpret.errors import InterpretationError
 from biome_interpret.models.batches import TensorDict, take_rows
 from biome_interpret.models.calls import CallRecorder, SiteCall
 from biome_interpret.models.hooks import observed
+from biome_interpret.models.interception import intercepted
 from biome_interpret.models.modes import Outputs
 from biome_interpret.models.sites import EmbeddingSite
 
@@ -78,13 +77,13 @@ def predict(
     sightings: List[_Sighting] = []
 
     def observe(
-        site: int, ids: Optional[torch.Tensor], output: torch.Tensor
+        site: int, given: Sequence[torch.Tensor], output: torch.Tensor
     ) -> Optional[torch.Tensor]:
-        if sightings:
-            sightings[-1].record(site, ids, output)
-        return None
+        return sightings[-1].record(site, given, output) if sightings else None
 
-    with observed(sites, observe), _passes_seen(model, sites, instances, sightings):
+    with torch.no_grad(), observed(sites, observe), _passes_seen(
+        model, sites, instances, sightings
+    ):
         readable = model.forward_on_instances(list(instances))
     if len(sightings) != 1 or not sightings[0].is_whole:
         return readable, None
@@ -103,11 +102,14 @@ class _Sighting:
         self._recorder = CallRecorder(sites, instances, tensors)
         self._failed = False
 
-    def record(self, site: int, ids: Optional[torch.Tensor], output: torch.Tensor) -> None:
+    def record(
+        self, site: int, given: Sequence[torch.Tensor], output: torch.Tensor
+    ) -> Optional[torch.Tensor]:
         try:
-            self._recorder(site, ids, output)
+            return self._recorder(site, given, output)
         except InterpretationError:  # A prediction has to come out all the same.
             self._failed = True
+            return None
 
     @property
     def calls(self) -> List[SiteCall]:
@@ -125,16 +127,10 @@ def _passes_seen(
     instances: Sequence[Instance],
     sightings: List[_Sighting],
 ) -> Iterator[None]:
-    """
-    Adds a sighting for each forward pass by this thread. (PyTorch's forward hooks do not see
-    arguments that are given by name, as AllenNLP's are.)
-    """
-    forward, thread = model.forward, threading.get_ident()
-    before = vars(model).get("forward")
+    """Adds a sighting for each forward pass by this thread."""
 
-    @functools.wraps(forward)
-    def seen(*args: Any, **tensors: Any) -> Outputs:
-        if threading.get_ident() != thread or args:
+    def seen(forward: Callable[..., Outputs], *args: Any, **tensors: Any) -> Outputs:
+        if args:
             return forward(*args, **tensors)
         sightings.append(_Sighting(sites, instances, tensors))
         outputs = forward(**tensors)
@@ -142,13 +138,8 @@ def _passes_seen(
         sightings[-1].outputs = dict(outputs)
         return outputs
 
-    vars(model)["forward"] = seen
-    try:
+    with intercepted(model, seen):
         yield
-    finally:
-        del vars(model)["forward"]
-        if before is not None:
-            vars(model)["forward"] = before
 
 
 def _same(one: Any, other: Any) -> bool:

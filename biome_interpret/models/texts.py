@@ -10,7 +10,7 @@ from allennlp.data.fields import LabelField, MetadataField, TextField
 from allennlp.predictors import Predictor
 
 from biome_interpret.errors import InterpretationError
-from biome_interpret.models.layout import texts_of
+from biome_interpret.models.layout import texts_of, with_readable_texts
 from biome_interpret.models.source import strings_in
 
 # Texts share passes where padding them to one length makes them no longer than this, in all.
@@ -84,7 +84,9 @@ class Text:
 def _indexed(predictor: Predictor, instance: Instance) -> Instance:
     predictor._dataset_reader.apply_token_indexers(instance)
     instance.index_fields(predictor._model.vocab)
-    return _Shared.of(instance)
+    shared = _Shared.of(instance)
+    with_readable_texts(shared, predictor._dataset_reader)
+    return shared
 
 
 class _Shared(Instance):

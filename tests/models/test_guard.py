@@ -32,6 +32,7 @@ def state_of(predictor: Predictor) -> Dict[str, Any]:
             + [len(module._backward_hooks), module._is_full_backward_hook]
             for module in model.modules()
         ],
+        "attributes": [sorted(vars(module)) for module in model.modules()],
         "metrics": model.get_metrics(),
         "random": (
             torch.get_rng_state().tolist(),

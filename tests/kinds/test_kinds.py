@@ -1,0 +1,78 @@
+"""Every kind adds up, has the gradient that it says, and stands in the table as it is."""
+
+import os
+from functools import lru_cache
+from typing import Dict, List, Optional
+
+import pytest
+
+from biome_interpret import IntegratedGradient
+from tests.kinds import embedders, predictors, table
+from tests.kinds.measure import Measurement, measure, score_at_the_input, slope_at_the_input
+from tests.kinds.registry import Kind
+
+REGISTRIES = [embedders.KINDS, predictors.KINDS]
+KINDS: Dict[str, Kind] = {name: kind for part in REGISTRIES for name, kind in part.kinds.items()}
+INTERPRETED = [name for name, kind in KINDS.items() if kind.refused is None]
+REFUSED = [name for name, kind in KINDS.items() if kind.refused is not None]
+PROBED = [name for name in INTERPRETED if KINDS[name].probes]
+
+# Set to anything to write the table instead of comparing it.
+WRITE = "BIOME_INTERPRET_WRITE_TABLE"
+
+
+def kind_of(name: str) -> Kind:
+    kind = KINDS[name]
+    if kind.missing:
+        pytest.skip(f"needs {', '.join(kind.missing)}")
+    return kind
+
+
+@lru_cache(maxsize=None)
+def measured(name: str) -> Measurement:
+    return measure(KINDS[name])
+
+
+@pytest.mark.parametrize("name", INTERPRETED)
+def test_scores_add_up(name: str) -> None:
+    kind = kind_of(name)
+    assert measured(name).delta <= kind.max_delta
+
+
+@pytest.mark.parametrize("name", PROBED)
+def test_gradient_is_that_of_finite_differences(name: str) -> None:
+    kind = kind_of(name)
+    predictor = kind.build()
+    scores = score_at_the_input(predictor, kind, kind.probes[0])
+    slopes = slope_at_the_input(predictor, kind)
+    assert any(abs(slope) > 1e-4 for slope in slopes)
+    assert scores == pytest.approx(slopes, rel=kind.tolerance, abs=1e-6)
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_refused_in_words(name: str) -> None:
+    kind = kind_of(name)
+    with pytest.raises(Exception, match=kind.refused):
+        IntegratedGradient(kind.build(), **kind.options).interpret_json(kind.inputs)
+
+
+def test_every_kind_is_probed_or_says_why_not() -> None:
+    silent: List[str] = [n for n in INTERPRETED if not KINDS[n].probes and not KINDS[n].no_probe]
+    assert not silent
+
+
+def test_table_in_the_docs_is_what_was_measured() -> None:
+    missing = {package for kind in KINDS.values() for package in kind.missing}
+    if missing:
+        pytest.skip(f"needs {', '.join(sorted(missing))}")
+    rows: Dict[str, Optional[Measurement]] = {
+        name: measured(name) if kind.refused is None else None for name, kind in KINDS.items()
+    }
+    page = table.render(REGISTRIES, rows)
+    if os.environ.get(WRITE):
+        table.PAGE.parent.mkdir(exist_ok=True)
+        table.PAGE.write_text(page, encoding="utf-8")
+    assert table.PAGE.read_text(encoding="utf-8") == page, (
+        f"docs/models.md is not what was measured. To write it anew: "
+        f"{WRITE}=1 python -m pytest tests/kinds"
+    )

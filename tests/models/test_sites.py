@@ -1,0 +1,315 @@
+"""Embedding sites under hard conditions: what is called how, with what, and by whom."""
+
+from typing import Any, Callable, Dict, List
+
+import pytest
+import torch
+from allennlp.data import TextFieldTensors
+from allennlp.models import Model
+from allennlp.nn.util import get_text_field_mask, masked_mean
+from allennlp.predictors import Predictor
+from transformers import AutoModel
+
+from biome_interpret import GradientShap, IntegratedGradient
+from biome_interpret.errors import InterpretationError
+from biome_interpret.interpretation import Interpretation
+from tests.kinds import embedders
+from tests.kinds.embedders import DOCUMENT, REVIEW, classifier, documents
+from tests.kinds.measure import relative_delta, score_at_the_input, slope_at_the_input
+from tests.kinds.models import MeanClassifier, OwnClassifier
+from tests.kinds.registry import Kind, Probe
+from tests.tiny_models import bert_folder, build_predictor
+
+KINDS = embedders.KINDS.kinds
+EXACT = {"n_steps": 100, "quadrature": "gauss-legendre"}
+
+
+def interpret(predictor: Predictor, inputs: Any = REVIEW, **options: Any) -> Interpretation:
+    options = options or EXACT
+    [result] = IntegratedGradient(predictor, **options).interpret_json(inputs)
+    return result
+
+
+def scores(result: Interpretation) -> Dict[str, Any]:
+    return {name: pytest.approx(f.scores, abs=1e-9) for name, f in result.fields.items()}
+
+
+def with_vector(predictor: Predictor, vector: Callable[..., torch.Tensor]) -> Predictor:
+    """The same model, with another way from tokens to one vector."""
+    model: Any = predictor._model
+    model.vector = lambda tokens: vector(model, tokens)
+    return predictor
+
+
+@Model.register("tests_cloning")
+class CloningClassifier(MeanClassifier):
+    """Copies its ids before it embeds them."""
+
+    def vector(self, tokens: TextFieldTensors) -> torch.Tensor:
+        return super().vector({n: {k: v.clone() for k, v in t.items()} for n, t in tokens.items()})
+
+
+EMBEDDING = {"tokens": {"type": "embedding", "embedding_dim": 8}}
+
+
+def mean_of(model: str = "tests_mean_classifier", **embedders: Any) -> Callable[[], Predictor]:
+    token_embedders = embedders or EMBEDDING
+    return classifier(
+        model={"type": model, "text_field_embedder": {"token_embedders": token_embedders}}
+    )
+
+
+class TestIds:
+    def test_copied_inside_the_model(self) -> None:
+        plain, copied = interpret(mean_of()()), interpret(mean_of("tests_cloning")())
+        assert plain.fields == copied.fields
+
+    @pytest.mark.parametrize("model", ["tests_mean_classifier", "tests_cloning"])
+    def test_the_same_from_two_indexers(self, model: str) -> None:
+        indexer = {"type": "single_id", "lowercase_tokens": True}
+        build = classifier(
+            dataset_reader__token_indexers={"one": indexer, "two": indexer},
+            model={
+                "type": model,
+                "text_field_embedder": {
+                    "token_embedders": {
+                        "one": {"type": "embedding", "embedding_dim": 4},
+                        "two": {"type": "embedding", "embedding_dim": 6},
+                    }
+                },
+            },
+        )
+        path = "embedder.token_embedder_"
+        probes = [Probe(module=f"{path}one"), Probe(module=f"{path}two")]
+        check(Kind("two indexers", build, REVIEW, probes=probes))
+
+    @pytest.mark.parametrize("field, call", [("premise", 0), ("hypothesis", 1)])
+    def test_the_same_text_in_two_fields(self, field: str, call: int) -> None:
+        text = "two dogs are running in the snow ."
+        build = embedders.tiny("esim")
+        probe = Probe(field=field, call=call)
+        inputs = {"premise": text, "hypothesis": text}
+        check(Kind("one text twice", build, inputs, probes=[probe], nodes=500))
+
+    def test_of_one_token(self) -> None:
+        for name in ("lstm", "bert", "bert_mismatched", "embedding_and_characters"):
+            result = interpret(build_predictor(name, double=True), {"sentence": "film"})
+            assert relative_delta(result) < 1e-3
+
+    @pytest.mark.parametrize("label_first", [True, False])
+    def test_of_a_label_are_not_the_text_s(self, label_first: bool) -> None:
+        """Embedded by the same matrix, and equal to the one token's."""
+        predictor = mean_of()()
+        label = predictor._model.vocab.get_token_index("film", "tokens")
+
+        def vector(model: Any, tokens: TextFieldTensors) -> torch.Tensor:
+            words = model.embedder.token_embedder_tokens
+            labels = torch.full_like(tokens["tokens"]["tokens"], label)
+            if label_first:
+                own = words(labels)
+                return MeanClassifier.vector(model, tokens) * own.squeeze(1)
+            return MeanClassifier.vector(model, tokens) * words(labels).squeeze(1)
+
+        with_vector(predictor, vector)
+        probe = Probe(token=0, positions=[0], call=int(label_first))
+        check(Kind("label", lambda: predictor, {"sentence": "film"}, probes=[probe]))
+
+    def test_of_a_search_are_not_the_text_s(self) -> None:
+        """A model that goes on to embed, step by step, what it has chosen."""
+
+        def vector(model: Any, tokens: TextFieldTensors) -> torch.Tensor:
+            words = model.embedder.token_embedder_tokens
+            state = MeanClassifier.vector(model, tokens)
+            ids = tokens["tokens"]["tokens"]
+            for step in range(3):
+                chosen = ids[:, 0] + step
+                state = (state + words(chosen.repeat_interleave(2)).view(-1, 2, 8).sum(1)).tanh()
+            return state
+
+        predictor = with_vector(mean_of()(), vector)
+        kind = Kind("search", lambda: predictor, REVIEW, probes=[Probe(token=0, positions=[0])])
+        check(kind)
+
+
+def check(kind: Kind) -> None:
+    predictor = kind.build()
+    options = {"n_steps": kind.nodes, "quadrature": "gauss-legendre"}
+    for result in IntegratedGradient(predictor, **options).interpret_json(kind.inputs):
+        assert relative_delta(result) < 1e-3
+    slopes = slope_at_the_input(predictor, kind)
+    assert any(abs(slope) > 1e-5 for slope in slopes)
+    assert score_at_the_input(predictor, kind, kind.probes[0]) == pytest.approx(slopes, rel=1e-3)
+
+
+class TestFields:
+    def test_more_than_nine_are_numbered_in_their_order(self) -> None:
+        text = " ".join(f"{word} film ." for word in "a b c d e f g h i j k l".split())
+        predictor = documents()()
+        result = interpret(predictor, {"sentence": text})
+        assert [*result.fields] == [f"sentences[{i}]" for i in range(12)]
+        keys = [f"grad_input_{i}" for i in range(1, 13)]
+        assert [field.key for field in result.fields.values()] == keys
+        assert [*result.saliency()] == keys
+        json = IntegratedGradient(predictor).saliency_interpret_from_json({"sentence": text})
+        assert [*json["instance_1"]] == keys
+
+    def test_of_no_list_are_numbered_backwards(self) -> None:
+        """As AllenNLP numbers them: gradients arrive in that order."""
+        result = interpret(KINDS["two embedders"].build(), embedders.PAIR)
+        keys = {name: field.key for name, field in result.fields.items()}
+        assert keys == {"premise": "grad_input_2", "hypothesis": "grad_input_1"}
+
+
+TOGETHER = [
+    "`elmo_token_embedder`",
+    "`bidirectional_lm_token_embedder`",
+    "`pretrained_transformer_mismatched`",
+    "`pretrained_transformer`, a text folded into several of `max_length`",
+    "`embedding` beside `character_encoding` in a `ListField`",
+    "`elmo_token_embedder` in a `ListField`",
+    "`pretrained_transformer`, xlnet",
+    "AllenNLP's own `TransformerEmbeddings`, from a `TransformerTextField`",
+]
+OTHERS = [
+    {"sentence": "a dull film . fun"},
+    {"sentence": "the film is not boring but dull . the acting great ."},
+]
+
+
+@pytest.mark.parametrize("name", TOGETHER)
+def test_texts_of_unlike_length_get_what_they_get_alone(name: str) -> None:
+    kind = next(kind for full, kind in KINDS.items() if full.startswith(name))
+    if kind.missing:
+        pytest.skip(f"needs {kind.missing}")
+    predictor = kind.build()
+    inputs = [kind.inputs, *OTHERS]
+    interpreter = IntegratedGradient(predictor, n_steps=10, **kind.options)
+    together = interpreter.interpret_batch_json(inputs)
+    for one, [result] in zip(inputs, together):
+        [alone] = IntegratedGradient(predictor, n_steps=10, **kind.options).interpret_json(one)
+        assert [*alone.fields] == [*result.fields]
+        for field, values in scores(alone).items():
+            assert result.fields[field].scores == values
+        assert result.unassigned == pytest.approx(alone.unassigned, abs=1e-9)
+
+
+SPECIAL = [
+    "`elmo_token_embedder`",
+    "`bidirectional_lm_token_embedder`",
+    "`pretrained_transformer_mismatched`",
+    "`pretrained_transformer`, a text folded into several of `max_length`",
+    "`embedding` with start and end tokens, and padding (`token_min_padding_length`)",
+]
+
+
+@pytest.mark.parametrize("name", SPECIAL)
+def test_what_belongs_to_no_token_is_reported(name: str) -> None:
+    kind = KINDS[name]
+    if kind.missing:
+        pytest.skip(f"needs {kind.missing}")
+    assert interpret(kind.build(), kind.inputs).unassigned != 0.0
+
+
+class TestPrecision:
+    @pytest.mark.parametrize("name", ["`elmo_token_embedder`", "`bag_of_word_counts`"])
+    def test_in_float32_gives_the_same_numbers(self, name: str) -> None:
+        kind = KINDS[name]
+        single = kind.build()
+        single._model.float()
+        double, single_result = interpret(kind.build()), interpret(single)
+        found, expected = (r.fields["tokens"].scores for r in (single_result, double))
+        assert found == pytest.approx(expected, rel=1e-3, abs=1e-5)
+
+    @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+    def test_of_an_embedding_in_half(self, dtype: torch.dtype) -> None:
+        """The points of a path are put together in float32, and the model gets its own type."""
+        seen: List[torch.dtype] = []
+
+        def vector(model: Any, tokens: TextFieldTensors) -> torch.Tensor:
+            embedded = model.embedder(tokens)
+            seen.append(embedded.dtype)
+            mask = get_text_field_mask(tokens).unsqueeze(-1)
+            return masked_mean(embedded.double().tanh(), mask, dim=1)
+
+        predictor = with_vector(mean_of()(), vector)
+        predictor._model.embedder.to(dtype)
+        result = interpret(predictor)
+        assert set(seen) == {dtype}
+        exact = interpret(mean_of()())
+        for found, expected in zip(result.fields["tokens"].scores, exact.fields["tokens"].scores):
+            assert found == pytest.approx(expected, abs=0.02)
+
+
+class TestGradients:
+    def test_flow_through_a_frozen_embedder(self) -> None:
+        """Its own `torch.no_grad` ends where the embedding begins, and the mode is put back."""
+        modes: List[bool] = []
+
+        def vector(model: Any, tokens: TextFieldTensors) -> torch.Tensor:
+            before = torch.is_grad_enabled()
+            with torch.no_grad():
+                result = MeanClassifier.vector(model, tokens)
+            modes.append(torch.is_grad_enabled() == before)
+            return result
+
+        frozen = interpret(with_vector(mean_of()(), vector))
+        assert frozen == interpret(mean_of()())
+        assert all(modes)
+        assert torch.is_grad_enabled()
+
+    def test_that_are_cut_off_are_refused_in_words(self) -> None:
+        predictor = with_vector(
+            mean_of()(), lambda model, tokens: MeanClassifier.vector(model, tokens).detach()
+        )
+        with pytest.raises(InterpretationError, match="no gradient"):
+            interpret(predictor)
+
+    def test_under_gradient_checkpointing(self) -> None:
+        plain, checkpointed = (
+            build_predictor("bert", double=True, **overrides)
+            for overrides in (
+                {},
+                {"model.text_field_embedder.token_embedders.tokens.gradient_checkpointing": True},
+            )
+        )
+        assert interpret(plain) == interpret(checkpointed)
+
+
+@Model.register("tests_positions")
+class ByEmbeddings(OwnClassifier):
+    """Looks its words up itself and hands a transformer the vectors."""
+
+    def __init__(self, vocab: Any, model_name: str) -> None:
+        transformer = AutoModel.from_pretrained(model_name)
+        super().__init__(vocab, transformer.config.hidden_size)
+        self.transformer = transformer
+
+    def vector(self, tokens: TextFieldTensors) -> torch.Tensor:
+        ids = tokens["tokens"]["token_ids"]
+        vectors = self.transformer.get_input_embeddings()(input=ids)
+        return self.transformer(inputs_embeds=vectors)[0][:, 0]
+
+
+def test_a_transformer_that_is_given_vectors() -> None:
+    build = embedders.from_config(
+        lambda: embedders.load_params(
+            "bert", **{"model": {"type": "tests_positions", "model_name": str(bert_folder())}}
+        ).as_dict()
+    )
+    assert relative_delta(interpret(build())) < 1e-6
+
+
+@pytest.mark.parametrize("name", [*KINDS])
+def test_gradient_shap_takes_every_kind(name: str) -> None:
+    kind = KINDS[name]
+    if kind.missing:
+        pytest.skip(f"needs {kind.missing}")
+    [result] = GradientShap(kind.build(), n_perturbations=4, **kind.options).interpret_json(
+        kind.inputs
+    )
+    assert any(score for field in result.fields.values() for score in field.scores)
+
+
+def test_documents_are_told_apart() -> None:
+    result = interpret(documents()(), DOCUMENT)
+    assert [field.tokens[-1] for field in result.fields.values()] == [".", ".", "."]
