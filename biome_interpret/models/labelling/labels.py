@@ -28,7 +28,7 @@ from biome_interpret.models.objectives.base import namespace_of
 _SCORES = ("logits", "label_logits", "probs", "label_probs", "class_probabilities")
 
 # Predictors that fail where a model names its scores or its label otherwise than they expect.
-_LABEL_PREDICTORS = (
+LABEL_PREDICTORS = (
     "TextClassifierPredictor",
     "TextualEntailmentPredictor",
     "VilbertVqaPredictor",
@@ -49,7 +49,7 @@ class LabelLabelling(Labelling):
     def fits(cls, predictor: Predictor) -> bool:
         kind, model = labelled_by(predictor), predictor._model
         unlabelled = kind == "Predictor" and (takes(model, "label") or takes(model, "labels"))
-        return kind in _LABEL_PREDICTORS or unlabelled
+        return kind in LABEL_PREDICTORS or unlabelled
 
     def labelled(self, predictor: Predictor, instance: Instance, output: Output) -> List[Instance]:
         model = predictor._model

@@ -9,7 +9,7 @@ from allennlp.predictors import Predictor
 
 from biome_interpret.errors import InterpretationError
 from biome_interpret.models.labelling.base import Labelling, Output, labelled_by, with_fields
-from biome_interpret.models.labelling.labels import labels_of
+from biome_interpret.models.labelling.labels import LABEL_PREDICTORS, labels_of
 from biome_interpret.models.objectives.base import is_kind
 
 
@@ -44,7 +44,7 @@ class MultiTaskLabelling(Labelling):
             for key, value in output.items()
             if key.startswith(f"{task}_")
         }
-        if labelled_by(own) != "Predictor":
+        if labelled_by(own) not in ("Predictor", *LABEL_PREDICTORS):
             return own.predictions_to_labeled_instances(instance, of_head)
         model: Any = predictor._model
         name = _name_of_label(model, task, instance)
