@@ -1,6 +1,6 @@
 """A small model for each kind of predictor: what is explained."""
 
-from copy import deepcopy
+import json
 from functools import lru_cache
 from importlib import import_module
 from pathlib import Path
@@ -75,18 +75,25 @@ def add(name: str, config: Callable[[], Config], inputs: Any, part: str, **rest:
             import_module(f"allennlp_models.{part}.{package}")
         if part not in ("", "classification", "coref"):
             import_module(f"allennlp_models.{part}.predictors")
-        # Building from a config takes it apart.
-        return deepcopy(config())
+        # Building from a config takes it apart, and what stands in it twice with it.
+        return taken_apart(config())
 
-    rest = {"probes": (), "no_probe": NO_PROBE, **rest}
-    KINDS.add(name, from_config(fresh), inputs, **rest)
+    build = from_config(fresh, double=rest.pop("double", True))
+    KINDS.add(name, build, inputs, **{"probes": (), "no_probe": NO_PROBE, **rest})
+
+
+def taken_apart(value: Any) -> Any:
+    """A copy in which nothing stands in two places."""
+    if isinstance(value, dict):
+        return {key: taken_apart(item) for key, item in value.items()}
+    return [taken_apart(item) for item in value] if isinstance(value, list) else value
 
 
 # Labels for a text or a pair of texts.
 
 KINDS.add("classifier", tiny("lstm"), REVIEW)
-KINDS.add("entailment, ESIM", tiny("esim"), PAIR)
-KINDS.add("entailment, decomposable attention", tiny("decomposable_attention"), PAIR)
+KINDS.add("entailment, ESIM", tiny("esim"), PAIR, nodes=200)
+KINDS.add("entailment, decomposable attention", tiny("decomposable_attention"), PAIR, nodes=400)
 
 
 def bimpm() -> Config:
@@ -382,6 +389,7 @@ def qanet(reader: str, **model: Any) -> Callable[[], Config]:
                 **model,
             },
             "predictor": {"type": "reading_comprehension"},
+            "gain": 0.5,
         }
 
     return config
@@ -460,8 +468,6 @@ def dialog() -> Config:
 
 
 def dialog_file() -> Path:
-    import json
-
     path = scratch_folder() / "dialog.json"
     path.write_text(json.dumps({"data": [DIALOG]}), encoding="utf-8")
     return path
@@ -582,6 +588,8 @@ add(
 
 # Sequences.
 
+IN_FLOAT32 = {"double": False, "remark": "in float32, which its decoder computes in"}
+
 TRANSLATED = [
     {"source_string": "the dogs sleep", "target_string": "les chiens dorment"},
     {"source_string": "a garden", "target_string": "un jardin"},
@@ -614,7 +622,7 @@ def simple_seq2seq() -> Config:
     }
 
 
-add("sequence, attention", simple_seq2seq, SOURCE, "generation")
+add("sequence, attention", simple_seq2seq, SOURCE, "generation", **IN_FLOAT32)
 
 
 def composed_seq2seq(decoder_net: Config, width: int = 8) -> Callable[[], Config]:
@@ -657,7 +665,7 @@ SELF_ATTENTION_NET = {
     "num_layers": 1,
     "num_attention_heads": 2,
 }
-add("sequence, composed, LSTM", composed_seq2seq(LSTM_NET), SOURCE, "generation")
+add("sequence, composed, LSTM", composed_seq2seq(LSTM_NET), SOURCE, "generation", **IN_FLOAT32)
 add("sequence, composed, attention", composed_seq2seq(SELF_ATTENTION_NET), SOURCE, "generation")
 
 
@@ -683,7 +691,7 @@ def copynet() -> Config:
     }
 
 
-add("sequence, CopyNet", copynet, SOURCE, "generation")
+add("sequence, CopyNet", copynet, SOURCE, "generation", **IN_FLOAT32)
 
 
 def pretrained_seq2seq(model: Config, architecture: str) -> Callable[[], Config]:
