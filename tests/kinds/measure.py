@@ -15,9 +15,11 @@ from biome_interpret.interpretation import Interpretation
 from biome_interpret.models.batches import to_tensors
 from biome_interpret.models.calls import trace
 from biome_interpret.models.guard import untouched
+from biome_interpret.models.labelling import labelled_instances
 from biome_interpret.models.modes import Logits
 from biome_interpret.models.objectives import Objective, UnknownObjective, objective_for
 from biome_interpret.models.sites import find_sites
+from biome_interpret.models.texts import Text
 from tests.kinds.registry import Kind, Probe
 
 # AllenNLP's numbers are right where they are those that its own settings give here.
@@ -85,9 +87,13 @@ def _sites(predictor: Predictor, kind: Kind) -> List[str]:
 def _objective(predictor: Predictor, kind: Kind, result: Interpretation) -> str:
     """The registered name of the objective; `loss` where it fell back on that."""
     model = predictor._model
-    instance = predictor.json_to_labeled_instances(kind.inputs)[0]
+    [text, *_] = Text.read(predictor, kind.inputs)
+    outputs = model.forward_on_instance(text.instance)
+    instance = labelled_instances(predictor, text.instance, outputs)[0]
     objective = objective_for(model, instance, Logits())
-    if isinstance(objective, UnknownObjective) or any("loss is expl" in n for n in result.notes):
+    if isinstance(objective, UnknownObjective) or any(
+        "minus its loss" in n or "loss is expl" in n for n in result.notes
+    ):
         return "loss"
     mode = kind.options.get("inference_mode", "logits")
     names = Objective.list_available()

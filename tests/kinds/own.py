@@ -1,13 +1,13 @@
-"""Models, readers and predictors that AllenNLP does not have, or not so that a config can name them."""
+"""Models, readers and predictors that AllenNLP does not have, or none that a config can name."""
 
 from typing import Any, Dict, List, Optional
 
 import torch
+from allennlp.common import JsonDict
 from allennlp.data import DatasetReader, Instance, TextFieldTensors, Vocabulary
 from allennlp.data.fields import Field, MultiLabelField, TextField
 from allennlp.data.token_indexers import SingleIdTokenIndexer
 from allennlp.data.tokenizers import WhitespaceTokenizer
-from allennlp.common import JsonDict
 from allennlp.models import Model
 from allennlp.models.heads import ClassifierHead, Head
 from allennlp.modules import Seq2VecEncoder, TextFieldEmbedder

@@ -55,11 +55,10 @@ class TagsLabelling(Labelling):
 
 def tagged(predictor: Predictor, instance: Instance, tags: List[str]) -> Instance:
     """The instance with these tags, of which only those count that are not "O"."""
+    vocabulary, namespace = predictor._model.vocab, namespace_of(predictor._model, None)
     text = _text_of_length(instance, len(tags))
-    fields: Dict[str, Field] = {
-        "tags": SequenceLabelField(tags, text, namespace_of(predictor._model, None))
-    }
-    if OUTSIDE in tags:
+    fields: Dict[str, Field] = {"tags": SequenceLabelField(tags, text, namespace)}
+    if OUTSIDE in vocabulary.get_token_to_index_vocabulary(namespace):
         fields["ignore_loss_on_o_tags"] = FlagField(True)
     return with_fields(predictor, instance, **fields)
 

@@ -170,7 +170,15 @@ class LossObjective(Objective):
         return self._inner.label_names
 
     def run(self, arguments: TensorDict) -> Outputs:
-        return self._inner.run_for_loss(arguments)
+        try:
+            return self._inner.run_for_loss(arguments)
+        except (InterpretationError, RuntimeError, MemoryError):
+            raise
+        except Exception as error:  # Of its metrics, say, which come with the loss.
+            raise InterpretationError(
+                f"{type(self.model).__name__} gives no loss for the label that it is explained "
+                f"for ({type(error).__name__}: {error})"
+            ) from error
 
     def choices(self, outputs: Outputs, tensors: TensorDict) -> Optional[Choices]:
         return self._inner.choices(outputs, tensors)
@@ -239,8 +247,7 @@ def forward_arguments(objective: Objective, tensors: TensorDict) -> TensorDict:
     metrics.
     """
     parameters = inspect.signature(objective.model.forward).parameters
-    if takes_anything(objective.model):
-        return tensors
+    takes_all = takes_anything(objective.model)
     needed = objective.needs_loss or objective.needs_label
     left_out = [
         name
@@ -250,7 +257,7 @@ def forward_arguments(objective: Objective, tensors: TensorDict) -> TensorDict:
     return {
         name: value
         for name, value in tensors.items()
-        if name in parameters and name not in left_out
+        if (takes_all or name in parameters) and name not in left_out
     }
 
 
