@@ -9,6 +9,7 @@ from typing import Any, Callable, Dict
 
 import spacy
 from allennlp.data import Token
+from PIL import Image
 
 from tests.kinds.registry import Registry, from_config, tiny
 from tests.tiny_models import (
@@ -821,3 +822,82 @@ def multitask() -> Config:
 
 
 add("head of several", multitask, {**REVIEW, "task": "length"}, "")
+
+
+# Questions about images, explained by their text.
+
+
+@lru_cache(maxsize=None)
+def image_file() -> str:
+    path = scratch_folder() / "image.png"
+    Image.new("RGB", (8, 8), (200, 30, 60)).save(path)
+    return str(path)
+
+
+def vision(model: str, reader: str, predictor: str, train_inputs: Any) -> Callable[[], Config]:
+    def config() -> Config:
+        folder = str(bert_folder())
+        transformer = {"type": "pretrained_transformer", "model_name": folder}
+        text, image = {"hidden_size1": 16}, {"hidden_size2": 16}
+        return {
+            "dataset_reader": {
+                "type": reader,
+                "image_dir": str(scratch_folder()),
+                "image_loader": {"type": "torch"},
+                "image_featurizer": {"type": "null"},
+                # Two boxes of random features.
+                "region_detector": {"type": "random", "seed": 0},
+                "tokenizer": transformer,
+                "token_indexers": {"tokens": transformer},
+            },
+            "train_inputs": train_inputs,
+            "model": {
+                "type": model,
+                "text_embeddings": {"vocab_size": 100, "embedding_size": 16},
+                "image_embeddings": {"feature_size": 10, "embedding_size": 16},
+                "encoder": {
+                    **{f"num_hidden_layers{i}": 2 for i in (1, 2)},
+                    **{f"intermediate_size{i}": 16 for i in (1, 2)},
+                    **{f"num_attention_heads{i}": 2 for i in (1, 2)},
+                    **text,
+                    **image,
+                    "combined_hidden_size": 16,
+                    "combined_num_attention_heads": 2,
+                },
+                "pooled_output_dim": 16,
+                "fusion_method": "mul",
+            },
+            "predictor": {"type": predictor},
+        }
+
+    return config
+
+
+IMAGES_IN_FLOAT32 = {"double": False, "remark": "in float32, as its images are", "nodes": 1000}
+add(
+    "question about an image",
+    vision(
+        "vqa_vilbert",
+        "vqav2",
+        "vilbert_vqa",
+        [{"question": "is it great ?", "image": None, "answer_counts": {"yes": 3, "no": 2}}],
+    ),
+    {"question": "is the film great ?", "image": image_file()},
+    "vision",
+    **IMAGES_IN_FLOAT32,
+)
+add(
+    "statement about an image",
+    vision(
+        "ve_vilbert",
+        "visual-entailment",
+        "vilbert_ve",
+        [
+            {"image": None, "hypothesis": "it is great", "label": label}
+            for label in ("entailment", "neutral", "contradiction")
+        ],
+    ),
+    {"hypothesis": "the film is great", "image": image_file()},
+    "vision",
+    **IMAGES_IN_FLOAT32,
+)

@@ -69,10 +69,8 @@ class Labelling(Registrable):
         `InterpretationError`
             If no class fits the predictor.
         """
-        kinds: List[Type[Labelling]] = [
-            cls.by_name(name)
-            for name in reversed(cls.list_available())  # type: ignore[misc]
-        ]
+        names = reversed(cls.list_available())
+        kinds: List[Type[Labelling]] = [cls.by_name(name) for name in names]  # type: ignore[misc]
         for kind in kinds:
             if kind.fits(predictor):
                 return kind()

@@ -64,7 +64,8 @@ class WindowLabelling(Labelling):
     def instances(self, predictor: Predictor, inputs: JsonDict) -> List[Instance]:
         windows = predictor._json_to_instances(inputs, qid=-1)  # type: ignore[attr-defined]
         if len(windows) > 1:
-            scores = [predictor._model.forward_on_instance(one)[_SCORE] for one in windows]
+            outputs = [predictor._model.forward_on_instance(window) for window in windows]
+            scores = [float(output[_SCORE]) for output in outputs]
             # The first of equals, as the predictor takes it.
             return [windows[scores.index(max(scores))]]
         return windows

@@ -1,6 +1,6 @@
 """Sequences that a decoder writes, word by word."""
 
-from typing import List, Optional
+from typing import Any, List, Optional
 
 import torch
 from allennlp.data import Instance
@@ -109,22 +109,24 @@ class BartObjective(OwnStartObjective):
         return super().label_in(model, instance) if is_kind(model, "Bart") else None
 
     def run(self, arguments: TensorDict) -> Outputs:
-        source, target = arguments["source_tokens"], arguments[self.label_name]
-        words, mask = self._target(arguments)
-        starts = words.new_full((len(words), 1), self.model._decoder_start_id)
-        outputs = self.model.bart(  # type: ignore[operator, union-attr]
+        model: Any = self.model
+        source = arguments["source_tokens"]
+        words, _ = self._target(arguments)
+        starts = words.new_full((len(words), 1), model._decoder_start_id)
+        outputs = model.bart(
             input_ids=get_token_ids_from_text_field_tensors(source),
             attention_mask=get_text_field_mask(source),
             decoder_input_ids=torch.cat([starts, words[:, :-1]], dim=1),
             use_cache=False,
             return_dict=True,
         )
-        return {"logits": outputs.logits, "mask": get_text_field_mask(target)}
+        return {"logits": outputs.logits}
 
     def run_for_loss(self, arguments: TensorDict) -> Outputs:
         outputs = self.run(arguments)
         words, mask = self._target(arguments)
-        loss = sequence_cross_entropy_with_logits(outputs["logits"], words, mask, average="token")
+        loss: Any = sequence_cross_entropy_with_logits  # Its annotations want subclasses of Tensor.
+        loss = loss(outputs["logits"], words, mask, average="token")
         return {**outputs, "loss": loss}
 
 

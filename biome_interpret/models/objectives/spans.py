@@ -1,6 +1,6 @@
 """Answers that are spans of a text: where they start and where they end."""
 
-from typing import List, Optional, Tuple
+from typing import Any, Dict, Iterable, List, Optional, Tuple
 
 import torch
 from allennlp.data import Instance
@@ -41,7 +41,7 @@ class AnswerSpanObjective(Objective):
     def choices(self, outputs: Outputs, tensors: TensorDict) -> Optional[Choices]:
         # Shape: (rows, 2)
         ends = torch.cat([tensors[name] for name in self.label_names], dim=-1)
-        logits = [outputs.get("span_start_logits"), outputs.get("span_end_logits")]
+        logits: List[Any] = [outputs.get("span_start_logits"), outputs.get("span_end_logits")]
         if any(not isinstance(one, torch.Tensor) or one.dim() != 2 for one in logits):
             return None
         return Choices(torch.stack(logits, dim=1), ends, torch.ones_like(ends, dtype=torch.bool))
@@ -109,7 +109,7 @@ class DialogAnswerObjective(Objective):
         return Target(" ".join(texts) or None, None, probability)
 
 
-def dialog_parts(model: Model) -> dict:
+def dialog_parts(model: Any) -> Dict[str, torch.nn.Module]:
     """The parts of a dialogue model that put out its logits."""
     return {
         "start": model._span_start_predictor,
@@ -126,12 +126,12 @@ def padded_classes(logits: List[torch.Tensor]) -> List[torch.Tensor]:
     return [torch.nn.functional.pad(one, (0, most - one.size(-1)), value=low) for one in logits]
 
 
-def span_text(fields: object) -> str:
+def span_text(fields: Iterable[Any]) -> str:
     """The tokens from the first to the last that some fields point at."""
-    pointers = list(fields)  # type: ignore[call-overload]
+    pointers = list(fields)
     first, last = pointers[0], pointers[-1]
     text = first.sequence_field
     start = first.span_start if isinstance(first, SpanField) else first.sequence_index
     end = last.span_end if isinstance(last, SpanField) else last.sequence_index
     tokens = text.tokens[start : end + 1] if isinstance(text, TextField) else []
-    return " ".join(token.text for token in tokens)
+    return " ".join(str(token.text) for token in tokens)

@@ -45,7 +45,7 @@ class WordsObjective(Objective):
         words = self._words(instance)
         ids = self._ids(words, instance)
         index = ids[0] if len(ids) == 1 else None
-        return Target(" ".join(word.text for word in words), index, probability)
+        return Target(" ".join(str(word.text) for word in words), index, probability)
 
     def _words(self, instance: Instance) -> List[Token]:
         return instance.fields[self.label_name].tokens  # type: ignore[attr-defined]
@@ -63,7 +63,7 @@ class WordsObjective(Objective):
                 f"target {target!r} cannot be chosen here: the text has {len(words)} words to fill "
                 f"in, and a target is one word for one"
             )
-        namespace = self.model._target_namespace
+        namespace: Any = self.model._target_namespace
         word = target
         if isinstance(target, int):
             word = self.model.vocab.get_index_to_token_vocabulary(namespace).get(target, "")
