@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Dict, Iterator, List, Optional
 
 import torch
+from allennlp.data import Instance
 from allennlp.interpret.saliency_interpreters import IntegratedGradient as AllennlpsOwn
 from allennlp.modules.token_embedders import Embedding
 from allennlp.predictors import Predictor
@@ -17,7 +18,12 @@ from biome_interpret.models.calls import trace
 from biome_interpret.models.guard import untouched
 from biome_interpret.models.labelling import labelled_instances
 from biome_interpret.models.modes import Logits
-from biome_interpret.models.objectives import Objective, UnknownObjective, objective_for
+from biome_interpret.models.objectives import (
+    Objective,
+    UnknownObjective,
+    forward_arguments,
+    objective_for,
+)
 from biome_interpret.models.sites import find_sites
 from biome_interpret.models.texts import Text
 from tests.kinds.registry import Kind, Probe
@@ -75,22 +81,30 @@ def relative_delta(result: Interpretation) -> float:
     return abs(left) / (math.fsum(map(abs, scores)) + abs(result.unassigned))
 
 
+def _labelled(predictor: Predictor, kind: Kind) -> Instance:
+    """The first of its labelled instances."""
+    [text, *_] = Text.read(predictor, kind.inputs)
+    outputs = predictor._model.forward_on_instance(text.instance)
+    return labelled_instances(predictor, text.instance, outputs)[0]
+
+
 def _sites(predictor: Predictor, kind: Kind) -> List[str]:
     """Those that are called with the text."""
-    with untouched(predictor._model):
-        instance = predictor.json_to_labeled_instances(kind.inputs)[0]
-        tensors = to_tensors([instance], predictor._model)
-        calls, _ = trace(predictor._model, find_sites(predictor), [instance], tensors, tensors)
+    model = predictor._model
+    with untouched(model):
+        instance = _labelled(predictor, kind)
+        objective = objective_for(model, instance, Logits())
+        tensors = to_tensors([instance], model)
+        arguments = forward_arguments(objective, tensors)
+        calls, _ = trace(objective.run, find_sites(predictor), [instance], tensors, arguments)
     return list(dict.fromkeys(call.site.name for call in calls))
 
 
 def _objective(predictor: Predictor, kind: Kind, result: Interpretation) -> str:
     """The registered name of the objective; `loss` where it fell back on that."""
-    model = predictor._model
-    [text, *_] = Text.read(predictor, kind.inputs)
-    outputs = model.forward_on_instance(text.instance)
-    instance = labelled_instances(predictor, text.instance, outputs)[0]
-    objective = objective_for(model, instance, Logits())
+    with untouched(predictor._model):
+        instance = _labelled(predictor, kind)
+    objective = objective_for(predictor._model, instance, Logits())
     if isinstance(objective, UnknownObjective) or any(
         "minus its loss" in n or "loss is expl" in n for n in result.notes
     ):

@@ -574,6 +574,8 @@ def next_word(**model: Any) -> Callable[[], Config]:
                 **model,
             },
             "predictor": {"type": "next_token_lm"},
+            # With which the best word is of several letters: AllenNLP labels with the first.
+            "first_seed": 5,
         }
 
     return config
@@ -748,7 +750,7 @@ for architecture in ("t5", "bart"):
         pretrained_seq2seq({"type": architecture}, architecture),
         FILM_SOURCE,
         "generation",
-        **(FROM_UNKNOWN if architecture == "t5" else {}),
+        **({**FROM_UNKNOWN, "nodes": 400} if architecture == "t5" else {}),
     )
 
 # Other structures.

@@ -15,6 +15,7 @@ from biome_interpret.models.labelling.base import (
     labelled_instances,
     retargeted,
     targeted,
+    with_fields,
 )
 from biome_interpret.models.labelling.labels import AlternativeLabelling, LabelLabelling
 from biome_interpret.models.labelling.multitask import MultiTaskLabelling
@@ -53,4 +54,5 @@ __all__ = [
     "labelled_instances",
     "retargeted",
     "targeted",
+    "with_fields",
 ]

@@ -103,7 +103,14 @@ class Objective(Registrable):
 
     def choices(self, outputs: Outputs, tensors: TensorDict) -> Optional[Choices]:
         """What the model chose between; `None` where its output does not tell."""
-        raise NotImplementedError
+        return None
+
+    def told_by(self, outputs: Outputs, tensors: TensorDict) -> bool:
+        """
+        Whether `values` can be read from the output; where not, the loss is explained. To be
+        overridden together with `values`, where that has nothing to do with choices.
+        """
+        return self.choices(outputs, tensors) is not None
 
     def values(self, outputs: Outputs, tensors: TensorDict) -> torch.Tensor:
         """The explained function of each row. Shape: (rows,)."""
@@ -216,9 +223,6 @@ class LossObjective(Objective):
 class UnknownObjective(Objective):
     """A label of a kind that no registered objective knows: nothing to choose from."""
 
-    def choices(self, outputs: Outputs, tensors: TensorDict) -> Optional[Choices]:
-        return None
-
 
 def objective_for(model: Model, instance: Instance, mode: InferenceMode) -> Objective:
     """The objective for a labelled instance."""
@@ -232,8 +236,8 @@ def objective_for(model: Model, instance: Instance, mode: InferenceMode) -> Obje
 
 
 def or_loss(objective: Objective, outputs: Outputs, tensors: TensorDict) -> Objective:
-    """The objective itself where the output tells its choices, else one that takes the loss."""
-    if objective.needs_loss or objective.choices(outputs, tensors) is not None:
+    """The objective itself where the output tells its values, else one that takes the loss."""
+    if objective.needs_loss or objective.told_by(outputs, tensors):
         return objective
     loss = LossObjective(objective)
     loss.notes.append(objective.why_loss)

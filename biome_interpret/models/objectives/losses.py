@@ -1,4 +1,4 @@
-"""Models that put out a loss and nothing else to differentiate."""
+"""Models that put out a loss and nothing else to differentiate, whatever the inference mode."""
 
 from typing import Optional, Tuple
 
@@ -6,8 +6,6 @@ from allennlp.data import Instance
 from allennlp.data.fields import ListField, SequenceLabelField
 from allennlp.models import Model
 
-from biome_interpret.models.batches import TensorDict
-from biome_interpret.models.modes import Choices, Outputs
 from biome_interpret.models.objectives.base import Objective, Target, is_kind
 
 ANSWERS = (
@@ -18,15 +16,8 @@ ANSWERS = (
 )
 
 
-class LossOnly(Objective):
-    """Minus the loss, whatever the inference mode."""
-
-    def choices(self, outputs: Outputs, tensors: TensorDict) -> Optional[Choices]:
-        return None
-
-
 @Objective.register("answer")
-class AnswerObjective(LossOnly):
+class AnswerObjective(Objective):
     """An answer in NAQANet's sense: a span of the passage or the question, a sum, or a count."""
 
     @classmethod
@@ -46,7 +37,7 @@ class AnswerObjective(LossOnly):
 
 
 @Objective.register("coreference")
-class CoreferenceObjective(LossOnly):
+class CoreferenceObjective(Objective):
     """A cluster of mentions that corefer."""
 
     @classmethod
@@ -80,7 +71,7 @@ class CoreferenceObjective(LossOnly):
 
 
 @Objective.register("own_loss")
-class OwnLossObjective(LossOnly):
+class OwnLossObjective(Objective):
     """A language model that has its text for a label."""
 
     @classmethod
