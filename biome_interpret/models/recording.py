@@ -60,6 +60,7 @@ def run_recording(
         for name, part in parts.items():
             handles.callback(part.register_forward_hook(hook_for(name)).remove)
         try:
-            return model(**arguments), records
+            outputs = model(**arguments)
         except _Enough:
-            return {}, records
+            outputs = {}
+    return outputs, records
