@@ -193,7 +193,7 @@ def _allennlps_own(kind: Kind) -> str:
     sites = find_sites(predictor)
     try:
         layer: Optional[torch.nn.Module] = predictor.get_interpretable_layer()
-        theirs = AllennlpsOwn(predictor).saliency_interpret_from_json(kind.inputs)
+        theirs = AllennlpsOwn(predictor).saliency_interpret_from_json(dict(kind.inputs))
     except Exception as error:
         return f"fails: {type(error).__name__}"
     options = {**kind.options, **_ALLENNLPS_SETTINGS}

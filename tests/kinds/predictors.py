@@ -452,7 +452,8 @@ def transformer_qa(length_limit: int = 64) -> Callable[[], Config]:
 
 FILM = {"question": "was the film bad ?", "context": "the story is clever and the acting great ."}
 add("span of a context, TransformerQA", transformer_qa(), FILM, "rc")
-add("the same, of the best of several windows", transformer_qa(24), FILM, "rc")
+LONG_FILM = {**FILM, "context": f"the bad film is boring and the ending bad . {FILM['context']}"}
+add("the same, of the best of several windows", transformer_qa(24), LONG_FILM, "rc")
 
 
 def dialog() -> Config:

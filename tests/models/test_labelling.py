@@ -10,9 +10,10 @@ from allennlp.predictors import Predictor, TextClassifierPredictor
 
 from biome_interpret import IntegratedGradient, InterpretationError
 from biome_interpret.interpretation import Interpretation
-from biome_interpret.models.labelling import Labelling
+from biome_interpret.models.labelling import Labelling, labelled_instances
 from biome_interpret.models.labelling.tags import has_scheme, runs_of, spans_of
-from tests.kinds.predictors import FILM, KINDS, NEWS, QUESTION, REVIEW, SOURCE, TWO_VERBS
+from biome_interpret.models.texts import Text
+from tests.kinds.predictors import FILM, KINDS, LONG_FILM, NEWS, QUESTION, REVIEW, SOURCE, TWO_VERBS
 from tests.tiny_models import build_predictor
 
 
@@ -116,6 +117,34 @@ def test_one_instance_for_each_predicate() -> None:
     assert interpret(predictor, {"sentence": "a garden ."}) == []
 
 
+def test_texts_of_many_instances_in_company() -> None:
+    texts = [TWO_VERBS, {"sentence": "a garden ."}, {"sentence": "the dogs sleep ."}]
+    interpreter = IntegratedGradient(build("semantic roles"), n_steps=3)
+    together = interpreter.interpret_batch_json(texts)
+    assert [len(results) for results in together] == [2, 0, 1]
+    for text, results in zip(texts, together):
+        alone = interpreter.interpret_json(text)
+        for one, other in zip(results, alone):
+            assert one.fields["tokens"].tokens == other.fields["tokens"].tokens
+            assert one.fields["tokens"].scores == pytest.approx(other.fields["tokens"].scores)
+
+
+def test_what_a_reader_labels_is_explained_for_what_is_predicted() -> None:
+    for name in ("dependencies", "span of a passage, BiDAF", "sequence, attention"):
+        predictor, inputs = build(name), KINDS.kinds[name].inputs
+        [expected] = interpret(predictor, inputs)
+        [instance] = Text.read(predictor, inputs)
+        [labelled, *_] = labelled_instances(
+            predictor,
+            instance.instance,
+            predictor._model.forward_on_instance(instance.instance),
+        )
+        interpreter = IntegratedGradient(predictor, n_steps=3)
+        [result] = interpreter.interpret_instance(labelled)
+        assert result.output == pytest.approx(expected.output)
+        assert list(result.fields) == list(expected.fields)
+
+
 def test_the_same_predicates_as_the_extractor_finds() -> None:
     predictor = build("open information extraction")
     assert len(interpret(predictor, TWO_VERBS)) == 2
@@ -147,10 +176,9 @@ def test_masked_words_may_be_chosen_one_for_one() -> None:
 
 def test_of_several_windows_that_of_the_answer_is_explained() -> None:
     predictor = build("the same, of the best of several windows")
-    long = {**FILM, "context": "the bad film is boring and the ending bad . " + FILM["context"]}
-    assert len(predictor._json_to_instances(long)) > 1  # type: ignore[attr-defined]
-    outputs = predictor.predict_json(long)
-    [result] = interpret(predictor, long)
+    assert len(predictor._json_to_instances(LONG_FILM)) > 1  # type: ignore[attr-defined]
+    outputs = predictor.predict_json(LONG_FILM)
+    [result] = interpret(predictor, LONG_FILM)
     assert result.output == pytest.approx(outputs["best_span_scores"])
 
 
@@ -228,6 +256,17 @@ def test_an_alternative_is_chosen_by_its_number() -> None:
 def test_an_input_that_the_predictor_does_not_take_is_refused_in_words() -> None:
     with pytest.raises(InterpretationError, match="does not take this input .KeyError: 'sentence'"):
         interpret(build_predictor("lstm"), {"text": "a film"})
+
+
+def test_of_several_heads_one_is_asked() -> None:
+    predictor = build("head of several")
+    inputs = {**REVIEW, "task": "sentiment"}
+    [result] = interpret(predictor, inputs, target=0)
+    assert inputs["task"] == "sentiment"
+    outputs = predictor.predict_json(dict(inputs))
+    assert result.output == pytest.approx(outputs["sentiment_logits"][0])
+    with pytest.raises(InterpretationError, match="^unknown task 'topic': the model's are"):
+        interpret(predictor, {**REVIEW, "task": "topic"})
 
 
 class Unlabelling(TextClassifierPredictor):

@@ -137,6 +137,8 @@ def labelled_instances(predictor: Predictor, instance: Instance, outputs: Output
 def _in_words(predictor: Predictor, what: str) -> Iterator[None]:
     try:
         yield
+    except InterpretationError:
+        raise
     except _MISTAKEN as error:
         reason = f"{type(error).__name__}: {error}"
         raise InterpretationError(f"{type(predictor).__name__} {what} ({reason})") from error
