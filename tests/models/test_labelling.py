@@ -254,7 +254,7 @@ def test_an_alternative_is_chosen_by_its_number() -> None:
 
 
 def test_an_input_that_the_predictor_does_not_take_is_refused_in_words() -> None:
-    with pytest.raises(InterpretationError, match="does not take this input .KeyError: 'sentence'"):
+    with pytest.raises(InterpretationError, match="which has 'text' .KeyError: 'sentence'"):
         interpret(build_predictor("lstm"), {"text": "a film"})
 
 

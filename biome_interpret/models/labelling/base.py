@@ -103,7 +103,8 @@ def instances_of(predictor: Predictor, inputs: JsonDict) -> List[Instance]:
         If the predictor does not take the input, or if nothing labels what it predicts.
     """
     labelling = Labelling.of(predictor)
-    with _in_words(predictor, "does not take this input"):
+    has = ", ".join(repr(name) for name in inputs) or "nothing"
+    with _in_words(predictor, f"does not take this input, which has {has}"):
         return labelling.instances(predictor, inputs)
 
 
