@@ -17,7 +17,7 @@ from biome_interpret.models.baselines import Baseline
 from biome_interpret.models.batches import chunks
 from biome_interpret.models.evaluation import ExplainedBatch, RowsMixed
 from biome_interpret.models.guard import untouched
-from biome_interpret.models.labelling import Target, labelled_instances, retargeted
+from biome_interpret.models.labelling import Target, labelled_instances, targeted
 from biome_interpret.models.modes import InferenceMode
 from biome_interpret.models.objectives import Objective, objective_for
 from biome_interpret.models.origins import Background, Origins
@@ -153,15 +153,21 @@ class Explainer:
     ) -> List[Outcome]:
         found: Dict[int, Outcome] = {}
         jobs: Dict[int, _Job] = {}
-        for i, (inputs, targets) in enumerate(window):
+        # For each input, its jobs: one for each text that the predictor makes of it.
+        parts: List[List[int]] = []
+        for inputs, targets in window:
+            first = len(found) + len(jobs)
             try:
-                jobs[i] = _Job(Text.read(self._predictor, inputs), targets)
+                texts = Text.read(self._predictor, inputs)
+                jobs.update((first + k, _Job(text, targets)) for k, text in enumerate(texts))
+                parts.append([first + k for k in range(len(texts))])
             except Exception as error:
-                found[i] = _failed(error)
+                found[first] = _failed(error)
+                parts.append([first])
         for group in self._groups(jobs):
             members = [jobs[i] for i in group]
             found.update(zip(group, self._group_outcomes(members, with_ends)))
-        return [found[i] for i in range(len(window))]
+        return [_merged([found[i] for i in indices]) for indices in parts]
 
     def _groups(self, jobs: Dict[int, _Job]) -> List[List[int]]:
         """Which jobs share passes: those of like length, where rows keep to themselves."""
@@ -237,11 +243,8 @@ class Explainer:
 
     def _items(self, index: int, job: _Job, outputs: JsonDict) -> List[_Item]:
         model = self._model
-        instances = [
-            retargeted(model, instance, target, job.text.labels)
-            for instance in labelled_instances(self._predictor, job.text.instance, outputs)
-            for target in job.targets
-        ]
+        labelled = labelled_instances(self._predictor, job.text.instance, outputs)
+        instances = targeted(model, labelled, job.targets, job.text.labels)
         mode = self._settings.mode
         return [_Item(index, one, objective_for(model, one, mode)) for one in instances]
 
@@ -346,13 +349,12 @@ class Explainer:
         delta = None
         if settings.adds_up and baseline_output is not None:
             delta = output - baseline_output - integrals.total
-        label = batch.instances[row].fields.get(objective.label_name)
         notes = [*objective.notes, *(call.site.note for call in batch.calls), *integrands.notes]
         if self._verdicts[type(batch.given_objective)].padding_matters:
             notes.append(PADDING_NOTE)
         return Interpretation(
             fields=fields,
-            target=objective.target(label, batch.probabilities[row]),
+            target=objective.target_of(batch.instances[row], batch.probabilities[row]),
             output=output,
             baseline_output=baseline_output,
             convergence_delta=delta,
@@ -384,7 +386,7 @@ class Explainer:
 
     def _background_instance(self, inputs: JsonDict) -> Instance:
         try:
-            text = Text.read(self._predictor, inputs)
+            text = Text.read(self._predictor, inputs)[0]
             text.check_tokens()
             return text.instance
         except Exception as error:
@@ -392,6 +394,17 @@ class Explainer:
             raise InterpretationError(
                 f"background text {inputs!r} is no input of the predictor ({reason})"
             ) from error
+
+
+def _merged(outcomes: Sequence[Outcome]) -> Outcome:
+    """Of several texts that were made of one input: the results of all, or the first error."""
+    if len(outcomes) == 1:
+        return outcomes[0]
+    failed = next((outcome for outcome in outcomes if outcome.error is not None), None)
+    if failed is not None:
+        return failed
+    outputs = next((outcome.outputs for outcome in outcomes), {})
+    return Outcome(outputs, [one for outcome in outcomes for one in outcome.interpretations or []])
 
 
 def _failed(error: Exception, outputs: Optional[JsonDict] = None) -> Outcome:

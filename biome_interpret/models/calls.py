@@ -1,11 +1,10 @@
 """The calls of a model's embedding sites in one forward pass, each matched to its text field."""
 
 from dataclasses import dataclass, replace
-from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 import torch
 from allennlp.data import Instance, Token, TokenIndexer
-from allennlp.models import Model
 
 from biome_interpret.errors import InterpretationError
 from biome_interpret.models.batches import TensorDict
@@ -287,7 +286,7 @@ class CallRecorder:
 
 
 def trace(
-    model: Model,
+    run: Callable[[TensorDict], Dict[str, Any]],
     sites: Sequence[EmbeddingSite],
     instances: Sequence[Instance],
     tensors: TensorDict,
@@ -298,6 +297,8 @@ def trace(
 
     # Parameters
 
+    run : `Callable[[TensorDict], Dict[str, Any]]`
+        The model's forward pass.
     tensors : `TensorDict`
         The instances' batch.
     arguments : `TensorDict`
@@ -315,7 +316,7 @@ def trace(
     """
     recorder = CallRecorder(sites, instances, tensors)
     with torch.no_grad(), observed(sites, recorder):
-        outputs = model(**arguments)
+        outputs = run(arguments)
     if not recorder.calls:
         names = ", ".join(site.name for site in sites)
         raise InterpretationError(f"the model never calls {names} with the text of a field")

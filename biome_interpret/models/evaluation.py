@@ -9,7 +9,7 @@ from allennlp.models import Model
 
 from biome_interpret.errors import InterpretationError
 from biome_interpret.models.batches import TensorDict, take_rows, to_padded_tensors, to_tensors
-from biome_interpret.models.calls import CallKey, CallMatcher, text_field_names, trace
+from biome_interpret.models.calls import CallKey, CallMatcher, SiteCall, text_field_names, trace
 from biome_interpret.models.hooks import observed
 from biome_interpret.models.modes import Outputs
 from biome_interpret.models.objectives import Objective, forward_arguments, or_loss
@@ -98,12 +98,12 @@ class ExplainedBatch:
         """What the model makes of the texts; sets their calls, and the loss as objective."""
         objective = self.objective
         known = None
-        if prediction is not None and not objective.needs_loss:
+        if prediction is not None and objective.reads_prediction:
             known = prediction.for_batch(sources, self._tensors)
         if known is None:
             outputs = self._trace()
         else:
-            self.calls, outputs = known.calls, known.outputs
+            self.calls, outputs = self._of_text(known.calls), known.outputs
         self.objective = or_loss(objective, outputs, self._tensors)
         if self.objective.needs_loss and not objective.needs_loss:
             outputs = self._trace()
@@ -111,10 +111,14 @@ class ExplainedBatch:
 
     def _trace(self) -> Outputs:
         arguments = forward_arguments(self.objective, self._tensors)
-        self.calls, outputs = trace(
-            self._model, self._sites, self.instances, self._tensors, arguments
-        )
+        run, sites = self.objective.run, self._sites
+        calls, outputs = trace(run, sites, self.instances, self._tensors, arguments)
+        self.calls = self._of_text(calls)
         return outputs
+
+    def _of_text(self, calls: Sequence[SiteCall]) -> List[SiteCall]:
+        """Those of the text: a target sequence may be embedded by the same module."""
+        return [call for call in calls if call.key.field not in self.objective.label_names]
 
     @property
     def is_recurrent(self) -> bool:
@@ -125,7 +129,7 @@ class ExplainedBatch:
         """f(x) of the first instance with padding appended, as in a batch with a longer one."""
         tensors = to_padded_tensors(self.instances[0], self._model, extra)
         with torch.no_grad():
-            outputs = self._model(**forward_arguments(self.objective, tensors))
+            outputs = self.objective.run(forward_arguments(self.objective, tensors))
             return float(self.objective.values(outputs, tensors).double())
 
     def evaluate(self, rows: Sequence[int], points: Points, want_gradients: bool) -> Evaluation:
@@ -169,7 +173,7 @@ class ExplainedBatch:
 
         with torch.set_grad_enabled(want_gradients), fast_backward(self._model):
             with self._precision(), observed(self._sites, replace):
-                outputs = self._model(**forward_arguments(self.objective, tensors))
+                outputs = self.objective.run(forward_arguments(self.objective, tensors))
             outputs = {name: _full_precision(value) for name, value in outputs.items()}
             values = self.objective.values(outputs, tensors)
             if values.shape != ((1,) if self.objective.needs_loss else (len(rows),)):

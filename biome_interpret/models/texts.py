@@ -6,10 +6,11 @@ from typing import Any, Dict, List, Sequence, Union
 
 from allennlp.common.util import JsonDict
 from allennlp.data import Instance
-from allennlp.data.fields import LabelField, MetadataField, TextField
+from allennlp.data.fields import Field, LabelField, MetadataField, TextField
 from allennlp.predictors import Predictor
 
 from biome_interpret.errors import InterpretationError
+from biome_interpret.models.labelling import apply_indexers, instances_of
 from biome_interpret.models.layout import texts_of, with_readable_texts
 from biome_interpret.models.source import strings_in
 
@@ -41,15 +42,21 @@ class Text:
     json: JsonDict
 
     @classmethod
-    def read(cls, predictor: Predictor, inputs: Union[JsonDict, Instance]) -> "Text":
-        """From what `predict_json` or `predict_instance` takes."""
+    def read(cls, predictor: Predictor, inputs: Union[JsonDict, Instance]) -> List["Text"]:
+        """
+        From what `predict_json` or `predict_instance` takes: one text for each instance that the
+        predictor makes of it.
+        """
         if isinstance(inputs, Instance):
             fields = inputs.fields.items()
             metadata = [field.metadata for _, field in fields if isinstance(field, MetadataField)]
             labels = {name: field.label for name, field in fields if isinstance(field, LabelField)}
-            return cls(_indexed(predictor, inputs), list(strings_in(metadata)), labels, {})
-        instance = predictor._json_to_instance(inputs)
-        return cls(_indexed(predictor, instance), list(strings_in(inputs)), inputs, inputs)
+            return [cls(_indexed(predictor, inputs), list(strings_in(metadata)), labels, {})]
+        strings = list(strings_in(inputs))
+        return [
+            cls(_indexed(predictor, instance), strings, inputs, inputs)
+            for instance in instances_of(predictor, inputs)
+        ]
 
     @property
     def padding_lengths(self) -> Dict[str, Dict[str, int]]:
@@ -82,7 +89,7 @@ class Text:
 
 
 def _indexed(predictor: Predictor, instance: Instance) -> Instance:
-    predictor._dataset_reader.apply_token_indexers(instance)
+    apply_indexers(predictor, instance)
     instance.index_fields(predictor._model.vocab)
     shared = _Shared.of(instance)
     with_readable_texts(shared, predictor._dataset_reader)
@@ -99,12 +106,19 @@ class _Shared(Instance):
 
     @classmethod
     def of(cls, instance: Instance) -> "_Shared":
-        shared = cls({name: copy.copy(field) for name, field in instance.fields.items()})
+        shared = cls({name: _copied(field) for name, field in instance.fields.items()})
         shared.indexed = instance.indexed
         return shared
 
     def duplicate(self) -> "_Shared":
         return self.of(self)
+
+
+def _copied(field: Field) -> Field:
+    if isinstance(field, MetadataField) and isinstance(field.metadata, dict):
+        # Predictors write into it.
+        return MetadataField(dict(field.metadata))
+    return copy.copy(field)
 
 
 class _Group:

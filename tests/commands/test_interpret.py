@@ -198,7 +198,7 @@ class TestInput:
             4: "UnicodeDecodeError",
             5: "no object",
             6: "InterpretationError: field 'tokens' has no tokens",
-            7: "asks for this key; the text has 'text'",
+            7: "which has 'text' (KeyError: 'sentence')",
             9: "TypeError",
             11: "RecursionError",
         }
@@ -230,7 +230,8 @@ class TestInput:
     ) -> None:
         source = write_lines(tmp_path / "texts.jsonl", [{"text": "a"}, {"text": "b"}])
         done = command.interpret(source, "--output-file", out)
-        assert "all of the first 2 texts failed; the first: KeyError: 'sentence'" in done.err
+        assert "all of the first 2 texts failed; the first: InterpretationError:" in done.err
+        assert "input, which has 'text' (KeyError: 'sentence')" in " ".join(done.err.split())
 
     def test_a_dataset_reader(self, command: CommandLine, tmp_path: Path, out: Path) -> None:
         rows = [

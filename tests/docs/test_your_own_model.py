@@ -53,3 +53,16 @@ def test_each_score_lands_on_its_token(own_model: Dict[str, Any]) -> None:
     twice = scores_of(model=model, **{"dataset_reader.token_indexers": indexers})
     assert twice.tokens == once.tokens
     assert twice.scores == pytest.approx([2 * score for score in once.scores])
+
+
+def test_a_number_is_explained(own_model: Dict[str, Any]) -> None:
+    embedder = {"token_embedders": {"tokens": {"type": "embedding", "embedding_dim": 8}}}
+    params = load_params("linear", model={"type": "rating", "text_field_embedder": embedder})
+    predictor = build_from_params(Params(params.as_dict()), double=True)
+    rating = predictor.predict_json(REVIEW)["rating"]
+    for mode in ("logits", "loss"):
+        interpreter = IntegratedGradient(predictor, n_steps=50, inference_mode=mode)
+        [result] = interpreter.interpret_json(REVIEW)
+        assert result.output == pytest.approx(rating if mode == "logits" else 0.0)
+        assert result.target.label == f"{rating:.1f} stars"
+        assert abs(result.convergence_delta or 0.0) < 1e-9

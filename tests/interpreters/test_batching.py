@@ -127,7 +127,8 @@ def test_what_one_text_fails_of_is_no_matter_of_the_others() -> None:
     found = interpreter.interpret_each(inputs, targets)
     assert [isinstance(one, Exception) for one in found] == [False, True, True, True, False, False]
     assert "has no tokens" in str(found[1]) and "no such label" in str(found[2])
-    assert isinstance(found[3], KeyError)
+    assert isinstance(found[3], InterpretationError)
+    assert isinstance(found[3].__cause__, KeyError)
     [expected] = interpreter.interpret_json(review)
     for one in (found[0], found[4], found[5]):
         assert isinstance(one, list)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Dict, Iterator, List, Optional
 
 import torch
+from allennlp.data import Instance
 from allennlp.interpret.saliency_interpreters import IntegratedGradient as AllennlpsOwn
 from allennlp.modules.token_embedders import Embedding
 from allennlp.predictors import Predictor
@@ -15,9 +16,16 @@ from biome_interpret.interpretation import Interpretation
 from biome_interpret.models.batches import to_tensors
 from biome_interpret.models.calls import trace
 from biome_interpret.models.guard import untouched
+from biome_interpret.models.labelling import labelled_instances
 from biome_interpret.models.modes import Logits
-from biome_interpret.models.objectives import Objective, UnknownObjective, objective_for
+from biome_interpret.models.objectives import (
+    Objective,
+    UnknownObjective,
+    forward_arguments,
+    objective_for,
+)
 from biome_interpret.models.sites import find_sites
+from biome_interpret.models.texts import Text
 from tests.kinds.registry import Kind, Probe
 
 # AllenNLP's numbers are right where they are those that its own settings give here.
@@ -73,21 +81,33 @@ def relative_delta(result: Interpretation) -> float:
     return abs(left) / (math.fsum(map(abs, scores)) + abs(result.unassigned))
 
 
+def _labelled(predictor: Predictor, kind: Kind) -> Instance:
+    """The first of its labelled instances."""
+    [text, *_] = Text.read(predictor, kind.inputs)
+    outputs = predictor._model.forward_on_instance(text.instance)
+    return labelled_instances(predictor, text.instance, outputs)[0]
+
+
 def _sites(predictor: Predictor, kind: Kind) -> List[str]:
     """Those that are called with the text."""
-    with untouched(predictor._model):
-        instance = predictor.json_to_labeled_instances(kind.inputs)[0]
-        tensors = to_tensors([instance], predictor._model)
-        calls, _ = trace(predictor._model, find_sites(predictor), [instance], tensors, tensors)
+    model = predictor._model
+    with untouched(model):
+        instance = _labelled(predictor, kind)
+        objective = objective_for(model, instance, Logits())
+        tensors = to_tensors([instance], model)
+        arguments = forward_arguments(objective, tensors)
+        calls, _ = trace(objective.run, find_sites(predictor), [instance], tensors, arguments)
     return list(dict.fromkeys(call.site.name for call in calls))
 
 
 def _objective(predictor: Predictor, kind: Kind, result: Interpretation) -> str:
     """The registered name of the objective; `loss` where it fell back on that."""
-    model = predictor._model
-    instance = predictor.json_to_labeled_instances(kind.inputs)[0]
-    objective = objective_for(model, instance, Logits())
-    if isinstance(objective, UnknownObjective) or any("loss is expl" in n for n in result.notes):
+    with untouched(predictor._model):
+        instance = _labelled(predictor, kind)
+    objective = objective_for(predictor._model, instance, Logits())
+    if isinstance(objective, UnknownObjective) or any(
+        "minus its loss" in n or "loss is expl" in n for n in result.notes
+    ):
         return "loss"
     mode = kind.options.get("inference_mode", "logits")
     names = Objective.list_available()
@@ -173,7 +193,7 @@ def _allennlps_own(kind: Kind) -> str:
     sites = find_sites(predictor)
     try:
         layer: Optional[torch.nn.Module] = predictor.get_interpretable_layer()
-        theirs = AllennlpsOwn(predictor).saliency_interpret_from_json(kind.inputs)
+        theirs = AllennlpsOwn(predictor).saliency_interpret_from_json(dict(kind.inputs))
     except Exception as error:
         return f"fails: {type(error).__name__}"
     options = {**kind.options, **_ALLENNLPS_SETTINGS}

@@ -122,7 +122,7 @@ def tiny(name: str, **overrides: Any) -> Callable[[], Predictor]:
 
 
 def from_config(
-    config: Callable[[], Dict[str, Any]], requires: str = "", seed: int = 0
+    config: Callable[[], Dict[str, Any]], requires: str = "", seed: int = 0, double: bool = True
 ) -> Callable[[], Predictor]:
     """
     A builder from a config (see `build_from_params`), which is made when it is needed, since the
@@ -132,11 +132,13 @@ def from_config(
 
     requires : `str`
         Modules to import first, for what they register, with spaces between.
+    double : `bool`
+        Whether in float64; some decoders compute in float32 whatever their weights are.
     """
 
     def build() -> Predictor:
         for module in requires.split():
             import_module(module)
-        return build_from_params(Params(config()), seed=seed, double=True)
+        return build_from_params(Params(config()), seed=seed, double=double)
 
     return build

@@ -1,0 +1,230 @@
+"""How an input becomes labelled instances, and how these are given another target."""
+
+import inspect
+from contextlib import contextmanager
+from typing import Any, Dict, Iterator, List, Sequence, Type, Union
+
+from allennlp.common import Registrable
+from allennlp.common.checks import ConfigurationError
+from allennlp.common.util import JsonDict
+from allennlp.data import Instance
+from allennlp.data.fields import Field
+from allennlp.models import Model
+from allennlp.predictors import Predictor
+
+from biome_interpret.errors import InterpretationError
+from biome_interpret.models.modes import Logits
+from biome_interpret.models.objectives import objective_for
+
+# The target that stands for a text's own label.
+GOLD = "gold"
+
+Target = Union[str, int, None]
+
+# What code raises that is given something else than it expects. Anything else is the model's own
+# failure, such as too little memory, and no matter of the input.
+_MISTAKEN = (
+    LookupError,
+    TypeError,
+    ValueError,
+    AttributeError,
+    AssertionError,
+    NotImplementedError,
+    ConfigurationError,
+)
+
+# A model's output for one instance, made human-readable.
+Output = Dict[str, Any]
+
+
+class Labelling(Registrable):
+    """
+    Makes labelled instances for one kind of predictor, of the latest registered class that fits it.
+    """
+
+    @classmethod
+    def fits(cls, predictor: Predictor) -> bool:
+        raise NotImplementedError
+
+    def labelled(self, predictor: Predictor, instance: Instance, output: Output) -> List[Instance]:
+        """
+        An instance with what the model says of it as its label: one for each thing that is
+        explained apart.
+        """
+        raise NotImplementedError
+
+    def instances(self, predictor: Predictor, inputs: JsonDict) -> List[Instance]:
+        """The instances that the predictor makes of an input."""
+        # A copy, since some predictors take things out of it.
+        return [predictor._json_to_instance(dict(inputs))]
+
+    def apply_indexers(self, predictor: Predictor, instance: Instance) -> None:
+        predictor._dataset_reader.apply_token_indexers(instance)
+
+    @classmethod
+    def of(cls, predictor: Predictor) -> "Labelling":
+        """
+        # Raises
+
+        `InterpretationError`
+            If no class fits the predictor.
+        """
+        names = reversed(cls.list_available())
+        kinds: List[Type[Labelling]] = [cls.by_name(name) for name in names]  # type: ignore[misc]
+        for kind in kinds:
+            if kind.fits(predictor):
+                return kind()
+        raise InterpretationError(
+            f"{type(predictor).__name__} does not implement `predictions_to_labeled_instances`, "
+            f"and what {type(predictor._model).__name__} predicts is of no known kind, so that "
+            f"there is no labelled instance to interpret: register a `Labelling` for it"
+        )
+
+
+@Labelling.register("predictor")
+class PredictorLabelling(Labelling):
+    """The predictor's own."""
+
+    @classmethod
+    def fits(cls, predictor: Predictor) -> bool:
+        return labelled_by(predictor) != "Predictor"
+
+    def labelled(self, predictor: Predictor, instance: Instance, output: Output) -> List[Instance]:
+        return predictor.predictions_to_labeled_instances(instance, output)
+
+
+def instances_of(predictor: Predictor, inputs: JsonDict) -> List[Instance]:
+    """
+    What a predictor makes of an input, without labels: for most one instance.
+
+    # Raises
+
+    `InterpretationError`
+        If the predictor does not take the input, or if nothing labels what it predicts.
+    """
+    labelling = Labelling.of(predictor)
+    has = ", ".join(repr(name) for name in inputs) or "nothing"
+    with _in_words(predictor, f"does not take this input, which has {has}"):
+        return labelling.instances(predictor, inputs)
+
+
+def apply_indexers(predictor: Predictor, instance: Instance) -> None:
+    """Gives the instance's texts the indexers of the predictor's reader."""
+    labelling = Labelling.of(predictor)
+    with _in_words(predictor, "does not take this instance"):
+        labelling.apply_indexers(predictor, instance)
+
+
+def labelled_instances(predictor: Predictor, instance: Instance, outputs: Output) -> List[Instance]:
+    """
+    What the model predicted for an instance, as labels.
+
+    # Parameters
+
+    outputs : `Dict[str, Any]`
+        As `Model.forward_on_instance` gives them.
+
+    # Raises
+
+    `InterpretationError`
+        If nothing labels what the model predicts.
+    """
+    labelling = Labelling.of(predictor)
+    with _in_words(predictor, "cannot label what the model predicts"):
+        return labelling.labelled(predictor, instance, outputs)
+
+
+@contextmanager
+def _in_words(predictor: Predictor, what: str) -> Iterator[None]:
+    try:
+        yield
+    except InterpretationError:
+        raise
+    except _MISTAKEN as error:
+        reason = f"{type(error).__name__}: {error}"
+        raise InterpretationError(f"{type(predictor).__name__} {what} ({reason})") from error
+
+
+def with_fields(predictor: Predictor, instance: Instance, **fields: Field) -> Instance:
+    """A copy of an instance that has these fields besides, or in the place of its own."""
+    new = instance.duplicate()
+    for name, field in fields.items():
+        new.add_field(name, field, predictor._model.vocab)
+    return new
+
+
+def labelled_by(predictor: Predictor) -> str:
+    """The name of the class whose `predictions_to_labeled_instances` a predictor has."""
+    method = type(predictor).predictions_to_labeled_instances
+    return method.__qualname__.rpartition(".")[0]
+
+
+def takes(model: Model, *names: str) -> bool:
+    """Whether a model's forward method has such parameters, and can do without them."""
+    parameters = inspect.signature(model.forward).parameters
+    return all(name in parameters and parameters[name].default is None for name in names)
+
+
+def targeted(
+    model: Model,
+    instances: Sequence[Instance],
+    targets: Sequence[Target],
+    own_labels: Dict[str, Any],
+) -> List[Instance]:
+    """
+    Labelled instances with each of some targets in turn.
+
+    # Parameters
+
+    targets : `Sequence[Target]`
+        See `retargeted`.
+
+    # Returns
+
+    `List[Instance]`
+        Those that only their label told apart, and that a target makes the same, once.
+    """
+    found: List[Instance] = []
+    for position, instance in enumerate(instances):
+        for target in targets:
+            new = retargeted(model, instance, target, own_labels)
+            known = position > 0 and target is not None
+            if not (known and any(new.fields == other.fields for other in found)):
+                found.append(new)
+    return found
+
+
+def retargeted(
+    model: Model, instance: Instance, target: Target, own_labels: Dict[str, Any]
+) -> Instance:
+    """
+    A labelled instance with another target in its label's place.
+
+    # Parameters
+
+    target : `Union[str, int]`, optional
+        A label's name or index, or `GOLD`; `None` for the label that is there.
+    own_labels : `Dict[str, Any]`
+        By field name, what `GOLD` stands for.
+
+    # Raises
+
+    `InterpretationError`
+        If the target is not one that the model knows, or the text has no label of its own.
+    """
+    if target is None:
+        return instance
+    objective = objective_for(model, instance, Logits())
+    if target == GOLD:
+        target = own_labels.get(objective.label_name)
+        if isinstance(target, int) and str(target) in objective.labels.values():
+            target = str(target)  # A dataset reader would have taken the number for a name.
+        if isinstance(target, bool) or not isinstance(target, (str, int)):
+            raise InterpretationError(
+                f"target '{GOLD}' needs the text's own '{objective.label_name}', which it lacks"
+            )
+    label: Any = instance.fields.get(objective.label_name)
+    result = Instance(dict(instance.fields))
+    result.indexed = instance.indexed
+    result.add_field(objective.label_name, objective.retargeted(label, target), model.vocab)
+    return result

@@ -1,0 +1,137 @@
+"""The most probable label, or all that are probable, or the best of several alternatives."""
+
+from typing import Any, Dict, Iterator, List, Mapping, Optional
+
+import numpy
+import torch
+from allennlp.data import Instance
+from allennlp.data.fields import (
+    Field,
+    IndexField,
+    LabelField,
+    ListField,
+    MultiLabelField,
+    TensorField,
+)
+from allennlp.predictors import Predictor
+
+from biome_interpret.errors import InterpretationError
+from biome_interpret.models.labelling.base import (
+    Labelling,
+    Output,
+    labelled_by,
+    takes,
+    with_fields,
+)
+from biome_interpret.models.objectives.base import namespace_of
+
+_SCORES = ("logits", "label_logits", "probs", "label_probs", "class_probabilities")
+
+# Predictors that fail where a model names its scores or its label otherwise than they expect.
+LABEL_PREDICTORS = (
+    "TextClassifierPredictor",
+    "TextualEntailmentPredictor",
+    "VilbertVqaPredictor",
+    "VisualEntailmentPredictor",
+    "Nlvr2Predictor",
+)
+
+
+@Labelling.register("label")
+class LabelLabelling(Labelling):
+    """
+    The label with the highest score. Where each label has a probability of its own (the sigmoid of
+    its logit), one instance for each label that is more probable than not; if there is none, the
+    most probable.
+    """
+
+    @classmethod
+    def fits(cls, predictor: Predictor) -> bool:
+        kind, model = labelled_by(predictor), predictor._model
+        unlabelled = kind == "Predictor" and (takes(model, "label") or takes(model, "labels"))
+        return kind in LABEL_PREDICTORS or unlabelled
+
+    def labelled(self, predictor: Predictor, instance: Instance, output: Output) -> List[Instance]:
+        model = predictor._model
+        name = "labels" if takes(model, "labels") and not takes(model, "label") else "label"
+        labels = labels_of(model, instance.fields.get(name), output)
+        weights: Dict[str, Field] = {}
+        if takes(model, "label_weights"):
+            weights["label_weights"] = TensorField(torch.ones(1))
+        return [with_fields(predictor, instance, **{name: one}, **weights) for one in labels]
+
+
+def labels_of(module: Any, own: Optional[Field], output: Mapping[str, Any]) -> Iterator[Field]:
+    """
+    The labels that a model predicts.
+
+    # Parameters
+
+    module : `Any`
+        The model, or the head of one.
+    own : `Field`, optional
+        The instance's own label, which tells by its type of what kind labels are.
+    output : `Mapping[str, Any]`
+        The module's, for one instance.
+
+    # Raises
+
+    `InterpretationError`
+        If there are no scores in it.
+    """
+    namespace = namespace_of(module, own)
+    scores = [(name, numpy.asarray(output[name])) for name in _score_names(output)]
+    scores = [(name, score) for name, score in scores if score.ndim == 1 and score.size]
+    if not scores:
+        raise InterpretationError(
+            f"the output of {type(module).__name__} has no logits or probabilities, one for each "
+            f"label: {sorted(output)}"
+        )
+    best = scores[0][1]
+    listed = isinstance(own, ListField) or takes(module, "label_weights")
+    if not listed and not isinstance(own, MultiLabelField) and not _are_sigmoids(dict(scores)):
+        yield LabelField(int(best.argmax()), namespace, skip_indexing=True)
+        return
+    names = module.vocab.get_index_to_token_vocabulary(namespace)
+    real = [i for i in range(len(best)) if not names.get(i, "").startswith("@@")] or [0]
+    thresholds = 0.0 if scores[0][0].endswith("logits") else 0.5
+    probable = [i for i in real if best[i] > thresholds] or [max(real, key=lambda i: best[i])]
+    for index in sorted(probable, key=lambda i: -best[i]):
+        if listed:
+            yield ListField([LabelField(index, namespace, skip_indexing=True)])
+        else:
+            yield MultiLabelField([index], namespace, skip_indexing=True, num_labels=len(best))
+
+
+def _score_names(output: Mapping[str, Any]) -> List[str]:
+    known = [name for name in _SCORES if name in output]
+    others = [name for name in output if name.endswith(("logits", "probs", "probabilities"))]
+    return [*known, *(name for name in others if name not in known)]
+
+
+def _are_sigmoids(scores: Mapping[str, numpy.ndarray]) -> bool:
+    """Whether the probabilities are each label's own, and not shared out among all."""
+    logits = next((score for name, score in scores.items() if name.endswith("logits")), None)
+    probabilities = next((s for name, s in scores.items() if not name.endswith("logits")), None)
+    if logits is None or probabilities is None or logits.shape != probabilities.shape:
+        return False
+    wanted = torch.tensor(logits, dtype=torch.float64)
+    found = torch.tensor(probabilities, dtype=torch.float64)
+    shared = torch.allclose(wanted.softmax(dim=-1), found, atol=1e-4)
+    return not shared and torch.allclose(wanted.sigmoid(), found, atol=1e-4)
+
+
+@Labelling.register("alternative")
+class AlternativeLabelling(Labelling):
+    """The best of the alternatives that the instance lists."""
+
+    @classmethod
+    def fits(cls, predictor: Predictor) -> bool:
+        unlabelled = labelled_by(predictor) == "Predictor"
+        return unlabelled and takes(predictor._model, "correct_alternative")
+
+    def labelled(self, predictor: Predictor, instance: Instance, output: Output) -> List[Instance]:
+        alternatives: Any = instance["alternatives"]
+        best = int(numpy.asarray(output["logits"]).argmax())
+        label = IndexField(best, alternatives)
+        return [with_fields(predictor, instance, correct_alternative=label)]

@@ -1,0 +1,85 @@
+"""Predicted sequences of words."""
+
+from typing import Any, Dict, List
+
+import numpy
+import torch
+from allennlp.data import Instance, Token
+from allennlp.data.fields import Field, MetadataField, TensorField, TextField
+from allennlp.predictors import Predictor
+
+from biome_interpret.models.labelling.base import (
+    Labelling,
+    Output,
+    labelled_by,
+    takes,
+    with_fields,
+)
+from biome_interpret.models.objectives.base import is_kind
+
+LABEL = "target_tokens"
+
+
+@Labelling.register("sequence")
+class SequenceLabelling(Labelling):
+    """The most probable sequence that the model writes, as its target."""
+
+    @classmethod
+    def fits(cls, predictor: Predictor) -> bool:
+        return labelled_by(predictor) == "Predictor" and takes(predictor._model, LABEL)
+
+    def labelled(self, predictor: Predictor, instance: Instance, output: Output) -> List[Instance]:
+        target = TextField(self._tokens(predictor._model, output))
+        new = instance.duplicate()
+        new.fields[LABEL] = target
+        self.apply_indexers(predictor, new)
+        target.index(predictor._model.vocab)
+        if "source_token_ids" in new.fields:
+            return [with_fields(predictor, new, **_matches(predictor, new))]
+        return [new]
+
+    def _tokens(self, model: Any, output: Output) -> List[Token]:
+        predictions = numpy.asarray(output["predictions"])
+        # Shape: (steps,). The best goes first.
+        best = (predictions[0] if predictions.ndim == 2 else predictions).tolist()
+        if hasattr(model, "t5") or is_kind(model, "Bart"):
+            return _pieces(model, best)
+        decoder = getattr(model, "_decoder", model)
+        namespace, end = decoder._target_namespace, decoder._end_index
+        ids = [decoder._start_index, *_up_to(end, best)]
+        source = output.get("metadata", {}).get("source_tokens", [])
+        size = model.vocab.get_vocab_size(namespace)
+        words = [
+            # A word beyond the vocabulary is one that was copied from the source.
+            source[i - size] if i >= size else model.vocab.get_token_from_index(i, namespace)
+            for i in ids
+        ]
+        return [Token(word) for word in words]
+
+
+def _pieces(model: Any, ids: List[int]) -> List[Token]:
+    """Word pieces, which carry their ids: those of a pretrained transformer."""
+    if hasattr(model, "t5"):
+        tokenizer, end = model.tokenizer.tokenizer, model.t5.eos_token_id
+    else:
+        tokenizer, end = model._indexer._tokenizer, model._end_id
+    written = _up_to(end, ids)
+    texts = tokenizer.convert_ids_to_tokens(written)
+    return [Token(text, text_id=i, type_id=0) for text, i in zip(texts, written)]
+
+
+def _up_to(end: int, ids: List[int]) -> List[int]:
+    return ids[: ids.index(end) + 1] if end in ids else ids
+
+
+def _matches(predictor: Predictor, instance: Instance) -> Dict[str, Field]:
+    """What CopyNet needs besides: which words of the source and the target are the same."""
+    fields, reader = instance.fields, predictor._dataset_reader
+    source, target = fields["source_tokens"].tokens, fields[LABEL].tokens  # type: ignore
+    ids = reader._tokens_to_ids([*source, *target])  # type: ignore[attr-defined]
+    words = {"target_tokens": [token.text for token in target[1:-1]]}
+    return {
+        "source_token_ids": TensorField(torch.tensor(ids[: len(source)])),
+        "target_token_ids": TensorField(torch.tensor(ids[len(source) :])),
+        "metadata": MetadataField({**fields["metadata"].metadata, **words}),  # type: ignore
+    }

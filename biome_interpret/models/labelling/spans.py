@@ -1,0 +1,169 @@
+"""Predicted answers to questions."""
+
+from typing import Any, Dict, List
+
+import numpy
+import torch
+from allennlp.common.util import JsonDict
+from allennlp.data import Instance
+from allennlp.data.fields import (
+    Field,
+    IndexField,
+    LabelField,
+    ListField,
+    SequenceLabelField,
+    SpanField,
+    TensorField,
+)
+from allennlp.predictors import Predictor
+
+from biome_interpret.errors import InterpretationError
+from biome_interpret.models.batches import to_tensors
+from biome_interpret.models.labelling.base import (
+    Labelling,
+    Output,
+    PredictorLabelling,
+    labelled_by,
+    takes,
+    with_fields,
+)
+from biome_interpret.models.objectives.losses import ANSWERS
+from biome_interpret.models.objectives.spans import dialog_parts
+from biome_interpret.models.recording import run_recording
+
+_SCORE = "best_span_scores"
+_SUM = "answer_as_add_sub_expressions"
+
+
+@Labelling.register("span")
+class SpanLabelling(Labelling):
+    """The best span of a passage, for predictors of the user's own that label nothing."""
+
+    @classmethod
+    def fits(cls, predictor: Predictor) -> bool:
+        unlabelled = labelled_by(predictor) == "Predictor"
+        return unlabelled and takes(predictor._model, "span_start", "span_end")
+
+    def labelled(self, predictor: Predictor, instance: Instance, output: Output) -> List[Instance]:
+        passage: Any = instance["passage"]
+        start, end = (IndexField(int(index), passage) for index in output["best_span"])
+        return [with_fields(predictor, instance, span_start=start, span_end=end)]
+
+
+@Labelling.register("window")
+class WindowLabelling(Labelling):
+    """
+    TransformerQA: of a context too long for it, the window from which its answer comes, labelled
+    with the answer's span; where the model answers nothing, with the token that stands for this.
+    """
+
+    @classmethod
+    def fits(cls, predictor: Predictor) -> bool:
+        return labelled_by(predictor) == "TransformerQAPredictor"
+
+    def instances(self, predictor: Predictor, inputs: JsonDict) -> List[Instance]:
+        windows = predictor._json_to_instances(inputs, qid=-1)  # type: ignore[attr-defined]
+        if len(windows) > 1:
+            outputs = [predictor._model.forward_on_instance(window) for window in windows]
+            scores = [float(output[_SCORE]) for output in outputs]
+            # The first of equals, as the predictor takes it.
+            return [windows[scores.index(max(scores))]]
+        return windows
+
+    def labelled(self, predictor: Predictor, instance: Instance, output: Output) -> List[Instance]:
+        fields: Any = instance.fields
+        start, end = (int(index) for index in output["best_span"])
+        if start < 0:
+            no_answer = fields.get("cls_index")
+            start = end = no_answer.sequence_index if no_answer is not None else 0
+        else:
+            first = fields["context_span"].span_start
+            start, end = first + start, first + end
+        label = SpanField(start, end, fields["question_with_context"])
+        return [with_fields(predictor, instance, answer_span=label)]
+
+
+@Labelling.register("passage_answer")
+class PassageAnswerLabelling(PredictorLabelling):
+    """
+    NAQANet: the predictor's own label, and for each other way to come by an answer that the model
+    knows, one that says that the answer is not come by so.
+    """
+
+    @classmethod
+    def fits(cls, predictor: Predictor) -> bool:
+        own = labelled_by(predictor) == "ReadingComprehensionPredictor"
+        return own and takes(predictor._model, "answer_as_counts")
+
+    def labelled(self, predictor: Predictor, instance: Instance, output: Output) -> List[Instance]:
+        numbers = output["answer"].get("numbers", [{"sign": 1}])
+        if not any(number["sign"] for number in numbers):
+            raise InterpretationError(
+                "the model answers with a sum of no numbers, for which it has no likelihood"
+            )
+        [new] = super().labelled(predictor, instance, output)
+        fields: Any = {**self._nowhere(new), **new.fields}
+        labels = {name: fields[name] for name in ANSWERS}
+        # As a list of labels of a list, which it is, AllenNLP 2.10 cannot make it a tensor.
+        [signs] = labels[_SUM]
+        labels[_SUM] = TensorField(torch.tensor([[*signs]]))
+        return [with_fields(predictor, new, **labels)]
+
+    def _nowhere(self, instance: Instance) -> Dict[str, Field]:
+        fields: Any = instance.fields
+        numbers = fields["number_indices"]
+        no_numbers = SequenceLabelField([0] * numbers.sequence_length(), numbers)
+        return {
+            "answer_as_passage_spans": ListField([SpanField(-1, -1, fields["passage"])]),
+            "answer_as_question_spans": ListField([SpanField(-1, -1, fields["question"])]),
+            "answer_as_add_sub_expressions": ListField([no_numbers]),
+            "answer_as_counts": ListField([LabelField(-1, skip_indexing=True)]),
+        }
+
+
+@Labelling.register("dialog")
+class DialogLabelling(Labelling):
+    """The answers to the questions of a dialogue: an instance for each question."""
+
+    @classmethod
+    def fits(cls, predictor: Predictor) -> bool:
+        unlabelled = labelled_by(predictor) == "Predictor"
+        return unlabelled and hasattr(predictor._model, "_get_best_span_yesno_followup")
+
+    def labelled(self, predictor: Predictor, instance: Instance, output: Output) -> List[Instance]:
+        answers = self._answers(predictor, instance)
+        # The model counts the questions by these: they are kept for all of them.
+        kinds = {
+            name: ListField([LabelField(int(i), skip_indexing=True) for i in answers[:, column]])
+            for name, column in (("yesno_list", 2), ("followup_list", 3))
+        }
+        found = []
+        for asked in range(len(answers)):
+            spans = {
+                name: self._pointers(instance, answers[:, column], asked)
+                for name, column in (("span_start", 0), ("span_end", 1))
+            }
+            found.append(with_fields(predictor, instance, **kinds, **spans))
+        return found
+
+    def _pointers(self, instance: Instance, indices: Any, asked: int) -> Field:
+        """-1 for the questions that are not asked about."""
+        passage: Any = instance["passage"]
+        wanted = [int(index) if i == asked else -1 for i, index in enumerate(indices)]
+        return ListField([IndexField(index, passage) for index in wanted])
+
+    def _answers(self, predictor: Predictor, instance: Instance) -> numpy.ndarray:
+        """First and last token, yes or no, and whether to ask on. Shape: (questions, 4)."""
+        model: Any = predictor._model
+        tensors = to_tensors([instance], model)
+        with torch.no_grad():
+            _, records = run_recording(model, tensors, dialog_parts(model))
+        parts = {name: found[0] for name, found in records.items()}
+        best = model._get_best_span_yesno_followup(
+            parts["start"].squeeze(-1),
+            parts["end"].squeeze(-1),
+            parts["yesno"],
+            parts["followup"],
+            model._max_span_length,
+        )
+        return best.cpu().numpy()

@@ -1,0 +1,77 @@
+"""Predicted parses."""
+
+from typing import Any, Dict, List, Tuple
+
+import numpy
+from allennlp.data import Instance
+from allennlp.data.fields import SequenceLabelField
+from allennlp.predictors import Predictor
+
+from biome_interpret.models.labelling.base import (
+    Labelling,
+    Output,
+    labelled_by,
+    takes,
+    with_fields,
+)
+from biome_interpret.models.objectives.trees import HEADS, NO_LABEL, TAGS
+
+
+@Labelling.register("dependencies")
+class DependenciesLabelling(Labelling):
+    """The predicted head of each word, and the kind of the dependency: the parse as one label."""
+
+    @classmethod
+    def fits(cls, predictor: Predictor) -> bool:
+        return labelled_by(predictor) == "Predictor" and takes(predictor._model, TAGS, HEADS)
+
+    def labelled(self, predictor: Predictor, instance: Instance, output: Output) -> List[Instance]:
+        words: Any = instance["words"]
+        tags = [str(tag) for tag in output["predicted_dependencies"]]
+        heads = [int(head) for head in output["predicted_heads"]]
+        labels = {
+            TAGS: SequenceLabelField(tags, words, label_namespace="head_tags"),
+            HEADS: SequenceLabelField(heads, words, label_namespace="head_index_tags"),
+        }
+        return [with_fields(predictor, instance, **labels)]
+
+
+@Labelling.register("constituents")
+class ConstituentsLabelling(Labelling):
+    """The constituents of the predicted tree: the tree as one label."""
+
+    @classmethod
+    def fits(cls, predictor: Predictor) -> bool:
+        known = takes(predictor._model, "span_labels") and hasattr(
+            predictor._model, "construct_trees"
+        )
+        return labelled_by(predictor) == "Predictor" and known
+
+    def labelled(self, predictor: Predictor, instance: Instance, output: Output) -> List[Instance]:
+        names = predictor._model.vocab.get_index_to_token_vocabulary("labels")
+        spans: Any = instance["spans"]
+        in_tree = _spans_of_tree(output["trees"])
+        labels = []
+        for span, scores in zip(spans, output["class_probabilities"]):
+            best = names[int(numpy.asarray(scores).argmax())]
+            labels.append(best if (span.span_start, span.span_end) in in_tree else NO_LABEL)
+        label = SequenceLabelField(labels, spans, label_namespace="labels")
+        return [with_fields(predictor, instance, span_labels=label)]
+
+
+def _spans_of_tree(tree: Any) -> Dict[Tuple[int, int], bool]:
+    """First and last word of each constituent above the words' own parts of speech."""
+    found: Dict[Tuple[int, int], bool] = {}
+
+    def walk(node: Any, first: int) -> int:
+        if isinstance(node, str):
+            return first + 1
+        after = first
+        for child in node:
+            after = walk(child, after)
+        if not (len(node) == 1 and isinstance(node[0], str)):
+            found[first, after - 1] = True
+        return after
+
+    walk(tree, 0)
+    return found

@@ -1,0 +1,40 @@
+"""Predicted words of language models."""
+
+from typing import Any, List
+
+from allennlp.data import Instance, Token
+from allennlp.data.fields import TextField
+from allennlp.predictors import Predictor
+
+from biome_interpret.models.labelling.base import Labelling, Output, labelled_by, with_fields
+from biome_interpret.models.objectives.base import is_kind
+
+
+@Labelling.register("next_word")
+class NextWordLabelling(Labelling):
+    """
+    The most probable next word, or the first of the most probable next words. (AllenNLP 2.10 takes
+    the first letter of it.)
+    """
+
+    @classmethod
+    def fits(cls, predictor: Predictor) -> bool:
+        return labelled_by(predictor) == "NextTokenLMPredictor"
+
+    def labelled(self, predictor: Predictor, instance: Instance, output: Output) -> List[Instance]:
+        text: Any = instance["tokens"]
+        best = str(output["top_tokens"][0][0])
+        label = TextField([Token(best)], text.token_indexers)
+        return [with_fields(predictor, instance, target_ids=label)]
+
+
+@Labelling.register("own_text")
+class OwnTextLabelling(Labelling):
+    """A language model that has its text for a label: the instance as it is."""
+
+    @classmethod
+    def fits(cls, predictor: Predictor) -> bool:
+        return labelled_by(predictor) == "Predictor" and is_kind(predictor._model, "LanguageModel")
+
+    def labelled(self, predictor: Predictor, instance: Instance, output: Output) -> List[Instance]:
+        return [instance]

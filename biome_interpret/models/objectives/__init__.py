@@ -1,0 +1,59 @@
+"""
+Objectives: what of a labelled instance is explained.
+
+One is made for each labelled instance, of the first registered kind that finds a label of its own
+in it. The latest registered is asked first: a user's own, or a more special one.
+"""
+
+from biome_interpret.models.objectives.base import (
+    LossObjective,
+    Objective,
+    Target,
+    UnknownObjective,
+    forward_arguments,
+    objective_for,
+    or_loss,
+)
+from biome_interpret.models.objectives.labels import (
+    AlternativeObjective,
+    LabelObjective,
+    ListedLabelsObjective,
+    MultiLabelObjective,
+)
+from biome_interpret.models.objectives.losses import (
+    AnswerObjective,
+    CoreferenceObjective,
+    OwnLossObjective,
+)
+from biome_interpret.models.objectives.sequences import BartObjective, SequenceObjective
+from biome_interpret.models.objectives.spans import AnswerSpanObjective, DialogAnswerObjective
+from biome_interpret.models.objectives.tags import CrfTagsObjective, TagsObjective
+from biome_interpret.models.objectives.trees import ConstituentsObjective, DependenciesObjective
+from biome_interpret.models.objectives.words import MaskedWordsObjective, NextWordObjective
+
+__all__ = [
+    "AlternativeObjective",
+    "AnswerObjective",
+    "AnswerSpanObjective",
+    "BartObjective",
+    "ConstituentsObjective",
+    "CoreferenceObjective",
+    "CrfTagsObjective",
+    "DependenciesObjective",
+    "DialogAnswerObjective",
+    "LabelObjective",
+    "ListedLabelsObjective",
+    "LossObjective",
+    "MaskedWordsObjective",
+    "MultiLabelObjective",
+    "NextWordObjective",
+    "Objective",
+    "OwnLossObjective",
+    "SequenceObjective",
+    "TagsObjective",
+    "Target",
+    "UnknownObjective",
+    "forward_arguments",
+    "objective_for",
+    "or_loss",
+]

@@ -1,0 +1,327 @@
+"""What every objective has in common, and how the one for an instance is found."""
+
+import inspect
+from dataclasses import dataclass
+from typing import Dict, Iterator, List, Optional, Sequence, Tuple, Type, Union
+
+import torch
+from allennlp.common import Registrable
+from allennlp.data import Instance
+from allennlp.data.fields import Field
+from allennlp.models import Model
+
+from biome_interpret.errors import InterpretationError
+from biome_interpret.models.batches import TensorDict
+from biome_interpret.models.modes import Choices, InferenceMode, Loss, Outputs, Softmax
+
+
+@dataclass(frozen=True)
+class Target:
+    """
+    What is explained.
+
+    # Parameters
+
+    label : `str`, optional
+        The label's name; a span's tags, or the words of an answer, separated by spaces.
+    index : `int`, optional
+        The label's index in the model's output; `None` for a span.
+    probability : `float`, optional
+        The model's own, where its output tells.
+    """
+
+    label: Optional[str] = None
+    index: Optional[int] = None
+    probability: Optional[float] = None
+
+
+class Objective(Registrable):
+    """
+    Reads the explained function from a model's output. One is made for each labelled instance, of
+    the first registered class that fits it; a model of the user's own may register another.
+
+    What it reads of a label comes from the tensors, row by row, since the rows of a batch may be of
+    different instances.
+
+    # Parameters
+
+    model : `Model`
+    label_name : `str`
+        The field that holds the label.
+    label : `Field`, optional
+        `None` where no field is known to hold one.
+    mode : `InferenceMode`
+    """
+
+    # The loss is one number for a batch: no row of it has a value of its own.
+    needs_loss = False
+    # A prediction of the text without a label tells all that is read from the output.
+    reads_prediction = True
+    # The label is an input too: a decoder is asked for the next word after those of the target.
+    needs_label = False
+
+    def __init__(
+        self, model: Model, label_name: str, label: Optional[Field], mode: InferenceMode
+    ) -> None:
+        self.model = model
+        self.label_name = label_name
+        self.label = label
+        self.mode = mode
+        self.notes: List[str] = []
+
+    @classmethod
+    def fits(cls, model: Model, label: Field) -> bool:
+        """Whether a field that may be a label is one for this objective."""
+        raise NotImplementedError
+
+    @classmethod
+    def label_in(cls, model: Model, instance: Instance) -> Optional[str]:
+        """The field of the instance that is a label for this objective, if there is one."""
+        candidates = label_candidates(model, instance)
+        return next((name for name in candidates if cls.fits(model, instance[name])), None)
+
+    @property
+    def label_names(self) -> Tuple[str, ...]:
+        """All fields that the label is made of."""
+        return (self.label_name,)
+
+    @property
+    def why_loss(self) -> str:
+        """The note of a result for which the loss had to be taken."""
+        return (
+            f"{type(self.model).__name__} gives no logits for what it predicts: the loss is "
+            f"explained instead"
+        )
+
+    def run(self, arguments: TensorDict) -> Outputs:
+        """A forward pass: the model's output, with what `choices` needs besides."""
+        return self.model(**arguments)
+
+    def run_for_loss(self, arguments: TensorDict) -> Outputs:
+        """A forward pass that gives a loss."""
+        return self.model(**arguments)
+
+    def choices(self, outputs: Outputs, tensors: TensorDict) -> Optional[Choices]:
+        """What the model chose between; `None` where its output does not tell."""
+        return None
+
+    def told_by(self, outputs: Outputs, tensors: TensorDict) -> bool:
+        """
+        Whether `values` can be read from the output; where not, the loss is explained. To be
+        overridden together with `values`, where that has nothing to do with choices.
+        """
+        return self.choices(outputs, tensors) is not None
+
+    def values(self, outputs: Outputs, tensors: TensorDict) -> torch.Tensor:
+        """The explained function of each row. Shape: (rows,)."""
+        choices = self.choices(outputs, tensors)
+        if choices is None:
+            raise InterpretationError("the model's output has no logits of the expected shape")
+        return self.mode(outputs, choices)
+
+    def probabilities(self, outputs: Outputs, tensors: TensorDict) -> List[float]:
+        """The model's probability for each row's target; empty where its output does not tell."""
+        choices = self.choices(outputs, tensors)
+        return [] if choices is None else Softmax()(outputs, choices).tolist()
+
+    def label_probabilities(
+        self, outputs: Outputs, tensors: TensorDict
+    ) -> List[Optional[Dict[str, float]]]:
+        """
+        For each row the model's probability for each label, most probable first; empty where the
+        text does not have one label.
+        """
+        return []
+
+    @property
+    def labels(self) -> Dict[int, str]:
+        """The names of the labels that may be a target, by their index."""
+        return {}
+
+    def target_of(self, instance: Instance, probability: Optional[float]) -> Target:
+        """What is explained of an instance."""
+        return self.target(instance.fields.get(self.label_name), probability)
+
+    def target(self, label: Optional[Field], probability: Optional[float]) -> Target:
+        return Target(probability=probability)
+
+    def retargeted(self, label: Field, target: Union[str, int]) -> Field:
+        """
+        The label field for another target.
+
+        # Raises
+
+        `InterpretationError`
+            If the model does not know the target.
+        """
+        raise InterpretationError(
+            f"target {target!r} cannot be chosen here: only a model with one label for each text, "
+            f"labels that it has or has not, alternatives to choose from or words to fill in takes "
+            f"a target; this one is explained for what it predicts"
+        )
+
+
+class LossObjective(Objective):
+    """Minus the model's loss, which every labelled instance has."""
+
+    needs_loss = True
+    reads_prediction = False
+
+    def __init__(self, objective: Objective) -> None:
+        super().__init__(objective.model, objective.label_name, objective.label, objective.mode)
+        self._inner = objective
+        self.notes = list(objective.notes)
+
+    @property
+    def label_names(self) -> Tuple[str, ...]:
+        return self._inner.label_names
+
+    def run(self, arguments: TensorDict) -> Outputs:
+        try:
+            return self._inner.run_for_loss(arguments)
+        except (InterpretationError, RuntimeError, MemoryError):
+            raise
+        except Exception as error:  # Of its metrics, say, which come with the loss.
+            raise InterpretationError(
+                f"{type(self.model).__name__} gives no loss for the label that it is explained "
+                f"for ({type(error).__name__}: {error})"
+            ) from error
+
+    def choices(self, outputs: Outputs, tensors: TensorDict) -> Optional[Choices]:
+        return self._inner.choices(outputs, tensors)
+
+    def values(self, outputs: Outputs, tensors: TensorDict) -> torch.Tensor:
+        """Shape: (1,): one for all rows."""
+        if "loss" not in outputs:
+            outputs = self.model.make_output_human_readable(outputs)
+        if "loss" not in outputs:
+            raise InterpretationError("the model gives neither logits nor a loss for this instance")
+        return -outputs["loss"].sum().reshape(1)
+
+    def probabilities(self, outputs: Outputs, tensors: TensorDict) -> List[float]:
+        return self._inner.probabilities(outputs, tensors)
+
+    def label_probabilities(
+        self, outputs: Outputs, tensors: TensorDict
+    ) -> List[Optional[Dict[str, float]]]:
+        return self._inner.label_probabilities(outputs, tensors)
+
+    @property
+    def labels(self) -> Dict[int, str]:
+        return self._inner.labels
+
+    def target_of(self, instance: Instance, probability: Optional[float]) -> Target:
+        return self._inner.target_of(instance, probability)
+
+    def target(self, label: Optional[Field], probability: Optional[float]) -> Target:
+        return self._inner.target(label, probability)
+
+    def retargeted(self, label: Field, target: Union[str, int]) -> Field:
+        return self._inner.retargeted(label, target)
+
+
+class UnknownObjective(Objective):
+    """A label of a kind that no registered objective knows: nothing to choose from."""
+
+
+def objective_for(model: Model, instance: Instance, mode: InferenceMode) -> Objective:
+    """The objective for a labelled instance."""
+    found: Objective = UnknownObjective(model, "label", None, mode)
+    for kind in _latest_first():
+        name = kind.label_in(model, instance)
+        if name is not None:
+            found = kind(model, name, instance.fields.get(name), mode)
+            break
+    return LossObjective(found) if isinstance(mode, Loss) else found
+
+
+def or_loss(objective: Objective, outputs: Outputs, tensors: TensorDict) -> Objective:
+    """The objective itself where the output tells its values, else one that takes the loss."""
+    if objective.needs_loss or objective.told_by(outputs, tensors):
+        return objective
+    loss = LossObjective(objective)
+    loss.notes.append(objective.why_loss)
+    return loss
+
+
+def forward_arguments(objective: Objective, tensors: TensorDict) -> TensorDict:
+    """
+    What the model is called with: what it takes, and without the label, where that is not needed
+    and AllenNLP's convention is kept that a model does without, so that it spares the loss and its
+    metrics.
+    """
+    parameters = inspect.signature(objective.model.forward).parameters
+    takes_all = takes_anything(objective.model)
+    needed = objective.needs_loss or objective.needs_label
+    left_out = [
+        name
+        for name in objective.label_names
+        if name in parameters and parameters[name].default is None and not needed
+    ]
+    return {
+        name: value
+        for name, value in tensors.items()
+        if (takes_all or name in parameters) and name not in left_out
+    }
+
+
+def takes_anything(module: torch.nn.Module) -> bool:
+    """Whether a module's forward method takes whatever it is given by name."""
+    parameters = inspect.signature(module.forward).parameters.values()
+    return any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters)
+
+
+def label_candidates(model: Model, instance: Instance) -> Iterator[str]:
+    """
+    Fields that may be labels. By AllenNLP's convention a model's labels are what its forward method
+    can do without; those of the usual names go first.
+    """
+    parameters = inspect.signature(model.forward).parameters
+    named = [name for name in ("label", "labels", "tags") if name in instance.fields]
+    free = [
+        name
+        for name in instance.fields
+        if (parameters[name].default is None if name in parameters else takes_anything(model))
+    ]
+    yield from (name for name in named if name in free)
+    yield from (name for name in free if name not in named)
+    yield from (name for name in named if name not in free)
+
+
+def namespace_of(model: Model, label: Optional[Field]) -> str:
+    """The vocabulary namespace of a label."""
+    for attribute in ("_label_namespace", "label_namespace"):
+        if isinstance(getattr(model, attribute, None), str):
+            return getattr(model, attribute)
+    return getattr(label, "_label_namespace", "labels")
+
+
+def logits_of(outputs: Outputs, shape: Tuple[Optional[int], ...]) -> Optional[torch.Tensor]:
+    """The logits among a model's outputs, by name and shape; `None` in it stands for any size."""
+    names = ["logits", "label_logits", *(name for name in outputs if name.endswith("logits"))]
+    for name in names:
+        value = outputs.get(name)
+        if isinstance(value, torch.Tensor) and _has_shape(value, shape):
+            return value
+    return None
+
+
+def is_kind(module: object, *names: str) -> bool:
+    """Whether something is of a class with such a name, which need not be imported for this."""
+    return any(kind.__name__ in names for kind in type(module).__mro__)
+
+
+def unknown_target(target: object, known: Sequence[Tuple[int, str]]) -> InterpretationError:
+    listed = ", ".join(f"{name!r} ({index})" for index, name in known)
+    return InterpretationError(f"unknown target {target!r}: the labels are {listed}")
+
+
+def _latest_first() -> List[Type[Objective]]:
+    names = Objective.list_available()
+    return [Objective.by_name(name) for name in reversed(names)]  # type: ignore[misc]
+
+
+def _has_shape(tensor: torch.Tensor, shape: Tuple[Optional[int], ...]) -> bool:
+    return tensor.dim() == len(shape) and all(
+        expected is None or size == expected for size, expected in zip(tensor.shape, shape)
+    )

@@ -1,0 +1,146 @@
+"""Sequences that a decoder writes, word by word."""
+
+from typing import Any, List, Optional
+
+import torch
+from allennlp.data import Instance
+from allennlp.data.fields import Field, TextField
+from allennlp.models import Model
+from allennlp.nn.util import (
+    get_text_field_mask,
+    get_token_ids_from_text_field_tensors,
+    sequence_cross_entropy_with_logits,
+)
+
+from biome_interpret.models.batches import TensorDict
+from biome_interpret.models.modes import Choices, Outputs
+from biome_interpret.models.objectives.base import Objective, Target, is_kind
+from biome_interpret.models.recording import Records, run_recording
+
+LABEL = "target_tokens"
+
+
+@Objective.register("sequence")
+class SequenceObjective(Objective):
+    """
+    The words of a target sequence, each a choice after those before it: the sum of their logits.
+    They are read where the decoder projects on its vocabulary, and the pass is broken off before
+    the beam search, which has no part in them.
+    """
+
+    reads_prediction = False
+    needs_label = True
+
+    @classmethod
+    def fits(cls, model: Model, label: Field) -> bool:
+        return isinstance(label, TextField)
+
+    @classmethod
+    def label_in(cls, model: Model, instance: Instance) -> Optional[str]:
+        label = instance.fields.get(LABEL)
+        return LABEL if label is not None and cls.fits(model, label) else None
+
+    def run(self, arguments: TensorDict) -> Outputs:
+        projection = projection_of(self.model)
+        if projection is None:
+            return self.model(**arguments)
+        wanted = self._target(arguments)[0].size(1)
+
+        def enough(records: Records) -> bool:
+            return sum(_steps(found) for found in records["logits"]) >= wanted
+
+        outputs, records = run_recording(self.model, arguments, {"logits": projection}, enough)
+        found = records["logits"]
+        if not found or sum(_steps(one) for one in found) < wanted:
+            return outputs
+        steps = [one if one.dim() == 3 else one.unsqueeze(1) for one in found]
+        return {**outputs, "logits": torch.cat(steps, dim=1)}
+
+    def choices(self, outputs: Outputs, tensors: TensorDict) -> Optional[Choices]:
+        words, mask = self._target(tensors)
+        logits = outputs.get("logits")
+        if logits is None or logits.shape[:2] != words.shape:
+            return None
+        return Choices(logits, words, mask)
+
+    def target_of(self, instance: Instance, probability: Optional[float]) -> Target:
+        tokens = instance.fields[self.label_name].tokens  # type: ignore[attr-defined]
+        words = [token.text for token in tokens[self._first() :]]
+        return Target(" ".join(words) or None, None, probability)
+
+    def _target(self, tensors: TensorDict) -> List[torch.Tensor]:
+        """The words that are predicted, and which of them are no padding. Shape: (rows, words)."""
+        target = tensors[self.label_name]
+        words = get_token_ids_from_text_field_tensors(target)
+        return [words[:, self._first() :], get_text_field_mask(target)[:, self._first() :]]
+
+    def _first(self) -> int:
+        """The decoder is given the first token of the target, the start symbol."""
+        return 1
+
+    @property
+    def why_loss(self) -> str:
+        return (
+            f"{type(self.model).__name__} gives no logits for the words that it writes: what is "
+            f"explained is minus its loss, the log-likelihood of the predicted sequence"
+        )
+
+
+class OwnStartObjective(SequenceObjective):
+    """The same where the decoder begins by itself: all tokens of the target are predicted."""
+
+    def _first(self) -> int:
+        return 0
+
+
+@Objective.register("t5_sequence")
+class T5Objective(OwnStartObjective):
+    @classmethod
+    def label_in(cls, model: Model, instance: Instance) -> Optional[str]:
+        return super().label_in(model, instance) if hasattr(model, "t5") else None
+
+
+@Objective.register("bart_sequence")
+class BartObjective(OwnStartObjective):
+    """BART takes no target in evaluation: its decoder is run after each word of it."""
+
+    @classmethod
+    def label_in(cls, model: Model, instance: Instance) -> Optional[str]:
+        return super().label_in(model, instance) if is_kind(model, "Bart") else None
+
+    def run(self, arguments: TensorDict) -> Outputs:
+        model: Any = self.model
+        source = arguments["source_tokens"]
+        words, _ = self._target(arguments)
+        starts = words.new_full((len(words), 1), model._decoder_start_id)
+        outputs = model.bart(
+            input_ids=get_token_ids_from_text_field_tensors(source),
+            attention_mask=get_text_field_mask(source),
+            decoder_input_ids=torch.cat([starts, words[:, :-1]], dim=1),
+            use_cache=False,
+            return_dict=True,
+        )
+        return {"logits": outputs.logits}
+
+    def run_for_loss(self, arguments: TensorDict) -> Outputs:
+        outputs = self.run(arguments)
+        words, mask = self._target(arguments)
+        loss: Any = sequence_cross_entropy_with_logits  # Its annotations want subclasses of Tensor.
+        loss = loss(outputs["logits"], words, mask, average="token")
+        return {**outputs, "loss": loss}
+
+
+def projection_of(model: Model) -> Optional[torch.nn.Module]:
+    """The part of a model that puts out the logits of the words that it writes."""
+    for path in ("_output_projection_layer", "_decoder._output_projection_layer", "t5.lm_head"):
+        part: object = model
+        for name in path.split("."):
+            part = getattr(part, name, None)
+        if isinstance(part, torch.nn.Module):
+            return part
+    return None
+
+
+def _steps(logits: torch.Tensor) -> int:
+    """(rows, classes) is one step, (rows, steps, classes) several."""
+    return logits.size(1) if logits.dim() == 3 else 1

@@ -1,0 +1,137 @@
+"""Answers that are spans of a text: where they start and where they end."""
+
+from typing import Any, Dict, Iterable, List, Optional, Tuple
+
+import torch
+from allennlp.data import Instance
+from allennlp.data.fields import Field, IndexField, ListField, SpanField, TextField
+from allennlp.models import Model
+from allennlp.nn.util import get_text_field_mask
+
+from biome_interpret.models.batches import TensorDict
+from biome_interpret.models.modes import Choices, Outputs
+from biome_interpret.models.objectives.base import Objective, Target
+from biome_interpret.models.recording import run_recording
+
+START, END = "span_start", "span_end"
+
+
+@Objective.register("answer_span")
+class AnswerSpanObjective(Objective):
+    """
+    A span: the logits of its first and of its last token, each a choice between all tokens.
+    Labelled by two `IndexField`s, `span_start` and `span_end`, or by one `SpanField`.
+    """
+
+    @classmethod
+    def fits(cls, model: Model, label: Field) -> bool:
+        return isinstance(label, SpanField)
+
+    @classmethod
+    def label_in(cls, model: Model, instance: Instance) -> Optional[str]:
+        fields = instance.fields
+        if isinstance(fields.get(START), IndexField) and isinstance(fields.get(END), IndexField):
+            return START
+        return super().label_in(model, instance)
+
+    @property
+    def label_names(self) -> Tuple[str, ...]:
+        return (START, END) if self.label_name == START else (self.label_name,)
+
+    def choices(self, outputs: Outputs, tensors: TensorDict) -> Optional[Choices]:
+        # Shape: (rows, 2)
+        ends = torch.cat([tensors[name] for name in self.label_names], dim=-1)
+        logits: List[Any] = [outputs.get("span_start_logits"), outputs.get("span_end_logits")]
+        if any(not isinstance(one, torch.Tensor) or one.dim() != 2 for one in logits):
+            return None
+        return Choices(torch.stack(logits, dim=1), ends, torch.ones_like(ends, dtype=torch.bool))
+
+    def target_of(self, instance: Instance, probability: Optional[float]) -> Target:
+        fields = [instance.fields[name] for name in self.label_names]
+        return Target(span_text(fields), None, probability)
+
+
+@Objective.register("dialog_answer")
+class DialogAnswerObjective(Objective):
+    """
+    The answer to one question of a dialogue: the logits of its first and last token and, at the
+    last, of "yes, no or neither" and of whether to ask on. The questions that are not asked about
+    are labelled -1.
+    """
+
+    reads_prediction = False
+
+    @classmethod
+    def label_in(cls, model: Model, instance: Instance) -> Optional[str]:
+        label = instance.fields.get(START)
+        known = isinstance(label, ListField) and hasattr(model, "_span_followup_predictor")
+        return START if known and END in instance.fields else None
+
+    @property
+    def label_names(self) -> Tuple[str, ...]:
+        # Not "followup_list" and "yesno_list", of which the model reads how many questions it has.
+        return (START, END)
+
+    def run(self, arguments: TensorDict) -> Outputs:
+        outputs, records = run_recording(self.model, arguments, dialog_parts(self.model))
+        return {**outputs, **{name: found[0] for name, found in records.items()}}
+
+    def choices(self, outputs: Outputs, tensors: TensorDict) -> Optional[Choices]:
+        if "start" not in outputs:
+            return None
+        # Shape: (rows, questions)
+        starts, ends = tensors[START].squeeze(-1), tensors[END].squeeze(-1)
+        asked = ends >= 0
+        rows, questions = ends.shape
+        # Shape: (rows, questions, tokens, 1 or 3)
+        parts = {
+            name: outputs[name].reshape(rows, questions, -1, outputs[name].size(-1))
+            for name in dialog_parts(self.model)
+        }
+        at_end = ends.clamp(min=0).reshape(rows, questions, 1, 1).expand(-1, -1, 1, 3)
+        mask = get_text_field_mask(tensors["passage"])
+        logits = [
+            parts["start"].squeeze(-1).masked_fill(~mask.unsqueeze(1), -1e7),
+            parts["end"].squeeze(-1).masked_fill(~mask.unsqueeze(1), -1e7),
+            parts["yesno"].gather(2, at_end).squeeze(2),
+            parts["followup"].gather(2, at_end).squeeze(2),
+        ]
+        indices = [starts, ends, tensors["yesno_list"], tensors["followup_list"]]
+        return Choices(
+            torch.cat(padded_classes(logits), dim=1),
+            torch.cat(indices, dim=1).clamp(min=0),
+            asked.repeat(1, len(indices)),
+        )
+
+    def target_of(self, instance: Instance, probability: Optional[float]) -> Target:
+        pairs = zip(instance.fields[START], instance.fields[END])  # type: ignore[call-overload]
+        texts = [span_text(pair) for pair in pairs if pair[0].sequence_index >= 0]
+        return Target(" ".join(texts) or None, None, probability)
+
+
+def dialog_parts(model: Any) -> Dict[str, torch.nn.Module]:
+    """The parts of a dialogue model that put out its logits."""
+    return {
+        "start": model._span_start_predictor,
+        "end": model._span_end_predictor,
+        "yesno": model._span_yesno_predictor,
+        "followup": model._span_followup_predictor,
+    }
+
+
+def padded_classes(logits: List[torch.Tensor]) -> List[torch.Tensor]:
+    """Choices between different numbers of classes, filled up with impossible ones."""
+    most = max(one.size(-1) for one in logits)
+    low = -1e32 if logits[0].dtype != torch.float16 else -1e4
+    return [torch.nn.functional.pad(one, (0, most - one.size(-1)), value=low) for one in logits]
+
+
+def span_text(fields: Iterable[Any]) -> str:
+    """The tokens from the first to the last that some fields point at."""
+    pointers = list(fields)
+    first, last = pointers[0], pointers[-1]
+    text = first.sequence_field
+    start = first.span_start if isinstance(first, SpanField) else first.sequence_index
+    end = last.span_end if isinstance(last, SpanField) else last.sequence_index
+    tokens = text.tokens[start : end + 1] if isinstance(text, TextField) else []
+    return " ".join(str(token.text) for token in tokens)

@@ -1,0 +1,92 @@
+"""Tags: a label for each token of a text."""
+
+from typing import List, Optional
+
+import torch
+from allennlp.data.fields import Field, ListField, SequenceLabelField
+from allennlp.models import Model
+from allennlp.modules.conditional_random_field import ConditionalRandomField
+from allennlp.nn.util import get_text_field_mask
+
+from biome_interpret.errors import InterpretationError
+from biome_interpret.models.batches import TensorDict
+from biome_interpret.models.modes import Choices, LogSoftmax, Outputs, Softmax
+from biome_interpret.models.objectives.base import Objective, Target, logits_of, namespace_of
+
+
+@Objective.register("tags")
+class TagsObjective(Objective):
+    """The tags of one span, where the instance marks one; else the tags of all tokens."""
+
+    @classmethod
+    def fits(cls, model: Model, label: Field) -> bool:
+        return isinstance(label, SequenceLabelField) and not isinstance(
+            label.sequence_field, ListField
+        )
+
+    def choices(self, outputs: Outputs, tensors: TensorDict) -> Optional[Choices]:
+        tags = tensors[self.label_name]
+        logits = logits_of(outputs, (*tags.shape, None))
+        return None if logits is None else Choices(logits, tags, self._explained(tensors))
+
+    def target(self, label: Optional[Field], probability: Optional[float]) -> Target:
+        tags = [str(tag) for tag in label.labels]  # type: ignore[union-attr]
+        return Target(" ".join(tag for tag in tags if tag != "O") or None, None, probability)
+
+    def _explained(self, tensors: TensorDict) -> torch.Tensor:
+        tags = tensors[self.label_name]
+        # Shape: (rows, tokens). Positions beyond a text's end hold no tag.
+        mask = _text_mask(tensors, tags.shape)
+        if tensors.get("ignore_loss_on_o_tags"):
+            vocabulary = self.model.vocab.get_token_to_index_vocabulary(
+                namespace_of(self.model, self.label)
+            )
+            mask &= tags != vocabulary.get("O", -1)
+        return mask
+
+
+@Objective.register("crf_tags")
+class CrfTagsObjective(TagsObjective):
+    """
+    Tags scored by a conditional random field: its emissions are the logits, and its likelihood the
+    probability.
+    """
+
+    @classmethod
+    def fits(cls, model: Model, label: Field) -> bool:
+        return super().fits(model, label) and _crf(model) is not None
+
+    def values(self, outputs: Outputs, tensors: TensorDict) -> torch.Tensor:
+        if not isinstance(self.mode, LogSoftmax):
+            return super().values(outputs, tensors)
+        likelihood = self._log_likelihood(outputs, tensors)
+        return likelihood.exp() if isinstance(self.mode, Softmax) else likelihood
+
+    def probabilities(self, outputs: Outputs, tensors: TensorDict) -> List[float]:
+        if self.choices(outputs, tensors) is None:
+            return super().probabilities(outputs, tensors)
+        return self._log_likelihood(outputs, tensors).exp().tolist()
+
+    def _log_likelihood(self, outputs: Outputs, tensors: TensorDict) -> torch.Tensor:
+        choices = self.choices(outputs, tensors)
+        if choices is None:
+            raise InterpretationError("the model's output has no logits of the expected shape")
+        crf = _crf(self.model)
+        assert crf is not None
+        rows = zip(choices.logits, choices.indices, choices.mask)
+        # The field adds up the rows that it is given: one at a time, to keep them apart.
+        return torch.stack([crf(row[None], tags[None], mask[None]) for row, tags, mask in rows])
+
+
+def _text_mask(tensors: TensorDict, shape: torch.Size) -> torch.Tensor:
+    """Of the text with so many tokens. Shape: (rows, tokens)."""
+    for value in tensors.values():
+        if isinstance(value, dict) and all(isinstance(part, dict) for part in value.values()):
+            mask = get_text_field_mask(value)
+            if mask.shape == shape:
+                return mask.clone()
+    return torch.ones(shape, dtype=torch.bool)
+
+
+def _crf(model: Model) -> Optional[ConditionalRandomField]:
+    return next((m for m in model.modules() if isinstance(m, ConditionalRandomField)), None)

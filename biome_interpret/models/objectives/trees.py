@@ -1,0 +1,123 @@
+"""Parses: dependencies of words on words, and constituents."""
+
+from typing import Optional, Tuple
+
+import torch
+from allennlp.data import Instance
+from allennlp.data.fields import Field, ListField, SequenceLabelField, SpanField
+from allennlp.models import Model
+from allennlp.nn.util import get_text_field_mask
+
+from biome_interpret.models.batches import TensorDict
+from biome_interpret.models.modes import Choices, Outputs
+from biome_interpret.models.objectives.base import Objective, Target, namespace_of
+from biome_interpret.models.objectives.spans import padded_classes
+from biome_interpret.models.recording import Records, at_once, run_recording
+
+HEADS, TAGS = "head_indices", "head_tags"
+NO_LABEL = "NO-LABEL"
+
+
+@Objective.register("dependencies")
+class DependenciesObjective(Objective):
+    """
+    The head of each word, a choice between the root and all words, and the kind of the dependency,
+    a choice between all kinds: the sum of their logits.
+    """
+
+    reads_prediction = False
+
+    @classmethod
+    def label_in(cls, model: Model, instance: Instance) -> Optional[str]:
+        known = hasattr(model, "arc_attention") and hasattr(model, "_get_head_tags")
+        return TAGS if known and {HEADS, TAGS} <= set(instance.fields) else None
+
+    @property
+    def label_names(self) -> Tuple[str, ...]:
+        return (TAGS, HEADS)
+
+    def run(self, arguments: TensorDict) -> Outputs:
+        # All that follows is the search for the best tree and the loss.
+        parts = {
+            "heads": self.model.head_tag_feedforward,
+            "children": self.model.child_tag_feedforward,
+            "arcs": self.model.arc_attention,
+        }
+
+        def enough(records: Records) -> bool:
+            return all(records.values())
+
+        _, records = run_recording(self.model, arguments, parts, enough)  # type: ignore[arg-type]
+        return {name: found[0] for name, found in records.items() if found}
+
+    def choices(self, outputs: Outputs, tensors: TensorDict) -> Optional[Choices]:
+        if not {"heads", "children", "arcs"} <= set(outputs):
+            return None
+        # Shape: (rows, words)
+        heads, tags = tensors[HEADS], tensors[TAGS]
+        mask = get_text_field_mask(tensors["words"])
+        # Shape: (rows, words, 1 + words). The first stands for the root.
+        with_root = torch.cat([mask.new_ones(len(mask), 1), mask], dim=1)
+        arcs = outputs["arcs"][:, 1:].masked_fill(~with_root.unsqueeze(1), -1e8)
+        # Shape: (rows, words, kinds)
+        rooted = torch.cat([heads.new_zeros(len(heads), 1), heads], dim=1)
+        kinds = self.model._get_head_tags(  # type: ignore[operator]
+            outputs["heads"], outputs["children"], rooted
+        )[:, 1:]
+        return Choices(
+            torch.cat(padded_classes([arcs, kinds]), dim=1),
+            torch.cat([heads, tags], dim=1),
+            mask.repeat(1, 2),
+        )
+
+    def target_of(self, instance: Instance, probability: Optional[float]) -> Target:
+        words = instance.fields[TAGS].sequence_field.tokens  # type: ignore[attr-defined]
+        names = ["root", *(word.text for word in words)]
+        parse = zip(words, instance.fields[TAGS], instance.fields[HEADS])  # type: ignore
+        label = " ".join(f"{tag}({names[head]}, {word.text})" for word, tag, head in parse)
+        return Target(label, None, probability)
+
+
+@Objective.register("constituents")
+class ConstituentsObjective(Objective):
+    """The kinds of the spans that are constituents of a tree: the sum of their logits."""
+
+    reads_prediction = False
+
+    @classmethod
+    def fits(cls, model: Model, label: Field) -> bool:
+        return (
+            isinstance(label, SequenceLabelField)
+            and isinstance(label.sequence_field, ListField)
+            and isinstance(label.sequence_field[0], SpanField)
+            and all(isinstance(kind, str) for kind in label.labels)
+            and hasattr(model, "tag_projection_layer")
+        )
+
+    def run(self, arguments: TensorDict) -> Outputs:
+        parts = {"logits": self.model.tag_projection_layer}
+        _, records = run_recording(self.model, arguments, parts, at_once)  # type: ignore[arg-type]
+        return {"logits": records["logits"][0]} if records["logits"] else {}
+
+    def choices(self, outputs: Outputs, tensors: TensorDict) -> Optional[Choices]:
+        # Shape: (rows, spans)
+        kinds = tensors[self.label_name]
+        logits = outputs.get("logits")
+        if logits is None or logits.shape[:2] != kinds.shape:
+            return None
+        mask = tensors["spans"][:, :, 0] >= 0
+        mask &= kinds != self.model.vocab.get_token_index(
+            NO_LABEL, namespace_of(self.model, self.label)
+        )
+        return Choices(logits, kinds, mask)
+
+    def target_of(self, instance: Instance, probability: Optional[float]) -> Target:
+        label = instance.fields[self.label_name]
+        spans = zip(label.labels, label.sequence_field)  # type: ignore[attr-defined]
+        names = [
+            f"{kind}({' '.join(token.text for token in text.tokens[first : last + 1])})"
+            for kind, span in spans
+            if kind != NO_LABEL
+            for text, first, last in [(span.sequence_field, span.span_start, span.span_end)]
+        ]
+        return Target(" ".join(names) or None, None, probability)

@@ -1,0 +1,114 @@
+"""Words that a language model fills in or goes on with."""
+
+from typing import Any, Dict, List, Optional, Union
+
+import torch
+from allennlp.data import Instance, Token
+from allennlp.data.fields import Field, TextField
+from allennlp.models import Model
+from allennlp.nn.util import get_token_ids_from_text_field_tensors
+
+from biome_interpret.errors import InterpretationError
+from biome_interpret.models.batches import TensorDict
+from biome_interpret.models.modes import Choices, Outputs
+from biome_interpret.models.objectives.base import Objective, Target
+from biome_interpret.models.recording import at_once, run_recording
+
+LABEL = "target_ids"
+
+
+class WordsObjective(Objective):
+    """
+    The logits of words in the vocabulary of a language model, whose output keeps the most probable
+    ones only: read where its head puts them out.
+    """
+
+    reads_prediction = False
+
+    @classmethod
+    def fits(cls, model: Model, label: Field) -> bool:
+        return isinstance(label, TextField)
+
+    @classmethod
+    def label_in(cls, model: Model, instance: Instance) -> Optional[str]:
+        has_head = isinstance(getattr(model, "_language_model_head", None), torch.nn.Module)
+        label = instance.fields.get(LABEL)
+        return LABEL if has_head and label is not None and cls.fits(model, label) else None
+
+    def run(self, arguments: TensorDict) -> Outputs:
+        # What follows on the first call may be a search for more words than the next.
+        parts: Dict[str, Any] = {"logits": self.model._language_model_head}
+        _, records = run_recording(self.model, arguments, parts, at_once)
+        return {"logits": records["logits"][0]} if records["logits"] else {}
+
+    def target_of(self, instance: Instance, probability: Optional[float]) -> Target:
+        words = self._words(instance)
+        ids = self._ids(words, instance)
+        index = ids[0] if len(ids) == 1 else None
+        return Target(" ".join(str(word.text) for word in words), index, probability)
+
+    def _words(self, instance: Instance) -> List[Token]:
+        return instance.fields[self.label_name].tokens  # type: ignore[attr-defined]
+
+    def _ids(self, words: List[Token], instance: Instance) -> List[int]:
+        field = TextField(words, instance.fields[self.label_name].token_indexers)  # type: ignore
+        field.index(self.model.vocab)
+        tensors = field.as_tensor(field.get_padding_lengths())
+        return get_token_ids_from_text_field_tensors(tensors).tolist()
+
+    def retargeted(self, label: Field, target: Union[str, int]) -> Field:
+        words = label.tokens  # type: ignore[attr-defined]
+        if len(words) != 1:
+            raise InterpretationError(
+                f"target {target!r} cannot be chosen here: the text has {len(words)} words to fill "
+                f"in, and a target is one word for one"
+            )
+        namespace: Any = self.model._target_namespace
+        word = target
+        if isinstance(target, int):
+            word = self.model.vocab.get_index_to_token_vocabulary(namespace).get(target, "")
+        if word not in self.model.vocab.get_token_to_index_vocabulary(namespace):
+            raise InterpretationError(
+                f"unknown target {target!r}: a target here is a word or word piece of the model's "
+                f"vocabulary, or its index"
+            )
+        return TextField([Token(str(word))], label.token_indexers)  # type: ignore[attr-defined]
+
+
+@Objective.register("masked_words")
+class MaskedWordsObjective(WordsObjective):
+    """A word for each mask of a text: the sum of their logits."""
+
+    @classmethod
+    def label_in(cls, model: Model, instance: Instance) -> Optional[str]:
+        return super().label_in(model, instance) if "mask_positions" in instance.fields else None
+
+    def choices(self, outputs: Outputs, tensors: TensorDict) -> Optional[Choices]:
+        # Shape: (rows, masks)
+        words = get_token_ids_from_text_field_tensors(tensors[self.label_name])
+        logits = outputs.get("logits")
+        if logits is None or logits.shape[:2] != words.shape:
+            return None
+        # Padding is -1.
+        return Choices(logits, words, tensors["mask_positions"].squeeze(-1) >= 0)
+
+
+@Objective.register("next_word")
+class NextWordObjective(WordsObjective):
+    """The next word: its logit. Of several words the first is taken, as the model does."""
+
+    @classmethod
+    def label_in(cls, model: Model, instance: Instance) -> Optional[str]:
+        return None if "mask_positions" in instance.fields else super().label_in(model, instance)
+
+    def choices(self, outputs: Outputs, tensors: TensorDict) -> Optional[Choices]:
+        # Shape: (rows, 1)
+        words = get_token_ids_from_text_field_tensors(tensors[self.label_name])
+        words = words.reshape(len(words), -1)[:, :1]
+        logits = outputs.get("logits")
+        if logits is None or logits.dim() != 2 or len(logits) != len(words):
+            return None
+        return Choices(logits.unsqueeze(1), words, torch.ones_like(words, dtype=torch.bool))
+
+    def _words(self, instance: Instance) -> List[Token]:
+        return super()._words(instance)[:1]
