@@ -234,6 +234,7 @@ class TestStopping:
         status: int,
     ) -> None:
         out.unlink()
+        before = signal.getsignal(signal.SIGINT)
         with when(lambda: count_lines(out) > 0, lambda: os.kill(os.getpid(), signum)):
             done = job(command, source, out)
         assert done.status == status
@@ -246,7 +247,7 @@ class TestStopping:
         assert "Traceback" not in done.err
         assert job(command, source, out, "--resume").status == 1
         assert out.read_bytes() == whole
-        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        assert signal.getsignal(signal.SIGINT) is before
 
     def test_fail_fast_stops_before_the_first_failure(
         self, command: CommandLine, out: Path, tmp_path: Path

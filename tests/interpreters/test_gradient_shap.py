@@ -124,18 +124,18 @@ class TestStandardError:
         ],
         ids=["default", "no noise", "relative noise", "background"],
     )
-    def test_it_is_calibrated_over_500_seeds(self, sampling: str, options: dict) -> None:
+    def test_it_is_calibrated_over_200_seeds(self, sampling: str, options: dict) -> None:
         predictor = build_predictor("lstm")
         results = [
             GradientShap(predictor, seed=seed, sampling=sampling, **options).interpret_json(SHORT)[
                 0
             ]
-            for seed in range(500)
+            for seed in range(200)
         ]
         true = numpy.var([scores_of(result) for result in results], axis=0)
         squares = numpy.square([result.standard_error["tokens"] for result in results])
         ratios = squares.mean(axis=0) / true
-        assert ((ratios > 0.8) & (ratios < 1.3)).all()
+        assert ((ratios > 0.7) & (ratios < 1.4)).all()
 
     def test_it_is_null_where_there_is_one_sample_only(self) -> None:
         predictor = build_predictor("lstm")
