@@ -2,7 +2,7 @@
 
 import tempfile
 from argparse import Namespace
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any, Dict, List, NamedTuple, Optional
 
@@ -91,7 +91,7 @@ def open_destination(
     # A report is made of records in a file, of which there may be more than memory holds.
     folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="biome-interpret-"))
     path = Path(folder) / "records.jsonl"
-    sinks.append(stack.enter_context(RecordFile(path)))
+    sinks.append(stack.enter_context(closing(RecordFile(path))))
     return Destination(sinks, path)
 
 
@@ -116,10 +116,10 @@ def _output_file(
         assert job is not None
         fingerprint.check(job, path)
         before = Written.read(path)
-        file = stack.enter_context(RecordFile(path, before.size))
+        file = stack.enter_context(closing(RecordFile(path, before.size)))
         return Destination([file], path, before, is_resumable)
     # Emptied first: what is left when the process is killed between these two is begun anew.
-    file = stack.enter_context(RecordFile(path))
+    file = stack.enter_context(closing(RecordFile(path)))
     if job is not None:
         fingerprint.save(job, path)
     elif is_file:

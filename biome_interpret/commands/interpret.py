@@ -3,7 +3,7 @@
 import argparse
 import logging
 import sys
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from functools import partial
 from pathlib import Path
 from typing import Optional
@@ -120,7 +120,7 @@ class _Run:
     def _carry_out(self, job: Job, destination: Destination, total: Optional[int]) -> int:
         before = destination.before
         try:
-            with ProgressBar(total, before.texts, not destination.is_printed) as progress:
+            with closing(ProgressBar(total, before.texts, not destination.is_printed)) as progress:
                 job.run(destination.sinks, self._signals, progress, before)
             _say(_summary(job.written, before))
             self._write_report(destination)

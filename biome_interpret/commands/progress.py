@@ -1,7 +1,6 @@
 """How far a job is."""
 
-from types import TracebackType
-from typing import Any, List, Optional, Type
+from typing import Any, List, Optional
 
 from allennlp.common import Tqdm
 
@@ -29,15 +28,7 @@ class ProgressBar:
         )
         self._failed = 0
 
-    def __enter__(self) -> "ProgressBar":
-        return self
-
-    def __exit__(
-        self,
-        kind: Optional[Type[BaseException]],
-        error: Optional[BaseException],
-        traceback: Optional[TracebackType],
-    ) -> None:
+    def close(self) -> None:
         self._bar.close()
 
     def advance(self, records: List[Record]) -> None:

@@ -5,8 +5,7 @@ import os
 import stat
 import sys
 from pathlib import Path
-from types import TracebackType
-from typing import List, Optional, Type
+from typing import List, Optional
 
 from biome_interpret.commands.records import Record
 from biome_interpret.visualization import terminal
@@ -81,15 +80,7 @@ class RecordFile(Sink):
             raise WriteError(str(self._path), error) from error
         self._size = size
 
-    def __enter__(self) -> "RecordFile":
-        return self
-
-    def __exit__(
-        self,
-        kind: Optional[Type[BaseException]],
-        error: Optional[BaseException],
-        traceback: Optional[TracebackType],
-    ) -> None:
+    def close(self) -> None:
         self._file.close()
 
 

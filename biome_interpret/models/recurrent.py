@@ -1,12 +1,12 @@
 """Recurrent layers whose gradient is wanted: the same numbers by a way that is fast backwards."""
 
-import functools
-import threading
 from contextlib import ExitStack, contextmanager
-from typing import Any, Callable, Iterator, List, Tuple
+from typing import Any, Callable, ContextManager, Iterator, List, Tuple
 
 import torch
 from torch.nn.utils.rnn import PackedSequence
+
+from biome_interpret.models.interception import intercepted
 
 # h, or (h, c) of an LSTM. Shape of each: (layers · directions, rows, hidden).
 Hidden = Any
@@ -51,24 +51,13 @@ def _trainable(module: torch.nn.RNNBase) -> Iterator[None]:
         module.training, module.dropout = training, dropout
 
 
-@contextmanager
-def _unpacked(module: torch.nn.RNNBase) -> Iterator[None]:
-    forward, thread = module.forward, threading.get_ident()
-
-    @functools.wraps(forward)
-    def unpacked(inputs: Any, hx: Hidden = None) -> Tuple[Any, Hidden]:
-        if isinstance(inputs, PackedSequence) and threading.get_ident() == thread:
+def _unpacked(module: torch.nn.RNNBase) -> ContextManager[None]:
+    def around(forward: Callable, inputs: Any, hx: Hidden = None) -> Tuple[Any, Hidden]:
+        if isinstance(inputs, PackedSequence):
             return _by_length(module, forward, inputs, hx)
         return forward(inputs, hx)
 
-    replaced = vars(module).get("forward")
-    vars(module)["forward"] = unpacked
-    try:
-        yield
-    finally:
-        del vars(module)["forward"]
-        if replaced is not None:
-            vars(module)["forward"] = replaced
+    return intercepted(module, around)
 
 
 def _by_length(
