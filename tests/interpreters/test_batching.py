@@ -76,6 +76,14 @@ def test_texts_share_no_pass_where_that_would_change_them(kind: type) -> None:
         assert_alike(result, IntegratedGradient(as_kind(kind)).interpret_json(one))
 
 
+def test_where_padding_matters_texts_of_near_length_stay_apart() -> None:
+    long = " ".join(["a dull film"] * 5)
+    inputs = [{"sentence": text} for text in (long, f"{long} .", long, f"{long} .")]
+    results = IntegratedGradient(as_kind(CountsPositions)).interpret_batch_json(inputs)
+    for one, result in zip(inputs, results):
+        assert_alike(result, IntegratedGradient(as_kind(CountsPositions)).interpret_json(one))
+
+
 class Counting(BasicClassifier):
     """Counts its forward passes."""
 
