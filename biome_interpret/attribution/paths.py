@@ -4,7 +4,7 @@ them it looks.
 """
 
 from dataclasses import dataclass
-from typing import Callable, Iterator, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Callable, List, NamedTuple, Optional, Sequence, Tuple
 
 import torch
 
@@ -99,17 +99,21 @@ class RefinedMeasure:
 
     # Parameters
 
-    levels : `Callable[[], Iterator[PathMeasure]]`
-        Measures of which each has all points of the one before.
+    first : `PathMeasure`
+        The fewest points.
+    following : `Callable[[PathMeasure, torch.Tensor], Optional[PathMeasure]]`
+        All points of a measure and some more, chosen by the integrand at its points. Shape:
+        (points, elements). `None` where that would be too many.
     error : `Callable[[torch.Tensor, PathMeasure], float]`
-        Estimates Σ |error|, from the integrand at the points of a level. Shape: (points, elements).
+        Estimates Σ |error|, from the integrand at a measure's points.
     tolerance : `float`
         The largest Σ |error| / Σ |score| to stop at.
     max_evaluations : `int`
         For all paths together.
     """
 
-    levels: Callable[[], Iterator[PathMeasure]]
-    error: Callable[[torch.Tensor, PathMeasure], float]
+    first: PathMeasure
+    following: Callable[[Any, torch.Tensor], Optional[PathMeasure]]
+    error: Callable[[torch.Tensor, Any], float]
     tolerance: float
     max_evaluations: int

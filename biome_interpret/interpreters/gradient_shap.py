@@ -1,4 +1,4 @@
-from typing import Any, Iterator, List, Optional, Sequence, Tuple, Union
+from typing import Any, List, Optional, Sequence, Tuple, Union
 
 import numpy
 import torch
@@ -87,14 +87,25 @@ class GradientShap(PathInterpreter):
         def error(samples: torch.Tensor, level: PathMeasure) -> float:
             return cautious_error(samples, level.strata or [])
 
-        def levels() -> Iterator[PathMeasure]:
-            rounds = [min(self._n_perturbations, self._max_evaluations)]
-            yield self._sample(rounds, num_background)
-            while 2 * sum(rounds) <= self._max_evaluations:
-                rounds.append(sum(rounds))
-                yield self._sample(rounds, num_background)
+        def following(level: PathMeasure, _: torch.Tensor) -> Optional[PathMeasure]:
+            rounds = self._rounds(2 * len(level.paths))
+            return self._sample(rounds, num_background) if rounds else None
 
-        return RefinedMeasure(levels, error, self._tolerance, self._max_evaluations)
+        first = self._sample([self._first_round], num_background)
+        return RefinedMeasure(first, following, error, self._tolerance, self._max_evaluations)
+
+    @property
+    def _first_round(self) -> int:
+        return min(self._n_perturbations, self._max_evaluations)
+
+    def _rounds(self, total: int) -> List[int]:
+        """Of a total that is the first round doubled again and again; none if that is too many."""
+        if total > self._max_evaluations:
+            return []
+        rounds = [self._first_round]
+        while sum(rounds) < total:
+            rounds.append(sum(rounds))
+        return rounds
 
     def _sample(self, rounds: Sequence[int], num_background: int) -> PathMeasure:
         """Samples of the given sizes, each drawn for itself, as one."""

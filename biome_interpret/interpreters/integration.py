@@ -1,7 +1,19 @@
 """The path integral over labelled instances: points out, gradients back, products summed."""
 
 from dataclasses import dataclass, replace
-from typing import Callable, Dict, List, NamedTuple, Optional, Sequence, Set, Tuple, TypeVar, Union
+from typing import (
+    Callable,
+    Dict,
+    List,
+    Mapping,
+    NamedTuple,
+    Optional,
+    Sequence,
+    Set,
+    Tuple,
+    TypeVar,
+    Union,
+)
 
 import torch
 
@@ -72,9 +84,41 @@ class Integrands:
         """Shape: (nodes,)."""
         return torch.tensor(self.measure.weights, dtype=torch.float64)
 
+    @property
+    def elements(self) -> torch.Tensor:
+        """The terms of all calls side by side. Shape: (nodes, elements)."""
+        return torch.cat([term.flatten(1) for term in self.terms.values()], dim=1)
+
     def integral(self, call: CallKey) -> torch.Tensor:
         """Shape: (positions, embedding_dim or 1)."""
         return torch.tensordot(self.weights, self.terms[call], dims=1)
+
+
+class _LookedAt:
+    """The terms of one instance at all points so far, in the order in which they came."""
+
+    def __init__(self) -> None:
+        self._positions: Dict[Tuple[PathKey, float], int] = {}
+        self._terms: Terms = {}
+
+    def unknown(self, paths: Sequence[Path]) -> List[Path]:
+        """The paths with those nodes alone that are new."""
+        new = []
+        for path in paths:
+            nodes = [node for node in path.nodes if (path.key, node) not in self._positions]
+            if nodes:
+                new.append(replace(path, nodes=nodes, weights=()))
+        return new
+
+    def add(self, new: Sequence[Path], terms: Terms) -> None:
+        for node in PathMeasure(list(new)).nodes:
+            self._positions[node] = len(self._positions)
+        old = self._terms
+        self._terms = {k: torch.cat([old[k], t]) if old else t for k, t in terms.items()}
+
+    def at(self, measure: PathMeasure) -> Terms:
+        order = torch.tensor([self._positions[node] for node in measure.nodes])
+        return {key: term[order] for key, term in self._terms.items()}
 
 
 class PathIntegral:
@@ -131,27 +175,26 @@ class PathIntegral:
         instances = range(len(self._batch.instances))
         if isinstance(measure, RefinedMeasure):
             return self._refined(measure, instances)
-        terms = self._terms_at(instances, measure.paths)
+        terms = self._terms_at({i: measure.paths for i in instances})
         return [Integrands(measure, terms[i], notes=self._notes(i)) for i in instances]
 
     def _refined(self, measure: RefinedMeasure, instances: Sequence[int]) -> List[Integrands]:
         found: Dict[int, Integrands] = {}
-        known: Dict[Tuple[PathKey, float], int] = {}
-        terms: Dict[int, Terms] = {}
-        waiting = list(instances)
-        for level in measure.levels():
-            new = _unknown(level.paths, known)
-            found_now = self._terms_at(waiting, new)
-            for node in PathMeasure(new).nodes:
-                known[node] = len(known)
-            order = torch.tensor([known[node] for node in level.nodes])
-            for i in waiting:
-                terms[i] = _appended(terms.get(i), found_now[i])
-                ordered = {key: term[order] for key, term in terms[i].items()}
-                found[i] = self._judged(i, Integrands(level, ordered), measure)
-            waiting = [i for i in waiting if not self._is_exact(found[i], measure)]
-            if not waiting:
-                break
+        looked_at: Dict[int, _LookedAt] = {i: _LookedAt() for i in instances}
+        levels: Dict[int, PathMeasure] = {i: measure.first for i in instances}
+        while levels:
+            new = {i: looked_at[i].unknown(level.paths) for i, level in levels.items()}
+            terms = self._terms_at(new)
+            for i, level in levels.items():
+                looked_at[i].add(new[i], terms[i])
+                found[i] = self._judged(i, Integrands(level, looked_at[i].at(level)), measure)
+            levels = {
+                i: level
+                for i in levels
+                if not self._is_exact(found[i], measure)
+                for level in [measure.following(found[i].measure, found[i].elements)]
+                if level is not None
+            }
         return [found[i] for i in instances]
 
     def _judged(self, instance: int, found: Integrands, measure: RefinedMeasure) -> Integrands:
@@ -174,7 +217,7 @@ class PathIntegral:
         by what is left over.
         """
         level = found.measure
-        error = measure.error(torch.cat([t.flatten(1) for t in found.terms.values()], 1), level)
+        error = measure.error(found.elements, level)
         scores = torch.cat([found.integral(key).flatten() for key in found.terms])
         size = float(scores.abs().sum())
         output = float(self._batch.values[instance])
@@ -191,20 +234,19 @@ class PathIntegral:
         exact, rounded = float(self._batch.values[instance]), self._input_outputs[instance]
         return [f"autocast: the output is {rounded:.4g} in bfloat16, {exact:.4g} in full precision"]
 
-    def _terms_at(self, instances: Sequence[int], paths: Sequence[Path]) -> Dict[int, Terms]:
-        """All terms of some instances, in the order of the paths and of their nodes."""
-        nodes = [(path, node) for path in paths for node in path.nodes]
-        rows = [Row(i, path, node) for i in instances for path, node in nodes]
+    def _terms_at(self, paths: Mapping[int, Sequence[Path]]) -> Dict[int, Terms]:
+        """For each instance the terms on its paths, in the order of these and of their nodes."""
+        rows = [Row(i, path, node) for i in paths for path in paths[i] for node in path.nodes]
         # The input itself goes along once, where it is not among the nodes.
-        ends = [Row(i, None, AT_INPUT) for i in instances if i not in self._seen]
-        if AT_INPUT in paths[0].nodes:
-            ends = []
-        self._seen.update(instances)
+        at_input = {row.instance for row in rows if row.node == AT_INPUT}
+        ends = [Row(i, None, AT_INPUT) for i in paths if i not in self._seen | at_input]
+        self._seen.update(paths)
         parts = self._in_passes([*ends, *rows], self._terms)
         terms = {key: torch.cat([part[key] for part in parts])[len(ends) :] for key in parts[0]}
+        sizes = [sum(len(path.nodes) for path in paths[i]) for i in paths]
         return {
-            i: {key: term[k * len(nodes) : (k + 1) * len(nodes)] for key, term in terms.items()}
-            for k, i in enumerate(instances)
+            i: dict(zip(terms, of_instance))
+            for i, of_instance in zip(paths, zip(*(term.split(sizes) for term in terms.values())))
         }
 
     def _in_passes(self, rows: Sequence[Row], run: Callable[[Sequence[Row]], Found]) -> List[Found]:
@@ -327,20 +369,6 @@ class PathIntegral:
         if self._batch.is_recurrent:
             return max(1, _RECURRENT_POSITIONS_PER_PASS // longest)
         return max(1, int(POSITIONS_PER_PASS / (longest * (1 + longest / _ATTENTION_LENGTH))))
-
-
-def _unknown(paths: Sequence[Path], known: Dict[Tuple[PathKey, float], int]) -> List[Path]:
-    """The paths with those nodes alone that are new on a level."""
-    new = []
-    for path in paths:
-        nodes = [node for node in path.nodes if (path.key, node) not in known]
-        if nodes:
-            new.append(replace(path, nodes=nodes, weights=()))
-    return new
-
-
-def _appended(old: Optional[Terms], new: Terms) -> Terms:
-    return new if old is None else {key: torch.cat([old[key], term]) for key, term in new.items()}
 
 
 def _is_out_of_memory(error: BaseException) -> bool:
