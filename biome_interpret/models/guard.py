@@ -17,6 +17,9 @@ from biome_interpret.models.states import same_states
 _locks: "WeakKeyDictionary[Model, threading.RLock]" = WeakKeyDictionary()
 _locks_lock = threading.Lock()
 
+# Parameters, hooks and the like, where no metric is.
+_OF_EVERY_MODULE = frozenset(vars(torch.nn.Module()))
+
 
 def lock_of(model: Model) -> Any:
     """One lock for each model, so that threads that interpret it take turns."""
@@ -91,8 +94,8 @@ def _random_state(model: Model) -> Iterator[None]:
 
 def _metrics(modules: Sequence[torch.nn.Module]) -> Iterator[Metric]:
     for module in modules:
-        for value in vars(module).values():
-            if isinstance(value, (Metric, dict, list, tuple)):
+        for name, value in vars(module).items():
+            if name not in _OF_EVERY_MODULE and isinstance(value, (Metric, dict, list, tuple)):
                 yield from (member for member in _members(value) if isinstance(member, Metric))
 
 

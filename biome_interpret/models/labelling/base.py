@@ -1,8 +1,7 @@
 """How an input becomes labelled instances, and how these are given another target."""
 
-import inspect
 from contextlib import contextmanager
-from typing import Any, Dict, Iterator, List, Sequence, Type, Union
+from typing import Any, Dict, Iterator, List, Sequence, Union
 
 from allennlp.common import Registrable
 from allennlp.common.checks import ConfigurationError
@@ -15,6 +14,8 @@ from allennlp.predictors import Predictor
 from biome_interpret.errors import InterpretationError
 from biome_interpret.models.modes import Logits
 from biome_interpret.models.objectives import objective_for
+from biome_interpret.models.registered import latest_first
+from biome_interpret.models.signatures import can_do_without
 
 # The target that stands for a text's own label.
 GOLD = "gold"
@@ -69,9 +70,7 @@ class Labelling(Registrable):
         `InterpretationError`
             If no class fits the predictor.
         """
-        names = reversed(cls.list_available())
-        kinds: List[Type[Labelling]] = [cls.by_name(name) for name in names]  # type: ignore[misc]
-        for kind in kinds:
+        for kind in latest_first(cls):
             if kind.fits(predictor):
                 return kind()
         raise InterpretationError(
@@ -161,8 +160,7 @@ def labelled_by(predictor: Predictor) -> str:
 
 def takes(model: Model, *names: str) -> bool:
     """Whether a model's forward method has such parameters, and can do without them."""
-    parameters = inspect.signature(model.forward).parameters
-    return all(name in parameters and parameters[name].default is None for name in names)
+    return set(names) <= set(can_do_without(model))
 
 
 def targeted(

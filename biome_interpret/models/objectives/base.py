@@ -1,8 +1,7 @@
 """What every objective has in common, and how the one for an instance is found."""
 
-import inspect
 from dataclasses import dataclass
-from typing import Dict, Iterator, List, Optional, Sequence, Tuple, Type, Union
+from typing import Dict, Iterator, List, Optional, Sequence, Tuple, Union
 
 import torch
 from allennlp.common import Registrable
@@ -13,6 +12,8 @@ from allennlp.models import Model
 from biome_interpret.errors import InterpretationError
 from biome_interpret.models.batches import TensorDict
 from biome_interpret.models.modes import Choices, InferenceMode, Loss, Outputs, Softmax
+from biome_interpret.models.registered import latest_first
+from biome_interpret.models.signatures import can_do_without, forward_parameters, takes_anything
 
 
 @dataclass(frozen=True)
@@ -227,7 +228,7 @@ class UnknownObjective(Objective):
 def objective_for(model: Model, instance: Instance, mode: InferenceMode) -> Objective:
     """The objective for a labelled instance."""
     found: Objective = UnknownObjective(model, "label", None, mode)
-    for kind in _latest_first():
+    for kind in latest_first(Objective):
         name = kind.label_in(model, instance)
         if name is not None:
             found = kind(model, name, instance.fields.get(name), mode)
@@ -250,25 +251,17 @@ def forward_arguments(objective: Objective, tensors: TensorDict) -> TensorDict:
     and AllenNLP's convention is kept that a model does without, so that it spares the loss and its
     metrics.
     """
-    parameters = inspect.signature(objective.model.forward).parameters
+    names = [parameter.name for parameter in forward_parameters(objective.model)]
     takes_all = takes_anything(objective.model)
-    needed = objective.needs_loss or objective.needs_label
-    left_out = [
-        name
-        for name in objective.label_names
-        if name in parameters and parameters[name].default is None and not needed
-    ]
+    left_out: Sequence[str] = ()
+    if not (objective.needs_loss or objective.needs_label):
+        free = can_do_without(objective.model)
+        left_out = [name for name in objective.label_names if name in free]
     return {
         name: value
         for name, value in tensors.items()
-        if (takes_all or name in parameters) and name not in left_out
+        if (takes_all or name in names) and name not in left_out
     }
-
-
-def takes_anything(module: torch.nn.Module) -> bool:
-    """Whether a module's forward method takes whatever it is given by name."""
-    parameters = inspect.signature(module.forward).parameters.values()
-    return any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters)
 
 
 def label_candidates(model: Model, instance: Instance) -> Iterator[str]:
@@ -276,13 +269,10 @@ def label_candidates(model: Model, instance: Instance) -> Iterator[str]:
     Fields that may be labels. By AllenNLP's convention a model's labels are what its forward method
     can do without; those of the usual names go first.
     """
-    parameters = inspect.signature(model.forward).parameters
     named = [name for name in ("label", "labels", "tags") if name in instance.fields]
-    free = [
-        name
-        for name in instance.fields
-        if (parameters[name].default is None if name in parameters else takes_anything(model))
-    ]
+    names = [parameter.name for parameter in forward_parameters(model)]
+    without, takes_all = can_do_without(model), takes_anything(model)
+    free = [name for name in instance.fields if (name in without if name in names else takes_all)]
     yield from (name for name in named if name in free)
     yield from (name for name in free if name not in named)
     yield from (name for name in named if name not in free)
@@ -314,11 +304,6 @@ def is_kind(module: object, *names: str) -> bool:
 def unknown_target(target: object, known: Sequence[Tuple[int, str]]) -> InterpretationError:
     listed = ", ".join(f"{name!r} ({index})" for index, name in known)
     return InterpretationError(f"unknown target {target!r}: the labels are {listed}")
-
-
-def _latest_first() -> List[Type[Objective]]:
-    names = Objective.list_available()
-    return [Objective.by_name(name) for name in reversed(names)]  # type: ignore[misc]
 
 
 def _has_shape(tensor: torch.Tensor, shape: Tuple[Optional[int], ...]) -> bool:
