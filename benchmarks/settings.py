@@ -16,6 +16,7 @@ _FULL: Dict[str, Tuple[int, int]] = {
     "shap": (10, 4),
     "shap-timing": (40, 10),
     "curves": (20, 5),
+    "levels": (20, 20),
 }
 _QUICK: Dict[str, Tuple[int, int]] = {name: (4, 2) for name in _FULL}
 _QUICK["throughput"] = (40, 6)
