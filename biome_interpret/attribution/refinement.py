@@ -1,7 +1,7 @@
 """Straight paths that are looked at more and more closely, where their integrands want it."""
 
 from dataclasses import dataclass
-from itertools import count
+from itertools import count, takewhile
 from typing import Iterator, List, NamedTuple, Optional, Sequence
 
 import numpy
@@ -78,12 +78,7 @@ def level_sizes(max_size: int) -> List[int]:
     """
     if max_size < FIRST:
         return [5] if max_size >= 5 else [3]
-    sizes = [FIRST]
-    for size in _growing_sizes():
-        if size > max_size:
-            return sizes
-        sizes.append(size)
-    raise AssertionError("sizes grow without end")
+    return [FIRST, *takewhile(lambda size: size <= max_size, _growing_sizes())]
 
 
 def _growing_sizes() -> Iterator[int]:

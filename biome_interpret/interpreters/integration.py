@@ -216,9 +216,9 @@ class PathIntegral:
         Σ |error| / Σ |score|: as the measure estimates it; where nothing is random, no less than
         by what is left over.
         """
-        level = found.measure
-        error = measure.error(found.elements, level)
-        scores = torch.cat([found.integral(key).flatten() for key in found.terms])
+        level, elements = found.measure, found.elements
+        error = measure.error(elements, level)
+        scores = found.weights @ elements
         size = float(scores.abs().sum())
         output = float(self._batch.values[instance])
         if self._adds_up and level.strata is None:
