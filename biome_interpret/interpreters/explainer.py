@@ -243,8 +243,9 @@ class Explainer:
 
     def _items(self, index: int, job: _Job, outputs: JsonDict) -> List[_Item]:
         model = self._model
-        labelled = labelled_instances(self._predictor, job.text.instance, outputs)
-        instances = targeted(model, labelled, job.targets, job.text.labels)
+        predictor, text = self._predictor, job.text
+        labelled = labelled_instances(predictor, text.instance, outputs)
+        instances = targeted(predictor, text.instance, labelled, job.targets, text.labels)
         mode = self._settings.mode
         return [_Item(index, one, objective_for(model, one, mode)) for one in instances]
 

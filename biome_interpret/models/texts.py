@@ -6,7 +6,7 @@ from typing import Any, Dict, List, Sequence, Union
 
 from allennlp.common.util import JsonDict
 from allennlp.data import Instance
-from allennlp.data.fields import Field, LabelField, MetadataField, TextField
+from allennlp.data.fields import Field, MetadataField, TextField
 from allennlp.predictors import Predictor
 
 from biome_interpret.errors import InterpretationError
@@ -31,7 +31,8 @@ class Text:
     strings : `List[str]`
         Which its fields may have been made of.
     labels : `Dict[str, Any]`
-        Its own, by field name.
+        What may be its own labels, by field name: the values of the input, or the fields of an
+        instance.
     json : `JsonDict`
         The predictor's input, where there was one.
     """
@@ -50,8 +51,8 @@ class Text:
         if isinstance(inputs, Instance):
             fields = inputs.fields.items()
             metadata = [field.metadata for _, field in fields if isinstance(field, MetadataField)]
-            labels = {name: field.label for name, field in fields if isinstance(field, LabelField)}
-            return [cls(_indexed(predictor, inputs), list(strings_in(metadata)), labels, {})]
+            indexed = _indexed(predictor, inputs)
+            return [cls(indexed, list(strings_in(metadata)), dict(indexed.fields), {})]
         strings = list(strings_in(inputs))
         return [
             cls(_indexed(predictor, instance), strings, inputs, inputs)
@@ -90,7 +91,12 @@ class Text:
 
 def _indexed(predictor: Predictor, instance: Instance) -> Instance:
     apply_indexers(predictor, instance)
-    instance.index_fields(predictor._model.vocab)
+    try:
+        instance.index_fields(predictor._model.vocab)
+    except KeyError as error:
+        raise InterpretationError(
+            f"the instance has a label that the model's vocabulary does not know ({error})"
+        ) from error
     shared = _Shared.of(instance)
     with_readable_texts(shared, predictor._dataset_reader)
     return shared

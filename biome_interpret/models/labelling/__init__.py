@@ -13,7 +13,6 @@ from biome_interpret.models.labelling.base import (
     apply_indexers,
     instances_of,
     labelled_instances,
-    retargeted,
     targeted,
     with_fields,
 )
@@ -52,7 +51,6 @@ __all__ = [
     "apply_indexers",
     "instances_of",
     "labelled_instances",
-    "retargeted",
     "targeted",
     "with_fields",
 ]

@@ -1,6 +1,6 @@
 """The most probable label, or all that are probable, or the best of several alternatives."""
 
-from typing import Any, Dict, Iterator, List, Mapping, Optional
+from typing import Any, Iterator, List, Mapping, Optional
 
 import numpy
 import torch
@@ -52,13 +52,33 @@ class LabelLabelling(Labelling):
         return kind in LABEL_PREDICTORS or unlabelled
 
     def labelled(self, predictor: Predictor, instance: Instance, output: Output) -> List[Instance]:
+        name = self._name(predictor)
+        labels = labels_of(predictor._model, instance.fields.get(name), output)
+        return [self._with_label(predictor, instance, one) for one in labels]
+
+    def gold(self, predictor: Predictor, instance: Instance) -> List[Instance]:
+        own: Any = instance[self._name(predictor)]
+        labels: List[Field] = [own]
+        if isinstance(own, MultiLabelField):
+            indices = own.as_tensor({}).nonzero().flatten().tolist()
+            size = len(own.as_tensor({}))
+            labels = [
+                MultiLabelField([i], own._label_namespace, skip_indexing=True, num_labels=size)
+                for i in indices
+            ]
+        elif isinstance(own, ListField):
+            labels = [ListField([one]) for one in own]
+        return [self._with_label(predictor, instance, one) for one in labels]
+
+    def _name(self, predictor: Predictor) -> str:
         model = predictor._model
-        name = "labels" if takes(model, "labels") and not takes(model, "label") else "label"
-        labels = labels_of(model, instance.fields.get(name), output)
-        weights: Dict[str, Field] = {}
-        if takes(model, "label_weights"):
-            weights["label_weights"] = TensorField(torch.ones(1))
-        return [with_fields(predictor, instance, **{name: one}, **weights) for one in labels]
+        return "labels" if takes(model, "labels") and not takes(model, "label") else "label"
+
+    def _with_label(self, predictor: Predictor, instance: Instance, label: Field) -> Instance:
+        fields = {self._name(predictor): label}
+        if takes(predictor._model, "label_weights"):
+            fields["label_weights"] = TensorField(torch.ones(1))
+        return with_fields(predictor, instance, **fields)
 
 
 def labels_of(module: Any, own: Optional[Field], output: Mapping[str, Any]) -> Iterator[Field]:

@@ -28,7 +28,7 @@ from biome_interpret.models.labelling.base import (
     with_fields,
 )
 from biome_interpret.models.objectives.losses import ANSWERS
-from biome_interpret.models.objectives.spans import dialog_parts
+from biome_interpret.models.objectives.spans import END, START, dialog_parts
 from biome_interpret.models.recording import run_recording
 
 _SCORE = "best_span_scores"
@@ -101,13 +101,23 @@ class PassageAnswerLabelling(PredictorLabelling):
             raise InterpretationError(
                 "the model answers with a sum of no numbers, for which it has no likelihood"
             )
-        [new] = super().labelled(predictor, instance, output)
-        fields: Any = {**self._nowhere(new), **new.fields}
+        # Those of the reader's own are other answers.
+        unanswered = instance.duplicate()
+        for name in ANSWERS:
+            unanswered.fields.pop(name, None)
+        [new] = super().labelled(predictor, unanswered, output)
+        return [self._labelled_every_way(predictor, new)]
+
+    def gold(self, predictor: Predictor, instance: Instance) -> List[Instance]:
+        return [self._labelled_every_way(predictor, instance)]
+
+    def _labelled_every_way(self, predictor: Predictor, instance: Instance) -> Instance:
+        fields: Any = {**self._nowhere(instance), **instance.fields}
         labels = {name: fields[name] for name in ANSWERS}
         # As a list of labels of a list, which it is, AllenNLP 2.10 cannot make it a tensor.
-        [signs] = labels[_SUM]
-        labels[_SUM] = TensorField(torch.tensor([[*signs]]))
-        return [with_fields(predictor, new, **labels)]
+        signs = [[*one] for one in labels[_SUM]]
+        labels[_SUM] = TensorField(torch.tensor(signs))
+        return with_fields(predictor, instance, **labels)
 
     def _nowhere(self, instance: Instance) -> Dict[str, Field]:
         fields: Any = instance.fields
@@ -141,10 +151,23 @@ class DialogLabelling(Labelling):
         for asked in range(len(answers)):
             spans = {
                 name: self._pointers(instance, answers[:, column], asked)
-                for name, column in (("span_start", 0), ("span_end", 1))
+                for name, column in ((START, 0), (END, 1))
             }
             found.append(with_fields(predictor, instance, **kinds, **spans))
         return found
+
+    def gold(self, predictor: Predictor, instance: Instance) -> List[Instance]:
+        own: Any = {name: instance[name] for name in (START, END)}
+        indices = {name: [one.sequence_index for one in field] for name, field in own.items()}
+        return [
+            with_fields(
+                predictor,
+                instance,
+                **{name: self._pointers(instance, indices[name], asked) for name in own},
+            )
+            for asked, start in enumerate(indices[START])
+            if start >= 0
+        ]
 
     def _pointers(self, instance: Instance, indices: Any, asked: int) -> Field:
         """-1 for the questions that are not asked about."""

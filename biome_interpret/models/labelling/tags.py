@@ -43,7 +43,14 @@ class TagsLabelling(Labelling):
         return kind == "SentenceTaggerPredictor" or unlabelled
 
     def labelled(self, predictor: Predictor, instance: Instance, output: Output) -> List[Instance]:
-        tags = [str(tag) for tag in output["tags"]]
+        return self._of_spans(predictor, instance, [str(tag) for tag in output["tags"]])
+
+    def gold(self, predictor: Predictor, instance: Instance) -> List[Instance]:
+        return self._of_spans(predictor, instance, own_tags(instance))
+
+    def _of_spans(
+        self, predictor: Predictor, instance: Instance, tags: List[str]
+    ) -> List[Instance]:
         namespace = namespace_of(predictor._model, None)
         known = predictor._model.vocab.get_token_to_index_vocabulary(namespace)
         if OUTSIDE not in known:
@@ -61,6 +68,11 @@ def tagged(predictor: Predictor, instance: Instance, tags: List[str]) -> Instanc
     if OUTSIDE in vocabulary.get_token_to_index_vocabulary(namespace):
         fields["ignore_loss_on_o_tags"] = FlagField(True)
     return with_fields(predictor, instance, **fields)
+
+
+def own_tags(instance: Instance) -> List[str]:
+    """Those that a dataset reader gave the instance."""
+    return [str(tag) for tag in instance["tags"].labels]  # type: ignore[attr-defined]
 
 
 def only(tags: Sequence[str], first: int, last: int) -> List[str]:
@@ -136,6 +148,10 @@ class FrameLabelling(Labelling):
         metadata: Any = instance["metadata"]
         gold = {"gold_tags": list(output["tags"])}
         return [with_fields(predictor, new, metadata=MetadataField({**metadata.metadata, **gold}))]
+
+    def gold(self, predictor: Predictor, instance: Instance) -> List[Instance]:
+        tags = own_tags(instance)
+        return [tagged(predictor, instance, tags)] if {*tags} - {OUTSIDE} else []
 
 
 @Labelling.register("extractions")

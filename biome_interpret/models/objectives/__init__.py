@@ -25,7 +25,11 @@ from biome_interpret.models.objectives.losses import (
     CoreferenceObjective,
     OwnLossObjective,
 )
-from biome_interpret.models.objectives.sequences import BartObjective, SequenceObjective
+from biome_interpret.models.objectives.sequences import (
+    BartObjective,
+    CopyNetObjective,
+    SequenceObjective,
+)
 from biome_interpret.models.objectives.spans import AnswerSpanObjective, DialogAnswerObjective
 from biome_interpret.models.objectives.tags import CrfTagsObjective, TagsObjective
 from biome_interpret.models.objectives.trees import ConstituentsObjective, DependenciesObjective
@@ -37,6 +41,7 @@ __all__ = [
     "AnswerSpanObjective",
     "BartObjective",
     "ConstituentsObjective",
+    "CopyNetObjective",
     "CoreferenceObjective",
     "CrfTagsObjective",
     "DependenciesObjective",

@@ -130,6 +130,34 @@ class BartObjective(OwnStartObjective):
         return {**outputs, "loss": loss}
 
 
+@Objective.register("copied_sequence")
+class CopyNetObjective(SequenceObjective):
+    """
+    CopyNet, which writes a word or copies one: it puts out the likelihood of the sequence alone,
+    as its loss. Its beam search follows in evaluation, and would at each point of a path.
+    """
+
+    @classmethod
+    def label_in(cls, model: Model, instance: Instance) -> Optional[str]:
+        known = is_kind(model, "CopyNetSeq2Seq") and "target_token_ids" in instance.fields
+        return super().label_in(model, instance) if known else None
+
+    def run(self, arguments: TensorDict) -> Outputs:
+        model: Any = self.model
+        state = model._encode(arguments["source_tokens"])
+        for name in ("source_token_ids", "source_to_target"):
+            state[name] = arguments[name]
+        return model._forward_loss(
+            arguments[self.label_name],
+            arguments["target_token_ids"],
+            model._init_decoder_state(state),
+            weight=arguments.get("weight"),
+        )
+
+    def run_for_loss(self, arguments: TensorDict) -> Outputs:
+        return self.run(arguments)
+
+
 def projection_of(model: Model) -> Optional[torch.nn.Module]:
     """The part of a model that puts out the logits of the words that it writes."""
     for path in ("_output_projection_layer", "_decoder._output_projection_layer", "t5.lm_head"):
