@@ -77,7 +77,7 @@ def _power(batch: ExplainedBatch, alone: Evaluation, probes: Sequence[float]) ->
         return None  # Gradients of zero do not tell a sum from a mean.
     for power in (SUM, MEAN) if batch.objective.needs_loss else (SUM,):
         scale = len(probes) ** power
-        if all(close(alone.gradients[k][0], scale * g[0]) for k, g in together.gradients.items()):
+        if same_gradients(alone.gradients, together.gradients, 0, scale):
             return power
     return None
 
@@ -89,7 +89,19 @@ def _probes(batch: ExplainedBatch, multiples: Sequence[float]) -> Points:
     }
 
 
-def close(expected: torch.Tensor, found: torch.Tensor) -> bool:
-    """Equal up to rounding, by the largest element."""
-    difference = (expected - found).abs().max()
-    return bool(difference <= ROUNDING * torch.maximum(expected.abs().max(), found.abs().max()))
+def close(expected: torch.Tensor, found: torch.Tensor, size: float = 0.0) -> bool:
+    """Equal up to rounding, by the largest element, or by a size that is larger."""
+    largest = max(float(expected.abs().max()), float(found.abs().max()), size)
+    return float((expected - found).abs().max()) <= ROUNDING * largest
+
+
+def same_gradients(alone: Points, together: Points, row: int, scale: float) -> bool:
+    """
+    Whether one row's gradients are those of a row among others, but for a factor, up to rounding.
+    What is small is measured by the largest over all calls: a text that does not matter beside
+    another has a gradient of nothing but rounding, which is never the same twice.
+    """
+    found = {key: scale * gradients[row] for key, gradients in together.items()}
+    pairs = [(alone[key][0], gradient) for key, gradient in found.items()]
+    size = max((float(g.abs().max()) for pair in pairs for g in pair), default=0.0)
+    return all(close(expected, gradient, size) for expected, gradient in pairs)

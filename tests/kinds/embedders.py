@@ -496,7 +496,7 @@ KINDS.add(
                 }
             },
         ).as_dict(),
-        requires="tests.kinds.models",
+        requires="tests.kinds.models allennlp_models.pair_classification",
     ),
     PAIR,
     probes=[Probe(field="hypothesis", module="hypothesis_embedder.token_embedder_tokens")],

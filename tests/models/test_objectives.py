@@ -140,8 +140,9 @@ def test_a_copied_sequence_too() -> None:
     assert result.output == pytest.approx(best, rel=1e-4)
 
 
-def test_a_decoder_does_not_search_at_each_point() -> None:
-    predictor = build("sequence, attention")
+@pytest.mark.parametrize("name", ["sequence, attention", "sequence, CopyNet"])
+def test_a_decoder_does_not_search_at_each_point(name: str) -> None:
+    predictor = build(name)
     searches: List[int] = []
     search = predictor._model._beam_search.search
 

@@ -1,6 +1,6 @@
 """Models whose rows may not share a pass still get the right numbers."""
 
-from typing import Any, Dict
+from typing import Any, Dict, List
 
 import pytest
 import torch
@@ -16,9 +16,13 @@ from allennlp.predictors import Predictor, TextClassifierPredictor
 
 from biome_interpret import GradientShap, IntegratedGradient, InterpretationError
 from biome_interpret.models.batches import to_tensors
+from tests.kinds import embedders
+from tests.kinds.embedders import PAIR
+from tests.kinds.models import TwoEmbedders
 from tests.tiny_models import EXAMPLE_INPUTS, build_predictor
 
 REVIEW = EXAMPLE_INPUTS["lstm"]
+KINDS = embedders.KINDS.kinds
 
 
 class MixesRows(BasicClassifier):
@@ -150,6 +154,27 @@ def test_the_right_numbers_all_the_same(kind: type, mode: str, interpreter: Any)
         expected[0].fields["tokens"].scores, abs=1e-5
     )
     assert found.convergence_delta == pytest.approx(expected[0].convergence_delta, abs=1e-5)
+
+
+class NoisyHypothesis(TwoEmbedders):
+    """The hypothesis does not matter, but for what rounding leaves, another in each company."""
+
+    def vector(self, tokens: Any) -> torch.Tensor:
+        vector = super().vector(tokens)
+        noise = self.hypothesis_embedder(tokens[1]).sum(dim=(1, 2)) * len(vector)
+        return vector + 1e-9 * noise.unsqueeze(-1)
+
+
+@pytest.mark.parametrize("mode", ["logits", "loss"])
+def test_a_text_that_does_not_matter_does_not_mix_rows(mode: str) -> None:
+    predictor = KINDS["two embedders"].build()
+    model: Any = predictor._model
+    model.__class__ = NoisyHypothesis
+    model.linear.weight.data[:, model.premise_embedder.get_output_dim() :] = 0
+    passes: List[int] = []
+    model.register_forward_hook(lambda *_: passes.append(1))
+    IntegratedGradient(predictor, n_steps=40, inference_mode=mode).interpret_json(PAIR)
+    assert len(passes) < 20
 
 
 def fake_predictor() -> Predictor:
