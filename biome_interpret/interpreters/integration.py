@@ -23,7 +23,7 @@ from biome_interpret.models.batches import chunks
 from biome_interpret.models.calls import CallKey, SiteCall
 from biome_interpret.models.evaluation import Evaluation, ExplainedBatch, Points, RowsMixed
 from biome_interpret.models.origins import Origins
-from biome_interpret.models.rows import MEAN, close
+from biome_interpret.models.rows import MEAN, close, same_gradients
 
 # What goes through the model in one pass, in positions, where the user does not say how many rows.
 POSITIONS_PER_PASS = 2048
@@ -359,10 +359,7 @@ class PathIntegral:
         # A loss has no rows to compare: its gradient by the input's row has to serve.
         alone = self._evaluate([row], self._points([row])[0], True, alone=True).gradients
         scale = len(rows) if self.row_power == MEAN else 1
-        return all(
-            close(alone[key][0], scale * gradients[position])
-            for key, gradients in evaluation.gradients.items()
-        )
+        return same_gradients(alone, evaluation.gradients, position, scale)
 
     def _default_batch_size(self) -> int:
         longest = max(call.embedded.size(1) for call in self._batch.calls)
