@@ -162,6 +162,8 @@ def randomise(model: torch.nn.Module, seed: int, gain: float = 1.5) -> None:
         for name, parameter in module.named_parameters(recurse=False):
             if name == "_constraint_mask":  # A CRF keeps the transitions it allows as a parameter.
                 continue
+            if not parameter.numel():  # Of a layer that is never called, over no labels.
+                continue
             with torch.no_grad():
                 noise = torch.randn(parameter.shape, generator=generator, dtype=torch.float32)
                 parameter.copy_(_scale(module, name, noise, gain))

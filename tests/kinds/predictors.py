@@ -87,6 +87,8 @@ def add(name: str, config: Callable[[], Config], inputs: Any, part: str, **rest:
             import_module(f"allennlp_models.{part}.{package}")
         if part not in ("", "classification", "coref"):
             import_module(f"allennlp_models.{part}.predictors")
+        if part == "vision":  # The one predictor that its package leaves out.
+            import_module("allennlp_models.vision.predictors.nlvr2")
         # Building from a config takes it apart, and what stands in it twice with it.
         return taken_apart(config())
 
@@ -852,6 +854,8 @@ add("head of several", multitask, {**REVIEW, "task": "length"}, "")
 
 # Questions about images, explained by their text.
 
+IMAGE_WORDS = "backbone.text_embeddings.embeddings.word_embeddings"
+
 
 @lru_cache(maxsize=None)
 def image_file() -> str:
@@ -871,8 +875,7 @@ def vision(model: str, reader: str, predictor: str, train_inputs: Any) -> Callab
                 "image_dir": str(scratch_folder()),
                 "image_loader": {"type": "torch"},
                 "image_featurizer": {"type": "null"},
-                # Two boxes of random features.
-                "region_detector": {"type": "random", "seed": 0},
+                "region_detector": {"type": "two_regions"},
                 "tokenizer": transformer,
                 "token_indexers": {"tokens": transformer},
             },
@@ -899,13 +902,7 @@ def vision(model: str, reader: str, predictor: str, train_inputs: Any) -> Callab
     return config
 
 
-IMAGES_IN_FLOAT32 = {
-    "double": False,
-    "remark": "in float32, as its images are",
-    "nodes": 1000,
-    "probes": (),
-    "no_probe": "what stands for a detector sees something else each time",
-}
+IMAGES: Config = {"nodes": 1000, "probes": [Probe(module=IMAGE_WORDS)]}
 add(
     "question about an image",
     vision(
@@ -916,7 +913,7 @@ add(
     ),
     {"question": "is the film great ?", "image": image_file()},
     "vision",
-    **IMAGES_IN_FLOAT32,
+    **IMAGES,
 )
 add(
     "statement about an image",
@@ -931,5 +928,13 @@ add(
     ),
     {"hypothesis": "the film is great", "image": image_file()},
     "vision",
-    **IMAGES_IN_FLOAT32,
+    **IMAGES,
+)
+add(
+    "statement about two images",
+    vision("nlvr2", "nlvr2", "nlvr2", []),
+    {"hypothesis": "the film is great", "image1": image_file(), "image2": image_file()},
+    "vision",
+    # The text goes with each of the images: its third piece is the eighth of the second.
+    **{**IMAGES, "probes": [Probe(module=IMAGE_WORDS, field="hypothesis[1]", positions=[8])]},
 )
