@@ -119,7 +119,7 @@ def build_from_params(params: Params, seed: int = 0, double: bool = False) -> Pr
     randomise(model, int(params.pop("first_seed", 0)) + seed, float(params.pop("gain", 1.5)))
     model.eval()
     if double:
-        _keep_masks_finite_in_double()
+        keep_masks_finite_in_double()
         model.double()
     predictor = Predictor.from_params(params.pop("predictor"), model=model, dataset_reader=reader)
     params.assert_empty("the config")
@@ -179,7 +179,7 @@ def _scale(module: torch.nn.Module, name: str, noise: torch.Tensor, gain: float)
     return 0.1 * noise
 
 
-def _keep_masks_finite_in_double() -> None:
+def keep_masks_finite_in_double() -> None:
     # AllenNLP's `CnnEncoder` multiplies a boolean mask by the least float64. That product is a
     # float32, so minus infinity and, where the mask is false, NaN. The least float32 serves.
     cnn_encoder.min_value_of_dtype = lambda dtype: torch.finfo(torch.float32).min

@@ -85,14 +85,18 @@ class _Private:
         )
 
     def _update_states(self, method: Any, final_states: States, restoration_indices: Any) -> None:
+        """
+        As the encoder's own, which cuts the states off from what they were made of: here the next
+        text of a pass, such as a hypothesis after its premise, hangs together with those before.
+        """
+        new = [state.index_select(1, restoration_indices) for state in final_states]
         batch_size = int(restoration_indices.numel())
-        holder: Any = SimpleNamespace(_states=self._flat(batch_size))
-        type(self._encoder)._update_states(
-            holder,
-            final_states,
-            restoration_indices,
-        )
-        self._keep(holder._states, batch_size)
+        old = self._flat(batch_size)
+        if old is not None:
+            # Texts that only fill up are all zeros, and leave theirs as it was.
+            used = [(state[0].sum(dim=-1) != 0.0).view(1, -1, 1) for state in new]
+            new = [torch.where(u, n, n + o) for u, n, o in zip(used, new, old)]
+        self._keep(tuple(new), batch_size)
 
     def reset_states(self, method: Any, mask: Any = None) -> None:
         if mask is None:

@@ -21,7 +21,10 @@ that its error is larger than the tolerance.
 (2) What a stateful encoder gives depends on the texts before. Every pass of an interpretation
 starts from the state in which the encoder was when it began, so that what is explained is what the
 model would predict next; the state itself is left alone. AllenNLP's own goes on from one step of
-its path to the next, so that its numbers differ.""",
+its path to the next, so that its numbers differ.
+
+(3) ELMo's layers go on from the first text of a pass to the second, so that what the model says of
+a hypothesis hangs together with the premise in this way too. The scores say so.""",
 )
 
 REVIEW = EXAMPLE_INPUTS["lstm"]
@@ -476,6 +479,27 @@ KINDS.add(
     tiny("decomposable_attention"),
     PAIR,
     probes=[Probe(field="hypothesis", call=1)],
+    nodes=1000,
+    needs=("allennlp_models",),
+)
+KINDS.add(
+    "`elmo_token_embedder` for two fields; (3)",
+    from_config(
+        lambda: load_params(
+            "esim",
+            **{
+                "dataset_reader.token_indexers": {"elmo": ELMO_INDEXER},
+                "model.text_field_embedder": {"token_embedders": {"elmo": elmo()}},
+                "model.encoder.input_size": 12,
+            },
+        ).as_dict(),
+        requires="allennlp_models.pair_classification",
+    ),
+    PAIR,
+    # Of the premise, in the first of the encoder's calls.
+    probes=[
+        Probe(field="premise", positions=[3], module=ELMO_WORDS, output_key="token_embedding")
+    ],
     nodes=1000,
     needs=("allennlp_models",),
 )
