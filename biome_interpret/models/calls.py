@@ -17,7 +17,12 @@ from biome_interpret.models.layout import (
     leaf_owners,
     texts_of,
 )
-from biome_interpret.models.matching import is_view, positions_by_value, positions_in_view
+from biome_interpret.models.matching import (
+    ADDED,
+    is_view,
+    positions_by_value,
+    positions_in_view,
+)
 from biome_interpret.models.sites import EmbeddingSite
 
 # What an indexer hands over beside the ids of a text.
@@ -139,7 +144,28 @@ class CallMatcher:
             return partial, self._occurrences.get((site, *name), 0)
 
         best = min(candidates, key=rank)
+        self._check_alone(best, given, candidates[best])
         return self._count(site, best, candidates[best], given.numel() == self._num_rows)
+
+    def _check_alone(
+        self, name: Tuple[str, str, str], given: torch.Tensor, positions: torch.Tensor
+    ) -> None:
+        """
+        # Raises
+
+        `InterpretationError`
+            If among the numbers that are not the field's stand those of another field.
+        """
+        added = given.reshape(-1)[positions.reshape(-1).to(given.device) == ADDED].tolist()
+        for other, leaf in self._leaves.items():
+            ids = leaf[leaf != 0].tolist() if other[0] != name[0] and added else []
+            starts = range(len(added) - len(ids) + 1) if len(ids) > 1 else ()
+            if any(added[start : start + len(ids)] == ids for start in starts):
+                raise InterpretationError(
+                    f"the model puts fields '{name[0]}' and '{other[0]}' together before it embeds "
+                    f"them, and which score is whose cannot be told: embed each of them apart, or "
+                    f"make them one field"
+                )
 
     def _count(
         self, site: int, name: Tuple[str, str, str], positions: torch.Tensor, may_be_chance: bool

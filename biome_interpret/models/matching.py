@@ -84,6 +84,10 @@ def _lines(
         num_texts //= length
         if given.numel() // size % num_texts == 0:
             yield leaf.reshape(num_texts, length, size), given.reshape(num_texts, 1, -1, size)
+    num_texts = leaf.numel() // leaf.size(-1)
+    if leaf.dim() > 2 and given.numel() % num_texts == 0:
+        # Each of several long texts is folded into rows.
+        yield leaf.reshape(num_texts, -1, 1), given.reshape(num_texts, 1, -1, 1)
 
 
 def _aligned(own: torch.Tensor, given: torch.Tensor, exact: bool) -> Optional[torch.Tensor]:

@@ -547,7 +547,7 @@ ARCHIVES: Dict[str, Archived] = {
     ),
     "multiple choice": Archived(
         without_predictor(kinds.multiple_choice),
-        ["allennlp_models.mc"],
+        ["allennlp_models.mc.dataset_readers", "allennlp_models.mc.models"],
         {"alternatives": ["naïve", "🙂", "a film"], "prefix": "it is"},
     ),
 }

@@ -473,6 +473,34 @@ KINDS.add(
     ],
 )
 
+def folded() -> Dict[str, Any]:
+    return bert_embedder("pretrained_transformer_mismatched", max_length=8)()
+
+
+KINDS.add(
+    "`pretrained_transformer_mismatched` in a `ListField`, folded",
+    documents(
+        dataset_reader=lambda: {
+            "type": "tests_documents",
+            "token_indexers": {"tokens": folded()},
+        },
+        model=lambda: {
+            "type": "tests_document_classifier",
+            "text_field_embedder": {"token_embedders": {"tokens": folded()}},
+        },
+    ),
+    {"sentence": "the film is not boring but clever . a great story ."},
+    # "a", after a beginning that comes after the two parts of the first sentence.
+    probes=[
+        Probe(
+            field="sentences[1]",
+            token=0,
+            positions=[17],
+            module=MATCHED_WORDS.replace("_text_field_embedder", "embedder"),
+        )
+    ],
+)
+
 PAIR = EXAMPLE_INPUTS["esim"]
 KINDS.add(
     "one embedder for two fields",

@@ -98,3 +98,15 @@ def test_others(given: Any) -> None:
 def test_parts_that_are_alike_are_not_taken_for_repetitions() -> None:
     leaf = torch.tensor([[1, 7, 7, 2, 1, 7, 7, 2]])
     assert found([[1, 7, 7, 2], [1, 7, 7, 2]], leaf) == [[0, 1, 2, 3], [4, 5, 6, 7]]
+
+
+def test_folded_in_a_list() -> None:
+    leaf = torch.tensor([[[1, 5, 2, 1, 6, 2], [1, 7, 2, 0, 0, 0]]])
+    positions = positions_by_value(leaf, leaf.reshape(-1, 3).clone(), num_rows=1)
+    assert positions is not None and positions.tolist()[3] == [9, 10, 11]
+    # The last part is filled up.
+    leaf = leaf[..., :5]
+    filled = torch.tensor([[1, 5, 2], [1, 6, 0], [1, 7, 2], [0, 0, 0]])
+    positions = positions_by_value(leaf, filled, num_rows=1)
+    assert positions is not None
+    assert positions.tolist()[:3] == [[0, 1, 2], [3, 4, NOWHERE], [5, 6, 7]]

@@ -210,6 +210,27 @@ def test_what_belongs_to_no_token_is_reported(name: str) -> None:
     assert interpret(kind.build(), kind.inputs).unassigned != 0.0
 
 
+class TestTogether:
+    """Texts of two fields in one tensor: whose each score is cannot be told."""
+
+    @pytest.mark.parametrize("dim", [0, 1])
+    def test_is_refused_in_words(self, dim: int) -> None:
+        predictor = KINDS["two embedders"].build()
+        model: Any = predictor._model
+
+        def vector(tokens: Any) -> torch.Tensor:
+            ids = [text["tokens"]["tokens"] for text in tokens]
+            length = max(one.size(1) for one in ids)
+            pad = torch.nn.functional.pad
+            filled = [pad(one, (0, length - one.size(1))) for one in ids] if dim == 0 else ids
+            words = model.premise_embedder.token_embedder_tokens(torch.cat(filled, dim=dim))
+            return words.tanh().mean(dim=1).mean(dim=0, keepdim=True).repeat(1, 2)[:, :12]
+
+        model.vector = vector
+        with pytest.raises(InterpretationError, match="'premise' and 'hypothesis' together"):
+            interpret(predictor, embedders.PAIR)
+
+
 class TestPrecision:
     @pytest.mark.parametrize("name", ["`elmo_token_embedder`", "`bag_of_word_counts`"])
     def test_in_float32_gives_the_same_numbers(self, name: str) -> None:
