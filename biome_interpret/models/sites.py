@@ -3,6 +3,7 @@ Embedding sites: the modules of a model at which a text turns from numbers of wo
 and where the paths therefore run.
 """
 
+import copy
 from dataclasses import dataclass
 from typing import (
     Any,
@@ -57,7 +58,8 @@ class EmbeddingSite:
     note : `str`, optional
         A plain statement for the result, where the site is less than one would wish.
     output : `Union[int, str]`, optional
-        Which of the lookup's outputs is the embedding, where it gives a tuple or a dict.
+        Which of the lookup's outputs is the embedding, where it gives a tuple or a dict: the first
+        where nothing is said.
     boundaries : `int`
         How many pieces the lookup itself sets before each text, and behind it.
     transposed : `bool`
@@ -106,7 +108,14 @@ class EmbeddingSite:
             given = [tensor.t() if tensor.dim() == 2 else tensor for tensor in given]
             return _replaced(observe, given, output.transpose(0, 1)).transpose(0, 1)
         if isinstance(output, dict):
-            return {**output, self.output: _replaced(observe, given, output[self.output])}
+            name = self.output
+            if name is None:
+                name = next((n for n, v in output.items() if isinstance(v, torch.Tensor)), None)
+            if name is None:
+                return output
+            changed = copy.copy(output)  # Which may be of a class of the model's own.
+            changed[name] = _replaced(observe, given, output[name])
+            return changed
         if isinstance(output, tuple):
             which = int(self.output or 0)
             embedding = _replaced(observe, given, output[which])

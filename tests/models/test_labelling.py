@@ -253,6 +253,15 @@ def test_an_alternative_is_chosen_by_its_number() -> None:
         interpret(predictor, inputs, target=3)
 
 
+def test_a_label_without_a_name_is_chosen_by_its_number() -> None:
+    predictor = build("head of several")
+    inputs = KINDS.kinds["head of several"].inputs
+    [result] = interpret(predictor, inputs, target=2)
+    assert result.target.index == 2
+    with pytest.raises(InterpretationError, match="the index of one, a number"):
+        interpret(predictor, inputs, target="2")
+
+
 def test_an_input_that_the_predictor_does_not_take_is_refused_in_words() -> None:
     with pytest.raises(InterpretationError, match="which has 'text' .KeyError: 'sentence'"):
         interpret(build_predictor("lstm"), {"text": "a film"})

@@ -7,7 +7,7 @@ import torch
 from allennlp.data import TextFieldTensors
 from allennlp.models import Model
 from allennlp.nn.util import get_text_field_mask, masked_mean
-from allennlp.predictors import Predictor
+from allennlp.predictors import Predictor, TextClassifierPredictor
 from transformers import AutoModel
 
 from biome_interpret import GradientShap, IntegratedGradient
@@ -318,6 +318,29 @@ def test_a_transformer_that_is_given_vectors() -> None:
         ).as_dict()
     )
     assert relative_delta(interpret(build())) < 1e-6
+
+
+class WholeTransformer(TextClassifierPredictor):
+    """Names a layer that puts out an object of Hugging Face's."""
+
+    def get_interpretable_layer(self) -> torch.nn.Module:
+        return self._model._text_field_embedder.token_embedder_tokens.transformer_model
+
+
+class AboveTheText(WholeTransformer):
+    """Names one that is not called with the text."""
+
+    def get_interpretable_layer(self) -> torch.nn.Module:
+        return super().get_interpretable_layer().encoder
+
+
+def test_a_layer_is_taken_at_its_word() -> None:
+    own = build_predictor("bert", double=True)
+    result = interpret(WholeTransformer(own._model, own._dataset_reader))
+    assert relative_delta(result) < 1e-6
+    assert result.fields["tokens"].scores != interpret(own).fields["tokens"].scores
+    with pytest.raises(InterpretationError, match="never calls BertEncoder with the text"):
+        interpret(AboveTheText(own._model, own._dataset_reader))
 
 
 @pytest.mark.parametrize("name", [*KINDS])

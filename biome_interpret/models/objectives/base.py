@@ -302,6 +302,11 @@ def is_kind(module: object, *names: str) -> bool:
 
 
 def unknown_target(target: object, known: Sequence[Tuple[int, str]]) -> InterpretationError:
+    if not known:
+        return InterpretationError(
+            f"unknown target {target!r}: the model's labels have no names, so that a target is the "
+            f"index of one, a number"
+        )
     listed = ", ".join(f"{name!r} ({index})" for index, name in known)
     return InterpretationError(f"unknown target {target!r}: the labels are {listed}")
 
