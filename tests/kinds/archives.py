@@ -472,7 +472,11 @@ def classifier() -> Config:
             "type": "text_classification_json",
             "tokenizer": spacy_tokenizer(start_tokens=["@start@"], end_tokens=["@end@"]),
             "token_indexers": {
-                "tokens": {"type": "single_id", "token_min_padding_length": 9, "end_tokens": ["</s>"]},
+                "tokens": {
+                    "type": "single_id",
+                    "token_min_padding_length": 9,
+                    "end_tokens": ["</s>"],
+                },
             },
             "max_sequence_length": 400,
         },
@@ -547,7 +551,7 @@ ARCHIVES: Dict[str, Archived] = {
     ),
     "multiple choice": Archived(
         without_predictor(kinds.multiple_choice),
-        ["allennlp_models.mc.dataset_readers", "allennlp_models.mc.models"],
+        [f"allennlp_models.mc.{part}" for part in ("dataset_readers", "models", "predictors")],
         {"alternatives": ["naïve", "🙂", "a film"], "prefix": "it is"},
     ),
 }

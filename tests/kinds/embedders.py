@@ -473,6 +473,7 @@ KINDS.add(
     ],
 )
 
+
 def folded() -> Dict[str, Any]:
     return bert_embedder("pretrained_transformer_mismatched", max_length=8)()
 
@@ -525,9 +526,7 @@ KINDS.add(
     ),
     PAIR,
     # Of the premise, in the first of the encoder's calls.
-    probes=[
-        Probe(field="premise", positions=[3], module=ELMO_WORDS, output_key="token_embedding")
-    ],
+    probes=[Probe(field="premise", positions=[3], module=ELMO_WORDS, output_key="token_embedding")],
     nodes=1000,
     needs=("allennlp_models",),
 )

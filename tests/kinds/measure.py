@@ -142,7 +142,8 @@ def _stretched(model: torch.nn.Module, probes: Any, factor: float) -> Iterator[N
         for probe in probes:
             calls: List[None] = []
             module = _module(model, probe)
-            counter = model.register_forward_pre_hook(lambda m, i, calls=calls: calls.clear())
+            counted_in = model.get_submodule(probe.counted_in or "")
+            counter = counted_in.register_forward_pre_hook(lambda m, i, calls=calls: calls.clear())
             handles.callback(counter.remove)
 
             def stretch(

@@ -768,7 +768,8 @@ FILM_SOURCE = {"source": "the film is great"}
 PRETRAINED: Dict[str, Config] = {
     # It takes its means in float32.
     "t5": {**FROM_UNKNOWN, "nodes": 400, "step": 1e-3, "tolerance": 2e-2},
-    "bart": {"probes": (), "no_probe": "a part of the model is run by itself"},
+    # Its encoder and its decoder share their words.
+    "bart": {"probes": [Probe(module="bart.model.shared", counted_in="bart.model.encoder")]},
 }
 for architecture, rest in PRETRAINED.items():
     add(

@@ -31,6 +31,8 @@ class Probe:
         `Embedding` in it.
     call : `int`
         Which of the module's calls in one forward pass.
+    counted_in : `str`, optional
+        Whose forward pass that is: the path of a module in the model; `None` for the model itself.
     at_input : `bool`
         Whether it is the module's input that is the embedding.
     away_from : `int`, optional
@@ -44,6 +46,7 @@ class Probe:
     field: Optional[str] = None
     module: Optional[str] = None
     call: int = 0
+    counted_in: Optional[str] = None
     at_input: bool = False
     away_from: Optional[int] = None
     output_key: Union[int, str, None] = None

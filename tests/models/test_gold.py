@@ -116,7 +116,11 @@ READ: List[Any] = [
     ),
     ("NAQANet, passage span", DROP, None),
     ("NAQANet, sum", DROP, None),
-    ("masked words", {"sentence": "the [MASK] is [MASK]", "targets": ["film", "bad"]}, ["film bad"]),
+    (
+        "masked words",
+        {"sentence": "the [MASK] is [MASK]", "targets": ["film", "bad"]},
+        ["film bad"],
+    ),
     ("next word", {"sentence": "the film is", "target": "great"}, ["great"]),
     ("language model, of its own text", REVIEW, [REVIEW["sentence"]]),
     (

@@ -13,6 +13,7 @@ from allennlp.nn.util import (
 )
 
 from biome_interpret.models.batches import TensorDict
+from biome_interpret.models.interception import intercepted
 from biome_interpret.models.modes import Choices, Outputs
 from biome_interpret.models.objectives.base import Objective, Target, is_kind
 from biome_interpret.models.recording import Records, run_recording
@@ -143,19 +144,24 @@ class CopyNetObjective(SequenceObjective):
         return super().label_in(model, instance) if known else None
 
     def run(self, arguments: TensorDict) -> Outputs:
-        model: Any = self.model
-        state = model._encode(arguments["source_tokens"])
-        for name in ("source_token_ids", "source_to_target"):
-            state[name] = arguments[name]
-        return model._forward_loss(
-            arguments[self.label_name],
-            arguments["target_token_ids"],
-            model._init_decoder_state(state),
-            weight=arguments.get("weight"),
-        )
+        found: List[Outputs] = []
+
+        def around(forward_loss: Any, *args: Any, **kwargs: Any) -> Any:
+            found.append(forward_loss(*args, **kwargs))
+            raise _LossFound
+
+        with intercepted(self.model, around, "_forward_loss"):
+            try:
+                return self.model(**arguments)
+            except _LossFound:
+                return found[0]
 
     def run_for_loss(self, arguments: TensorDict) -> Outputs:
         return self.run(arguments)
+
+
+class _LossFound(Exception):
+    """Breaks off a forward pass of which no more than the loss is needed."""
 
 
 def projection_of(model: Model) -> Optional[torch.nn.Module]:
