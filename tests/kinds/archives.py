@@ -18,8 +18,8 @@ from allennlp.models import Model
 from allennlp.models.archival import archive_model, load_archive
 from allennlp.predictors import Predictor
 
-from tests.kinds.folders import elmo_folder
 from tests.kinds import predictors as kinds
+from tests.kinds.folders import elmo_folder
 from tests.kinds.predictors import lstm, parsing_spacy_folder
 from tests.tiny_models import (
     DATA,

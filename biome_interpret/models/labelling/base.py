@@ -242,7 +242,7 @@ def _gold(
         # Also where nothing else than the text is its label.
         with _in_words(predictor, "cannot take the instance's own label for a target"):
             return Labelling.of(predictor).gold(predictor, instance)
-    value = own_labels.get(objective.label_name)
+    value: Any = own_labels.get(objective.label_name)
     value = value.label if isinstance(value, LabelField) else value
     # Several at once where a text has any number of labels, each of them explained apart.
     listed = isinstance(value, (list, tuple)) and isinstance(objective, MultiLabelObjective)
