@@ -131,6 +131,7 @@ class _Run:
         except (FirstFailure, SourceError) as error:
             return _cut_short(job.written, destination, str(error), FAILED)
         except Stopped as stopped:
+            self._signals.ignore()
             return _cut_short(job.written, destination, "interrupted", stopped.exit_status)
         return FAILED if job.written.failed else 0
 

@@ -107,6 +107,9 @@ def reason_of(error: BaseException, inputs: Any = None) -> str:
         elif isinstance(inputs, dict) and key not in inputs:
             has = ", ".join(repr(name) for name in inputs) or "none at all"
             message = f"{key!r} (the predictor asks for this key; the text has {has})"
+    elif isinstance(error, json.JSONDecodeError) and "\n" not in error.doc.rstrip("\n"):
+        # Where there is one line only, its number would be taken for that of the input's.
+        message = f"{error.msg} at character {error.pos + 1}"
     message = " ".join(message.split())
     return f"{type(error).__name__}: {message}" if message else type(error).__name__
 

@@ -118,18 +118,28 @@ def _hash(source: str) -> str:
 
 
 def _replace(path: Path, around: List[str], data: IO[str]) -> None:
+    if path.exists() and not path.is_file():  # A device or a pipe, in whose place no file may come.
+        with path.open("w", encoding="utf-8", newline="\n") as page:
+            _put_together(page, around, data)
+        return
+    # The file itself, where the path is a link to it.
+    path = Path(os.path.realpath(path))
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
     try:
         with open(handle, "w", encoding="utf-8", newline="\n") as page:
-            page.write(around[0])
-            shutil.copyfileobj(data, page)
-            page.write(around[1])
+            _put_together(page, around, data)
         os.chmod(temporary, 0o666 & ~_umask())
         os.replace(temporary, path)
     except BaseException:
         with suppress(OSError):
             os.unlink(temporary)
         raise
+
+
+def _put_together(page: IO[str], around: List[str], data: IO[str]) -> None:
+    page.write(around[0])
+    shutil.copyfileobj(data, page)
+    page.write(around[1])
 
 
 def _umask() -> int:

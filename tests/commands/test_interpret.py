@@ -194,7 +194,7 @@ class TestInput:
         assert records[2]["inputs"] == DULL
         assert records[10]["inputs"] == {"sentence": "A fine film.", "n": None}
         reasons = {
-            3: "JSONDecodeError",
+            3: "JSONDecodeError: Expecting value at character 1",
             4: "UnicodeDecodeError",
             5: "no object",
             6: "InterpretationError: field 'tokens' has no tokens",

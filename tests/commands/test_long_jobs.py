@@ -256,7 +256,7 @@ class TestStopping:
         source = write_lines(tmp_path / "texts.jsonl", lines)
         done = job(command, source, out, "--fail-fast")
         assert done.status == 1
-        assert "line 11: JSONDecodeError" in done.err
+        assert "line 11: JSONDecodeError: Expecting value at character 1" in done.err
         assert [record["line"] for record in read_lines(out)] == [*range(1, 11)]
         # Gone on with, less strictly, the line is not lost.
         assert job(command, source, out, "--resume").status == 1

@@ -1,8 +1,10 @@
 """The command `biome-interpret` itself, its help, and the smaller commands."""
 
 import configparser
+import signal
 import subprocess
 import sys
+import time
 from importlib import import_module
 from pathlib import Path
 
@@ -60,6 +62,28 @@ class TestHelp:
         module, _, function = place.partition(":")
         assert name == "biome-interpret"
         assert callable(getattr(import_module(module), function))
+
+    def test_the_console_script_starts_without_a_word_of_others(self, tmp_path: Path) -> None:
+        done = subprocess.run(_CONSOLE_SCRIPT, cwd=ROOT, capture_output=True, text=True)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert done.stdout.startswith("biome-interpret ")
+
+    def test_ctrl_c_while_it_starts_ends_it_quietly(self) -> None:
+        process = subprocess.Popen(_CONSOLE_SCRIPT, cwd=ROOT, stderr=subprocess.PIPE)
+        time.sleep(0.5)  # It takes longer to import AllenNLP, on any machine.
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
+        assert errors == b""
+        assert process.returncode == -signal.SIGINT
+
+
+# As an installed one does it.
+_CONSOLE_SCRIPT = [
+    sys.executable,
+    "-c",
+    "import sys; sys.argv[1:] = ['--version'];"
+    "from biome_interpret_command import main; sys.exit(main())",
+]
 
 
 class TestPlugin:

@@ -1,6 +1,7 @@
 import json
 import os
 import re
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Dict, List
 
@@ -65,6 +66,23 @@ def test_a_failed_write_leaves_what_was_there_and_nothing_else(page: Path) -> No
         write_report(broken(), page)
     assert page.read_text() == "before"
     assert os.listdir(page.parent) == ["report.html"]
+
+
+def test_a_pipe_is_written_to_and_a_link_s_file_is_replaced(page: Path, tmp_path: Path) -> None:
+    records = [record(1, "a fine film", [0.1, 1.0, -0.5])]
+    write_report(records, page)
+    pipe, link, linked = (tmp_path / name for name in ("pipe", "link.html", "linked.html"))
+    os.mkfifo(pipe)
+    with ThreadPoolExecutor(1) as pool:
+        read = pool.submit(pipe.read_text, encoding="utf-8")
+        write_report(records, pipe)
+        assert read.result(10) == page.read_text(encoding="utf-8")
+    assert pipe.is_fifo()
+    linked.write_text("before")
+    link.symlink_to(linked)
+    write_report(records, link)
+    assert link.is_symlink()
+    assert linked.read_bytes() == page.read_bytes()
 
 
 def test_the_same_records_give_the_same_page(page: Path, tmp_path: Path) -> None:
