@@ -19,7 +19,7 @@ def test_json_and_back(kind: str, interpreter: type) -> None:
 def test_json_and_back_of_every_field() -> None:
     given = {
         "fields": {"premise": {"tokens": ["é", "\u202e"], "scores": [0.1, -2.0], "key": "k_2"}},
-        "target": {"label": "yes", "index": 1, "probability": 0.25},
+        "target": {"label": "yes", "index": 1, "probability": 0.25, "words": "é"},
         "output": 1.5,
         "baseline_output": -0.5,
         "convergence_delta": 1e-9,

@@ -161,6 +161,8 @@ def _shown(token: str) -> str:
 def _name(interpretation: Interpretation, with_method: bool) -> str:
     target = interpretation.target
     name = "the loss" if target.label is None else visible(target.label)
+    if target.words is not None:
+        name += f" at “{_shown(target.words)}”"
     if target.probability is not None:
         name += f"  {target.probability:.1%}"
     return f"{name}\n{interpretation.method}" if with_method else name

@@ -36,6 +36,7 @@ def render(interpretation: Interpretation) -> str:
 def _headline(interpretation: Interpretation) -> str:
     target = interpretation.target
     label = "the loss" if target.label is None else _text(target.label)
+    words = "" if target.words is None else f" at <q><bdi>{_text(target.words)}</bdi></q>"
     probability = "" if target.probability is None else f" {target.probability:.1%}"
     numbers = [f"output {interpretation.output:.3f}"]
     if interpretation.baseline_output is not None:
@@ -44,7 +45,7 @@ def _headline(interpretation: Interpretation) -> str:
         numbers.append(f"delta {interpretation.convergence_delta:.1e}")
     numbers.append(f"{interpretation.n_evaluations} evaluations")
     return (
-        f"<b><bdi>{label}</bdi></b>{probability} &ensp;"
+        f"<b><bdi>{label}</bdi></b>{words}{probability} &ensp;"
         f'<small style="opacity:.75">{_text(", ".join(numbers).replace("-", "−"))}</small>'
     )
 

@@ -181,6 +181,7 @@ def _item(one: Interpretation, texts: List[str]) -> Dict[str, Any]:
     errors = one.standard_error or {}
     item = {
         "target": None if one.target.label is None else _short(one.target.label),
+        "words": None if one.target.words is None else _short(one.target.words),
         "probability": _rounded(one.target.probability),
         "output": _rounded(one.output),
         "baseline": _rounded(one.baseline_output),

@@ -159,6 +159,9 @@ class _Interpretation:
         for position, (role, name, probability) in enumerate(self._roles()):
             line.append(", " if position else "")
             line.append(f"{role} ").append(clean(name), style="bold")
+            words = self._result.target.words
+            if position == 0 and words is not None:
+                line.append(f" at “{clean(words)}”")
             if probability is not None:
                 line.append(f" {probability:.1%}")
         return line

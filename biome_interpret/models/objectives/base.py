@@ -29,11 +29,14 @@ class Target:
         The label's index in the model's output; `None` for a span.
     probability : `float`, optional
         The model's own, where its output tells.
+    words : `str`, optional
+        Those that bear the label, where it is not the whole text.
     """
 
     label: Optional[str] = None
     index: Optional[int] = None
     probability: Optional[float] = None
+    words: Optional[str] = None
 
 
 class Objective(Registrable):

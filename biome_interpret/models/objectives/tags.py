@@ -3,7 +3,7 @@
 from typing import List, Optional
 
 import torch
-from allennlp.data.fields import Field, ListField, SequenceLabelField
+from allennlp.data.fields import Field, ListField, SequenceLabelField, TextField
 from allennlp.models import Model
 from allennlp.modules.conditional_random_field import ConditionalRandomField
 from allennlp.nn.util import get_text_field_mask
@@ -30,8 +30,10 @@ class TagsObjective(Objective):
         return None if logits is None else Choices(logits, tags, self._explained(tensors))
 
     def target(self, label: Optional[Field], probability: Optional[float]) -> Target:
-        tags = [str(tag) for tag in label.labels]  # type: ignore[union-attr]
-        return Target(" ".join(tag for tag in tags if tag != "O") or None, None, probability)
+        assert isinstance(label, SequenceLabelField)
+        tags = [str(tag) for tag in label.labels]
+        name = " ".join(tag for tag in tags if tag != "O") or None
+        return Target(name, None, probability, _words_of(label) if "O" in tags else None)
 
     def _explained(self, tensors: TensorDict) -> torch.Tensor:
         tags = tensors[self.label_name]
@@ -76,6 +78,15 @@ class CrfTagsObjective(TagsObjective):
         rows = zip(choices.logits, choices.indices, choices.mask)
         # The field adds up the rows that it is given: one at a time, to keep them apart.
         return torch.stack([crf(row[None], tags[None], mask[None]) for row, tags, mask in rows])
+
+
+def _words_of(label: SequenceLabelField) -> Optional[str]:
+    """Those that have a tag."""
+    tokens = label.sequence_field
+    if not isinstance(tokens, TextField):
+        return None
+    words = [token.text for token, tag in zip(tokens, label.labels) if tag != "O" and token.text]
+    return " ".join(words) or None
 
 
 def _text_mask(tensors: TensorDict, shape: torch.Size) -> torch.Tensor:

@@ -193,9 +193,10 @@
 
   function drawItem(record, item) {
     const isAlone = items(record).length === 1;
-    const isPlain = isAlone && item.target === record.predicted;
+    const isPlain = isAlone && item.target === record.predicted && item.words === undefined;
     const isNamed = methods.size > 1 && item.method !== undefined;
     const heading = make("h3", null, "for ", item.target === undefined ? "the loss" : bdi(item.target));
+    if (item.words !== undefined) heading.append(" at ", make("q", null, bdi(item.words)));
     if (item.probability !== undefined) heading.append(" ", make("span", { class: "p" }, percent(item.probability)));
     if (isNamed) heading.append(" · ", make("code", null, item.method));
     const isOnly = item.fields.length === 1;
