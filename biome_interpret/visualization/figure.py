@@ -76,13 +76,13 @@ def _bars(interpretation: Interpretation, ax: Optional["Axes"]) -> "Figure":
     )
     # A dollar sign in a text begins no formula.
     ax.set_yticks(places, labels=[bar.token for bar in bars], parse_math=False)
-    ax.invert_yaxis()
+    ax.set_ylim(len(bars) - 0.4, -0.6)  # From above.
     if len(interpretation.fields) > 1:
         _name_fields(ax, bars)
     ax.axvline(0, color="#333333", linewidth=0.8)
     ax.spines[["top", "right", "left"]].set_visible(False)
     ax.tick_params(axis="y", length=0)
-    ax.set_xlabel("score, in units of the explained output")
+    ax.set_xlabel("against   ←   score, in units of the explained output   →   for")
     title = _name(interpretation, with_method=False)
     if left_out:
         title += f"\nthe {len(bars)} of {len(bars) + left_out} tokens that count most"

@@ -22,7 +22,9 @@ _FOR_16 = ["black on cyan", "black on cyan", "bright_white on blue", "bright_whi
 _AGAINST_16 = ["black on yellow", "black on yellow", "bright_white on red", "bright_white on red"]
 _FIRST_SHADE = 0.08
 
+# How many words are named for each side, and from which share of the largest score on.
 _STRONGEST = 3
+_LEAST_NAMED = 0.01
 _INDENT = "  "
 # More than any text has, so that nothing is wrapped where lines are read by programs.
 _UNLIMITED = 10_000_000
@@ -145,7 +147,9 @@ class _Interpretation:
         several = len(self._result.fields) > 1
         for name, field in self._result.fields.items():
             words = self._words(field, palette)
-            yield Text(f"{clean(name)}: ", style="dim") + words if several else words, True
+            # The name's style is not to be the words' too, as that of a text's beginning is.
+            heading = (f"{clean(name)}: ", "dim")
+            yield Text.assemble(heading, words) if several else words, True
         for line in self._strongest():
             yield Text(line, style="dim"), True
         yield Text(", ".join(self._numbers()), style="dim"), True
@@ -203,6 +207,7 @@ class _Interpretation:
             (score, word)
             for field in self._result.fields.values()
             for word, score in zip(field.tokens, field.scores)
+            if abs(score) >= _LEAST_NAMED * self._largest
         ]
         strongest = sorted(scored, reverse=True)
         sides = [

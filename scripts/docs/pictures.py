@@ -156,6 +156,8 @@ def draw_figures(predictor: Predictor) -> None:
     settings: Dict[str, Any] = {"metadata": {"Date": None}, "transparent": False}
     [sampled] = GradientShap(predictor).interpret_json(FILM)
     sampled.plot().savefig(ROOT / "docs" / "images" / "bars.svg", **settings)
+    [one] = IntegratedGradient(predictor).interpret_json(FILM)
+    one.plot().savefig(ROOT / "docs" / "images" / "plot.svg", **settings)
     both = IntegratedGradient(predictor).interpret_json(FILM, target=["positive", "negative"])
     figure.plot(both).savefig(ROOT / "docs" / "images" / "heat_map.svg", **settings)
 

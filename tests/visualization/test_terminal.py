@@ -168,3 +168,18 @@ def test_the_demo_explains_every_review() -> None:
     assert done.returncode == 0, done.stderr
     reviews = (ROOT / "fixtures" / "reviews.jsonl").read_text().splitlines()
     assert done.stdout.count("evaluations") == len(reviews)
+
+
+def test_only_the_names_of_fields_are_dim() -> None:
+    predictor = build_predictor("esim")
+    [one] = IntegratedGradient(predictor).interpret_json(EXAMPLE_INPUTS["esim"])
+    console = Console(force_terminal=True, color_system="truecolor", width=200, highlight=False)
+    lines = console.render_lines(terminal.render(one), pad=False)
+    words = [segment for segment in lines[1] + lines[2] if segment.text.strip()]
+    assert [s.text.strip() for s in words if s.style and s.style.dim] == ["premise:", "hypothesis:"]
+
+
+def test_words_that_count_for_nothing_are_not_named_as_the_strongest() -> None:
+    plain = shown(result({"a": 2.0, "b": -0.001, "c": 0.5}))
+    assert "for: a +2.00, c +0.50" in plain
+    assert "against:" not in plain
