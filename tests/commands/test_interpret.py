@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Callable, Dict, List
 
 import pytest
+import torch
 from allennlp.commands import main as allennlp
 from allennlp.predictors import Predictor
 
@@ -395,8 +396,6 @@ class TestModelAndPredictor:
     def test_weights_file_and_overrides(
         self, command: CommandLine, two: Path, out: Path, tmp_path: Path
     ) -> None:
-        import torch
-
         predictor = Predictor.from_path(ARCHIVE, import_plugins=False)
         weights = {name: torch.zeros_like(w) for name, w in predictor._model.state_dict().items()}
         torch.save(weights, tmp_path / "weights.th")
@@ -417,6 +416,12 @@ class TestModelAndPredictor:
         done = command.interpret(two, *arguments, '{"predictor": "sentence_tagger"}')
         assert done.status == 1 or done.status == 2
         assert "2 failed" in done.err or "predictor cannot be made" in done.err
+
+    @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
+    def test_cuda_device(self, command: CommandLine, two: Path, out: Path) -> None:
+        used = torch.cuda.max_memory_allocated()
+        assert command.interpret(two, "--cuda-device", "0", "--output-file", out).status == 0
+        assert torch.cuda.max_memory_allocated() > used
 
     def test_include_package(
         self, command: CommandLine, two: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
