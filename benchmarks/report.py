@@ -21,7 +21,8 @@ def markdown(results: Results, parts: Dict[str, Part], image: Optional[str]) -> 
         The plot's path, from where the text lies.
     """
     lines = ["# Benchmarks", "", "Made by `make bench` from `benchmarks/results.json`.", ""]
-    lines += _environments(results) + _models(results) + _bars(results, parts)
+    lines += _environments(results) + _not_run(results, parts)
+    lines += _models(results) + _bars(results, parts)
     for part in parts.values():
         rows = [_row(model, one) for model, one in results.figures(part.name)]
         if part.name == "curves":
@@ -47,6 +48,16 @@ def _environments(results: Results) -> List[str]:
         "over the texts. Error is Σ|score − reference| / Σ|reference| over a text's tokens.",
         "",
     ]
+
+
+def _not_run(results: Results, parts: Dict[str, Part]) -> List[str]:
+    missing = [
+        f"{part.title} ({MODELS[model].title})"
+        for part in parts.values()
+        for model in part.models
+        if model not in results.entries.get(part.name, {})
+    ]
+    return [f"Not run yet: {'; '.join(missing)}.", ""] if missing else []
 
 
 def _models(results: Results) -> List[str]:
