@@ -69,8 +69,18 @@ class TestHelp:
         assert done.stdout.startswith("biome-interpret ")
 
     def test_ctrl_c_while_it_starts_ends_it_quietly(self) -> None:
-        process = subprocess.Popen(_CONSOLE_SCRIPT, cwd=ROOT, stderr=subprocess.PIPE)
-        time.sleep(0.5)  # It takes longer to import AllenNLP, on any machine.
+        # Where this runs in the background of a shell, SIGINT is ignored, also by what it starts.
+        start = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler);"
+        ready = "from biome_interpret_command import main; print('ready', flush=True); main()"
+        process = subprocess.Popen(
+            [sys.executable, "-c", start + ready],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"ready\n"
+        time.sleep(0.3)  # It takes longer to import AllenNLP, on any machine.
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=60)
         assert errors == b""
