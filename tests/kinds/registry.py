@@ -5,6 +5,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple, Union
 
+import pytest
 from allennlp.common import JsonDict, Params
 from allennlp.predictors import Predictor
 
@@ -102,6 +103,12 @@ class Kind:
     def missing(self) -> List[str]:
         """The packages that it needs and that are not there."""
         return [name for name in self.needs if find_spec(name) is None]
+
+    def build_or_skip(self) -> Predictor:
+        """Skips the test that wants it where packages are missing."""
+        if self.missing:
+            pytest.skip(f"needs {', '.join(self.missing)}")
+        return self.build()
 
 
 class Registry:

@@ -18,10 +18,7 @@ from tests.tiny_models import build_predictor
 
 
 def build(name: str) -> Predictor:
-    kind = KINDS.kinds[name]
-    if kind.missing:
-        pytest.skip(f"needs {', '.join(kind.missing)}")
-    return kind.build()
+    return KINDS.kinds[name].build_or_skip()
 
 
 def interpret(predictor: Predictor, inputs: Any, **options: Any) -> List[Interpretation]:
