@@ -14,11 +14,12 @@ from benchmarks.parts.default import labelled_inputs
 from benchmarks.progress import following
 from benchmarks.references import gauss_legendre
 from biome_interpret import IntegratedGradient
-from biome_interpret.attribution.growing import clenshaw_curtis
-from biome_interpret.attribution.pace import pace_for
+from biome_interpret.attribution.bayesian_quadrature import Rules
+from biome_interpret.attribution.nodes import first_nodes
+from biome_interpret.attribution.pace import PACES
+from biome_interpret.attribution.refinement import FIRST
 
 SIZES = (9, 17, 21, 25, 33, 49, 65)
-DOUBLED = (9, 17, 33, 65)
 
 
 def run(bench: Bench) -> Outcome:
@@ -27,7 +28,6 @@ def run(bench: Bench) -> Outcome:
     inputs = labelled_inputs(bench)
     inputs = inputs[:: max(1, len(inputs) // bench.settings.texts("levels", True))]
     grown: Dict[int, List[float]] = {size: [] for size in SIZES}
-    doubled: Dict[int, List[float]] = {size: [] for size in DOUBLED}
     gauss: Dict[int, List[float]] = {size: [] for size in SIZES}
     places = []
     for one in following(f"{bench.model.title}, level by level", inputs):
@@ -39,9 +39,6 @@ def run(bench: Bench) -> Outcome:
             grown[size].append(relative_error(_at_level(predictor, one, size), reference))
             found = text.integral(*gauss_legendre(size), output)
             gauss[size].append(relative_error(found.tolist(), reference))
-        for size in DOUBLED:
-            found = text.integral(*clenshaw_curtis(size), output)
-            doubled[size].append(relative_error(found.tolist(), reference))
         places.append(_place(text, output))
     centres, widths = numpy.array(places).T
     texts = len(inputs)
@@ -50,7 +47,6 @@ def run(bench: Bench) -> Outcome:
             figure("where the gradient changes: centre, median", _median(centres), "", texts),
             figure("width of the pace for it, median", _median(widths), "", texts),
             *_errors("as refined by default", grown, texts),
-            *_errors("by Clenshaw-Curtis rules", doubled, texts),
             *_errors("by Gauss-Legendre rules", gauss, texts),
         ]
     )
@@ -66,10 +62,11 @@ def _at_level(predictor, one: JsonDict, size: int) -> List[float]:
 
 
 def _place(text: BareText, output: Callable) -> List[float]:
-    """The centre and the width of the pace by the first nodes."""
-    nodes, _ = clenshaw_curtis(9)
-    terms = numpy.concatenate(list(text.terms(nodes.tolist(), output, text.default_rows())))
-    pace = pace_for(nodes, terms)
+    """The centre and the width of the most plausible pace by the first nodes."""
+    nodes = first_nodes(FIRST - 1)
+    terms = numpy.concatenate(list(text.terms(nodes, output, text.default_rows())))
+    plausibilities = Rules(nodes, PACES).belief(terms).plausibilities
+    pace = PACES[int(plausibilities.reshape(len(PACES), -1).sum(axis=1).argmax())]
     return [pace.centre, pace.width]
 
 
@@ -88,9 +85,8 @@ PART = Part(
     "levels",
     "Level by level",
     "The error with so many nodes for every text, whatever it needs: placed as the default "
-    "configuration places them, by nested Clenshaw-Curtis rules, and by Gauss-Legendre rules. "
-    "Centre and width say where on the path, from 0 at the baseline to 1 at the text, the gradient "
-    "changes.",
+    "configuration places them, and by Gauss-Legendre rules. Centre and width say where on the "
+    "path, from 0 at the baseline to 1 at the text, the gradient changes.",
     ("lstm", "cnn", "esim", "tagger", "minilm"),
     run,
 )

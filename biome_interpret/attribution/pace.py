@@ -4,24 +4,12 @@ outside it needs nodes there: the path is walked slowly where it does, by a chan
 """
 
 import math
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy
 
-# The pace is one of a grid, so that rounding in the gradients does not change it.
-_CENTRES = 50
-_WIDENING = 1.25
 
-# A width at which the pace is as good as even.
-_EVEN = 8.0
-
-# In units of how far the changes are spread. Set on trained LSTM, CNN, pair and transformer
-# classifiers.
-_SPREADS = 1.3
-
-
-@dataclass(frozen=True)
-class Pace:
+class Pace(NamedTuple):
     """
     The path's position α as a function of the time u, both in [0, 1]: equal times pass between
     equal angles, seen from a point beside the path. A function of α with a pole at that point, or
@@ -54,41 +42,9 @@ class Pace:
     def positions(self, times: numpy.ndarray) -> numpy.ndarray:
         return self.centre + self.width * numpy.tan(self._start + times * self._sweep)
 
-    def speeds(self, positions: numpy.ndarray) -> numpy.ndarray:
-        """dα/du, so that ∫ g(α) dα = ∫ g(α(u)) dα/du du."""
-        from_centre = (positions - self.centre) / self.width
-        return self.width * self._sweep * (1 + from_centre**2)
 
-    @property
-    def is_even(self) -> bool:
-        return self.width >= _EVEN
-
-    @property
-    def more_even(self) -> "Pace":
-        return Pace(self.centre, self.width * _WIDENING)
-
-
-EVEN = Pace(0.5, _EVEN)
-
-
-def pace_for(nodes: numpy.ndarray, values: numpy.ndarray) -> Pace:
-    """
-    A pace by where the values change.
-
-    # Parameters
-
-    nodes : `numpy.ndarray`
-        Positions, in ascending order. Shape: (nodes,).
-    values : `numpy.ndarray`
-        A function of the position. Shape: (nodes, elements).
-    """
-    changes = numpy.abs(numpy.diff(values, axis=0)).sum(axis=1)
-    if not changes.any():
-        return EVEN
-    shares = changes / changes.sum()
-    middles, lengths = (nodes[1:] + nodes[:-1]) / 2, numpy.diff(nodes)
-    centre = float(shares @ middles)
-    # Within an interval a change may be anywhere.
-    spread = math.sqrt(shares @ ((middles - centre) ** 2 + lengths**2 / 12))
-    steps = round(math.log(_SPREADS * spread, _WIDENING))
-    return Pace(round(centre * _CENTRES) / _CENTRES, _WIDENING**steps)
+EVEN = Pace(0.5, 8.0)
+PACES = (
+    EVEN,
+    *(Pace(c, w) for c in (0.0, 0.1, 0.2, 0.3, 0.4, 0.5) for w in (0.12, 0.2, 0.35, 0.6)),
+)

@@ -4,7 +4,7 @@ them it looks.
 """
 
 from dataclasses import dataclass
-from typing import Any, Callable, List, NamedTuple, Optional, Sequence, Tuple
+from typing import List, NamedTuple, Optional, Sequence, Tuple
 
 import torch
 
@@ -92,28 +92,46 @@ class PathMeasure:
         return [weight for path in self.paths for weight in path.weights]
 
 
-@dataclass(frozen=True)
 class RefinedMeasure:
     """
     Points of which there are more and more, until the error is small enough.
 
     # Parameters
 
-    first : `PathMeasure`
-        The fewest points.
-    following : `Callable[[PathMeasure, torch.Tensor], Optional[PathMeasure]]`
-        All points of a measure and some more, chosen by the integrand at its points. Shape:
-        (points, elements). `None` where that would be too many.
-    error : `Callable[[torch.Tensor, PathMeasure], float]`
-        Estimates Σ |error|, from the integrand at a measure's points.
     tolerance : `float`
         The largest Σ |error| / Σ |score| to stop at.
     max_evaluations : `int`
         For all paths together.
     """
 
-    first: PathMeasure
-    following: Callable[[Any, torch.Tensor], Optional[PathMeasure]]
-    error: Callable[[torch.Tensor, Any], float]
-    tolerance: float
-    max_evaluations: int
+    def __init__(self, tolerance: float, max_evaluations: int) -> None:
+        self.tolerance = tolerance
+        self.max_evaluations = max_evaluations
+
+    @property
+    def first(self) -> PathMeasure:
+        """The fewest points."""
+        raise NotImplementedError
+
+    def judged(self, measure: PathMeasure, terms: torch.Tensor) -> Tuple[PathMeasure, float]:
+        """
+        # Parameters
+
+        measure : `PathMeasure`
+            The first, or one that followed.
+        terms : `torch.Tensor`
+            The integrand at its points. Shape: (points, elements).
+
+        # Returns
+
+        `Tuple[PathMeasure, float]`
+            The measure with the weights that suit this integrand best, and an estimate of
+            Σ |error| over all elements.
+        """
+        raise NotImplementedError
+
+    def following(self, measure: PathMeasure) -> Optional[PathMeasure]:
+        """
+        All points of a measure that was judged, and some more; `None` where that would be too many.
+        """
+        raise NotImplementedError

@@ -1,25 +1,75 @@
 """Straight paths that are looked at more and more closely, where their integrands want it."""
 
-from dataclasses import dataclass
-from itertools import count, takewhile
-from typing import Iterator, List, NamedTuple, Optional, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from itertools import takewhile
+from typing import Callable, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy
 import torch
 
-from biome_interpret.attribution.growing import FIRST, GrowingRule, clenshaw_curtis, growing_rule
-from biome_interpret.attribution.pace import pace_for
+from biome_interpret.attribution.bayesian_quadrature import Belief, Rules
+from biome_interpret.attribution.jumps import Jumps
+from biome_interpret.attribution.nodes import Nodes, first_nodes, grown_nodes
+from biome_interpret.attribution.pace import PACES, Pace
 from biome_interpret.attribution.paths import Path, PathMeasure, RefinedMeasure
 
-# The last changes say how far a rule is off, times a factor that is the smaller the faster changes
-# shrink. Set, as the others, on trained LSTM, CNN, pair and transformer classifiers.
-_STEEPNESS = 24.0
-_SMALLEST_FACTOR, _LARGEST_FACTOR = 0.6, 8.0
+# Evaluations of each path to begin with, its two ends among them.
+FIRST = 9
 
-# Of the change since the level before, where that since halfway to it is smaller yet; and times
-# what was to be expected of it.
-_REMEMBERED = 0.3
-_EXPECTED = 2.5
+# The following were set on trained LSTM, CNN, pair and transformer classifiers and on a tagger.
+
+# The error is taken for so many times what is expected of it.
+_CAUTION = 2.0
+
+# Levels of smooth integrands turn out closer than is expected of them: then what the last one was
+# off by counts, times the first number; but never less than this share of what is expected.
+_MARGIN, _LEAST_TRUST = 1.2, 0.2
+
+# How many times as many nodes a level may have as the one before. Of a smooth integrand that is
+# known a little, the next few tell the most.
+_GROWTH, _SMOOTH_GROWTH = 2.0, 1.3
+
+# With fewer nodes than this an integrand that looks rough may still turn out smooth.
+_TELLING = 64
+
+
+class Judgement(NamedTuple):
+    """
+    What the integrand at a level's nodes tells.
+
+    # Parameters
+
+    values : `numpy.ndarray`
+        The integrand, averaged over the paths; not that at the baseline. Shape: (nodes, elements).
+    weights : `numpy.ndarray`
+        Shape: (nodes,).
+    belief : `Belief`, optional
+        `None` where it is no longer asked for.
+    jumps : `Jumps`, optional
+        Where the integrand looks rough.
+    trust : `float`
+        By what the error that is expected of a smooth integrand is multiplied.
+    """
+
+    values: numpy.ndarray
+    weights: numpy.ndarray
+    belief: Optional[Belief]
+    jumps: Optional[Jumps] = None
+    trust: float = 1.0
+
+    @property
+    def integral(self) -> numpy.ndarray:
+        """Shape: (elements,)."""
+        return self.weights @ self.values
+
+    @property
+    def error(self) -> float:
+        """Of the integrals, added up over all elements."""
+        if self.jumps is not None:
+            return _CAUTION * self.jumps.error(numpy.ones(len(self.weights)))
+        assert self.belief is not None
+        return _CAUTION * self.trust * self.belief.error
 
 
 @dataclass(frozen=True)
@@ -27,21 +77,44 @@ class Level(PathMeasure):
     """
     # Parameters
 
-    rule : `GrowingRule`, optional
-        By which the nodes of each path were found; `None` of the first level.
+    nodes_of_path : `Nodes`
+        On each path, but for the baseline: there f alone is of use.
+    paces : `Tuple[Pace, ...]`
+        At one of which the integrand is believed to change evenly.
+    before : `Judgement`, optional
+        On the level before.
+    judgement : `Judgement`, optional
+        On this one, where it has been judged.
     """
 
-    rule: Optional[GrowingRule] = None
+    nodes_of_path: Nodes = ()
+    paces: Tuple[Pace, ...] = PACES
+    before: Optional[Judgement] = None
+    judgement: Optional[Judgement] = None
 
     @property
     def size(self) -> int:
-        """The number of nodes on each path."""
-        return len(self.paths[0].nodes)
+        """The number of evaluations on each path."""
+        return 1 + len(self.nodes_of_path)
+
+    def read(self, values: numpy.ndarray) -> Judgement:
+        """
+        As of a smooth integrand, or, where that is not plausible, as of one with jumps. The first
+        nodes do not tell.
+        """
+        jumps = None
+        if self.before is not None:
+            jumps = Jumps.between(self.nodes_of_path, values)
+            if self.before.jumps is not None and len(values) > _TELLING:
+                return Judgement(values, jumps.weights, None, jumps)
+        belief = _rules(self.paces, self.nodes_of_path).belief(values)
+        if jumps is not None and belief.smoothness < 0.5:
+            return Judgement(values, jumps.weights, belief, jumps)
+        trust = _trust(belief, belief.weights @ values, self.before)
+        return Judgement(values, belief.weights, belief, trust=trust)
 
 
-def refined_measure(
-    backgrounds: Sequence[Optional[int]], tolerance: float, max_evaluations: int
-) -> RefinedMeasure:
+class RefinedPaths(RefinedMeasure):
     """
     Straight paths without noise.
 
@@ -52,130 +125,115 @@ def refined_measure(
     tolerance, max_evaluations
         As in `RefinedMeasure`.
     """
-    sizes = level_sizes(max_evaluations // len(backgrounds))
 
-    def level(nodes: numpy.ndarray, weights: numpy.ndarray, rule: Optional[GrowingRule]) -> Level:
-        share = (weights / len(backgrounds)).tolist()
-        return Level([Path(nodes.tolist(), share, b) for b in backgrounds], rule=rule)
+    def __init__(
+        self, backgrounds: Sequence[Optional[int]], tolerance: float, max_evaluations: int
+    ) -> None:
+        super().__init__(tolerance, max_evaluations)
+        self._backgrounds = backgrounds
+        self._sizes = level_sizes(max_evaluations // len(backgrounds))
 
-    def following(last: Level, terms: torch.Tensor) -> Optional[Level]:
-        position = sizes.index(last.size) + 1
-        if position == len(sizes):
+    @property
+    def first(self) -> Level:
+        nodes = first_nodes(self._sizes[0] - 1)
+        return Level(self._paths(nodes), nodes_of_path=nodes)
+
+    def judged(self, level: PathMeasure, terms: torch.Tensor) -> Tuple[PathMeasure, float]:
+        assert isinstance(level, Level)
+        # Averaged over the paths, and without the baseline.
+        values = terms.reshape(len(level.paths), level.size, -1).mean(dim=0).numpy()[1:]
+        judgement = level.read(values)
+        paths = self._paths(level.nodes_of_path, judgement.weights)
+        return replace(level, paths=paths, judgement=judgement), judgement.error
+
+    def following(self, level: PathMeasure) -> Optional[PathMeasure]:
+        assert isinstance(level, Level) and level.judgement is not None
+        larger = [size for size in self._sizes if size > level.size]
+        if not larger:
             return None
-        rule = last.rule or growing_rule(
-            pace_for(numpy.array(last.paths[0].nodes), _mean(terms, last).numpy())
-        )
-        return level(rule.nodes(sizes[position]), rule.weights(sizes[position]), rule)
+        judgement = level.judgement
+        error = self.tolerance * float(numpy.abs(judgement.integral).sum())
+        if judgement.jumps is not None:
+            paces, choices = level.paces, _divided(level.nodes_of_path, judgement)
+        else:
+            paces = (_most_plausible(level.paces, judgement.belief),)
+            choices = _grown(level.nodes_of_path, judgement, paces[0])
+        is_known_smooth = level.before is not None and judgement.jumps is None
+        growth = _SMOOTH_GROWTH if is_known_smooth else _GROWTH
+        sizes = [size for size in larger if size <= growth * level.size] or larger[:1]
+        for size in sizes:
+            nodes, expected = choices(size - 1)
+            if expected <= error:
+                break
+        return Level(self._paths(nodes), nodes_of_path=nodes, paces=paces, before=judgement)
 
-    first = level(*clenshaw_curtis(sizes[0]), None)
-    return RefinedMeasure(first, following, estimated_error, tolerance, max_evaluations)
+    def _paths(self, nodes: Nodes, weights: Optional[numpy.ndarray] = None) -> List[Path]:
+        """With the baseline in front, which weighs nothing. All else alike if not given."""
+        if weights is None:
+            weights = numpy.full(len(nodes), 1 / len(nodes))
+        shares = [0.0, *(weights / len(self._backgrounds)).tolist()]
+        return [Path([0.0, *nodes], shares, background) for background in self._backgrounds]
 
 
 def level_sizes(max_size: int) -> List[int]:
     """
-    9, 17, 21, 25, 33, 41, 49, 65, ... up to the given size: from 17 on four, and then as many more
-    that they double in three levels. Where the given size is less than 9, the one that fits it.
+    9, 13, 17, ..., 65, 73, 81, ... up to the given size: in steps of 4, and from 65 on of about an
+    eighth. Where the given size is less than 9, that alone, and 3 at the least.
     """
     if max_size < FIRST:
-        return [5] if max_size >= 5 else [3]
-    return [FIRST, *takewhile(lambda size: size <= max_size, _growing_sizes())]
+        return [max(3, max_size)]
+    return list(takewhile(lambda size: size <= max_size, _growing_sizes()))
 
 
 def _growing_sizes() -> Iterator[int]:
-    for power in count(4):
-        yield from (2**power * quarters // 4 + 1 for quarters in (4, 5, 6))
+    size = FIRST
+    while True:
+        yield size
+        size += max(4, 2 ** (size.bit_length() - 4))
 
 
-def estimated_error(terms: torch.Tensor, level: Level) -> float:
-    """
-    How far a level is off, summed over all elements, judged by the coarser rules inside it.
-
-    Each level adds a few nodes in the largest gaps. Where the integrand is smooth, changes from
-    level to level shrink fast, and the last one is ample. Where it has kinks, they are as large as
-    chance will have it, and are multiplied by a larger factor. So that none passes for small that
-    is so by chance alone, three are looked at: since the level before, since the rule halfway to
-    it, and what the level before let expect.
-
-    # Parameters
-
-    terms : `torch.Tensor`
-        The integrand at the level's nodes. Shape: (nodes of all paths, elements).
-
-    # Returns
-
-    `float`
-        An estimate of Σ |error|, not a bound.
-    """
-    mean, size = _mean(terms, level), level.size
-    if size == 3:
-        return float("inf")
-    if level.rule is None:
-        coarse, fine = (_integral(mean, None, n) for n in ((size + 1) // 2, size))
-        return _distance(coarse, fine)
-    # Before the first level there is the rule of every other of its nodes.
-    sizes = [FIRST // 2 + 1, *level_sizes(size)]
-    found = _Step.of(mean, level.rule, sizes[-3:])
-    error = found.factor * max(found.since_halfway, _REMEMBERED * found.change)
-    if len(sizes) == 3:
-        return error
-    before = _Step.of(mean, level.rule, sizes[-4:-1])
-    return max(error, _EXPECTED * before.expected)
+# Nodes with some more added to them up to a number, and the error that is expected with these.
+Choices = Callable[[int], Tuple[Nodes, float]]
 
 
-class _Step(NamedTuple):
-    """
-    How integrals change from one level to the next: over all of the step, over its second half and
-    its first, and over the step before.
-    """
+def _grown(nodes: Nodes, judgement: Judgement, pace: Pace) -> Choices:
+    """At a pace, where the integrand is smooth."""
+    belief = _rules((pace,), nodes).belief(judgement.values)
 
-    change: float
-    since_halfway: float
-    until_halfway: float
-    change_before: float
+    def grown(number: int) -> Tuple[Nodes, float]:
+        more = grown_nodes(pace, nodes, number)
+        return more, _CAUTION * judgement.trust * belief.error_at(_rules((pace,), more))
 
-    @classmethod
-    def of(cls, mean: torch.Tensor, rule: GrowingRule, sizes: Sequence[int]) -> "_Step":
-        """Of the terms at the nodes, and the sizes of three levels on end."""
-        earlier, last, size = sizes
-        before, start, halfway, end = (
-            _integral(mean, rule, n) for n in (earlier, last, (last + size) // 2, size)
-        )
-        return cls(
-            _distance(end, start),
-            _distance(end, halfway),
-            _distance(halfway, start),
-            _distance(start, before),
-        )
-
-    @property
-    def factor(self) -> float:
-        """What the last change is to be multiplied by."""
-        if not self.change_before:
-            return _LARGEST_FACTOR
-        steepness = _STEEPNESS * self.change / self.change_before
-        return min(max(steepness, _SMALLEST_FACTOR), _LARGEST_FACTOR)
-
-    @property
-    def expected(self) -> float:
-        """The changes of the next step, if they go on shrinking as they did in this one."""
-        if self.since_halfway >= self.until_halfway:
-            return self.since_halfway
-        return self.since_halfway * (self.since_halfway / self.until_halfway) ** 2
+    return grown
 
 
-def _integral(mean: torch.Tensor, rule: Optional[GrowingRule], size: int) -> torch.Tensor:
-    """By the first nodes of a level, or by some of those with which it begins."""
-    if size > FIRST:
-        assert rule is not None
-        return torch.from_numpy(rule.weights(size)) @ mean[:size]
-    first = mean[:FIRST]
-    return torch.from_numpy(clenshaw_curtis(size)[1]) @ first[:: (len(first) - 1) // (size - 1)]
+def _divided(nodes: Nodes, judgement: Judgement) -> Choices:
+    """Where the integrand jumps."""
+    jumps = judgement.jumps
+    assert jumps is not None
+
+    def divided(number: int) -> Tuple[Nodes, float]:
+        parts = jumps.divided(number - len(nodes))
+        return (*nodes, *jumps.nodes_between(parts)), _CAUTION * jumps.error(parts)
+
+    return divided
 
 
-def _mean(terms: torch.Tensor, level: Level) -> torch.Tensor:
-    """Over the paths. Shape: (nodes of one path, elements)."""
-    return terms.reshape(len(level.paths), level.size, -1).mean(dim=0)
+@lru_cache(maxsize=64)
+def _rules(paces: Tuple[Pace, ...], nodes: Nodes) -> Rules:
+    return Rules(nodes, paces)
 
 
-def _distance(one: torch.Tensor, other: torch.Tensor) -> float:
-    return float((one - other).abs().sum())
+def _most_plausible(paces: Sequence[Pace], belief: Optional[Belief]) -> Pace:
+    assert belief is not None
+    by_pace = belief.plausibilities.reshape(len(paces), -1).sum(axis=1)
+    return paces[int(by_pace.argmax())]
+
+
+def _trust(belief: Belief, integral: numpy.ndarray, before: Optional[Judgement]) -> float:
+    """In what is expected of the error, by what the level before was off by."""
+    if before is None or before.belief is None or not before.belief.error:
+        return 1.0
+    off = float(numpy.abs(integral - before.integral).sum())
+    found = min(1.0, max(_LEAST_TRUST, _MARGIN * off / before.belief.error))
+    return 1 - belief.smoothness * (1 - found)

@@ -1,4 +1,5 @@
-from typing import Any, List, Optional, Sequence, Tuple, Union
+from functools import partial
+from typing import Any, Callable, List, Optional, Sequence, Tuple, Union
 
 import numpy
 import torch
@@ -82,32 +83,12 @@ class GradientShap(PathInterpreter):
 
     def path_measure(self, num_background: int) -> Union[PathMeasure, RefinedMeasure]:
         if self._tolerance is None:
-            return self._sample([self._n_perturbations], num_background)
+            return self._sample(num_background, [self._n_perturbations])
+        sample = partial(self._sample, num_background)
+        first_round = min(self._n_perturbations, self._max_evaluations)
+        return _DoubledSample(sample, first_round, self._tolerance, self._max_evaluations)
 
-        def error(samples: torch.Tensor, level: PathMeasure) -> float:
-            return cautious_error(samples, level.strata or [])
-
-        def following(level: PathMeasure, _: torch.Tensor) -> Optional[PathMeasure]:
-            rounds = self._rounds(2 * len(level.paths))
-            return self._sample(rounds, num_background) if rounds else None
-
-        first = self._sample([self._first_round], num_background)
-        return RefinedMeasure(first, following, error, self._tolerance, self._max_evaluations)
-
-    @property
-    def _first_round(self) -> int:
-        return min(self._n_perturbations, self._max_evaluations)
-
-    def _rounds(self, total: int) -> List[int]:
-        """Of a total that is the first round doubled again and again; none if that is too many."""
-        if total > self._max_evaluations:
-            return []
-        rounds = [self._first_round]
-        while sum(rounds) < total:
-            rounds.append(sum(rounds))
-        return rounds
-
-    def _sample(self, rounds: Sequence[int], num_background: int) -> PathMeasure:
+    def _sample(self, num_background: int, rounds: Sequence[int]) -> PathMeasure:
         """Samples of the given sizes, each drawn for itself, as one."""
         draws = [
             draw(self._strata(size), numpy.random.default_rng([self._seed, k]))
@@ -140,3 +121,45 @@ class GradientShap(PathInterpreter):
         generator = numpy.random.default_rng([self._seed, number, len(noises)])
         chosen = generator.integers(num_background, size=len(noises)).tolist()
         return [chosen[noise] for noise in noises]
+
+
+class _DoubledSample(RefinedMeasure):
+    """
+    Random points, twice as many each time.
+
+    # Parameters
+
+    sample : `Callable[[Sequence[int]], PathMeasure]`
+        Makes one of samples of the given sizes, each drawn for itself.
+    first_round : `int`
+        How many there are to begin with.
+    tolerance, max_evaluations
+        As in `RefinedMeasure`.
+    """
+
+    def __init__(
+        self,
+        sample: Callable[[Sequence[int]], PathMeasure],
+        first_round: int,
+        tolerance: float,
+        max_evaluations: int,
+    ) -> None:
+        super().__init__(tolerance, max_evaluations)
+        self._sample = sample
+        self._first_round = first_round
+
+    @property
+    def first(self) -> PathMeasure:
+        return self._sample([self._first_round])
+
+    def judged(self, measure: PathMeasure, terms: torch.Tensor) -> Tuple[PathMeasure, float]:
+        return measure, cautious_error(terms, measure.strata or [])
+
+    def following(self, measure: PathMeasure) -> Optional[PathMeasure]:
+        total = 2 * len(measure.paths)
+        if total > self.max_evaluations:
+            return None
+        rounds = [self._first_round]
+        while sum(rounds) < total:
+            rounds.append(sum(rounds))
+        return self._sample(rounds)

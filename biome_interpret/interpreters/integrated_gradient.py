@@ -8,7 +8,7 @@ from allennlp.predictors import Predictor
 
 from biome_interpret.attribution.paths import Path, PathMeasure, RefinedMeasure
 from biome_interpret.attribution.quadrature import RULES
-from biome_interpret.attribution.refinement import refined_measure
+from biome_interpret.attribution.refinement import RefinedPaths
 from biome_interpret.interpreters import options
 from biome_interpret.interpreters.path_interpreter import PathInterpreter
 
@@ -69,7 +69,7 @@ class IntegratedGradient(PathInterpreter, AllenNLPIntegratedGradient):
     def path_measure(self, num_background: int) -> Union[PathMeasure, RefinedMeasure]:
         backgrounds: List[Optional[int]] = [*range(num_background)] or [None]
         if not self._is_fixed:
-            return refined_measure(backgrounds, self._tolerance, self._max_evaluations)
+            return RefinedPaths(backgrounds, self._tolerance, self._max_evaluations)
         nodes, weights = self._rule(self._n_steps)
         share = (weights / len(backgrounds)).tolist()
         return PathMeasure([Path(nodes.tolist(), share, b) for b in backgrounds])

@@ -1,6 +1,6 @@
 """The path integral over labelled instances: points out, gradients back, products summed."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import (
     Callable,
     Dict,
@@ -70,14 +70,14 @@ class Integrands:
         dimension where that is asked for. Shape: (nodes, positions, embedding_dim or 1).
     estimated_error : `float`, optional
         Σ |error| / Σ |score|, where the nodes were chosen by it.
-    notes : `Sequence[str]`
+    notes : `List[str]`
         Plain statements, where refining was cut short.
     """
 
     measure: PathMeasure
     terms: Terms
     estimated_error: Optional[float] = None
-    notes: Sequence[str] = ()
+    notes: List[str] = field(default_factory=list)
 
     @property
     def weights(self) -> torch.Tensor:
@@ -192,37 +192,35 @@ class PathIntegral:
                 i: level
                 for i in levels
                 if not self._is_exact(found[i], measure)
-                for level in [measure.following(found[i].measure, found[i].elements)]
+                for level in [measure.following(found[i].measure)]
                 if level is not None
             }
         return [found[i] for i in instances]
 
     def _judged(self, instance: int, found: Integrands, measure: RefinedMeasure) -> Integrands:
-        error = self._error(instance, found, measure)
-        notes = self._notes(instance)
-        if error > measure.tolerance:
-            notes.append(
+        level, error = measure.judged(found.measure, found.elements)
+        judged = Integrands(level, found.terms, notes=self._notes(instance))
+        share = self._share(instance, judged, error)
+        if share > measure.tolerance:
+            judged.notes.append(
                 f"stopped at max_evaluations = {measure.max_evaluations}: the estimated error is "
-                f"still {error:.1%} of the scores, more than the tolerance of "
+                f"still {share:.1%} of the scores, more than the tolerance of "
                 f"{measure.tolerance:.1%}"
             )
-        return Integrands(found.measure, found.terms, error, notes)
+        return replace(judged, estimated_error=share)
 
     def _is_exact(self, found: Integrands, measure: RefinedMeasure) -> bool:
         return found.estimated_error is not None and found.estimated_error <= measure.tolerance
 
-    def _error(self, instance: int, found: Integrands, measure: RefinedMeasure) -> float:
+    def _share(self, instance: int, found: Integrands, error: float) -> float:
         """
-        Σ |error| / Σ |score|: as the measure estimates it; where nothing is random, no less than
-        by what is left over.
+        Σ |error| / Σ |score|: where nothing is random, the error is no less than what is left over.
         """
-        level, elements = found.measure, found.elements
-        error = measure.error(elements, level)
-        scores = found.weights @ elements
+        scores = found.weights @ found.elements
         size = float(scores.abs().sum())
         output = float(self._batch.values[instance])
-        if self._adds_up and level.strata is None:
-            difference = output - self.origin_output(level, instance)
+        if self._adds_up and found.measure.strata is None:
+            difference = output - self.origin_output(found.measure, instance)
             error = max(error, abs(difference - float(scores.sum())))
         # Rounding in f itself sets a floor below which there is nothing to refine.
         rounding = ROUNDING_OF_HALVES if self._batch.autocast else ROUNDING_OF_OUTPUTS

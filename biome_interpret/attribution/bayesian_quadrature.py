@@ -1,0 +1,218 @@
+"""
+Integrals of functions of which little is known but their values at some nodes, and by how much they
+may be off. The function is taken for a draw from a Gaussian process; what is believed of the
+process, from smooth to full of jumps, is weighed by how well it foretells the values (O'Hagan,
+Bayes-Hermite quadrature, 1991; Rasmussen and Ghahramani, Bayesian Monte Carlo, 2002).
+"""
+
+import math
+from functools import partial
+from typing import Callable, List, NamedTuple, Sequence, Tuple
+
+import numpy
+
+from biome_interpret.attribution.nodes import Nodes
+from biome_interpret.attribution.pace import Pace
+from biome_interpret.attribution.quadrature import gauss_legendre
+
+# Of a function's values at some times and at others. Shape: (times, other times).
+Covariance = Callable[[numpy.ndarray, numpy.ndarray], numpy.ndarray]
+
+
+# What is believed of a function is a pace at which it changes evenly; by which factor the variances
+# of its smooth part's Chebyshev coefficients shrink from degree to degree; and how much of its
+# variance is that of a rough part, with jumps anywhere, as of a Brownian motion. The priors of a
+# pace are in the order of the product of the two latter.
+_DECAYS = (0.2, 0.4, 0.6, 0.8)
+_ROUGHNESSES = (1e-8, 1e-4, 1e-2, 0.1, 1.0)
+_ROUGH = 0.05
+
+# The variance of rounding, in units of the function's own.
+_ROUNDING = 1e-12
+
+# Priors that are so much less plausible than the most plausible one are left out.
+_IMPLAUSIBLE = 1e-3
+
+# Points of the rule by which covariances are integrated over the path.
+_FINE = 128
+
+# So many elements tell enough of what all are like.
+_MOST_TELLING = 512
+
+# Of a standard normal variable: its mean absolute value.
+_MEAN_SIZE = math.sqrt(2 / math.pi)
+
+
+class Belief(NamedTuple):
+    """
+    What is known of functions, one for each element, from their values at some nodes.
+
+    # Parameters
+
+    weights : `numpy.ndarray`
+        Of the nodes, adding up to 1: each prior's own, by its plausibility. Shape: (nodes,).
+    error : `float`
+        The expected Σ |error| of the integrals by these weights, over all elements.
+    smoothness : `float`
+        The plausibility of all priors together that are smooth but for a little.
+    plausibilities : `numpy.ndarray`
+        Of all priors, adding up to 1. Shape: (priors,).
+    scales : `numpy.ndarray`
+        For each prior that is not left out, the variance of each element's function. Shape:
+        (kept priors, elements).
+    kept : `numpy.ndarray`
+        The indices of those priors.
+    """
+
+    weights: numpy.ndarray
+    error: float
+    smoothness: float
+    plausibilities: numpy.ndarray
+    scales: numpy.ndarray
+    kept: numpy.ndarray
+
+    def error_at(self, rules: "Rules") -> float:
+        """What would be expected of the error with other nodes, by the same priors."""
+        kept = self.plausibilities[self.kept]
+        variances = (kept / kept.sum() * rules.variances[self.kept]) @ self.scales
+        return _MEAN_SIZE * float(numpy.sqrt(variances).sum())
+
+
+class Rules:
+    """
+    What priors make of values at given nodes. All that does not depend on the values.
+
+    # Parameters
+
+    nodes : `Nodes`
+    paces : `Sequence[Pace]`
+        Whose priors, of every smoothness and roughness, are asked.
+    """
+
+    def __init__(self, nodes: Nodes, paces: Sequence[Pace]) -> None:
+        self.size = len(nodes)
+        found = [_rules_of(numpy.array(nodes), pace) for pace in paces]
+        # Shape: (priors, nodes).
+        self.weights = numpy.concatenate([rules.weights for rules in found])
+        # Of an integral, in units of the function's variance. Shape: (priors,).
+        self.variances = numpy.concatenate([rules.variances for rules in found])
+        # What takes the foreseeable out of values. Shape: (priors, nodes, nodes).
+        self._residuals = numpy.concatenate([rules.residuals for rules in found])
+        self._log_determinants = numpy.concatenate([rules.log_determinants for rules in found])
+        self._are_smooth = numpy.tile(numpy.array(_ROUGHNESSES) < _ROUGH, len(_DECAYS) * len(paces))
+
+    def belief(self, values: numpy.ndarray) -> Belief:
+        """
+        # Parameters
+
+        values : `numpy.ndarray`
+            At the nodes. Shape: (nodes, elements).
+        """
+        plausibilities = self._plausibilities(values)
+        kept = numpy.flatnonzero(plausibilities > _IMPLAUSIBLE * plausibilities.max())
+        shares = plausibilities[kept] / plausibilities[kept].sum()
+        weights = shares @ self.weights[kept]
+        scales = self._squares(self._residuals[kept], values) / (self.size - 1)
+        # Priors that do not agree are another source of error.
+        apart = (self.weights[kept] - weights) @ values
+        variances = (shares * self.variances[kept]) @ scales + shares @ apart**2
+        error = _MEAN_SIZE * float(numpy.sqrt(variances).sum())
+        smoothness = float(plausibilities[self._are_smooth].sum())
+        return Belief(weights, error, smoothness, plausibilities, scales, kept)
+
+    def _plausibilities(self, values: numpy.ndarray) -> numpy.ndarray:
+        """
+        By restricted likelihood, each function's scale and mean being whatever suits it best.
+        Elements count by their size, and all together as one: they are not independent.
+        """
+        telling = values[:, :: 1 + values.shape[1] // _MOST_TELLING]
+        sizes = numpy.abs(telling).sum(axis=0)
+        squares = self._squares(self._residuals, telling)
+        # Of an element that never changes, nothing but rounding is left.
+        logarithms = numpy.log(squares + numpy.finfo(float).tiny)
+        scores = logarithms @ (sizes / (sizes.sum() or 1.0))
+        evidence = -(self.size - 1) / 2 * scores - self._log_determinants / 2
+        likelihoods = numpy.exp(evidence - evidence.max())
+        return likelihoods / likelihoods.sum()
+
+    @staticmethod
+    def _squares(residuals: numpy.ndarray, values: numpy.ndarray) -> numpy.ndarray:
+        """Shape: (priors, elements)."""
+        left = residuals.reshape(-1, values.shape[0]) @ values
+        numpy.square(left, out=left)
+        return left.reshape(len(residuals), -1, values.shape[1]).sum(axis=1)
+
+
+class _RulesOfPace(NamedTuple):
+    weights: numpy.ndarray
+    variances: numpy.ndarray
+    residuals: numpy.ndarray
+    log_determinants: numpy.ndarray
+
+
+def _rules_of(nodes: numpy.ndarray, pace: Pace) -> _RulesOfPace:
+    covariances, means, variances = _moments(nodes, pace)
+    factors = numpy.linalg.cholesky(covariances + _ROUNDING * numpy.eye(len(nodes)))
+    # The function minus what is foreseen of it is white noise: w = L⁻¹ f.
+    whitening = numpy.linalg.inv(factors)
+    white_means = numpy.einsum("pij,pj->pi", whitening, means)
+    # The mean of the function is not known beforehand; whatever it is, weights add up to 1.
+    ones = whitening.sum(axis=2)
+    total = (ones**2).sum(axis=1)
+    missing = 1 - (ones * white_means).sum(axis=1)
+    white_weights = white_means + ones * (missing / total)[:, None]
+    without_mean = (
+        whitening
+        - ones[:, :, None] * (numpy.einsum("pi,pij->pj", ones, whitening) / total[:, None])[:, None]
+    )
+    return _RulesOfPace(
+        numpy.einsum("pij,pi->pj", whitening, white_weights),
+        numpy.maximum(variances - (white_means**2).sum(axis=1) + missing**2 / total, 0.0),
+        without_mean,
+        2 * numpy.log(numpy.diagonal(factors, axis1=1, axis2=2)).sum(axis=1) + numpy.log(total),
+    )
+
+
+def _moments(
+    nodes: numpy.ndarray, pace: Pace
+) -> Tuple[numpy.ndarray, numpy.ndarray, numpy.ndarray]:
+    """
+    For each decay and roughness, the covariances of values at the nodes, of these with the integral
+    over the path, and the integral's variance. Shapes: (priors, nodes, nodes), (priors, nodes) and
+    (priors,).
+    """
+    positions, lengths = gauss_legendre(_FINE)
+    times, fine = pace.times(nodes), pace.times(positions)
+
+    def moments(covariance: Covariance) -> List[numpy.ndarray]:
+        across, within = covariance(times, fine), covariance(fine, fine)
+        return [covariance(times, times), across @ lengths, lengths @ within @ lengths]
+
+    rough = moments(_rough_covariance)
+    smooth = [moments(partial(_smooth_covariance, decay)) for decay in _DECAYS]
+    covariances, means, variances = (
+        numpy.array([(1 - r) * one[k] + r * rough[k] for one in smooth for r in _ROUGHNESSES])
+        for k in range(3)
+    )
+    return covariances, means, variances
+
+
+def _smooth_covariance(decay: float, one: numpy.ndarray, other: numpy.ndarray) -> numpy.ndarray:
+    """
+    Of Σ c_k T_k(2u - 1) with independent coefficients of variance decay^k, times 1 - decay. Its sum
+    is Poisson's kernel. Shape: (times of the one, times of the other).
+    """
+    angles, others = (numpy.arccos(numpy.clip(2 * t - 1, -1, 1)) for t in (one, other))
+
+    def summed(angle: numpy.ndarray) -> numpy.ndarray:
+        """Σ decay^k cos(k · angle)"""
+        cosines = decay * numpy.cos(angle)
+        return (1 - cosines) / (1 - 2 * cosines + decay**2)
+
+    apart, together = angles[:, None] - others, angles[:, None] + others
+    return (1 - decay) * (summed(apart) + summed(together)) / 2
+
+
+def _rough_covariance(one: numpy.ndarray, other: numpy.ndarray) -> numpy.ndarray:
+    """Of a Brownian motion, but for its mean. Shape: as above."""
+    return 1 - numpy.abs(one[:, None] - other)

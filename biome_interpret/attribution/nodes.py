@@ -1,0 +1,62 @@
+"""
+Where on the path from 0, the baseline, to 1, the text, the integrand is looked at: a few nodes to
+begin with, and then more, one after the other, so that no evaluation is lost.
+"""
+
+from functools import lru_cache
+from typing import List, Tuple
+
+import numpy
+
+from biome_interpret.attribution.pace import Pace
+
+# Where the paths of trained classifiers need most of their nodes: nearer to the baseline, zero,
+# than to the text.
+FIRST_PACE = Pace(0.2, 0.35)
+
+Nodes = Tuple[float, ...]
+
+
+@lru_cache(maxsize=64)
+def first_nodes(size: int) -> Nodes:
+    """
+    Radau's nodes, at a pace that suits most models. The text itself is one of them, since it is
+    run in any case. The baseline is none: there the gradient is like nowhere else, since zeros tie
+    in every maximum and are divided by their own length in a normalisation.
+
+    # Returns
+
+    `Nodes`
+        In ascending order.
+    """
+    # Those between -1 and 1 are the roots of the difference of two Legendre polynomials, and so is
+    # 1 (Abramowitz and Stegun, Handbook of Mathematical Functions, 1964, §25.4.31, mirrored).
+    roots = numpy.polynomial.legendre.legroots([*[0.0] * (size - 1), 1.0, -1.0])
+    times = (numpy.sort(roots.real)[:-1] + 1) / 2
+    return (*FIRST_PACE.positions(times).tolist(), 1.0)
+
+
+@lru_cache(maxsize=1024)
+def grown_nodes(pace: Pace, first: Nodes, size: int) -> Nodes:
+    """
+    The first nodes, and behind them, one after the other, those that at a pace are farthest from
+    all before: Leja's points (Narayan and Jakeman, Adaptive Leja sparse grid constructions, 2014).
+    """
+    candidates = _candidates(size)
+    times = pace.times(numpy.array(first))
+    with numpy.errstate(divide="ignore"):
+        distances = sum(numpy.log(numpy.abs(candidates - time)) for time in times)
+        added: List[float] = []
+        while len(first) + len(added) < size:
+            added.append(candidates[numpy.argmax(distances)])
+            distances += numpy.log(numpy.abs(candidates - added[-1]))
+    return (*first, *pace.positions(numpy.array(added)).tolist())
+
+
+def _candidates(size: int) -> numpy.ndarray:
+    """Many more than nodes, and close to each other at the ends, as the nodes will be."""
+    count = 1024
+    while count < 8 * size:
+        count *= 2
+    # Without the ends themselves: the one is a node already, the other is to be none.
+    return (1 - numpy.cos(numpy.pi * numpy.arange(1, count) / count)) / 2
