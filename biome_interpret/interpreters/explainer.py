@@ -1,30 +1,30 @@
 """From texts to results: predicted, labelled, put together, integrated and assembled."""
 
 import traceback
-from dataclasses import dataclass
-from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple, Union
+from typing import Dict, Iterable, Iterator, List, NamedTuple, Optional, Sequence, Tuple, Union
 
 from allennlp.common.util import JsonDict
 from allennlp.data import Instance
 from allennlp.predictors import Predictor
 
-from biome_interpret.attribution.paths import PathMeasure, RefinedMeasure
 from biome_interpret.errors import InterpretationError
 from biome_interpret.interpretation import Interpretation
 from biome_interpret.interpreters.assembly import Assembly, InstanceIntegrals
+from biome_interpret.interpreters.company import Company
 from biome_interpret.interpreters.integration import PathIntegral
-from biome_interpret.models.baselines import Baseline
+from biome_interpret.interpreters.points import Points, rows_along
+from biome_interpret.interpreters.settings import Settings
 from biome_interpret.models.batches import chunks
 from biome_interpret.models.evaluation import ExplainedBatch, RowsMixed
 from biome_interpret.models.guard import untouched
 from biome_interpret.models.labelling import Target, labelled_instances, targeted
-from biome_interpret.models.modes import InferenceMode
 from biome_interpret.models.objectives import Objective, objective_for
 from biome_interpret.models.origins import Background, Origins
-from biome_interpret.models.prediction import Prediction, predict
-from biome_interpret.models.rows import Verdict, find_verdict
+from biome_interpret.models.prediction import Companions, Prediction, predict
+from biome_interpret.models.recurrent import narrow_recurrence
+from biome_interpret.models.rows import Verdict
 from biome_interpret.models.sites import EmbeddingSite
-from biome_interpret.models.texts import Text, grouped
+from biome_interpret.models.texts import Text
 
 # Texts that are looked at together, to find those of like length.
 _WINDOW = 256
@@ -33,38 +33,6 @@ PADDING_NOTE = (
     "the model's output changes when padding is appended to a text: what is explained is the text "
     "alone, not as it is predicted in a batch with longer ones"
 )
-
-
-@dataclass(frozen=True)
-class Settings:
-    """
-    What an interpreter's options come to; see `PathInterpreter`.
-
-    # Parameters
-
-    method : `str`
-        The interpreter's registered name.
-    path_measure : `Callable[[int], Union[PathMeasure, RefinedMeasure]]`
-        Which points of which paths to look at, for a number of background texts.
-    """
-
-    method: str
-    path_measure: Callable[[int], Union[PathMeasure, RefinedMeasure]]
-    baseline: Baseline
-    background: Optional[List[Any]]
-    hold_special_tokens: bool
-    mode: InferenceMode
-    input_x_gradient: bool
-    reduction: str
-    granularity: str
-    strategy: str
-    batch_size: Optional[int]
-    autocast: bool
-
-    @property
-    def adds_up(self) -> bool:
-        """Whether the scores add up to the difference that they explain."""
-        return self.input_x_gradient and self.reduction == "sum"
 
 
 class Outcome(NamedTuple):
@@ -118,8 +86,7 @@ class Explainer:
         self._sites = sites
         self._settings = settings
         self._background: Optional[Background] = None
-        # Whether rows may share passes, by kind of objective: found out when first needed.
-        self._verdicts: Dict[type, Verdict] = {}
+        self._company = Company(settings, narrow_recurrence(self._model))
 
     def outcomes(
         self,
@@ -164,48 +131,43 @@ class Explainer:
             except Exception as error:
                 found[first] = _failed(error)
                 parts.append([first])
-        for group in self._groups(jobs):
-            members = [jobs[i] for i in group]
-            found.update(zip(group, self._group_outcomes(members, with_ends)))
+        self._learn(jobs.values())
+        positions = list(jobs)
+        for group in self._company.groups([job.text for job in jobs.values()]):
+            members = [positions[i] for i in group]
+            outcomes = self._group_outcomes([jobs[i] for i in members], with_ends)
+            found.update(zip(members, outcomes))
         return [_merged([found[i] for i in indices]) for indices in parts]
 
-    def _groups(self, jobs: Dict[int, _Job]) -> List[List[int]]:
-        """Which jobs share passes: those of like length, where rows keep to themselves."""
-        positions = list(jobs)
-        if len(jobs) < 2 or not self._rows_are_shared(jobs.values()):
-            return [[i] for i in positions]
-        texts = [job.text for job in jobs.values()]
-        only_equal = any(verdict.padding_matters for verdict in self._verdicts.values())
-        return [[positions[i] for i in group] for group in grouped(texts, only_equal)]
-
-    def _rows_are_shared(self, jobs: Any) -> bool:
+    def _learn(self, jobs: Iterable[_Job]) -> None:
+        """
+        Finds out how rows relate, by the first text that tells: not from its interpretation, so
+        that this goes the same way as that of any other text.
+        """
         for job in jobs:
-            if self._verdicts:
-                break
-            self._learn(job)
-        return bool(self._verdicts) and all(v.rows_are_shared for v in self._verdicts.values())
-
-    def _learn(self, job: _Job) -> None:
-        """
-        Finds out how rows relate, for the first text: not from its interpretation, so that this
-        goes the same way as that of any other text.
-        """
-        try:
-            [outputs], prediction = self._predicted([job])
-            for item in self._items(0, job, outputs):
-                self._verdict(item, prediction)
-        except Exception:  # It will be told of when the text's turn comes.
-            return
+            if self._company.is_known:
+                return
+            try:
+                [outputs], prediction = self._predicted([job])
+                for item in self._items(0, job, outputs):
+                    self._verdict(item, prediction)
+            except Exception:  # It will be told of when the text's turn comes.
+                continue
 
     def _group_outcomes(self, jobs: List[_Job], with_ends: bool) -> List[Outcome]:
+        if self._company.may_go_along([job.text for job in jobs]):
+            try:
+                return self._explained(jobs, with_ends, in_company=True)
+            except (
+                Exception
+            ):  # Predicted alone, the texts will tell whether it is a matter of theirs.
+                pass
         try:
             return self._explained(jobs, with_ends)
-        except RowsMixed:
-            # Seen only now: from here on, the rows of this model are run one by one.
-            return [self._alone(job, with_ends) for job in jobs]
         except Exception as error:
-            if len(jobs) == 1:
+            if len(jobs) == 1 and not isinstance(error, RowsMixed):
                 return [_failed(error)]
+            # Where rows mix, they are run one by one from here on.
             return [self._alone(job, with_ends) for job in jobs]
 
     def _alone(self, job: _Job, with_ends: bool) -> Outcome:
@@ -214,8 +176,11 @@ class Explainer:
         except Exception as error:
             return _failed(error)
 
-    def _explained(self, jobs: List[_Job], with_ends: bool) -> List[Outcome]:
-        outputs, prediction = self._predicted(jobs)
+    def _explained(
+        self, jobs: List[_Job], with_ends: bool, in_company: bool = False
+    ) -> List[Outcome]:
+        points = self._points_along(jobs) if in_company else None
+        outputs, prediction = self._predicted(jobs, points)
         errors: Dict[int, Exception] = {}
         items: List[_Item] = []
         for i, job in enumerate(jobs):
@@ -223,7 +188,12 @@ class Explainer:
                 items += self._items(i, job, outputs[i])
             except Exception as error:
                 errors[i] = error
-        results = self._results(jobs, items, prediction, with_ends)
+        results: Dict[int, Interpretation] = {}
+        for members in self._together(items, prediction):
+            sources = [items[k].job for k in members]
+            batch = self._batch([items[k] for k in members], prediction, self._settings.autocast)
+            texts = [jobs[source].text for source in sources]
+            results.update(zip(members, self._integrated(batch, texts, with_ends, points)))
         return [
             _failed(errors[i], outputs[i])
             if i in errors
@@ -231,10 +201,19 @@ class Explainer:
             for i in range(len(jobs))
         ]
 
-    def _predicted(self, jobs: Sequence[_Job]) -> Tuple[List[JsonDict], Optional[Prediction]]:
+    def _points_along(self, jobs: Sequence[_Job]) -> Points:
+        rows = rows_along(self._settings.first_points.paths, len(jobs))
+        return Points(rows, self._origins(jobs[0].text))
+
+    def _predicted(
+        self, jobs: Sequence[_Job], points: Optional[Points] = None
+    ) -> Tuple[List[JsonDict], Optional[Prediction]]:
         instances = [job.text.instance for job in jobs]
+        companions = None
+        if points is not None:
+            companions = Companions([row.instance for row in points.rows], points.of)
         try:
-            return predict(self._model, self._sites, instances)
+            return predict(self._model, self._sites, instances, companions)
         except Exception:
             # A model may fail in any way on a text without tokens: the cause is what helps.
             for job in jobs:
@@ -248,22 +227,6 @@ class Explainer:
         instances = targeted(predictor, text.instance, labelled, job.targets, text.labels)
         mode = self._settings.mode
         return [_Item(index, one, objective_for(model, one, mode)) for one in instances]
-
-    def _results(
-        self,
-        jobs: Sequence[_Job],
-        items: Sequence[_Item],
-        prediction: Optional[Prediction],
-        with_ends: bool,
-    ) -> Dict[int, Interpretation]:
-        """For each item, by its index."""
-        results: Dict[int, Interpretation] = {}
-        for members in self._together(items, prediction):
-            sources = [items[k].job for k in members]
-            batch = self._batch([items[k] for k in members], prediction, self._settings.autocast)
-            texts = [jobs[source].text for source in sources]
-            results.update(zip(members, self._integrated(batch, texts, with_ends)))
-        return results
 
     def _together(
         self, items: Sequence[_Item], prediction: Optional[Prediction]
@@ -279,11 +242,11 @@ class Explainer:
                 yield from ([k] for k in members)
 
     def _verdict(self, item: _Item, prediction: Optional[Prediction]) -> Verdict:
-        kind = type(item.objective)
-        if kind not in self._verdicts:
-            # In full precision: what bfloat16 rounds away would hide that rows mix.
-            self._verdicts[kind] = find_verdict(self._batch([item], prediction, autocast=False))
-        return self._verdicts[kind]
+        # In full precision: what bfloat16 rounds away would hide that rows mix.
+        def batch() -> ExplainedBatch:
+            return self._batch([item], prediction, autocast=False)
+
+        return self._company.verdict(item.objective, batch)
 
     def _batch(
         self, items: Sequence[_Item], prediction: Optional[Prediction], autocast: bool
@@ -303,30 +266,36 @@ class Explainer:
         return batch
 
     def _integrated(
-        self, batch: ExplainedBatch, texts: Sequence[Text], with_ends: bool
+        self,
+        batch: ExplainedBatch,
+        texts: Sequence[Text],
+        with_ends: bool,
+        along: Optional[Points],
     ) -> List[Interpretation]:
-        settings, kind = self._settings, type(batch.given_objective)
-        background = self._background_for(texts[0])
-        measure = settings.path_measure(0 if background is None else len(background))
+        settings, objective = self._settings, batch.given_objective
+        verdict = self._company.verdict(objective, lambda: batch)
         integral = PathIntegral(
             batch,
-            self._origins(batch, background),
-            self._verdicts[kind].row_power,
+            self._origins(texts[0]),
+            verdict.row_power,
             settings.batch_size,
             settings.input_x_gradient,
             sum_dimensions=settings.reduction == "sum",
+            along=along if batch.has_points_along else None,
         )
         try:
-            found = integral.integrands(measure)
+            found = integral.integrands(settings.measure)
         except RowsMixed:
-            self._verdicts[kind] = self._verdicts[kind].row_by_row()
+            self._company.run_row_by_row(objective)
             raise
+        notes = [PADDING_NOTE] if verdict.padding_matters else []
         return [
             self._interpretation(
                 InstanceIntegrals(batch.calls, row, integrands),
                 batch,
                 texts[row],
                 integral.origin_output(integrands.measure, row) if with_ends else None,
+                notes,
             )
             for row, integrands in enumerate(found)
         ]
@@ -337,6 +306,7 @@ class Explainer:
         batch: ExplainedBatch,
         text: Text,
         baseline_output: Optional[float],
+        notes: Sequence[str],
     ) -> Interpretation:
         settings = self._settings
         row, integrands, objective = integrals.row, integrals.integrands, batch.objective
@@ -350,9 +320,8 @@ class Explainer:
         delta = None
         if settings.adds_up and baseline_output is not None:
             delta = output - baseline_output - integrals.total
-        notes = [*objective.notes, *(call.site.note for call in batch.calls), *integrands.notes]
-        if self._verdicts[type(batch.given_objective)].padding_matters:
-            notes.append(PADDING_NOTE)
+        of_sites = (call.site.note for call in batch.calls)
+        all_notes = [*objective.notes, *of_sites, *integrands.notes, *notes]
         return Interpretation(
             fields=fields,
             target=objective.target_of(batch.instances[row], batch.probabilities[row]),
@@ -363,19 +332,16 @@ class Explainer:
             n_evaluations=len(integrands.weights),
             standard_error=standard_error,
             unassigned=integrals.unassigned if settings.adds_up else 0.0,
-            notes=list(dict.fromkeys(note for note in notes if note is not None)),
+            notes=list(dict.fromkeys(note for note in all_notes if note is not None)),
             probabilities=batch.label_probabilities[row],
             method=settings.method,
         )
 
-    def _origins(self, batch: ExplainedBatch, background: Optional[Background]) -> Origins:
-        settings = self._settings
+    def _origins(self, text: Text) -> Origins:
+        """Of a batch with this text in it."""
+        settings, background = self._settings, self._background_for(text)
         return Origins(
-            batch.calls,
-            settings.baseline,
-            background,
-            settings.hold_special_tokens,
-            self._model.vocab,
+            settings.baseline, background, settings.hold_special_tokens, self._model.vocab
         )
 
     def _background_for(self, text: Text) -> Optional[Background]:

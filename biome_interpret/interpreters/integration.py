@@ -6,7 +6,6 @@ from typing import (
     Dict,
     List,
     Mapping,
-    NamedTuple,
     Optional,
     Sequence,
     Set,
@@ -19,9 +18,10 @@ import torch
 
 from biome_interpret.attribution.paths import Path, PathKey, PathMeasure, RefinedMeasure
 from biome_interpret.errors import InterpretationError
+from biome_interpret.interpreters.points import AT_INPUT, AT_ORIGIN, Points, Row
 from biome_interpret.models.batches import chunks
-from biome_interpret.models.calls import CallKey, SiteCall
-from biome_interpret.models.evaluation import Evaluation, ExplainedBatch, Points, RowsMixed
+from biome_interpret.models.calls import CallKey
+from biome_interpret.models.evaluation import Evaluation, ExplainedBatch, RowsMixed
 from biome_interpret.models.origins import Origins
 from biome_interpret.models.rows import MEAN, close, same_gradients
 
@@ -38,22 +38,29 @@ _RECURRENT_POSITIONS_PER_PASS = 16384
 # For each call of a site, something of shape (nodes, positions, embedding_dim or 1).
 Terms = Dict[CallKey, torch.Tensor]
 
-# The ends of a path, for f(x') and f(x).
-AT_ORIGIN, AT_INPUT = 0.0, 1.0
-
 # Of outputs in float32 and in bfloat16, relative to their size.
 ROUNDING_OF_OUTPUTS = 1e-6
 ROUNDING_OF_HALVES = 2.0**-8
 
+# Where scores miss the difference that they explain by more than this share of their size, it may
+# be that rows which went along with the prediction have changed it.
+_IN_DOUBT = 0.5
+
 Found = TypeVar("Found")
 
 
-class Row(NamedTuple):
-    """A point on one path of one instance; no path where the point is the input itself."""
+class SumsInDoubt(InterpretationError):
+    """Scores of texts that were predicted together with points of their paths do not add up."""
 
-    instance: int
-    path: Optional[Path]
-    node: float
+    def __init__(self) -> None:
+        super().__init__("the scores do not add up to the difference that they explain")
+
+
+def rows_per_pass(length: int, is_recurrent: bool) -> int:
+    """For texts of so many positions: of lengths alone, so that a run can be repeated."""
+    if is_recurrent:
+        return max(1, _RECURRENT_POSITIONS_PER_PASS // length)
+    return max(1, int(POSITIONS_PER_PASS / (length * (1 + length / _ATTENTION_LENGTH))))
 
 
 @dataclass(frozen=True)
@@ -98,26 +105,21 @@ class _LookedAt:
     """The terms of one instance at all points so far, in the order in which they came."""
 
     def __init__(self) -> None:
-        self._positions: Dict[Tuple[PathKey, float], int] = {}
+        self._places: Dict[Tuple[Optional[PathKey], float], int] = {}
         self._terms: Terms = {}
 
-    def unknown(self, paths: Sequence[Path]) -> List[Path]:
-        """The paths with those nodes alone that are new."""
-        new = []
-        for path in paths:
-            nodes = [node for node in path.nodes if (path.key, node) not in self._positions]
-            if nodes:
-                new.append(replace(path, nodes=nodes, weights=()))
-        return new
+    def unknown(self, paths: Sequence[Path]) -> List[Tuple[Path, float]]:
+        """The nodes of some paths that are new."""
+        return [(p, node) for p in paths for node in p.nodes if (p.key, node) not in self._places]
 
-    def add(self, new: Sequence[Path], terms: Terms) -> None:
-        for node in PathMeasure(list(new)).nodes:
-            self._positions[node] = len(self._positions)
+    def add(self, rows: Sequence[Row], terms: Terms) -> None:
+        for row in rows:
+            self._places[row.key[1], row.node] = len(self._places)
         old = self._terms
         self._terms = {k: torch.cat([old[k], t]) if old else t for k, t in terms.items()}
 
     def at(self, measure: PathMeasure) -> Terms:
-        order = torch.tensor([self._positions[node] for node in measure.nodes])
+        order = torch.tensor([self._places[point] for point in measure.nodes])
         return {key: term[order] for key, term in self._terms.items()}
 
 
@@ -135,6 +137,8 @@ class PathIntegral:
         Whether the factor (x − x') is taken.
     sum_dimensions : `bool`
         Whether the products are summed over the embedding dimension node by node.
+    along : `Points`, optional
+        Those that went along with the prediction.
     """
 
     def __init__(
@@ -145,19 +149,27 @@ class PathIntegral:
         batch_size: Optional[int],
         input_x_gradient: bool,
         sum_dimensions: bool,
+        along: Optional[Points] = None,
     ) -> None:
         self._batch = batch
         self._origins = origins
         self.row_power = row_power
-        self._batch_size = batch_size or self._default_batch_size()
+        longest = max(call.embedded.size(1) for call in batch.calls)
+        self._batch_size = batch_size or rows_per_pass(longest, batch.is_recurrent)
         self._input_x_gradient = input_x_gradient
         self._sum_dimensions = sum_dimensions
         self._adds_up = input_x_gradient and sum_dimensions
+        self._looked_at = [_LookedAt() for _ in batch.instances]
         # f(x') by instance and path, as far as it is known.
         self._origin_outputs: Dict[Tuple[int, PathKey], float] = {}
         # f(x) again, by instance, from the pass in which it went along.
         self._input_outputs: Dict[int, float] = {}
+        # Of which instances f(x) has been held against what the model gave for the text alone.
         self._seen: Set[int] = set()
+        self._along = along
+        if along is not None:
+            self._seen.update(range(len(batch.instances)))
+            self._take_in(along.rows, self._terms_of(along, batch.evaluate_along()))
 
     def integrands(self, measure: Union[PathMeasure, RefinedMeasure]) -> List[Integrands]:
         """
@@ -174,20 +186,25 @@ class PathIntegral:
         """
         instances = range(len(self._batch.instances))
         if isinstance(measure, RefinedMeasure):
-            return self._refined(measure, instances)
-        terms = self._terms_at({i: measure.paths for i in instances})
-        return [Integrands(measure, terms[i], notes=self._notes(i)) for i in instances]
+            found = self._refined(measure, instances)
+        else:
+            self._look_at({i: measure.paths for i in instances})
+            found = [
+                Integrands(measure, self._looked_at[i].at(measure), notes=self._notes(i))
+                for i in instances
+            ]
+        if self._along is not None:
+            self._check_sums(found)
+        return found
 
     def _refined(self, measure: RefinedMeasure, instances: Sequence[int]) -> List[Integrands]:
         found: Dict[int, Integrands] = {}
-        looked_at: Dict[int, _LookedAt] = {i: _LookedAt() for i in instances}
         levels: Dict[int, PathMeasure] = {i: measure.first for i in instances}
         while levels:
-            new = {i: looked_at[i].unknown(level.paths) for i, level in levels.items()}
-            terms = self._terms_at(new)
+            self._look_at({i: level.paths for i, level in levels.items()})
             for i, level in levels.items():
-                looked_at[i].add(new[i], terms[i])
-                found[i] = self._judged(i, Integrands(level, looked_at[i].at(level)), measure)
+                terms = self._looked_at[i].at(level)
+                found[i] = self._judged(i, Integrands(level, terms), measure)
             levels = {
                 i: level
                 for i in levels
@@ -232,20 +249,42 @@ class PathIntegral:
         exact, rounded = float(self._batch.values[instance]), self._input_outputs[instance]
         return [f"autocast: the output is {rounded:.4g} in bfloat16, {exact:.4g} in full precision"]
 
-    def _terms_at(self, paths: Mapping[int, Sequence[Path]]) -> Dict[int, Terms]:
-        """For each instance the terms on its paths, in the order of these and of their nodes."""
-        rows = [Row(i, path, node) for i in paths for path in paths[i] for node in path.nodes]
+    def _check_sums(self, found: Sequence[Integrands]) -> None:
+        """
+        # Raises
+
+        `SumsInDoubt`
+            If they are far from the differences that they explain.
+        """
+        for instance, integrands in enumerate(found):
+            scores = integrands.weights @ integrands.elements
+            difference = float(self._batch.values[instance])
+            difference -= self.origin_output(integrands.measure, instance)
+            rounding = ROUNDING_OF_OUTPUTS * abs(float(self._batch.values[instance]))
+            bound = max(rounding, _IN_DOUBT * float(scores.abs().sum()))
+            if abs(difference - float(scores.sum())) > bound:
+                raise SumsInDoubt
+
+    def _look_at(self, paths: Mapping[int, Sequence[Path]]) -> None:
+        """Evaluates the points on each instance's paths, as far as they are not known."""
+        new = {i: self._looked_at[i].unknown(paths[i]) for i in paths}
+        rows = [Row(i, path, node) for i in new for path, node in new[i]]
         # The input itself goes along once, where it is not among the nodes.
-        at_input = {row.instance for row in rows if row.node == AT_INPUT}
-        ends = [Row(i, None, AT_INPUT) for i in paths if i not in self._seen | at_input]
-        self._seen.update(paths)
-        parts = self._in_passes([*ends, *rows], self._terms)
-        terms = {key: torch.cat([part[key] for part in parts])[len(ends) :] for key in parts[0]}
-        sizes = [sum(len(path.nodes) for path in paths[i]) for i in paths]
-        return {
-            i: dict(zip(terms, of_instance))
-            for i, of_instance in zip(paths, zip(*(term.split(sizes) for term in terms.values())))
-        }
+        seen = {row.instance for row in rows if row.node == AT_INPUT} | self._seen
+        rows = [*(Row(i, None, AT_INPUT) for i in new if i not in seen), *rows]
+        self._seen.update(new)
+        if rows:
+            parts = self._in_passes(rows, self._terms)
+            self._take_in(rows, {key: torch.cat([part[key] for part in parts]) for key in parts[0]})
+
+    def _take_in(self, rows: Sequence[Row], terms: Terms) -> None:
+        places: Dict[int, List[int]] = {}
+        for place, row in enumerate(rows):
+            places.setdefault(row.instance, []).append(place)
+        for i, own in places.items():
+            index = torch.tensor(own)
+            of_instance = {key: term[index] for key, term in terms.items()}
+            self._looked_at[i].add([rows[place] for place in own], of_instance)
 
     def _in_passes(self, rows: Sequence[Row], run: Callable[[Sequence[Row]], Found]) -> List[Found]:
         """What `run` makes of the rows, pass by pass: fewer at a time where memory runs out."""
@@ -274,10 +313,10 @@ class PathIntegral:
         return sum(sum(p.weights) * known[instance, p.key] for p in measure.paths)
 
     def _origin_values(self, rows: Sequence[Row]) -> None:
-        points, _ = self._points(rows)
         # A loss is one number for all rows: each has to be run alone for a value of its own.
         alone = self.row_power is None or self._batch.objective.needs_loss
-        self._remember(rows, self._evaluate(rows, points, want_gradients=False, alone=alone).values)
+        points = Points(rows, self._origins)
+        self._remember(rows, self._evaluate(points, want_gradients=False, alone=alone).values)
 
     def _remember(self, rows: Sequence[Row], values: torch.Tensor) -> None:
         for row, value in zip(rows, values.tolist()):
@@ -287,15 +326,19 @@ class PathIntegral:
                 self._input_outputs[row.instance] = value
 
     def _terms(self, rows: Sequence[Row]) -> Terms:
-        points, factors = self._points(rows)
-        evaluation = self._evaluate(rows, points, True, alone=self.row_power is None)
-        self._check_inputs(rows, evaluation)
+        points = Points(rows, self._origins)
+        evaluation = self._evaluate(points, want_gradients=True, alone=self.row_power is None)
+        self._check_inputs(points, evaluation)
+        return self._terms_of(points, evaluation)
+
+    def _terms_of(self, points: Points, evaluation: Evaluation) -> Terms:
+        rows = points.rows
         if len(evaluation.values) == len(rows):
             self._remember(rows, evaluation.values)
         scale = len(rows) if self.row_power == MEAN else 1
         terms = {}
         for key, gradients in evaluation.gradients.items():
-            products = gradients * factors[key] if self._input_x_gradient else gradients
+            products = gradients * points.factors[key] if self._input_x_gradient else gradients
             if self._sum_dimensions:
                 products = products.sum(dim=-1, keepdim=True, dtype=torch.float64)
             terms[key] = scale * products.double().cpu()
@@ -303,67 +346,32 @@ class PathIntegral:
                 raise InterpretationError("the gradient of the explained output is not finite")
         return terms
 
-    def _evaluate(
-        self, rows: Sequence[Row], points: Points, want_gradients: bool, alone: bool
-    ) -> Evaluation:
-        evaluate = self._batch.evaluate_one_by_one if alone else self._batch.evaluate
-        return evaluate([row.instance for row in rows], points, want_gradients)
+    def _evaluate(self, points: Points, want_gradients: bool, alone: bool) -> Evaluation:
+        batch = self._batch
+        evaluate = batch.evaluate_one_by_one if alone else batch.evaluate
+        where = {call.key: points.of(call) for call in batch.calls}
+        return evaluate([row.instance for row in points.rows], where, want_gradients)
 
-    def _points(self, rows: Sequence[Row]) -> Tuple[Points, Points]:
-        """Each row's point x' + node · (x − x'), and its factor x − x'."""
-        instances = torch.tensor([row.instance for row in rows])
-        nodes = torch.tensor([row.node for row in rows], dtype=torch.float64).reshape(-1, 1, 1)
-        points, factors = {}, {}
-        for call in self._batch.calls:
-            embedded = call.embedded[instances.to(call.embedded.device)]
-            origins = self._origins_of(rows, call)
-            factors[call.key] = embedded - origins
-            points[call.key] = torch.lerp(origins, embedded, nodes.to(embedded))
-        return points, factors
-
-    def _origins_of(self, rows: Sequence[Row], call: SiteCall) -> torch.Tensor:
-        """Shape: (rows, positions, embedding_dim). A row without a path stays at the input."""
-        beginnings: Dict[Tuple[int, Optional[PathKey]], int] = {}
-        vectors: List[torch.Tensor] = []
-        for row in rows:
-            key = (row.instance, None if row.path is None else row.path.key)
-            if key in beginnings:
-                continue
-            beginnings[key] = len(vectors)
-            vectors.append(
-                call.embedded[row.instance]
-                if row.path is None
-                else self._origins.vectors(call, row.instance, row.path)
-            )
-        keys = [(row.instance, None if row.path is None else row.path.key) for row in rows]
-        index = torch.tensor([beginnings[key] for key in keys], device=call.embedded.device)
-        return torch.stack(vectors)[index]
-
-    def _check_inputs(self, rows: Sequence[Row], evaluation: Evaluation) -> None:
+    def _check_inputs(self, points: Points, evaluation: Evaluation) -> None:
         if self._batch.autocast:  # Which rounds by more than rows that mix would show.
             return
-        for position, row in enumerate(rows):
-            if row.node == AT_INPUT and not self._agrees(position, row, evaluation, rows):
-                if self.row_power is not None and len(rows) > 1:
+        for place, row in enumerate(points.rows):
+            if row.node == AT_INPUT and not self._agrees(place, points, evaluation):
+                if self.row_power is not None and len(points.rows) > 1:
                     raise RowsMixed
                 raise InterpretationError(
                     "the model does not give the same output again for the text's own embedding: "
                     "it depends on more than that, such as a state or chance"
                 )
 
-    def _agrees(self, position: int, row: Row, evaluation: Evaluation, rows: Sequence[Row]) -> bool:
-        if len(evaluation.values) == len(rows):
-            return close(self._batch.values[row.instance], evaluation.values[position])
+    def _agrees(self, place: int, points: Points, evaluation: Evaluation) -> bool:
+        row, count = points.rows[place], len(points.rows)
+        if len(evaluation.values) == count:
+            return close(self._batch.values[row.instance], evaluation.values[place])
         # A loss has no rows to compare: its gradient by the input's row has to serve.
-        alone = self._evaluate([row], self._points([row])[0], True, alone=True).gradients
-        scale = len(rows) if self.row_power == MEAN else 1
-        return same_gradients(alone, evaluation.gradients, position, scale)
-
-    def _default_batch_size(self) -> int:
-        longest = max(call.embedded.size(1) for call in self._batch.calls)
-        if self._batch.is_recurrent:
-            return max(1, _RECURRENT_POSITIONS_PER_PASS // longest)
-        return max(1, int(POSITIONS_PER_PASS / (longest * (1 + longest / _ATTENTION_LENGTH))))
+        alone = self._evaluate(Points([row], self._origins), True, alone=True).gradients
+        scale = count if self.row_power == MEAN else 1
+        return same_gradients(alone, evaluation.gradients, place, scale)
 
 
 def _is_out_of_memory(error: BaseException) -> bool:

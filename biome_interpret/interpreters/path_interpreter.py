@@ -12,7 +12,8 @@ from biome_interpret.attribution.aggregation import REDUCTIONS, STRATEGIES
 from biome_interpret.attribution.paths import PathMeasure, RefinedMeasure
 from biome_interpret.interpretation import Interpretation, saliency_of
 from biome_interpret.interpreters import options
-from biome_interpret.interpreters.explainer import Explainer, Outcome, Settings
+from biome_interpret.interpreters.explainer import Explainer, Outcome
+from biome_interpret.interpreters.settings import Settings
 from biome_interpret.models.baselines import Baseline
 from biome_interpret.models.labelling import Target
 from biome_interpret.models.modes import InferenceMode

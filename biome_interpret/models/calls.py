@@ -101,6 +101,11 @@ class _Match(NamedTuple):
     # One number for each text, and equal to the leaf's without being the leaf's own.
     may_be_chance: bool
 
+    def of_first(self, count: int, num_rows: int) -> "_Match":
+        """The same for the first rows of the batch alone."""
+        lines = self.positions.size(0) // num_rows * count
+        return self._replace(leaf=self.leaf[:count], positions=self.positions[:lines])
+
 
 class CallMatcher:
     """
@@ -273,18 +278,25 @@ class CallRecorder:
 
     sites : `Sequence[EmbeddingSite]`
     instances : `Sequence[Instance]`
-        The texts of the batch.
+        The texts that are the first rows of the batch; mostly all of them.
     tensors : `TensorDict`
-        Their batch.
+        The batch.
+    num_rows : `int`
+        Its size.
     """
 
     def __init__(
-        self, sites: Sequence[EmbeddingSite], instances: Sequence[Instance], tensors: TensorDict
+        self,
+        sites: Sequence[EmbeddingSite],
+        instances: Sequence[Instance],
+        tensors: TensorDict,
+        num_rows: int,
     ) -> None:
         self._sites = sites
         self._instances = instances
+        self._num_rows = num_rows
         fields = text_field_names(instances[0], tensors)
-        self._matcher = CallMatcher(tensors, fields, len(instances))
+        self._matcher = CallMatcher(tensors, fields, num_rows)
         self._calls: List[Tuple[SiteCall, bool]] = []
 
     @property
@@ -300,15 +312,20 @@ class CallRecorder:
             if not (may_be_chance and call.key[:-1] in sure)
         ]
 
-    def __call__(
+    def record(
         self, site: int, given: Sequence[torch.Tensor], output: torch.Tensor
-    ) -> Optional[torch.Tensor]:
+    ) -> Optional[SiteCall]:
+        """The call, where it is one with the text of a field."""
         match = self._matcher.match(site, given)
         if match is None:
             return None
+        count = len(self._instances)
+        if count < self._num_rows:
+            match = match.of_first(count, self._num_rows)
+            output = output[: output.size(0) // self._num_rows * count]
         call = site_call(match, self._sites[site], output, self._instances)
         self._calls.append((call, match.may_be_chance))
-        return output
+        return call
 
 
 def trace(
@@ -340,8 +357,14 @@ def trace(
     `InterpretationError`
         If there is no such call.
     """
-    recorder = CallRecorder(sites, instances, tensors)
-    with torch.no_grad(), observed(sites, recorder):
+    recorder = CallRecorder(sites, instances, tensors, len(instances))
+
+    def observe(
+        site: int, given: Sequence[torch.Tensor], output: torch.Tensor
+    ) -> Optional[torch.Tensor]:
+        return None if recorder.record(site, given, output) is None else output
+
+    with torch.no_grad(), observed(sites, observe):
         outputs = run(arguments)
     if not recorder.calls:
         names = ", ".join(site.name for site in sites)

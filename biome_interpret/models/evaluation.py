@@ -13,7 +13,7 @@ from biome_interpret.models.calls import CallKey, CallMatcher, SiteCall, text_fi
 from biome_interpret.models.hooks import observed
 from biome_interpret.models.modes import Outputs
 from biome_interpret.models.objectives import Objective, forward_arguments, or_loss
-from biome_interpret.models.prediction import Prediction
+from biome_interpret.models.prediction import Prediction, RowsAlong
 from biome_interpret.models.recurrent import fast_backward, narrow_recurrence
 from biome_interpret.models.sites import EmbeddingSite
 
@@ -97,6 +97,7 @@ class ExplainedBatch:
     def _outputs(self, prediction: Optional[Prediction], sources: Sequence[int]) -> Outputs:
         """What the model makes of the texts; sets their calls, and the loss as objective."""
         objective = self.objective
+        self._along: Optional[RowsAlong] = None
         known = None
         if prediction is not None and objective.reads_prediction:
             known = prediction.for_batch(sources, self._tensors)
@@ -104,8 +105,10 @@ class ExplainedBatch:
             outputs = self._trace()
         else:
             self.calls, outputs = self._of_text(known.calls), known.outputs
+            self._along = known.along
         self.objective = or_loss(objective, outputs, self._tensors)
         if self.objective.needs_loss and not objective.needs_loss:
+            self._along = None
             outputs = self._trace()
         return outputs
 
@@ -119,6 +122,11 @@ class ExplainedBatch:
     def _of_text(self, calls: Sequence[SiteCall]) -> List[SiteCall]:
         """Those of the text: a target sequence may be embedded by the same module."""
         return [call for call in calls if call.key.field not in self.objective.label_names]
+
+    @property
+    def has_points_along(self) -> bool:
+        """Whether points went along with the prediction that this batch is of."""
+        return self._along is not None
 
     @property
     def is_recurrent(self) -> bool:
@@ -174,13 +182,30 @@ class ExplainedBatch:
         with torch.set_grad_enabled(want_gradients), fast_backward(self._model):
             with self._precision(), observed(self._sites, replace):
                 outputs = self.objective.run(forward_arguments(self.objective, tensors))
-            outputs = {name: _full_precision(value) for name, value in outputs.items()}
-            values = self.objective.values(outputs, tensors)
-            if values.shape != ((1,) if self.objective.needs_loss else (len(rows),)):
-                raise RowsMixed
-            gradients = (
-                _gradients(values, leaves, self.values[list(rows)]) if want_gradients else {}
-            )
+            return self._evaluation(rows, leaves, outputs, tensors, want_gradients)
+
+    def evaluate_along(self) -> Evaluation:
+        """The same at the points that went along with the prediction."""
+        assert self._along is not None
+        rows, leaves, outputs = self._along
+        # They are looked at once, and hold on to all that led to them.
+        self._along = None
+        with torch.enable_grad():
+            return self._evaluation(rows, leaves, outputs, self._rows_of_tensors(rows), True)
+
+    def _evaluation(
+        self,
+        rows: Sequence[int],
+        leaves: Points,
+        outputs: Outputs,
+        tensors: TensorDict,
+        want_gradients: bool,
+    ) -> Evaluation:
+        outputs = {name: _full_precision(value) for name, value in outputs.items()}
+        values = self.objective.values(outputs, tensors)
+        if values.shape != ((1,) if self.objective.needs_loss else (len(rows),)):
+            raise RowsMixed
+        gradients = _gradients(values, leaves, self.values[list(rows)]) if want_gradients else {}
         return Evaluation(_finite(values.detach().double()), gradients)
 
     def evaluate_one_by_one(

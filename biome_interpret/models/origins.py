@@ -68,14 +68,13 @@ def _calls_of(
 
 class Origins:
     """
-    Where each path of a batch begins, for every call of a site.
+    Where each path of one batch begins, for every call of a site.
 
     Positions that are mere padding, and special tokens where they are to be held, stay what they
     are: nothing moves there, so that nothing is attributed to them.
 
     # Parameters
 
-    calls : `Sequence[SiteCall]`
     baseline : `Baseline`
     background : `Background`, optional
     hold_special_tokens : `bool`
@@ -84,7 +83,6 @@ class Origins:
 
     def __init__(
         self,
-        calls: Sequence[SiteCall],
         baseline: Baseline,
         background: Optional[Background],
         hold_special_tokens: bool,
@@ -93,7 +91,8 @@ class Origins:
         self._baseline = baseline
         self._background = background
         self._vocabulary = vocabulary
-        self._moving = {call.key: _moving(call, hold_special_tokens) for call in calls}
+        self._hold_special_tokens = hold_special_tokens
+        self._moving: Dict[CallKey, torch.Tensor] = {}
         self._constant: Dict[CallKey, torch.Tensor] = {}
 
     def vectors(self, call: SiteCall, instance: int, path: Path) -> torch.Tensor:
@@ -104,6 +103,8 @@ class Origins:
             origin = self._without_noise(call)[instance]
         if path.noise is not None:
             origin = origin + _drawn(path.noise, call, instance)
+        if call.key not in self._moving:
+            self._moving[call.key] = _moving(call, self._hold_special_tokens)
         moving = self._moving[call.key][instance].unsqueeze(-1)
         return torch.where(moving, origin, call.embedded[instance])
 

@@ -1,8 +1,11 @@
-"""The prediction pass: what a model makes of texts as they are, and the embeddings on the way."""
+"""
+The prediction pass: what a model makes of texts as they are, and the embeddings on the way. Points
+of their paths may go along, which spares a pass.
+"""
 
-from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 import torch
 from allennlp.data import Instance
@@ -10,11 +13,48 @@ from allennlp.models import Model
 
 from biome_interpret.errors import InterpretationError
 from biome_interpret.models.batches import TensorDict, take_rows
-from biome_interpret.models.calls import CallRecorder, SiteCall
+from biome_interpret.models.calls import CallKey, CallRecorder, SiteCall
 from biome_interpret.models.hooks import observed
 from biome_interpret.models.interception import intercepted
 from biome_interpret.models.modes import Outputs
-from biome_interpret.models.sites import EmbeddingSite
+from biome_interpret.models.recurrent import fast_backward
+from biome_interpret.models.sites import EmbeddingSite, tensors_in
+
+
+class Companions(NamedTuple):
+    """
+    Points that go through the model together with the texts that it predicts.
+
+    # Parameters
+
+    rows : `Sequence[int]`
+        Of which text each row of the pass is. First come the texts themselves, in their order.
+    points : `Callable[[SiteCall], torch.Tensor]`
+        For a call with the texts, the points of all rows; of the first ones the embeddings that
+        they have. Shape: (rows, positions, embedding_dim).
+    """
+
+    rows: Sequence[int]
+    points: Callable[[SiteCall], torch.Tensor]
+
+
+class RowsAlong(NamedTuple):
+    """
+    What the model made of texts and of the points that went along.
+
+    # Parameters
+
+    rows : `Sequence[int]`
+        As in `Companions`.
+    leaves : `Dict[CallKey, torch.Tensor]`
+        The points of each call, of which gradients may be taken.
+    outputs : `Outputs`
+        For all rows.
+    """
+
+    rows: Sequence[int]
+    leaves: Dict[CallKey, torch.Tensor]
+    outputs: Outputs
 
 
 @dataclass(frozen=True)
@@ -30,12 +70,15 @@ class Prediction:
         Its calls of embedding sites with the text of a field, in their order.
     size : `int`
         How many texts there are.
+    along : `RowsAlong`, optional
+        Where points went along.
     """
 
     tensors: TensorDict
     outputs: Outputs
     calls: List[SiteCall]
     size: int
+    along: Optional[RowsAlong] = None
 
     def for_batch(self, rows: Sequence[int], tensors: TensorDict) -> Optional["Prediction"]:
         """
@@ -54,25 +97,45 @@ class Prediction:
             `None` where its texts turn out not to be what the model was called with, or are padded
             to another length.
         """
-        index = torch.tensor(rows, device=self.calls[0].embedded.device)
-        taken = take_rows(self.tensors, index, self.size)
+        is_same = list(rows) == list(range(self.size))
+        taken = self if is_same else self._take(rows)
         fields = {call.key.field for call in self.calls}
-        if not all(_same(taken[name], tensors.get(name)) for name in fields):
+        if not all(_same(taken.tensors[name], tensors.get(name)) for name in fields):
             return None
-        outputs = take_rows(self.outputs, index, self.size)
-        calls = [call.take(rows) for call in self.calls]
-        return Prediction(tensors, outputs, calls, len(rows))
+        return replace(taken, tensors=tensors)
+
+    def _take(self, rows: Sequence[int]) -> "Prediction":
+        index = torch.tensor(rows, device=self.calls[0].embedded.device)
+        return Prediction(
+            take_rows(self.tensors, index, self.size),
+            take_rows(self.outputs, index, self.size),
+            [call.take(rows) for call in self.calls],
+            len(rows),
+        )
 
 
 def predict(
-    model: Model, sites: Sequence[EmbeddingSite], instances: Sequence[Instance]
+    model: Model,
+    sites: Sequence[EmbeddingSite],
+    instances: Sequence[Instance],
+    companions: Optional[Companions] = None,
 ) -> Tuple[List[Dict[str, Any]], Optional[Prediction]]:
     """
+    # Parameters
+
+    companions : `Companions`, optional
+        For a model whose rows are not each other's business.
+
     # Returns
 
     `Tuple[List[Dict[str, Any]], Optional[Prediction]]`
         For each instance what `Model.forward_on_instances` returns; and what was seen on the way,
         or `None` where that is of no use: where the model was run more than once, say.
+
+    # Raises
+
+    `InterpretationError`
+        If companions cannot go along. (The model itself may fail in any way.)
     """
     sightings: List[_Sighting] = []
 
@@ -81,14 +144,22 @@ def predict(
     ) -> Optional[torch.Tensor]:
         return sightings[-1].record(site, given, output) if sightings else None
 
-    with torch.no_grad(), observed(sites, observe), _passes_seen(
-        model, sites, instances, sightings
-    ):
-        readable = model.forward_on_instances(list(instances))
+    def seen(forward: Callable[..., Outputs], *args: Any, **tensors: Any) -> Outputs:
+        if args:
+            return forward(*args, **tensors)
+        if companions is None:
+            sightings.append(_Sighting(sites, instances, tensors))
+        else:
+            sightings.append(_SightingInCompany(sites, instances, tensors, companions))
+        return sightings[-1].run(forward)
+
+    along = companions is not None
+    with torch.set_grad_enabled(along), fast_backward(model) if along else nullcontext():
+        with observed(sites, observe), intercepted(model, seen):
+            readable = model.forward_on_instances(list(instances))
     if len(sightings) != 1 or not sightings[0].is_whole:
         return readable, None
-    [seen] = sightings
-    return readable, Prediction(seen.tensors, seen.outputs, seen.calls, len(instances))
+    return readable, sightings[0].prediction
 
 
 class _Sighting:
@@ -97,54 +168,92 @@ class _Sighting:
     def __init__(
         self, sites: Sequence[EmbeddingSite], instances: Sequence[Instance], tensors: TensorDict
     ) -> None:
-        self.tensors = tensors
-        self.outputs: Outputs = {}
-        self._recorder = CallRecorder(sites, instances, tensors)
+        self._tensors = tensors
+        self._size = len(instances)
+        self._outputs: Outputs = {}
+        self._recorder = CallRecorder(sites, instances, tensors, len(instances))
         self._failed = False
 
     def record(
         self, site: int, given: Sequence[torch.Tensor], output: torch.Tensor
     ) -> Optional[torch.Tensor]:
         try:
-            return self._recorder(site, given, output)
+            return None if self._recorder.record(site, given, output) is None else output
         except InterpretationError:  # A prediction has to come out all the same.
             self._failed = True
             return None
 
-    @property
-    def calls(self) -> List[SiteCall]:
-        return self._recorder.calls
+    def run(self, forward: Callable[..., Outputs]) -> Outputs:
+        outputs = forward(**self._tensors)
+        # A copy, since making the output human-readable adds to it.
+        self._outputs = dict(outputs)
+        return outputs
 
     @property
     def is_whole(self) -> bool:
-        return bool(self.calls and self.outputs) and not self._failed
+        return bool(self._recorder.calls and self._outputs) and not self._failed
+
+    @property
+    def prediction(self) -> Prediction:
+        return Prediction(self._tensors, self._outputs, self._recorder.calls, self._size)
 
 
-@contextmanager
-def _passes_seen(
-    model: Model,
-    sites: Sequence[EmbeddingSite],
-    instances: Sequence[Instance],
-    sightings: List[_Sighting],
-) -> Iterator[None]:
-    """Adds a sighting for each forward pass by this thread."""
+class _SightingInCompany(_Sighting):
+    """One in which points go along. The caller of the model is told of the texts alone."""
 
-    def seen(forward: Callable[..., Outputs], *args: Any, **tensors: Any) -> Outputs:
-        if args:
-            return forward(*args, **tensors)
-        sightings.append(_Sighting(sites, instances, tensors))
-        outputs = forward(**tensors)
-        # A copy, since making the output human-readable adds to it.
-        sightings[-1].outputs = dict(outputs)
-        return outputs
+    def __init__(
+        self,
+        sites: Sequence[EmbeddingSite],
+        instances: Sequence[Instance],
+        tensors: TensorDict,
+        companions: Companions,
+    ) -> None:
+        super().__init__(sites, instances, tensors)
+        self._companions = companions
+        device = _device_of(tensors)
+        rows = torch.tensor(companions.rows, device=device)
+        self._all_tensors = take_rows(tensors, rows, self._size)
+        self._recorder = CallRecorder(sites, instances, self._all_tensors, len(rows))
+        self._leaves: Dict[CallKey, torch.Tensor] = {}
+        self._all_outputs: Outputs = {}
 
-    with intercepted(model, seen):
-        yield
+    def record(
+        self, site: int, given: Sequence[torch.Tensor], output: torch.Tensor
+    ) -> Optional[torch.Tensor]:
+        call = self._recorder.record(site, given, output)
+        if call is None:
+            return None
+        leaf = self._companions.points(call).detach().requires_grad_()
+        self._leaves[call.key] = leaf
+        # A copy, since the model may write into what it is given.
+        return leaf.clone().reshape(output.shape)
+
+    def run(self, forward: Callable[..., Outputs]) -> Outputs:
+        with torch.enable_grad():
+            self._all_outputs = forward(**self._all_tensors)
+        with torch.no_grad():
+            first = torch.arange(self._size, device=_device_of(self._tensors))
+            self._outputs = take_rows(self._all_outputs, first, len(self._companions.rows))
+        return dict(self._outputs)
+
+    @property
+    def is_whole(self) -> bool:
+        # Each point has gone in where its text did, and nowhere else.
+        return super().is_whole and {c.key for c in self._recorder.calls} == set(self._leaves)
+
+    @property
+    def prediction(self) -> Prediction:
+        along = RowsAlong(self._companions.rows, self._leaves, self._all_outputs)
+        return replace(super().prediction, along=along)
+
+
+def _device_of(tensors: TensorDict) -> torch.device:
+    return next(tensors_in(tensors)).device
 
 
 def _same(one: Any, other: Any) -> bool:
     if isinstance(one, torch.Tensor) and isinstance(other, torch.Tensor):
-        return torch.equal(one, other)
+        return one is other or torch.equal(one, other)
     if isinstance(one, dict) and isinstance(other, dict):
         return one.keys() == other.keys() and all(_same(one[key], other[key]) for key in one)
     return bool(one == other)

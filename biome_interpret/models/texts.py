@@ -2,7 +2,7 @@
 
 import copy
 from dataclasses import dataclass
-from typing import Any, Dict, List, Sequence, Union
+from typing import Any, Callable, Dict, List, Sequence, Union
 
 from allennlp.common.util import JsonDict
 from allennlp.data import Instance
@@ -17,8 +17,8 @@ from biome_interpret.models.source import strings_in
 # Texts share passes where padding them to one length makes them no longer than this, in all.
 _PADDING_FACTOR = 1.15
 
-# So many positions of texts are predicted together.
-_POSITIONS_PER_GROUP = 1024
+# Whether so many texts, each padded to such lengths of its fields, may go together.
+Fits = Callable[[int, Sequence[int]], bool]
 
 
 @dataclass(frozen=True)
@@ -137,7 +137,7 @@ class _Group:
         self._longest = text.lengths
         self._total = sum(text.lengths)
 
-    def takes(self, index: int, text: Text, only_equal: bool) -> bool:
+    def takes(self, index: int, text: Text, only_equal: bool, fits: Fits) -> bool:
         """Whether the text fits in; if so, it is in."""
         lengths = text.lengths
         if self._closed or text.empty_fields or len(lengths) != len(self._longest):
@@ -146,15 +146,15 @@ class _Group:
             return False
         longest = [max(pair) for pair in zip(lengths, self._longest)]
         total = self._total + sum(lengths)
-        padded = (len(self.members) + 1) * sum(longest)
-        if padded > min(_PADDING_FACTOR * total, _POSITIONS_PER_GROUP):
+        size = len(self.members) + 1
+        if size * sum(longest) > _PADDING_FACTOR * total or not fits(size, longest):
             return False
         self.members.append(index)
         self._longest, self._total = longest, total
         return True
 
 
-def grouped(texts: Sequence[Text], only_equal: bool) -> List[List[int]]:
+def grouped(texts: Sequence[Text], only_equal: bool, fits: Fits) -> List[List[int]]:
     """
     Which texts go together, as indices: those of like length, so that little is padded.
 
@@ -162,9 +162,10 @@ def grouped(texts: Sequence[Text], only_equal: bool) -> List[List[int]]:
 
     only_equal : `bool`
         Only those which as a batch need no padding at all.
+    fits : `Fits`
     """
     groups: List[_Group] = []
     for i in sorted(range(len(texts)), key=lambda i: texts[i].lengths):
-        if not groups or not groups[-1].takes(i, texts[i], only_equal):
+        if not groups or not groups[-1].takes(i, texts[i], only_equal, fits):
             groups.append(_Group(i, texts[i]))
     return [group.members for group in groups]

@@ -27,7 +27,7 @@ def test_numbers_are_near_and_the_error_is_said(kind: str, interpreter: type) ->
     size = sum(map(abs, scores(exact)))
     error = sum(abs(a - b) for a, b in zip(scores(exact), scores(found))) / size
     assert 0 < error < 0.15
-    assert found.output == exact.output
+    assert found.output == pytest.approx(exact.output, rel=1e-5)
     [note] = [note for note in found.notes if note.startswith("autocast")]
     assert "in bfloat16" in note and "in full precision" in note
     assert not any(note.startswith("autocast") for note in exact.notes)

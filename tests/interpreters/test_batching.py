@@ -101,19 +101,41 @@ def passes_of(interpreter: PathInterpreter, inputs: List[JsonDict]) -> int:
     return model.passes
 
 
-def test_a_text_takes_its_prediction_and_one_pass_over_its_path() -> None:
-    interpreter = IntegratedGradient(as_kind(Counting), n_steps=10)
+@pytest.mark.parametrize(
+    "interpreter, options, passes",
+    [
+        (IntegratedGradient, {"n_steps": 10}, 1),
+        (IntegratedGradient, {"tolerance": 0.3}, 1),
+        # Where the scores are not known to add up, the prediction is run for itself.
+        (IntegratedGradient, {"n_steps": 10, "reduction": "l2"}, 2),
+        (GradientShap, {}, 2),
+    ],
+)
+def test_a_text_goes_through_the_model_together_with_its_path(
+    interpreter: Any, options: Dict[str, Any], passes: int
+) -> None:
+    interpreter = interpreter(as_kind(Counting), **options)
     inputs = EXAMPLE_INPUTS["lstm"]
     passes_of(interpreter, [inputs])  # Which also finds out how rows relate.
-    assert passes_of(interpreter, [inputs]) == 2
+    assert passes_of(interpreter, [inputs]) == passes
 
 
 def test_texts_of_like_length_share_passes() -> None:
     interpreter = IntegratedGradient(as_kind(Counting), n_steps=10)
     inputs = [EXAMPLE_INPUTS["lstm"]] * 8
     passes_of(interpreter, inputs)
-    assert passes_of(interpreter, inputs) == 2
-    assert passes_of(interpreter, [*inputs, {"sentence": "dull"}]) == 4
+    assert passes_of(interpreter, inputs) == 1
+    assert passes_of(interpreter, [*inputs, {"sentence": "dull"}]) == 2
+
+
+def test_a_path_that_is_too_long_for_one_pass_is_not_begun_with_the_prediction() -> None:
+    interpreter = IntegratedGradient(as_kind(Counting), n_steps=10, batch_size=11)
+    inputs = EXAMPLE_INPUTS["lstm"]
+    [together] = interpreter.interpret_json(inputs)
+    # The text, the baseline and ten nodes are twelve rows; alone, the text goes along once more.
+    assert passes_of(interpreter, [inputs]) == 2
+    [alone] = IntegratedGradient(as_kind(Counting), n_steps=10).interpret_json(inputs)
+    assert_alike([together], [alone])
 
 
 @pytest.mark.parametrize("interpreter", [IntegratedGradient, GradientShap])

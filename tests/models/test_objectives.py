@@ -149,7 +149,8 @@ def test_a_decoder_does_not_search_at_each_point(name: str) -> None:
 
     predictor._model._beam_search.search = counted
     interpret(predictor, SOURCE)
-    assert len(searches) == 1
+    # To find out how rows relate, and for the prediction.
+    assert len(searches) == 2
 
 
 def test_a_parse_is_explained_as_its_loss_has_it() -> None:

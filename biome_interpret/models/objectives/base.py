@@ -61,6 +61,9 @@ class Objective(Registrable):
     needs_loss = False
     # A prediction of the text without a label tells all that is read from the output.
     reads_prediction = True
+    # A text has one label, so that one instance is made of it; and nothing else is needed to tell
+    # the values of points that go through the model as the text is predicted.
+    goes_with_prediction = False
     # The label is an input too: a decoder is asked for the next word after those of the target.
     needs_label = False
 

@@ -22,6 +22,8 @@ from biome_interpret.models.objectives.base import (
 class LabelObjective(Objective):
     """One label for the text, or for the pair of texts."""
 
+    goes_with_prediction = True
+
     @classmethod
     def fits(cls, model: Model, label: Field) -> bool:
         return isinstance(label, LabelField)
@@ -145,6 +147,8 @@ class ListedLabelsObjective(MultiLabelObjective):
 @Objective.register("alternative")
 class AlternativeObjective(Objective):
     """One of several alternatives that the instance itself lists, as in multiple choice."""
+
+    goes_with_prediction = True
 
     @classmethod
     def fits(cls, model: Model, label: Field) -> bool:

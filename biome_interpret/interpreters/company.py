@@ -1,0 +1,83 @@
+"""Which texts share passes, with each other and with points of their own paths."""
+
+from typing import Callable, Dict, List, Sequence
+
+from biome_interpret.interpreters.integration import rows_per_pass
+from biome_interpret.interpreters.points import rows_along
+from biome_interpret.interpreters.settings import Settings
+from biome_interpret.models.evaluation import ExplainedBatch
+from biome_interpret.models.objectives import Objective
+from biome_interpret.models.rows import Verdict, find_verdict
+from biome_interpret.models.texts import Text, grouped
+
+# So many positions of texts are predicted together, where nothing goes along with them.
+_POSITIONS_PER_PREDICTION = 1024
+
+
+class Company:
+    """
+    What is known of how the rows of a model's batches relate, found out when first needed.
+
+    # Parameters
+
+    settings : `Settings`
+    is_recurrent : `bool`
+        Whether a pass takes time for its length rather than for its rows.
+    """
+
+    def __init__(self, settings: Settings, is_recurrent: bool) -> None:
+        self._settings = settings
+        self._is_recurrent = is_recurrent
+        # By kind of objective.
+        self._verdicts: Dict[type, Verdict] = {}
+
+    @property
+    def is_known(self) -> bool:
+        return bool(self._verdicts)
+
+    def verdict(self, objective: Objective, batch: Callable[[], ExplainedBatch]) -> Verdict:
+        """The verdict for a kind of objective; by a batch that is made where it is not known."""
+        kind = type(objective)
+        if kind not in self._verdicts:
+            self._verdicts[kind] = find_verdict(batch())
+        return self._verdicts[kind]
+
+    def run_row_by_row(self, objective: Objective) -> None:
+        """From here on, since the rows of a pass were found to mix."""
+        self._verdicts[type(objective)] = self._verdicts[type(objective)].row_by_row()
+
+    def groups(self, texts: Sequence[Text]) -> List[List[int]]:
+        """Which texts share passes, as indices: those of like length, where rows are shared."""
+        verdicts = self._verdicts.values()
+        if len(texts) < 2 or not verdicts or not all(v.rows_are_shared for v in verdicts):
+            return [[i] for i in range(len(texts))]
+        only_equal = any(verdict.padding_matters for verdict in verdicts)
+        fits = self._fits_with_points if self._points_go_along else _fits_alone
+        return grouped(texts, only_equal, fits)
+
+    def may_go_along(self, texts: Sequence[Text]) -> bool:
+        """Whether the first points of texts may go through the model with their prediction."""
+        lengths = [max(sizes) for sizes in zip(*(text.lengths for text in texts))]
+        return self._points_go_along and self._fits_with_points(len(texts), lengths)
+
+    @property
+    def _points_go_along(self) -> bool:
+        settings = self._settings
+        if not settings.adds_up or settings.autocast or settings.first_points.strata:
+            return False
+        return bool(self._verdicts) and all(
+            verdict.rows_are_shared and kind.goes_with_prediction  # type: ignore[attr-defined]
+            for kind, verdict in self._verdicts.items()
+        )
+
+    def _fits_with_points(self, size: int, lengths: Sequence[int]) -> bool:
+        longest = max(lengths, default=0)
+        if not longest:
+            return False
+        rows = len(rows_along(self._settings.first_points.paths, 1))
+        allowed = self._settings.batch_size or rows_per_pass(longest, self._is_recurrent)
+        return size * rows <= allowed
+
+
+def _fits_alone(size: int, lengths: Sequence[int]) -> bool:
+    return size * sum(lengths) <= _POSITIONS_PER_PREDICTION
