@@ -4,6 +4,7 @@ them it looks.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import List, NamedTuple, Optional, Sequence, Tuple
 
 import torch
@@ -58,7 +59,7 @@ class Path:
     background: Optional[int] = None
     noise: Optional[Noise] = None
 
-    @property
+    @cached_property
     def key(self) -> PathKey:
         """The same for two paths with the same beginning, wherever their nodes stand."""
         return self.background, self.noise
@@ -81,12 +82,12 @@ class PathMeasure:
     paths: List[Path]
     strata: Optional[Strata] = None
 
-    @property
+    @cached_property
     def nodes(self) -> List[Tuple[PathKey, float]]:
         """Every point, in the order of the paths and of their nodes."""
         return [(path.key, node) for path in self.paths for node in path.nodes]
 
-    @property
+    @cached_property
     def weights(self) -> List[float]:
         """One for each point."""
         return [weight for path in self.paths for weight in path.weights]

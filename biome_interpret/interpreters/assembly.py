@@ -1,4 +1,4 @@
-"""From integrals over positions to scores for tokens, words or sentences, field by field."""
+"""From integrals over positions to scores for tokens, words or sentences, and to whole results."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -7,11 +7,14 @@ from typing import Dict, List, Optional, Sequence, Tuple
 import torch
 
 from biome_interpret.attribution.aggregation import REDUCTIONS, Grouping
-from biome_interpret.attribution.sampling import Strata, standard_error
-from biome_interpret.interpretation import FieldScores
+from biome_interpret.attribution.sampling import standard_error
+from biome_interpret.interpretation import FieldScores, Interpretation
 from biome_interpret.interpreters.integration import Integrands
-from biome_interpret.models.calls import CallKey, SiteCall
+from biome_interpret.interpreters.settings import Settings
+from biome_interpret.models.calls import SiteCall
+from biome_interpret.models.evaluation import ExplainedBatch
 from biome_interpret.models.layout import UNOWNED
+from biome_interpret.models.objectives import Target
 from biome_interpret.models.segments import GRANULARITIES
 
 StandardErrors = Dict[str, List[float]]
@@ -35,7 +38,7 @@ class InstanceIntegrals:
     row: int
     integrands: Integrands
 
-    @property
+    @cached_property
     def fields(self) -> Dict[str, List[SiteCall]]:
         """The calls of each field, in the order in which the model reads the fields."""
         fields: Dict[str, List[SiteCall]] = {}
@@ -43,16 +46,11 @@ class InstanceIntegrals:
             fields.setdefault(call.key.field, []).append(call)
         return fields
 
-    @property
+    @cached_property
     def keys(self) -> Dict[str, str]:
         """AllenNLP's numbering: the fields backwards, since gradients arrive in that order."""
         texts = [t for calls in reversed(self.fields.values()) for t in calls[0].texts[self.row]]
         return {text.name: f"grad_input_{number}" for number, text in enumerate(texts, start=1)}
-
-    @cached_property
-    def integrals(self) -> Dict[CallKey, torch.Tensor]:
-        """Of each call. Shapes: (positions, dim)."""
-        return {call.key: self.integrands.integral(call.key) for call in self.calls}
 
     def token_vectors(self, calls: Sequence[SiteCall]) -> torch.Tensor:
         """
@@ -61,7 +59,7 @@ class InstanceIntegrals:
         """
         sites: Dict[int, torch.Tensor] = {}
         for call in calls:
-            vectors = self._per_token(call, self.integrals[call.key])
+            vectors = self._per_token(call, self.integrands.integrals[call.key])
             site = call.key.site
             sites[site] = sites[site] + vectors if site in sites else vectors
         return torch.cat(list(sites.values()), dim=-1)
@@ -78,65 +76,102 @@ class InstanceIntegrals:
         return tokens.index_add(0, owners[owners >= 0], values[owners >= 0])
 
     @property
-    def total(self) -> float:
-        """Σ over all positions."""
-        return sum(float(integral.sum()) for integral in self.integrals.values())
-
-    @property
     def unassigned(self) -> float:
         """The part of the total that belongs to no token."""
         return sum(
-            float(self.integrals[call.key][call.owners[self.row] == UNOWNED].sum())
+            float(self.integrands.integrals[call.key][call.owners[self.row] == UNOWNED].sum())
             for call in self.calls
         )
 
 
-@dataclass(frozen=True)
 class Assembly:
     """
-    How scores are put together.
+    How results are put together.
 
     # Parameters
 
-    reduction : `str`
-        A key of `attribution.aggregation.REDUCTIONS`.
-    granularity, strategy : `str`
-        Keys of `models.segments.GRANULARITIES` and `attribution.aggregation.STRATEGIES`.
-    strata : `Strata`, optional
-        Of the nodes, where they are random and their sums over the embedding are at hand.
-    sources : `Sequence[str]`
-        The strings that the texts may have been made of.
+    settings : `Settings`
     """
 
-    reduction: str
-    granularity: str
-    strategy: str
-    strata: Optional[Strata]
-    sources: Sequence[str]
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
 
-    def assemble(
-        self, integrals: InstanceIntegrals
+    def scores_alone(
+        self, integrals: InstanceIntegrals, batch: ExplainedBatch, sources: Sequence[str]
+    ) -> Interpretation:
+        """
+        # Parameters
+
+        batch : `ExplainedBatch`
+            In which the instance is.
+        sources : `Sequence[str]`
+            The strings that its texts may have been made of.
+        """
+        fields, _ = self._fields(integrals, sources)
+        return Interpretation(fields, Target(), float(batch.values[integrals.row]))
+
+    def in_full(
+        self,
+        integrals: InstanceIntegrals,
+        batch: ExplainedBatch,
+        sources: Sequence[str],
+        baseline_output: float,
+        notes: Sequence[str],
+    ) -> Interpretation:
+        """
+        # Parameters
+
+        notes : `Sequence[str]`
+            What is to be said besides what batch and integrals have to say.
+        """
+        settings, objective = self._settings, batch.objective
+        row, integrands = integrals.row, integrals.integrands
+        fields, standard_error = self._fields(integrals, sources)
+        output = float(batch.values[row])
+        delta = output - baseline_output - integrands.total if settings.adds_up else None
+        of_sites = (call.site.note for call in batch.calls)
+        all_notes = [*objective.notes, *of_sites, *integrands.notes, *notes]
+        return Interpretation(
+            fields=fields,
+            target=objective.target_of(batch.instances[row], batch.probabilities[row]),
+            output=output,
+            baseline_output=baseline_output,
+            convergence_delta=delta,
+            estimated_error=integrands.estimated_error,
+            n_evaluations=len(integrands.measure.weights),
+            standard_error=standard_error,
+            unassigned=integrals.unassigned if settings.adds_up else 0.0,
+            notes=list(dict.fromkeys(note for note in all_notes if note is not None)),
+            probabilities=batch.label_probabilities[row],
+            method=settings.method,
+        )
+
+    def _fields(
+        self, integrals: InstanceIntegrals, sources: Sequence[str]
     ) -> Tuple[Dict[str, FieldScores], Optional[StandardErrors]]:
         """The scores of each field, and their standard errors where they can be told."""
+        settings = self._settings
         fields: Dict[str, FieldScores] = {}
         errors: StandardErrors = {}
+        # Of random nodes, where the sums over the embedding are at hand.
+        strata = integrals.integrands.measure.strata if settings.reduction == "sum" else None
         for calls in integrals.fields.values():
-            scores = REDUCTIONS[self.reduction](integrals.token_vectors(calls))
-            samples = integrals.token_samples(calls) if self.strata else None
+            scores = REDUCTIONS[settings.reduction](integrals.token_vectors(calls))
+            samples = integrals.token_samples(calls) if strata else None
             first = 0
             for text in calls[0].texts[integrals.row]:
                 span = slice(first, first + len(text.field.tokens))
                 first = span.stop
-                segments = GRANULARITIES[self.granularity](text.field, self.sources)
+                segments = GRANULARITIES[settings.granularity](text.field, sources)
                 groups = [segment.tokens for segment in segments]
-                grouped = Grouping(scores[span], groups, self.strategy)
+                grouped = Grouping(scores[span], groups, settings.strategy)
                 fields[text.name] = FieldScores(
                     tokens=[segment.text for segment in segments],
                     scores=grouped(scores[span]).tolist(),
                     key=integrals.keys[text.name],
                 )
-                if samples is not None and self.strata:
-                    error = standard_error(grouped(samples[:, span]), self.strata)
+                if samples is not None and strata:
+                    error = standard_error(grouped(samples[:, span]), strata)
                     if error is not None:
                         errors[text.name] = error.tolist()
         return fields, errors or None

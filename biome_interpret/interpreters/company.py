@@ -1,14 +1,23 @@
 """Which texts share passes, with each other and with points of their own paths."""
 
-from typing import Callable, Dict, List, Sequence
+from typing import Callable, Dict, List, Sequence, Tuple
 
-from biome_interpret.interpreters.integration import rows_per_pass
-from biome_interpret.interpreters.points import rows_along
+from biome_interpret.interpreters.points import RowSet
 from biome_interpret.interpreters.settings import Settings
 from biome_interpret.models.evaluation import ExplainedBatch
 from biome_interpret.models.objectives import Objective
 from biome_interpret.models.rows import Verdict, find_verdict
 from biome_interpret.models.texts import Text, grouped
+
+# What goes through the model in one pass, in positions, where the user does not say how many rows.
+POSITIONS_PER_PASS = 2048
+
+# The length at which attention, which grows with the square of it, takes as much memory as all
+# else does.
+_ATTENTION_LENGTH = 256
+
+# The same for recurrent layers, which are slow in their length and not in the number of rows.
+_RECURRENT_POSITIONS_PER_PASS = 16384
 
 # So many positions of texts are predicted together, where nothing goes along with them.
 _POSITIONS_PER_PREDICTION = 1024
@@ -30,6 +39,7 @@ class Company:
         self._is_recurrent = is_recurrent
         # By kind of objective.
         self._verdicts: Dict[type, Verdict] = {}
+        self._row_sets: Dict[Tuple[int, bool], RowSet] = {}
 
     @property
     def is_known(self) -> bool:
@@ -70,13 +80,26 @@ class Company:
             for kind, verdict in self._verdicts.items()
         )
 
+    def rows_along(self, num_texts: int, with_origins: bool) -> RowSet:
+        """What goes through the model as so many texts are predicted, the texts among it."""
+        key = num_texts, with_origins
+        if key not in self._row_sets:
+            paths = self._settings.first_points.paths
+            self._row_sets[key] = RowSet.along(paths, num_texts, with_origins)
+        return self._row_sets[key]
+
+    def rows_per_pass(self, length: int) -> int:
+        """For texts of so many positions: by lengths alone, so that a run can be repeated."""
+        if self._settings.batch_size is not None:
+            return self._settings.batch_size
+        if self._is_recurrent:
+            return max(1, _RECURRENT_POSITIONS_PER_PASS // length)
+        return max(1, int(POSITIONS_PER_PASS / (length * (1 + length / _ATTENTION_LENGTH))))
+
     def _fits_with_points(self, size: int, lengths: Sequence[int]) -> bool:
         longest = max(lengths, default=0)
-        if not longest:
-            return False
-        rows = len(rows_along(self._settings.first_points.paths, 1))
-        allowed = self._settings.batch_size or rows_per_pass(longest, self._is_recurrent)
-        return size * rows <= allowed
+        rows = size * len(self.rows_along(1, with_origins=True))
+        return longest > 0 and rows <= self.rows_per_pass(longest)
 
 
 def _fits_alone(size: int, lengths: Sequence[int]) -> bool:

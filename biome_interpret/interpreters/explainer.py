@@ -12,7 +12,7 @@ from biome_interpret.interpretation import Interpretation
 from biome_interpret.interpreters.assembly import Assembly, InstanceIntegrals
 from biome_interpret.interpreters.company import Company
 from biome_interpret.interpreters.integration import PathIntegral
-from biome_interpret.interpreters.points import Points, rows_along
+from biome_interpret.interpreters.points import Points
 from biome_interpret.interpreters.settings import Settings
 from biome_interpret.models.batches import chunks
 from biome_interpret.models.evaluation import ExplainedBatch, RowsMixed
@@ -86,13 +86,14 @@ class Explainer:
         self._sites = sites
         self._settings = settings
         self._background: Optional[Background] = None
+        self._assembly = Assembly(settings)
         self._company = Company(settings, narrow_recurrence(self._model))
 
     def outcomes(
         self,
         inputs: Sequence[Union[JsonDict, Instance]],
         targets: Sequence[List[Target]],
-        with_ends: bool,
+        in_full: bool,
     ) -> List[Outcome]:
         """
         # Parameters
@@ -101,8 +102,8 @@ class Explainer:
             What `predict_json` or `predict_instance` takes.
         targets : `Sequence[List[Target]]`
             For each input, what to explain.
-        with_ends : `bool`
-            Whether f(x') and the delta are wanted, even where they cost a pass.
+        in_full : `bool`
+            Whether all of each result is wanted, or scores and f(x) alone.
 
         # Returns
 
@@ -112,11 +113,11 @@ class Explainer:
         found: List[Outcome] = []
         for window in chunks(list(zip(inputs, targets)), _WINDOW):
             with untouched(self._model):
-                found += self._window(window, with_ends)
+                found += self._window(window, in_full)
         return found
 
     def _window(
-        self, window: Sequence[Tuple[Union[JsonDict, Instance], List[Target]]], with_ends: bool
+        self, window: Sequence[Tuple[Union[JsonDict, Instance], List[Target]]], in_full: bool
     ) -> List[Outcome]:
         found: Dict[int, Outcome] = {}
         jobs: Dict[int, _Job] = {}
@@ -135,7 +136,7 @@ class Explainer:
         positions = list(jobs)
         for group in self._company.groups([job.text for job in jobs.values()]):
             members = [positions[i] for i in group]
-            outcomes = self._group_outcomes([jobs[i] for i in members], with_ends)
+            outcomes = self._group_outcomes([jobs[i] for i in members], in_full)
             found.update(zip(members, outcomes))
         return [_merged([found[i] for i in indices]) for indices in parts]
 
@@ -154,32 +155,35 @@ class Explainer:
             except Exception:  # It will be told of when the text's turn comes.
                 continue
 
-    def _group_outcomes(self, jobs: List[_Job], with_ends: bool) -> List[Outcome]:
+    def _group_outcomes(self, jobs: List[_Job], in_full: bool) -> List[Outcome]:
         if self._company.may_go_along([job.text for job in jobs]):
             try:
-                return self._explained(jobs, with_ends, in_company=True)
+                return self._explained(jobs, in_full, in_company=True)
             except (
                 Exception
             ):  # Predicted alone, the texts will tell whether it is a matter of theirs.
                 pass
         try:
-            return self._explained(jobs, with_ends)
+            return self._explained(jobs, in_full)
         except Exception as error:
             if len(jobs) == 1 and not isinstance(error, RowsMixed):
                 return [_failed(error)]
             # Where rows mix, they are run one by one from here on.
-            return [self._alone(job, with_ends) for job in jobs]
+            return [self._alone(job, in_full) for job in jobs]
 
-    def _alone(self, job: _Job, with_ends: bool) -> Outcome:
+    def _alone(self, job: _Job, in_full: bool) -> Outcome:
         try:
-            return self._explained([job], with_ends)[0]
+            return self._explained([job], in_full)[0]
         except Exception as error:
             return _failed(error)
 
     def _explained(
-        self, jobs: List[_Job], with_ends: bool, in_company: bool = False
+        self, jobs: List[_Job], in_full: bool, in_company: bool = False
     ) -> List[Outcome]:
-        points = self._points_along(jobs) if in_company else None
+        points = None
+        if in_company:
+            rows = self._company.rows_along(len(jobs), with_origins=in_full)
+            points = Points(rows, self._origins(jobs[0].text))
         outputs, prediction = self._predicted(jobs, points)
         errors: Dict[int, Exception] = {}
         items: List[_Item] = []
@@ -193,7 +197,7 @@ class Explainer:
             sources = [items[k].job for k in members]
             batch = self._batch([items[k] for k in members], prediction, self._settings.autocast)
             texts = [jobs[source].text for source in sources]
-            results.update(zip(members, self._integrated(batch, texts, with_ends, points)))
+            results.update(zip(members, self._integrated(batch, texts, in_full, points)))
         return [
             _failed(errors[i], outputs[i])
             if i in errors
@@ -201,17 +205,13 @@ class Explainer:
             for i in range(len(jobs))
         ]
 
-    def _points_along(self, jobs: Sequence[_Job]) -> Points:
-        rows = rows_along(self._settings.first_points.paths, len(jobs))
-        return Points(rows, self._origins(jobs[0].text))
-
     def _predicted(
         self, jobs: Sequence[_Job], points: Optional[Points] = None
     ) -> Tuple[List[JsonDict], Optional[Prediction]]:
         instances = [job.text.instance for job in jobs]
         companions = None
         if points is not None:
-            companions = Companions([row.instance for row in points.rows], points.of)
+            companions = Companions(points.rows.instances, points.of)
         try:
             return predict(self._model, self._sites, instances, companions)
         except Exception:
@@ -269,7 +269,7 @@ class Explainer:
         self,
         batch: ExplainedBatch,
         texts: Sequence[Text],
-        with_ends: bool,
+        in_full: bool,
         along: Optional[Points],
     ) -> List[Interpretation]:
         settings, objective = self._settings, batch.given_objective
@@ -278,7 +278,7 @@ class Explainer:
             batch,
             self._origins(texts[0]),
             verdict.row_power,
-            settings.batch_size,
+            self._company.rows_per_pass(max(call.embedded.size(1) for call in batch.calls)),
             settings.input_x_gradient,
             sum_dimensions=settings.reduction == "sum",
             along=along if batch.has_points_along else None,
@@ -289,53 +289,18 @@ class Explainer:
             self._company.run_row_by_row(objective)
             raise
         notes = [PADDING_NOTE] if verdict.padding_matters else []
-        return [
-            self._interpretation(
-                InstanceIntegrals(batch.calls, row, integrands),
-                batch,
-                texts[row],
-                integral.origin_output(integrands.measure, row) if with_ends else None,
-                notes,
-            )
-            for row, integrands in enumerate(found)
-        ]
-
-    def _interpretation(
-        self,
-        integrals: InstanceIntegrals,
-        batch: ExplainedBatch,
-        text: Text,
-        baseline_output: Optional[float],
-        notes: Sequence[str],
-    ) -> Interpretation:
-        settings = self._settings
-        row, integrands, objective = integrals.row, integrals.integrands, batch.objective
-        sums_up = settings.reduction == "sum"
-        strata = integrands.measure.strata if sums_up else None
-        assembly = Assembly(
-            settings.reduction, settings.granularity, settings.strategy, strata, text.strings
-        )
-        fields, standard_error = assembly.assemble(integrals)
-        output = float(batch.values[row])
-        delta = None
-        if settings.adds_up and baseline_output is not None:
-            delta = output - baseline_output - integrals.total
-        of_sites = (call.site.note for call in batch.calls)
-        all_notes = [*objective.notes, *of_sites, *integrands.notes, *notes]
-        return Interpretation(
-            fields=fields,
-            target=objective.target_of(batch.instances[row], batch.probabilities[row]),
-            output=output,
-            baseline_output=baseline_output,
-            convergence_delta=delta,
-            estimated_error=integrands.estimated_error,
-            n_evaluations=len(integrands.weights),
-            standard_error=standard_error,
-            unassigned=integrals.unassigned if settings.adds_up else 0.0,
-            notes=list(dict.fromkeys(note for note in all_notes if note is not None)),
-            probabilities=batch.label_probabilities[row],
-            method=settings.method,
-        )
+        results: List[Interpretation] = []
+        for row, integrands in enumerate(found):
+            integrals = InstanceIntegrals(batch.calls, row, integrands)
+            strings = texts[row].strings
+            if in_full:
+                baseline_output = integral.origin_output(integrands.measure, row)
+                results.append(
+                    self._assembly.in_full(integrals, batch, strings, baseline_output, notes)
+                )
+            else:
+                results.append(self._assembly.scores_alone(integrals, batch, strings))
+        return results
 
     def _origins(self, text: Text) -> Origins:
         """Of a batch with this text in it."""

@@ -1,7 +1,9 @@
 """The path integral over labelled instances: points out, gradients back, products summed."""
 
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import (
+    Any,
     Callable,
     Dict,
     List,
@@ -18,22 +20,12 @@ import torch
 
 from biome_interpret.attribution.paths import Path, PathKey, PathMeasure, RefinedMeasure
 from biome_interpret.errors import InterpretationError
-from biome_interpret.interpreters.points import AT_INPUT, AT_ORIGIN, Points, Row
+from biome_interpret.interpreters.points import AT_INPUT, AT_ORIGIN, Points, Row, RowSet
 from biome_interpret.models.batches import chunks
 from biome_interpret.models.calls import CallKey
-from biome_interpret.models.evaluation import Evaluation, ExplainedBatch, RowsMixed
+from biome_interpret.models.evaluation import ROUNDING, Evaluation, ExplainedBatch, RowsMixed
 from biome_interpret.models.origins import Origins
 from biome_interpret.models.rows import MEAN, close, same_gradients
-
-# What goes through the model in one pass, in positions, where the user does not say how many rows.
-POSITIONS_PER_PASS = 2048
-
-# The length at which attention, which grows with the square of it, takes as much memory as all
-# else does.
-_ATTENTION_LENGTH = 256
-
-# The same for recurrent layers, which are slow in their length and not in the number of rows.
-_RECURRENT_POSITIONS_PER_PASS = 16384
 
 # For each call of a site, something of shape (nodes, positions, embedding_dim or 1).
 Terms = Dict[CallKey, torch.Tensor]
@@ -54,13 +46,6 @@ class SumsInDoubt(InterpretationError):
 
     def __init__(self) -> None:
         super().__init__("the scores do not add up to the difference that they explain")
-
-
-def rows_per_pass(length: int, is_recurrent: bool) -> int:
-    """For texts of so many positions: of lengths alone, so that a run can be repeated."""
-    if is_recurrent:
-        return max(1, _RECURRENT_POSITIONS_PER_PASS // length)
-    return max(1, int(POSITIONS_PER_PASS / (length * (1 + length / _ATTENTION_LENGTH))))
 
 
 @dataclass(frozen=True)
@@ -86,19 +71,29 @@ class Integrands:
     estimated_error: Optional[float] = None
     notes: List[str] = field(default_factory=list)
 
-    @property
-    def weights(self) -> torch.Tensor:
-        """Shape: (nodes,)."""
-        return torch.tensor(self.measure.weights, dtype=torch.float64)
+    @cached_property
+    def integrals(self) -> Terms:
+        """Of each call. Shapes: (positions, embedding_dim or 1)."""
+        weights = torch.tensor(self.measure.weights, dtype=torch.float64)
+        return {
+            call: (weights @ term.flatten(1)).reshape(term.shape[1:])
+            for call, term in self.terms.items()
+        }
 
     @property
     def elements(self) -> torch.Tensor:
         """The terms of all calls side by side. Shape: (nodes, elements)."""
         return torch.cat([term.flatten(1) for term in self.terms.values()], dim=1)
 
-    def integral(self, call: CallKey) -> torch.Tensor:
-        """Shape: (positions, embedding_dim or 1)."""
-        return torch.tensordot(self.weights, self.terms[call], dims=1)
+    @property
+    def total(self) -> float:
+        """Σ over all positions."""
+        return sum(float(integral.sum()) for integral in self.integrals.values())
+
+    @property
+    def size(self) -> float:
+        """Σ |score|"""
+        return sum(float(integral.abs().sum()) for integral in self.integrals.values())
 
 
 class _LookedAt:
@@ -107,6 +102,8 @@ class _LookedAt:
     def __init__(self) -> None:
         self._places: Dict[Tuple[Optional[PathKey], float], int] = {}
         self._terms: Terms = {}
+        # f, as far as rows have values of their own.
+        self._values: Dict[Tuple[Optional[PathKey], float], float] = {}
 
     def unknown(self, paths: Sequence[Path]) -> List[Tuple[Path, float]]:
         """The nodes of some paths that are new."""
@@ -114,13 +111,28 @@ class _LookedAt:
 
     def add(self, rows: Sequence[Row], terms: Terms) -> None:
         for row in rows:
-            self._places[row.key[1], row.node] = len(self._places)
+            self._places[row.path_key, row.node] = len(self._places)
         old = self._terms
         self._terms = {k: torch.cat([old[k], t]) if old else t for k, t in terms.items()}
+
+    def remember(self, row: Row, value: float) -> None:
+        self._values[row.path_key, row.node] = value
 
     def at(self, measure: PathMeasure) -> Terms:
         order = torch.tensor([self._places[point] for point in measure.nodes])
         return {key: term[order] for key, term in self._terms.items()}
+
+    def origin_output(self, path: Path) -> Optional[float]:
+        return self._values.get((path.key, AT_ORIGIN))
+
+    def guessed_origin_output(self, path: Path) -> float:
+        """Where f(x') is not known: as it goes on from the first node."""
+        known = self.origin_output(path)
+        if known is not None:
+            return known
+        point = path.key, min(path.nodes)
+        slope = sum(float(term[self._places[point]].sum()) for term in self._terms.values())
+        return self._values[point] - point[1] * slope
 
 
 class PathIntegral:
@@ -131,8 +143,8 @@ class PathIntegral:
     origins : `Origins`
     row_power : `int`, optional
         How rows of one pass relate to one another (see `models.rows`); `None` to run each alone.
-    batch_size : `int`, optional
-        Rows in one pass; `None` to choose by the length of the text.
+    batch_size : `int`
+        Rows in one pass.
     input_x_gradient : `bool`
         Whether the factor (x − x') is taken.
     sum_dimensions : `bool`
@@ -146,7 +158,7 @@ class PathIntegral:
         batch: ExplainedBatch,
         origins: Origins,
         row_power: Optional[int],
-        batch_size: Optional[int],
+        batch_size: int,
         input_x_gradient: bool,
         sum_dimensions: bool,
         along: Optional[Points] = None,
@@ -154,14 +166,11 @@ class PathIntegral:
         self._batch = batch
         self._origins = origins
         self.row_power = row_power
-        longest = max(call.embedded.size(1) for call in batch.calls)
-        self._batch_size = batch_size or rows_per_pass(longest, batch.is_recurrent)
+        self._batch_size = batch_size
         self._input_x_gradient = input_x_gradient
         self._sum_dimensions = sum_dimensions
         self._adds_up = input_x_gradient and sum_dimensions
         self._looked_at = [_LookedAt() for _ in batch.instances]
-        # f(x') by instance and path, as far as it is known.
-        self._origin_outputs: Dict[Tuple[int, PathKey], float] = {}
         # f(x) again, by instance, from the pass in which it went along.
         self._input_outputs: Dict[int, float] = {}
         # Of which instances f(x) has been held against what the model gave for the text alone.
@@ -169,7 +178,7 @@ class PathIntegral:
         self._along = along
         if along is not None:
             self._seen.update(range(len(batch.instances)))
-            self._take_in(along.rows, self._terms_of(along, batch.evaluate_along()))
+            self._take_in(along.rows.rows, self._terms_of(along, batch.evaluate_along()))
 
     def integrands(self, measure: Union[PathMeasure, RefinedMeasure]) -> List[Integrands]:
         """
@@ -233,12 +242,10 @@ class PathIntegral:
         """
         Σ |error| / Σ |score|: where nothing is random, the error is no less than what is left over.
         """
-        scores = found.weights @ found.elements
-        size = float(scores.abs().sum())
-        output = float(self._batch.values[instance])
+        size, output = found.size, float(self._batch.values[instance])
         if self._adds_up and found.measure.strata is None:
-            difference = output - self.origin_output(found.measure, instance)
-            error = max(error, abs(difference - float(scores.sum())))
+            delta = output - self.origin_output(found.measure, instance) - found.total
+            error = max(error, abs(delta))
         # Rounding in f itself sets a floor below which there is nothing to refine.
         rounding = ROUNDING_OF_HALVES if self._batch.autocast else ROUNDING_OF_OUTPUTS
         return 0.0 if error <= rounding * abs(output) else error / size if size else float("inf")
@@ -257,12 +264,11 @@ class PathIntegral:
             If they are far from the differences that they explain.
         """
         for instance, integrands in enumerate(found):
-            scores = integrands.weights @ integrands.elements
-            difference = float(self._batch.values[instance])
-            difference -= self.origin_output(integrands.measure, instance)
-            rounding = ROUNDING_OF_OUTPUTS * abs(float(self._batch.values[instance]))
-            bound = max(rounding, _IN_DOUBT * float(scores.abs().sum()))
-            if abs(difference - float(scores.sum())) > bound:
+            output = float(self._batch.values[instance])
+            guess = self._looked_at[instance].guessed_origin_output
+            origin_output = _mean_over_paths(integrands.measure, guess)
+            size = max(integrands.size, ROUNDING * abs(output))
+            if abs(output - origin_output - integrands.total) > _IN_DOUBT * size:
                 raise SumsInDoubt
 
     def _look_at(self, paths: Mapping[int, Sequence[Path]]) -> None:
@@ -305,34 +311,32 @@ class PathIntegral:
 
     def origin_output(self, measure: PathMeasure, instance: int) -> float:
         """f(x') for an instance: the mean over the paths, each by its weight."""
-        known = self._origin_outputs
-        rows = [
-            Row(instance, p, AT_ORIGIN) for p in measure.paths if (instance, p.key) not in known
-        ]
-        self._in_passes(rows, self._origin_values)
-        return sum(sum(p.weights) * known[instance, p.key] for p in measure.paths)
+        looked_at = self._looked_at[instance]
+        unknown = [path for path in measure.paths if looked_at.origin_output(path) is None]
+        rows = {path.key: Row(instance, path, AT_ORIGIN) for path in unknown}
+        self._in_passes(list(rows.values()), self._origin_values)
+        return _mean_over_paths(measure, looked_at.origin_output)
 
     def _origin_values(self, rows: Sequence[Row]) -> None:
         # A loss is one number for all rows: each has to be run alone for a value of its own.
         alone = self.row_power is None or self._batch.objective.needs_loss
-        points = Points(rows, self._origins)
+        points = Points(RowSet(rows), self._origins)
         self._remember(rows, self._evaluate(points, want_gradients=False, alone=alone).values)
 
     def _remember(self, rows: Sequence[Row], values: torch.Tensor) -> None:
         for row, value in zip(rows, values.tolist()):
-            if row.path is not None and row.node == AT_ORIGIN:
-                self._origin_outputs[row.instance, row.path.key] = value
-            elif row.node == AT_INPUT:
+            self._looked_at[row.instance].remember(row, value)
+            if row.node == AT_INPUT:
                 self._input_outputs[row.instance] = value
 
     def _terms(self, rows: Sequence[Row]) -> Terms:
-        points = Points(rows, self._origins)
+        points = Points(RowSet(rows), self._origins)
         evaluation = self._evaluate(points, want_gradients=True, alone=self.row_power is None)
         self._check_inputs(points, evaluation)
         return self._terms_of(points, evaluation)
 
     def _terms_of(self, points: Points, evaluation: Evaluation) -> Terms:
-        rows = points.rows
+        rows = points.rows.rows
         if len(evaluation.values) == len(rows):
             self._remember(rows, evaluation.values)
         scale = len(rows) if self.row_power == MEAN else 1
@@ -350,12 +354,12 @@ class PathIntegral:
         batch = self._batch
         evaluate = batch.evaluate_one_by_one if alone else batch.evaluate
         where = {call.key: points.of(call) for call in batch.calls}
-        return evaluate([row.instance for row in points.rows], where, want_gradients)
+        return evaluate(points.rows.instances, where, want_gradients)
 
     def _check_inputs(self, points: Points, evaluation: Evaluation) -> None:
         if self._batch.autocast:  # Which rounds by more than rows that mix would show.
             return
-        for place, row in enumerate(points.rows):
+        for place, row in enumerate(points.rows.rows):
             if row.node == AT_INPUT and not self._agrees(place, points, evaluation):
                 if self.row_power is not None and len(points.rows) > 1:
                     raise RowsMixed
@@ -365,13 +369,18 @@ class PathIntegral:
                 )
 
     def _agrees(self, place: int, points: Points, evaluation: Evaluation) -> bool:
-        row, count = points.rows[place], len(points.rows)
+        row, count = points.rows.rows[place], len(points.rows)
         if len(evaluation.values) == count:
             return close(self._batch.values[row.instance], evaluation.values[place])
         # A loss has no rows to compare: its gradient by the input's row has to serve.
-        alone = self._evaluate(Points([row], self._origins), True, alone=True).gradients
+        alone = self._evaluate(Points(RowSet([row]), self._origins), True, alone=True).gradients
         scale = count if self.row_power == MEAN else 1
         return same_gradients(alone, evaluation.gradients, place, scale)
+
+
+def _mean_over_paths(measure: PathMeasure, output: Callable[[Path], Any]) -> float:
+    """Of f(x'), each path by its weight."""
+    return sum(sum(path.weights) * output(path) for path in measure.paths)
 
 
 def _is_out_of_memory(error: BaseException) -> bool:

@@ -151,7 +151,7 @@ class PathInterpreter(SaliencyInterpreter):
         `InterpretationError`
             If the text cannot be interpreted.
         """
-        [outcome] = self.outcomes([inputs], with_ends=False)
+        [outcome] = self.outcomes([inputs], in_full=False)
         return saliency_of(_results(outcome))
 
     def saliency_interpret_batch_json(self, inputs: List[JsonDict]) -> List[JsonDict]:
@@ -159,12 +159,12 @@ class PathInterpreter(SaliencyInterpreter):
         `saliency_interpret_from_json` for each of many inputs, in their order. Texts of like length
         share passes.
         """
-        outcomes = self.outcomes(inputs, with_ends=False)
+        outcomes = self.outcomes(inputs, in_full=False)
         return [saliency_of(_results(outcome)) for outcome in outcomes]
 
     def saliency_interpret_instance(self, instance: Instance) -> JsonDict:
         """`saliency_interpret_from_json` for an instance from a dataset reader."""
-        [outcome] = self.outcomes([instance], with_ends=False)
+        [outcome] = self.outcomes([instance], in_full=False)
         return saliency_of(_results(outcome))
 
     def interpret_json(self, inputs: JsonDict, target: Targets = None) -> List[Interpretation]:
@@ -231,18 +231,19 @@ class PathInterpreter(SaliencyInterpreter):
         self,
         inputs: Sequence[Input],
         targets: Optional[Sequence[Targets]] = None,
-        with_ends: bool = True,
+        in_full: bool = True,
     ) -> List[Outcome]:
         """
         As `interpret_each`, with the model's prediction for each text besides.
 
         # Parameters
 
-        with_ends : `bool`, optional (default = `True`)
-            Whether f(x') and the delta are wanted even where they cost a pass.
+        in_full : `bool`, optional (default = `True`)
+            Whether all of each result is wanted; otherwise it has scores and f(x) alone, which may
+            take a pass less.
         """
         wanted = [self._wanted(target) for target in targets or [None] * len(inputs)]
-        return self._explainer.outcomes(inputs, wanted, with_ends)
+        return self._explainer.outcomes(inputs, wanted, in_full)
 
     def _wanted(self, target: Targets) -> List[Target]:
         wanted = self._target if target is None else target

@@ -20,24 +20,54 @@ class Row(NamedTuple):
     node: float
 
     @property
-    def key(self) -> Tuple[int, Optional[PathKey]]:
+    def path_key(self) -> Optional[PathKey]:
         """The same for two points of one line."""
-        return self.instance, None if self.path is None else self.path.key
+        return None if self.path is None else self.path.key
 
 
-def rows_along(paths: Sequence[Path], num_instances: int) -> List[Row]:
+class RowSet:
     """
-    What goes through the model with the texts themselves: these first, and then all other points of
-    their paths, both ends among them.
+    Points, and which of them stand on one line.
+
+    # Parameters
+
+    rows : `Sequence[Row]`
     """
-    first = paths[0] if AT_INPUT in paths[0].nodes else None
-    rows = [Row(instance, first, AT_INPUT) for instance in range(num_instances)]
-    for instance in range(num_instances):
-        for path in paths:
-            nodes = [node for node in path.nodes if path is not first or node != AT_INPUT]
-            missing = [] if AT_ORIGIN in nodes else [AT_ORIGIN]
-            rows += [Row(instance, path, node) for node in [*missing, *nodes]]
-    return rows
+
+    def __init__(self, rows: Sequence[Row]) -> None:
+        self.rows = rows
+        self.instances = [row.instance for row in rows]
+        # In float64, since nodes stand close to each other. Shape: (rows, 1, 1).
+        nodes = torch.tensor([row.node for row in rows], dtype=torch.float64)
+        self.nodes = nodes.reshape(-1, 1, 1)
+        # One row of each line, and for each row the number of its line.
+        self.examples: List[Row] = []
+        self.lines: List[int] = []
+        numbers: Dict[Tuple[int, Optional[PathKey]], int] = {}
+        for row in rows:
+            line = (row.instance, row.path_key)
+            if line not in numbers:
+                numbers[line] = len(self.examples)
+                self.examples.append(row)
+            self.lines.append(numbers[line])
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @classmethod
+    def along(cls, paths: Sequence[Path], num_instances: int, with_origins: bool) -> "RowSet":
+        """
+        What goes through the model with the texts themselves: these first, then all other points of
+        their paths.
+        """
+        first = paths[0] if AT_INPUT in paths[0].nodes else None
+        rows = [Row(instance, first, AT_INPUT) for instance in range(num_instances)]
+        for instance in range(num_instances):
+            for path in paths:
+                nodes = [node for node in path.nodes if path is not first or node != AT_INPUT]
+                missing = [AT_ORIGIN] if with_origins and AT_ORIGIN not in nodes else []
+                rows += [Row(instance, path, node) for node in [*missing, *nodes]]
+        return cls(rows)
 
 
 class Points:
@@ -46,39 +76,30 @@ class Points:
 
     # Parameters
 
-    rows : `Sequence[Row]`
+    rows : `RowSet`
     origins : `Origins`
     """
 
-    def __init__(self, rows: Sequence[Row], origins: Origins) -> None:
+    def __init__(self, rows: RowSet, origins: Origins) -> None:
         self.rows = rows
-        # x − x' of each row, by call, as far as they were asked for. Shape: as the points.
+        # x − x' of each row, by call, as far as they were asked for. Shape: as the points, or one
+        # that broadcasts to it.
         self.factors: Dict[CallKey, torch.Tensor] = {}
         self._origins = origins
-        self._instances = torch.tensor([row.instance for row in rows])
-        nodes = torch.tensor([row.node for row in rows], dtype=torch.float64)
-        self._nodes = nodes.reshape(-1, 1, 1)
 
     def of(self, call: SiteCall) -> torch.Tensor:
         """x' + node · (x − x'). Shape: (rows, positions, embedding_dim)."""
-        embedded = call.embedded[self._instances.to(call.embedded.device)]
-        origins = self._origins_of(call)
+        rows = self.rows
+        embedded = torch.stack([call.embedded[row.instance] for row in rows.examples])
+        origins = torch.stack([self._origin(call, row) for row in rows.examples])
+        if len(rows.examples) > 1:
+            lines = torch.tensor(rows.lines, device=embedded.device)
+            embedded, origins = embedded[lines], origins[lines]
         self.factors[call.key] = embedded - origins
-        return torch.lerp(origins, embedded, self._nodes.to(embedded))
+        return torch.lerp(origins, embedded, rows.nodes.to(embedded))
 
-    def _origins_of(self, call: SiteCall) -> torch.Tensor:
-        """Shape: (rows, positions, embedding_dim). A row without a path stays at the input."""
-        places: Dict[Tuple[int, Optional[PathKey]], int] = {}
-        vectors: List[torch.Tensor] = []
-        for row in self.rows:
-            if row.key not in places:
-                places[row.key] = len(vectors)
-                vectors.append(
-                    call.embedded[row.instance]
-                    if row.path is None
-                    else self._origins.vectors(call, row.instance, row.path)
-                )
-        if len(vectors) == 1:
-            return vectors[0].expand(len(self.rows), -1, -1)
-        index = torch.tensor([places[row.key] for row in self.rows], device=call.embedded.device)
-        return torch.stack(vectors)[index]
+    def _origin(self, call: SiteCall, row: Row) -> torch.Tensor:
+        """A row without a path stays at the input. Shape: (positions, embedding_dim)."""
+        if row.path is None:
+            return call.embedded[row.instance]
+        return self._origins.vectors(call, row.instance, row.path)

@@ -1,10 +1,12 @@
 """Instances as tensors, and tensors as rows of one forward pass."""
 
-from typing import Any, Dict, List, Sequence
+from functools import lru_cache
+from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 import torch
 from allennlp.data import Instance
 from allennlp.data.batch import Batch
+from allennlp.data.fields import Field
 from allennlp.models import Model
 from allennlp.nn import util
 
@@ -19,6 +21,22 @@ def to_tensors(instances: Sequence[Instance], model: Model) -> TensorDict:
     return util.move_to_device(batch.as_tensor_dict(), device)
 
 
+def to_tensors_without_padding(
+    fields: Sequence[Dict[str, Field]], model: Model
+) -> Optional[TensorDict]:
+    """
+    The fields of instances as `to_tensors` makes them; `None` where some of them would be padded
+    beside others.
+    """
+    tensors: TensorDict = {}
+    for name, first in fields[0].items():
+        column = [of_instance[name] for of_instance in fields]
+        if any(field.get_padding_lengths() for field in column):
+            return None
+        tensors[name] = first.batch_tensors([field.as_tensor({}) for field in column])
+    return util.move_to_device(tensors, next(model.parameters()).device)
+
+
 def to_padded_tensors(instance: Instance, model: Model, extra: int) -> TensorDict:
     """One instance as it would stand beside one that is longer, in every way, by so many."""
     batch = Batch([instance])
@@ -29,6 +47,21 @@ def to_padded_tensors(instance: Instance, model: Model, extra: int) -> TensorDic
     }
     device = next(model.parameters()).device
     return util.move_to_device(batch.as_tensor_dict(lengths), device)
+
+
+def share_content(one: Field, other: Field) -> bool:
+    """Whether two fields hold the very same objects, as a copy and its original do."""
+    if type(one) is not type(other):
+        return False
+    kind: Any = type(one)
+    names = [*_slots(kind), *getattr(one, "__dict__", ())]
+    return all(getattr(one, name, None) is getattr(other, name, None) for name in names)
+
+
+@lru_cache(maxsize=64)
+def _slots(kind: Any) -> Tuple[str, ...]:
+    slots = [name for parent in kind.__mro__ for name in getattr(parent, "__slots__", ())]
+    return tuple(name for name in slots if name != "__dict__")
 
 
 def take_rows(value: Any, rows: torch.Tensor, batch_size: int) -> Any:

@@ -22,6 +22,7 @@ from biome_interpret.models.matching import (
     is_view,
     positions_by_value,
     positions_in_view,
+    same_layout,
 )
 from biome_interpret.models.sites import EmbeddingSite
 
@@ -96,15 +97,18 @@ class SiteCall:
 class _Match(NamedTuple):
     key: CallKey
     leaf: torch.Tensor
-    # Shape: the ids'. Where in the leaf each id stands (see `matching`).
-    positions: torch.Tensor
+    # Where in the leaf each id stands (see `matching`); `None` where it is the leaf itself. Shape:
+    # the ids'.
+    positions: Optional[torch.Tensor]
     # One number for each text, and equal to the leaf's without being the leaf's own.
     may_be_chance: bool
 
     def of_first(self, count: int, num_rows: int) -> "_Match":
         """The same for the first rows of the batch alone."""
-        lines = self.positions.size(0) // num_rows * count
-        return self._replace(leaf=self.leaf[:count], positions=self.positions[:lines])
+        leaf, positions = self.leaf[:count], self.positions
+        if positions is not None:
+            positions = positions[: positions.size(0) // num_rows * count]
+        return self._replace(leaf=leaf, positions=positions)
 
 
 class CallMatcher:
@@ -127,7 +131,10 @@ class CallMatcher:
         for tensor in given:
             for name, leaf in self._leaves.items():
                 if is_view(leaf, tensor):
-                    return self._count(site, name, positions_in_view(leaf, tensor), False)
+                    positions = (
+                        None if same_layout(leaf, tensor) else positions_in_view(leaf, tensor)
+                    )
+                    return self._count(site, name, positions, False)
         for tensor in given:
             match = self._match_by_value(site, tensor)
             if match is not None:
@@ -173,7 +180,11 @@ class CallMatcher:
                 )
 
     def _count(
-        self, site: int, name: Tuple[str, str, str], positions: torch.Tensor, may_be_chance: bool
+        self,
+        site: int,
+        name: Tuple[str, str, str],
+        positions: Optional[torch.Tensor],
+        may_be_chance: bool,
     ) -> _Match:
         occurrence = self._occurrences.get((site, *name), 0)
         self._occurrences[(site, *name)] = occurrence + 1
@@ -227,7 +238,8 @@ def site_call(
         owners = owners.reshape(len(instances), -1, grid[-1])[..., 0]
         grid = grid[:-1]
     if site.boundaries:
-        length = match.positions.size(-2 if reads_characters else -1)
+        shape = (match.leaf if match.positions is None else match.positions).shape
+        length = shape[-2 if reads_characters else -1]
         owners = _with_boundaries(owners, length, site.boundaries)
     if embedded is None or embedded.size(1) != owners.size(1):
         raise InterpretationError(
@@ -248,9 +260,11 @@ def site_call(
 def _owners(match: _Match, texts: Sequence[Sequence[FieldText]]) -> torch.Tensor:
     """Shape: (instances, positions)."""
     key, shape = match.key, match.leaf.shape[1:]
-    owners = torch.cat([leaf_owners(t, key.indexer, key.argument, shape).flatten() for t in texts])
+    owners = torch.stack([leaf_owners(t, key.indexer, key.argument, shape) for t in texts])
+    if match.positions is None:
+        return owners.reshape(len(texts), -1)
     # Positions that stand nowhere in the field are negative: they pick from the end.
-    owners = torch.cat([owners, owners.new_tensor([UNOWNED, PADDING])])
+    owners = torch.cat([owners.flatten(), owners.new_tensor([UNOWNED, PADDING])])
     return owners[match.positions].reshape(len(texts), -1)
 
 

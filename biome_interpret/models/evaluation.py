@@ -1,6 +1,7 @@
 """f and its gradients at points of a model's embedding space, many rows to a forward pass."""
 
 from contextlib import contextmanager
+from functools import cached_property
 from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence
 
 import torch
@@ -13,8 +14,8 @@ from biome_interpret.models.calls import CallKey, CallMatcher, SiteCall, text_fi
 from biome_interpret.models.hooks import observed
 from biome_interpret.models.modes import Outputs
 from biome_interpret.models.objectives import Objective, forward_arguments, or_loss
-from biome_interpret.models.prediction import Prediction, RowsAlong
-from biome_interpret.models.recurrent import fast_backward, narrow_recurrence
+from biome_interpret.models.prediction import Prediction
+from biome_interpret.models.recurrent import fast_backward
 from biome_interpret.models.sites import EmbeddingSite
 
 # How far two computations of one number may differ, relative to its size, before it is no longer
@@ -80,32 +81,42 @@ class ExplainedBatch:
     ) -> None:
         self._model = model
         self._sites = sites
-        self._tensors = to_tensors(instances, model)
-        self._fields = text_field_names(instances[0], self._tensors)
         self.autocast = autocast
         self.instances = instances
         self.given_objective = self.objective = objective
-        outputs = self._outputs(prediction, sources)
+        known = None
+        if prediction is not None and objective.reads_prediction:
+            known = prediction.for_batch(sources, instances, model)
+        self._tensors = to_tensors(instances, model) if known is None else known.tensors
+        self._fields = text_field_names(instances[0], self._tensors)
+        outputs = self._outputs(known)
+        self._text_outputs = outputs
         with torch.no_grad():
-            probabilities = self.objective.probabilities(outputs, self._tensors)
-            self.probabilities: List[Optional[float]] = [*probabilities] or [None] * len(instances)
-            by_label = self.objective.label_probabilities(outputs, self._tensors)
-            self.label_probabilities = by_label or [None] * len(instances)
             # f(x). Shape: (instances,).
             self.values = _finite(self.objective.values(outputs, self._tensors).double())
 
-    def _outputs(self, prediction: Optional[Prediction], sources: Sequence[int]) -> Outputs:
+    @cached_property
+    def probabilities(self) -> List[Optional[float]]:
+        """The model's for each instance's target."""
+        with torch.no_grad():
+            found = self.objective.probabilities(self._text_outputs, self._tensors)
+        return [*found] or [None] * len(self.instances)
+
+    @cached_property
+    def label_probabilities(self) -> List[Optional[Dict[str, float]]]:
+        """For each instance the model's for each label."""
+        with torch.no_grad():
+            found = self.objective.label_probabilities(self._text_outputs, self._tensors)
+        return found or [None] * len(self.instances)
+
+    def _outputs(self, known: Optional[Prediction]) -> Outputs:
         """What the model makes of the texts; sets their calls, and the loss as objective."""
         objective = self.objective
-        self._along: Optional[RowsAlong] = None
-        known = None
-        if prediction is not None and objective.reads_prediction:
-            known = prediction.for_batch(sources, self._tensors)
+        self._along = None if known is None else known.along
         if known is None:
             outputs = self._trace()
         else:
             self.calls, outputs = self._of_text(known.calls), known.outputs
-            self._along = known.along
         self.objective = or_loss(objective, outputs, self._tensors)
         if self.objective.needs_loss and not objective.needs_loss:
             self._along = None
@@ -127,11 +138,6 @@ class ExplainedBatch:
     def has_points_along(self) -> bool:
         """Whether points went along with the prediction that this batch is of."""
         return self._along is not None
-
-    @property
-    def is_recurrent(self) -> bool:
-        """Whether a pass takes time for its length rather than for its rows."""
-        return narrow_recurrence(self._model)
 
     def padded_value(self, extra: int) -> float:
         """f(x) of the first instance with padding appended, as in a batch with a longer one."""

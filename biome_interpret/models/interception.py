@@ -6,6 +6,7 @@ most token embedders, and are every thread's.
 """
 
 import functools
+import inspect
 import threading
 from contextlib import contextmanager
 from typing import Any, Callable, Dict, Iterator, List, Tuple
@@ -29,7 +30,6 @@ class _Switch:
         self._before = vars(module).get(name)
         self._arounds: Dict[int, List[Around]] = {}
 
-        # Keeps the signature, which AllenNLP looks at.
         @functools.wraps(self._method)
         def switched(*args: Any, **kwargs: Any) -> Any:
             call = self._method
@@ -37,6 +37,10 @@ class _Switch:
                 call = functools.partial(around, call)
             return call(*args, **kwargs)
 
+        # AllenNLP looks at it each time that it calls a token embedder.
+        function = getattr(self._method, "__func__", None)
+        if function is not None:
+            switched.__signature__ = _signature_of_method(function)  # type: ignore[attr-defined]
         vars(module)[name] = switched
 
     def add(self, around: Around) -> None:
@@ -55,6 +59,12 @@ class _Switch:
         if self._before is not None:
             vars(self._module)[self._name] = self._before
         return True
+
+
+@functools.lru_cache(maxsize=256)
+def _signature_of_method(function: Callable[..., Any]) -> inspect.Signature:
+    signature = inspect.signature(function)
+    return signature.replace(parameters=list(signature.parameters.values())[1:])
 
 
 _switches: Dict[Tuple[int, str], _Switch] = {}

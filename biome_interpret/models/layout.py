@@ -1,6 +1,7 @@
 """Whose each number of a text field's tensors is: a token's, a special piece's, or padding's."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Dict, Iterator, List, Sequence, Tuple, Type
 
 import torch
@@ -13,6 +14,8 @@ from allennlp.data.token_indexers import (
 )
 from allennlp.data.tokenizers import PretrainedTransformerTokenizer
 from transformers import PreTrainedTokenizerBase
+
+from biome_interpret.models.registered import latest_first
 
 # Owners that are no token: a piece that the indexer added, and a position that only fills up.
 UNOWNED = -1
@@ -140,9 +143,15 @@ class TokenAlignment(Registrable):
 
     @classmethod
     def for_indexer(cls, indexer: TokenIndexer) -> "TokenAlignment":
-        known = [cls.by_name(name) for name in cls.list_available()]
-        alignments = {kind: alignment for alignment in known for kind in alignment.aligns}  # type: ignore
-        return next(alignments[kind]() for kind in type(indexer).__mro__ if kind in alignments)
+        kind: Any = type(indexer)
+        return _alignment(kind, latest_first(cls))
+
+
+@lru_cache(maxsize=64)
+def _alignment(kind: Any, known: Tuple[Any, ...]) -> TokenAlignment:
+    return next(
+        alignment() for parent in kind.__mro__ for alignment in known if parent in alignment.aligns
+    )
 
 
 @TokenAlignment.register("tokens")
@@ -219,18 +228,27 @@ def leaf_owners(
         Of that shape: indices into the tokens of all texts, one after the other; `UNOWNED`;
         `PADDING`.
     """
+    if len(shape) == 1:  # A text alone, which goes without being written into anything.
+        alone = _owners_of(texts[0], indexer_name)[: shape[0]]
+        return torch.tensor([*alone, *[PADDING] * (shape[0] - len(alone))], dtype=torch.long)
     result = torch.full(shape, PADDING, dtype=torch.long)
     first_token = 0
     for text in texts:
-        indexer = text.field.token_indexers[indexer_name]
-        indexed = (text.field._indexed_tokens or {})[indexer_name]
-        num_tokens = len(text.field.tokens)
-        alignment = TokenAlignment.for_indexer(indexer)
-        owners = torch.tensor(alignment.owners(indexer, indexed, num_tokens), dtype=torch.long)
+        owners = torch.tensor(_owners_of(text, indexer_name), dtype=torch.long)
         owners[owners >= 0] += first_token
-        _write(result[text.index], owners, indexed[argument])
-        first_token += num_tokens
+        _write(result[text.index], owners, _indexed(text, indexer_name)[argument])
+        first_token += len(text.field.tokens)
     return result
+
+
+def _owners_of(text: FieldText, indexer_name: str) -> List[int]:
+    indexer = text.field.token_indexers[indexer_name]
+    alignment = TokenAlignment.for_indexer(indexer)
+    return alignment.owners(indexer, _indexed(text, indexer_name), len(text.field.tokens))
+
+
+def _indexed(text: FieldText, indexer_name: str) -> Any:
+    return (text.field._indexed_tokens or {})[indexer_name]
 
 
 def _write(part: torch.Tensor, owners: torch.Tensor, indexed: Sequence[Any]) -> None:

@@ -21,6 +21,15 @@ def is_view(leaf: torch.Tensor, given: torch.Tensor) -> bool:
     )
 
 
+def same_layout(leaf: torch.Tensor, given: torch.Tensor) -> bool:
+    """Whether a view of a tensor is all of it, as it stands."""
+    return (
+        leaf.shape == given.shape
+        and leaf.stride() == given.stride()
+        and leaf.storage_offset() == given.storage_offset()
+    )
+
+
 def positions_in_view(leaf: torch.Tensor, given: torch.Tensor) -> torch.Tensor:
     """
     # Parameters

@@ -12,7 +12,13 @@ from allennlp.data import Instance
 from allennlp.models import Model
 
 from biome_interpret.errors import InterpretationError
-from biome_interpret.models.batches import TensorDict, take_rows
+from biome_interpret.models.batches import (
+    TensorDict,
+    share_content,
+    take_rows,
+    to_tensors,
+    to_tensors_without_padding,
+)
 from biome_interpret.models.calls import CallKey, CallRecorder, SiteCall
 from biome_interpret.models.hooks import observed
 from biome_interpret.models.interception import intercepted
@@ -62,25 +68,31 @@ class Prediction:
     """
     # Parameters
 
+    instances : `Sequence[Instance]`
+        The texts.
     tensors : `TensorDict`
         What the model was called with.
     outputs : `Outputs`
         What it put out, before that was made human-readable.
     calls : `List[SiteCall]`
         Its calls of embedding sites with the text of a field, in their order.
-    size : `int`
-        How many texts there are.
     along : `RowsAlong`, optional
         Where points went along.
     """
 
+    instances: Sequence[Instance]
     tensors: TensorDict
     outputs: Outputs
     calls: List[SiteCall]
-    size: int
     along: Optional[RowsAlong] = None
 
-    def for_batch(self, rows: Sequence[int], tensors: TensorDict) -> Optional["Prediction"]:
+    @property
+    def size(self) -> int:
+        return len(self.instances)
+
+    def for_batch(
+        self, rows: Sequence[int], instances: Sequence[Instance], model: Model
+    ) -> Optional["Prediction"]:
         """
         The same for another batch.
 
@@ -88,30 +100,46 @@ class Prediction:
 
         rows : `Sequence[int]`
             Of which text here each row there is made.
-        tensors : `TensorDict`
-            The other batch.
+        instances : `Sequence[Instance]`
+            The rows there.
 
         # Returns
 
         `Optional[Prediction]`
-            `None` where its texts turn out not to be what the model was called with, or are padded
-            to another length.
+            With the other batch's tensors. `None` where its texts turn out not to be what the model
+            was called with, or are padded to another length.
         """
-        is_same = list(rows) == list(range(self.size))
-        taken = self if is_same else self._take(rows)
+        taken = self if list(rows) == list(range(self.size)) else self._take(rows)
+        tensors = taken._with_labels(instances, model) or to_tensors(instances, model)
         fields = {call.key.field for call in self.calls}
         if not all(_same(taken.tensors[name], tensors.get(name)) for name in fields):
             return None
-        return replace(taken, tensors=tensors)
+        return replace(taken, instances=instances, tensors=tensors)
 
     def _take(self, rows: Sequence[int]) -> "Prediction":
         index = torch.tensor(rows, device=self.calls[0].embedded.device)
         return Prediction(
+            [self.instances[row] for row in rows],
             take_rows(self.tensors, index, self.size),
             take_rows(self.outputs, index, self.size),
             [call.take(rows) for call in self.calls],
-            len(rows),
         )
+
+    def _with_labels(self, instances: Sequence[Instance], model: Model) -> Optional[TensorDict]:
+        """
+        The tensors of labelled instances, where they have the very fields that were predicted, and
+        others, such as labels, that are not padded.
+        """
+        names, pairs = list(instances[0].fields), list(zip(instances, self.instances))
+        known = {
+            name: self.tensors[name]
+            for name in names
+            if name in self.tensors
+            and all(share_content(one.fields[name], other.fields[name]) for one, other in pairs)
+        }
+        others = [{n: one.fields[n] for n in names if n not in known} for one in instances]
+        labels = to_tensors_without_padding(others, model)
+        return {**known, **labels} if known and labels is not None else None
 
 
 def predict(
@@ -166,12 +194,21 @@ class _Sighting:
     """One forward pass of a model, as it goes on."""
 
     def __init__(
-        self, sites: Sequence[EmbeddingSite], instances: Sequence[Instance], tensors: TensorDict
+        self,
+        sites: Sequence[EmbeddingSite],
+        instances: Sequence[Instance],
+        tensors: TensorDict,
+        companions: Optional[Companions] = None,
     ) -> None:
-        self._tensors = tensors
-        self._size = len(instances)
+        self._instances = instances
+        self._tensors = self._all_tensors = tensors
+        num_rows = len(instances)
+        if companions is not None:
+            num_rows = len(companions.rows)
+            rows = torch.tensor(companions.rows, device=next(tensors_in(tensors)).device)
+            self._all_tensors = take_rows(tensors, rows, len(instances))
+        self._recorder = CallRecorder(sites, instances, self._all_tensors, num_rows)
         self._outputs: Outputs = {}
-        self._recorder = CallRecorder(sites, instances, tensors, len(instances))
         self._failed = False
 
     def record(
@@ -195,7 +232,7 @@ class _Sighting:
 
     @property
     def prediction(self) -> Prediction:
-        return Prediction(self._tensors, self._outputs, self._recorder.calls, self._size)
+        return Prediction(self._instances, self._tensors, self._outputs, self._recorder.calls)
 
 
 class _SightingInCompany(_Sighting):
@@ -208,12 +245,8 @@ class _SightingInCompany(_Sighting):
         tensors: TensorDict,
         companions: Companions,
     ) -> None:
-        super().__init__(sites, instances, tensors)
+        super().__init__(sites, instances, tensors, companions)
         self._companions = companions
-        device = _device_of(tensors)
-        rows = torch.tensor(companions.rows, device=device)
-        self._all_tensors = take_rows(tensors, rows, self._size)
-        self._recorder = CallRecorder(sites, instances, self._all_tensors, len(rows))
         self._leaves: Dict[CallKey, torch.Tensor] = {}
         self._all_outputs: Outputs = {}
 
@@ -232,7 +265,8 @@ class _SightingInCompany(_Sighting):
         with torch.enable_grad():
             self._all_outputs = forward(**self._all_tensors)
         with torch.no_grad():
-            first = torch.arange(self._size, device=_device_of(self._tensors))
+            device = next(tensors_in(self._tensors)).device
+            first = torch.arange(len(self._instances), device=device)
             self._outputs = take_rows(self._all_outputs, first, len(self._companions.rows))
         return dict(self._outputs)
 
@@ -245,10 +279,6 @@ class _SightingInCompany(_Sighting):
     def prediction(self) -> Prediction:
         along = RowsAlong(self._companions.rows, self._leaves, self._all_outputs)
         return replace(super().prediction, along=along)
-
-
-def _device_of(tensors: TensorDict) -> torch.device:
-    return next(tensors_in(tensors)).device
 
 
 def _same(one: Any, other: Any) -> bool:

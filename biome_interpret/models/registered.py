@@ -1,9 +1,12 @@
 """The classes that are registered under a base class."""
 
-from typing import Any, Iterator
+from functools import lru_cache
+from typing import Any, Tuple
+
+from allennlp.common import Registrable
 
 
-def latest_first(base: Any) -> Iterator[Any]:
+def latest_first(base: Any) -> Tuple[Any, ...]:
     """
     So that a user's own goes before what is there. (`by_name` would find the same, and log it:
     several times for each text that takes longer than a small model's prediction.)
@@ -13,5 +16,9 @@ def latest_first(base: Any) -> Iterator[Any]:
     base : `Any`
         A direct child of `Registrable`.
     """
-    names = base.list_available()
-    return (base.resolve_class_name(name)[0] for name in reversed(names))
+    return _classes(tuple(Registrable._registry[base].values()))
+
+
+@lru_cache(maxsize=32)
+def _classes(entries: Tuple[Tuple[Any, Any], ...]) -> Tuple[Any, ...]:
+    return tuple(kind for kind, _ in reversed(entries))

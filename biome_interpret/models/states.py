@@ -5,7 +5,7 @@ state that the texts before it left. Here every forward pass starts from the sam
 
 from contextlib import ExitStack, contextmanager
 from types import SimpleNamespace
-from typing import Any, Callable, Iterator, List, Optional, Tuple
+from typing import Any, Callable, Iterator, List, Optional, Sequence, Tuple
 
 import torch
 from allennlp.models import Model
@@ -18,7 +18,7 @@ States = Tuple[torch.Tensor, ...]
 
 
 @contextmanager
-def same_states(model: Model) -> Iterator[None]:
+def same_states(model: Model, modules: Sequence[torch.nn.Module]) -> Iterator[None]:
     """
     Every forward pass of this thread starts from the states that the model's stateful encoders
     have now, and each of its rows from those that a text would find which is predicted alone. The
@@ -26,7 +26,7 @@ def same_states(model: Model) -> Iterator[None]:
     """
     encoders = [
         _Private(module)
-        for module in model.modules()
+        for module in modules
         if isinstance(module, _EncoderBase) and module.stateful
     ]
 

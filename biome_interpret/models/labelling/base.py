@@ -1,7 +1,8 @@
 """How an input becomes labelled instances, and how these are given another target."""
 
 from contextlib import contextmanager
-from typing import Any, Dict, Iterator, List, Mapping, Sequence, Union
+from typing import Any, Dict, Iterator, List, Mapping, Sequence, Tuple, Union
+from weakref import WeakKeyDictionary
 
 from allennlp.common import Registrable
 from allennlp.common.checks import ConfigurationError
@@ -15,7 +16,7 @@ from biome_interpret.errors import InterpretationError
 from biome_interpret.models.modes import Logits
 from biome_interpret.models.objectives import MultiLabelObjective, objective_for
 from biome_interpret.models.registered import latest_first
-from biome_interpret.models.signatures import can_do_without
+from biome_interpret.models.signatures import forward_signature
 
 # The target that stands for a text's own label.
 GOLD = "gold"
@@ -33,6 +34,9 @@ _MISTAKEN = (
     NotImplementedError,
     ConfigurationError,
 )
+
+# For each predictor the kinds that were asked, and which fits. Asked for again with each text.
+_found: "WeakKeyDictionary[Predictor, Tuple[Any, Labelling]]" = WeakKeyDictionary()
 
 # A model's output for one instance, made human-readable.
 Output = Dict[str, Any]
@@ -77,9 +81,14 @@ class Labelling(Registrable):
         `InterpretationError`
             If no class fits the predictor.
         """
-        for kind in latest_first(cls):
-            if kind.fits(predictor):
-                return kind()
+        known = latest_first(cls)
+        kinds, found = _found.get(predictor, ((), None))
+        if found is None or kinds is not known:
+            found = next((kind() for kind in known if kind.fits(predictor)), None)
+            if found is not None:
+                _found[predictor] = known, found
+        if found is not None:
+            return found
         raise InterpretationError(
             f"{type(predictor).__name__} does not implement `predictions_to_labeled_instances`, "
             f"and what {type(predictor._model).__name__} predicts is of no known kind, so that "
@@ -167,7 +176,7 @@ def labelled_by(predictor: Predictor) -> str:
 
 def takes(model: Model, *names: str) -> bool:
     """Whether a model's forward method has such parameters, and can do without them."""
-    return set(names) <= set(can_do_without(model))
+    return set(names) <= set(forward_signature(model).can_do_without)
 
 
 def targeted(

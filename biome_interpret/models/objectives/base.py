@@ -1,7 +1,8 @@
 """What every objective has in common, and how the one for an instance is found."""
 
 from dataclasses import dataclass
-from typing import Dict, Iterator, List, Optional, Sequence, Tuple, Union
+from functools import lru_cache
+from typing import Dict, List, Optional, Sequence, Tuple, Union
 
 import torch
 from allennlp.common import Registrable
@@ -13,7 +14,7 @@ from biome_interpret.errors import InterpretationError
 from biome_interpret.models.batches import TensorDict
 from biome_interpret.models.modes import Choices, InferenceMode, Loss, Outputs, Softmax
 from biome_interpret.models.registered import latest_first
-from biome_interpret.models.signatures import can_do_without, forward_parameters, takes_anything
+from biome_interpret.models.signatures import Signature, forward_signature
 
 
 @dataclass(frozen=True)
@@ -257,31 +258,35 @@ def forward_arguments(objective: Objective, tensors: TensorDict) -> TensorDict:
     and AllenNLP's convention is kept that a model does without, so that it spares the loss and its
     metrics.
     """
-    names = [parameter.name for parameter in forward_parameters(objective.model)]
-    takes_all = takes_anything(objective.model)
+    signature = forward_signature(objective.model)
     left_out: Sequence[str] = ()
     if not (objective.needs_loss or objective.needs_label):
-        free = can_do_without(objective.model)
-        left_out = [name for name in objective.label_names if name in free]
+        left_out = [name for name in objective.label_names if name in signature.can_do_without]
     return {
         name: value
         for name, value in tensors.items()
-        if (takes_all or name in names) and name not in left_out
+        if (signature.takes_anything or name in signature.names) and name not in left_out
     }
 
 
-def label_candidates(model: Model, instance: Instance) -> Iterator[str]:
+def label_candidates(model: Model, instance: Instance) -> Sequence[str]:
     """
     Fields that may be labels. By AllenNLP's convention a model's labels are what its forward method
     can do without; those of the usual names go first.
     """
-    named = [name for name in ("label", "labels", "tags") if name in instance.fields]
-    names = [parameter.name for parameter in forward_parameters(model)]
-    without, takes_all = can_do_without(model), takes_anything(model)
-    free = [name for name in instance.fields if (name in without if name in names else takes_all)]
-    yield from (name for name in named if name in free)
-    yield from (name for name in free if name not in named)
-    yield from (name for name in named if name not in free)
+    return _candidates(forward_signature(model), tuple(instance.fields))
+
+
+@lru_cache(maxsize=256)
+def _candidates(signature: Signature, fields: Tuple[str, ...]) -> Sequence[str]:
+    named = [name for name in ("label", "labels", "tags") if name in fields]
+    without, takes_all = signature.can_do_without, signature.takes_anything
+    free = [name for name in fields if (name in without if name in signature.names else takes_all)]
+    return (
+        *(name for name in named if name in free),
+        *(name for name in free if name not in named),
+        *(name for name in named if name not in free),
+    )
 
 
 def namespace_of(model: Model, label: Optional[Field]) -> str:
