@@ -3,6 +3,7 @@
 from typing import Callable, Dict, List
 
 import numpy
+import torch
 from allennlp.common import JsonDict
 
 from benchmarks.bare import BareText, label
@@ -65,8 +66,8 @@ def _place(text: BareText, output: Callable) -> List[float]:
     """The centre and the width of the most plausible pace by the first nodes."""
     nodes = first_nodes(FIRST - 1)
     terms = numpy.concatenate(list(text.terms(nodes, output, text.default_rows())))
-    plausibilities = Rules(nodes, PACES).belief(terms).plausibilities
-    pace = PACES[int(plausibilities.reshape(len(PACES), -1).sum(axis=1).argmax())]
+    plausibilities = Rules(nodes, PACES).belief(torch.from_numpy(terms)).plausibilities
+    pace = PACES[int(plausibilities.reshape(len(PACES), -1).sum(dim=1).argmax())]
     return [pace.centre, pace.width]
 
 

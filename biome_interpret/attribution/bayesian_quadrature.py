@@ -10,6 +10,7 @@ from functools import partial
 from typing import Callable, List, NamedTuple, Sequence, Tuple
 
 import numpy
+import torch
 
 from biome_interpret.attribution.nodes import Nodes
 from biome_interpret.attribution.pace import Pace
@@ -23,8 +24,8 @@ Covariance = Callable[[numpy.ndarray, numpy.ndarray], numpy.ndarray]
 # of its smooth part's Chebyshev coefficients shrink from degree to degree; and how much of its
 # variance is that of a rough part, with jumps anywhere, as of a Brownian motion. The priors of a
 # pace are in the order of the product of the two latter.
-_DECAYS = (0.2, 0.4, 0.6, 0.8)
-_ROUGHNESSES = (1e-8, 1e-4, 1e-2, 0.1, 1.0)
+_DECAYS = (0.25, 0.5, 0.75)
+_ROUGHNESSES = (1e-7, 1e-3, 0.1, 1.0)
 _ROUGH = 0.05
 
 # The variance of rounding, in units of the function's own.
@@ -39,6 +40,9 @@ _FINE = 128
 # So many elements tell enough of what all are like.
 _MOST_TELLING = 512
 
+# In place of zero, of which there is no logarithm.
+_TINY = 1e-300
+
 # Of a standard normal variable: its mean absolute value.
 _MEAN_SIZE = math.sqrt(2 / math.pi)
 
@@ -49,33 +53,33 @@ class Belief(NamedTuple):
 
     # Parameters
 
-    weights : `numpy.ndarray`
+    weights : `torch.Tensor`
         Of the nodes, adding up to 1: each prior's own, by its plausibility. Shape: (nodes,).
     error : `float`
         The expected Σ |error| of the integrals by these weights, over all elements.
     smoothness : `float`
         The plausibility of all priors together that are smooth but for a little.
-    plausibilities : `numpy.ndarray`
+    plausibilities : `torch.Tensor`
         Of all priors, adding up to 1. Shape: (priors,).
-    scales : `numpy.ndarray`
+    scales : `torch.Tensor`
         For each prior that is not left out, the variance of each element's function. Shape:
         (kept priors, elements).
-    kept : `numpy.ndarray`
+    kept : `torch.Tensor`
         The indices of those priors.
     """
 
-    weights: numpy.ndarray
+    weights: torch.Tensor
     error: float
     smoothness: float
-    plausibilities: numpy.ndarray
-    scales: numpy.ndarray
-    kept: numpy.ndarray
+    plausibilities: torch.Tensor
+    scales: torch.Tensor
+    kept: torch.Tensor
 
     def error_at(self, rules: "Rules") -> float:
         """What would be expected of the error with other nodes, by the same priors."""
         kept = self.plausibilities[self.kept]
         variances = (kept / kept.sum() * rules.variances[self.kept]) @ self.scales
-        return _MEAN_SIZE * float(numpy.sqrt(variances).sum())
+        return _MEAN_SIZE * float(variances.sqrt().sum())
 
 
 class Rules:
@@ -92,55 +96,64 @@ class Rules:
     def __init__(self, nodes: Nodes, paces: Sequence[Pace]) -> None:
         self.size = len(nodes)
         found = [_rules_of(numpy.array(nodes), pace) for pace in paces]
+        weights, variances, residuals, log_determinants = (
+            torch.from_numpy(numpy.concatenate(parts)) for parts in zip(*found)
+        )
         # Shape: (priors, nodes).
-        self.weights = numpy.concatenate([rules.weights for rules in found])
+        self.weights = weights
         # Of an integral, in units of the function's variance. Shape: (priors,).
-        self.variances = numpy.concatenate([rules.variances for rules in found])
+        self.variances = variances
         # What takes the foreseeable out of values. Shape: (priors, nodes, nodes).
-        self._residuals = numpy.concatenate([rules.residuals for rules in found])
-        self._log_determinants = numpy.concatenate([rules.log_determinants for rules in found])
-        self._are_smooth = numpy.tile(numpy.array(_ROUGHNESSES) < _ROUGH, len(_DECAYS) * len(paces))
+        self._residuals = residuals
+        self._log_determinants = log_determinants
+        are_smooth = torch.tensor(_ROUGHNESSES) < _ROUGH
+        self._are_smooth = are_smooth.repeat(len(_DECAYS) * len(paces))
 
-    def belief(self, values: numpy.ndarray) -> Belief:
+    def belief(self, values: torch.Tensor) -> Belief:
         """
         # Parameters
 
-        values : `numpy.ndarray`
-            At the nodes. Shape: (nodes, elements).
+        values : `torch.Tensor`
+            At the nodes, in float64. Shape: (nodes, elements).
         """
-        plausibilities = self._plausibilities(values)
-        kept = numpy.flatnonzero(plausibilities > _IMPLAUSIBLE * plausibilities.max())
+        step = 1 + values.size(1) // _MOST_TELLING
+        squares = self._squares(self._residuals, values[:, ::step])
+        plausibilities = self._plausibilities(squares, values[:, ::step].abs().sum(dim=0))
+        kept = (plausibilities > _IMPLAUSIBLE * plausibilities.max()).nonzero().flatten()
+        of_kept = squares[kept] if step == 1 else self._squares(self._residuals[kept], values)
+        scales = of_kept / (self.size - 1)
         shares = plausibilities[kept] / plausibilities[kept].sum()
-        weights = shares @ self.weights[kept]
-        scales = self._squares(self._residuals[kept], values) / (self.size - 1)
+        rules = self.weights[kept]
+        weights = shares @ rules
         # Priors that do not agree are another source of error.
-        apart = (self.weights[kept] - weights) @ values
-        variances = (shares * self.variances[kept]) @ scales + shares @ apart**2
-        error = _MEAN_SIZE * float(numpy.sqrt(variances).sum())
+        apart = (rules - weights) @ values
+        variances = (shares * self.variances[kept]) @ scales + shares @ apart.square_()
+        error = _MEAN_SIZE * float(variances.sqrt_().sum())
         smoothness = float(plausibilities[self._are_smooth].sum())
         return Belief(weights, error, smoothness, plausibilities, scales, kept)
 
-    def _plausibilities(self, values: numpy.ndarray) -> numpy.ndarray:
+    def _plausibilities(self, squares: torch.Tensor, sizes: torch.Tensor) -> torch.Tensor:
         """
         By restricted likelihood, each function's scale and mean being whatever suits it best.
         Elements count by their size, and all together as one: they are not independent.
+
+        # Parameters
+
+        squares : `torch.Tensor`
+            What no prior foresees, squared. Shape: (priors, elements).
+        sizes : `torch.Tensor`
+            Shape: (elements,).
         """
-        telling = values[:, :: 1 + values.shape[1] // _MOST_TELLING]
-        sizes = numpy.abs(telling).sum(axis=0)
-        squares = self._squares(self._residuals, telling)
         # Of an element that never changes, nothing but rounding is left.
-        logarithms = numpy.log(squares + numpy.finfo(float).tiny)
-        scores = logarithms @ (sizes / (sizes.sum() or 1.0))
+        scores = (squares + _TINY).log_() @ (sizes / (sizes.sum() + _TINY))
         evidence = -(self.size - 1) / 2 * scores - self._log_determinants / 2
-        likelihoods = numpy.exp(evidence - evidence.max())
-        return likelihoods / likelihoods.sum()
+        return evidence.softmax(dim=0)
 
     @staticmethod
-    def _squares(residuals: numpy.ndarray, values: numpy.ndarray) -> numpy.ndarray:
+    def _squares(residuals: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
         """Shape: (priors, elements)."""
-        left = residuals.reshape(-1, values.shape[0]) @ values
-        numpy.square(left, out=left)
-        return left.reshape(len(residuals), -1, values.shape[1]).sum(axis=1)
+        left = residuals.reshape(-1, len(values)) @ values
+        return left.square_().reshape(len(residuals), -1, values.size(1)).sum(dim=1)
 
 
 class _RulesOfPace(NamedTuple):

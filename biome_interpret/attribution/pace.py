@@ -44,7 +44,4 @@ class Pace(NamedTuple):
 
 
 EVEN = Pace(0.5, 8.0)
-PACES = (
-    EVEN,
-    *(Pace(c, w) for c in (0.0, 0.1, 0.2, 0.3, 0.4, 0.5) for w in (0.12, 0.2, 0.35, 0.6)),
-)
+PACES = (EVEN, *(Pace(c, w) for c in (0.0, 0.2, 0.4) for w in (0.12, 0.25, 0.5)))

@@ -1,7 +1,7 @@
 """Straight paths that are looked at more and more closely, where their integrands want it."""
 
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import takewhile
 from typing import Callable, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
@@ -40,9 +40,9 @@ class Judgement(NamedTuple):
 
     # Parameters
 
-    values : `numpy.ndarray`
+    values : `torch.Tensor`
         The integrand, averaged over the paths; not that at the baseline. Shape: (nodes, elements).
-    weights : `numpy.ndarray`
+    weights : `torch.Tensor`
         Shape: (nodes,).
     belief : `Belief`, optional
         `None` where it is no longer asked for.
@@ -52,14 +52,14 @@ class Judgement(NamedTuple):
         By what the error that is expected of a smooth integrand is multiplied.
     """
 
-    values: numpy.ndarray
-    weights: numpy.ndarray
+    values: torch.Tensor
+    weights: torch.Tensor
     belief: Optional[Belief]
     jumps: Optional[Jumps] = None
     trust: float = 1.0
 
     @property
-    def integral(self) -> numpy.ndarray:
+    def integral(self) -> torch.Tensor:
         """Shape: (elements,)."""
         return self.weights @ self.values
 
@@ -97,19 +97,20 @@ class Level(PathMeasure):
         """The number of evaluations on each path."""
         return 1 + len(self.nodes_of_path)
 
-    def read(self, values: numpy.ndarray) -> Judgement:
+    def read(self, values: torch.Tensor) -> Judgement:
         """
         As of a smooth integrand, or, where that is not plausible, as of one with jumps. The first
         nodes do not tell.
         """
         jumps = None
         if self.before is not None:
-            jumps = Jumps.between(self.nodes_of_path, values)
+            jumps = Jumps.between(self.nodes_of_path, values.numpy())
+            of_jumps = torch.from_numpy(jumps.weights)
             if self.before.jumps is not None and len(values) > _TELLING:
-                return Judgement(values, jumps.weights, None, jumps)
+                return Judgement(values, of_jumps, None, jumps)
         belief = _rules(self.paces, self.nodes_of_path).belief(values)
         if jumps is not None and belief.smoothness < 0.5:
-            return Judgement(values, jumps.weights, belief, jumps)
+            return Judgement(values, of_jumps, belief, jumps)
         trust = _trust(belief, belief.weights @ values, self.before)
         return Judgement(values, belief.weights, belief, trust=trust)
 
@@ -133,7 +134,7 @@ class RefinedPaths(RefinedMeasure):
         self._backgrounds = backgrounds
         self._sizes = level_sizes(max_evaluations // len(backgrounds))
 
-    @property
+    @cached_property
     def first(self) -> Level:
         nodes = first_nodes(self._sizes[0] - 1)
         return Level(self._paths(nodes), nodes_of_path=nodes)
@@ -141,7 +142,8 @@ class RefinedPaths(RefinedMeasure):
     def judged(self, level: PathMeasure, terms: torch.Tensor) -> Tuple[PathMeasure, float]:
         assert isinstance(level, Level)
         # Averaged over the paths, and without the baseline.
-        values = terms.reshape(len(level.paths), level.size, -1).mean(dim=0).numpy()[1:]
+        by_path = terms.reshape(len(level.paths), level.size, -1)
+        values = (by_path[0] if len(by_path) == 1 else by_path.mean(dim=0))[1:]
         judgement = level.read(values)
         paths = self._paths(level.nodes_of_path, judgement.weights)
         return replace(level, paths=paths, judgement=judgement), judgement.error
@@ -152,7 +154,7 @@ class RefinedPaths(RefinedMeasure):
         if not larger:
             return None
         judgement = level.judgement
-        error = self.tolerance * float(numpy.abs(judgement.integral).sum())
+        error = self.tolerance * float(judgement.integral.abs().sum())
         if judgement.jumps is not None:
             paces, choices = level.paces, _divided(level.nodes_of_path, judgement)
         else:
@@ -167,10 +169,10 @@ class RefinedPaths(RefinedMeasure):
                 break
         return Level(self._paths(nodes), nodes_of_path=nodes, paces=paces, before=judgement)
 
-    def _paths(self, nodes: Nodes, weights: Optional[numpy.ndarray] = None) -> List[Path]:
+    def _paths(self, nodes: Nodes, weights: Optional[torch.Tensor] = None) -> List[Path]:
         """With the baseline in front, which weighs nothing. All else alike if not given."""
         if weights is None:
-            weights = numpy.full(len(nodes), 1 / len(nodes))
+            weights = torch.full((len(nodes),), 1 / len(nodes))
         shares = [0.0, *(weights / len(self._backgrounds)).tolist()]
         return [Path([0.0, *nodes], shares, background) for background in self._backgrounds]
 
@@ -226,14 +228,14 @@ def _rules(paces: Tuple[Pace, ...], nodes: Nodes) -> Rules:
 
 def _most_plausible(paces: Sequence[Pace], belief: Optional[Belief]) -> Pace:
     assert belief is not None
-    by_pace = belief.plausibilities.reshape(len(paces), -1).sum(axis=1)
+    by_pace = belief.plausibilities.reshape(len(paces), -1).sum(dim=1)
     return paces[int(by_pace.argmax())]
 
 
-def _trust(belief: Belief, integral: numpy.ndarray, before: Optional[Judgement]) -> float:
+def _trust(belief: Belief, integral: torch.Tensor, before: Optional[Judgement]) -> float:
     """In what is expected of the error, by what the level before was off by."""
     if before is None or before.belief is None or not before.belief.error:
         return 1.0
-    off = float(numpy.abs(integral - before.integral).sum())
+    off = float((integral - before.integral).abs().sum())
     found = min(1.0, max(_LEAST_TRUST, _MARGIN * off / before.belief.error))
     return 1 - belief.smoothness * (1 - found)

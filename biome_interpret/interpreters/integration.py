@@ -284,6 +284,9 @@ class PathIntegral:
             self._take_in(rows, {key: torch.cat([part[key] for part in parts]) for key in parts[0]})
 
     def _take_in(self, rows: Sequence[Row], terms: Terms) -> None:
+        if len(self._looked_at) == 1:
+            self._looked_at[0].add(rows, terms)
+            return
         places: Dict[int, List[int]] = {}
         for place, row in enumerate(rows):
             places.setdefault(row.instance, []).append(place)

@@ -167,7 +167,7 @@ class ExplainedBatch:
         `RowsMixed`
             If the model's output cannot be told into so many rows.
         """
-        tensors = self._rows_of_tensors(rows)
+        tensors = self._rows_of(self._tensors, rows)
         leaves = {
             key: point.detach().requires_grad_(want_gradients) for key, point in points.items()
         }
@@ -193,11 +193,13 @@ class ExplainedBatch:
     def evaluate_along(self) -> Evaluation:
         """The same at the points that went along with the prediction."""
         assert self._along is not None
-        rows, leaves, outputs = self._along
+        rows, leaves, outputs, tensors = self._along
         # They are looked at once, and hold on to all that led to them.
         self._along = None
+        labels = {name: value for name, value in self._tensors.items() if name not in tensors}
+        tensors = {**tensors, **self._rows_of(labels, rows)}
         with torch.enable_grad():
-            return self._evaluation(rows, leaves, outputs, self._rows_of_tensors(rows), True)
+            return self._evaluation(rows, leaves, outputs, tensors, True)
 
     def _evaluation(
         self,
@@ -240,10 +242,10 @@ class ExplainedBatch:
             kind = type(self._model).__name__
             raise InterpretationError(f"{kind} does not run under autocast: {error}") from error
 
-    def _rows_of_tensors(self, rows: Sequence[int]) -> TensorDict:
+    def _rows_of(self, tensors: TensorDict, rows: Sequence[int]) -> TensorDict:
         device = self.calls[0].embedded.device
         index = torch.tensor(list(rows), dtype=torch.long, device=device)
-        return take_rows(self._tensors, index, len(self.instances))
+        return take_rows(tensors, index, len(self.instances))
 
 
 def _gradients(values: torch.Tensor, leaves: Points, inputs: torch.Tensor) -> Points:

@@ -56,11 +56,14 @@ class RowsAlong(NamedTuple):
         The points of each call, of which gradients may be taken.
     outputs : `Outputs`
         For all rows.
+    tensors : `TensorDict`
+        What the model was called with for all rows.
     """
 
     rows: Sequence[int]
     leaves: Dict[CallKey, torch.Tensor]
     outputs: Outputs
+    tensors: TensorDict
 
 
 @dataclass(frozen=True)
@@ -277,7 +280,7 @@ class _SightingInCompany(_Sighting):
 
     @property
     def prediction(self) -> Prediction:
-        along = RowsAlong(self._companions.rows, self._leaves, self._all_outputs)
+        along = RowsAlong(self._companions.rows, self._leaves, self._all_outputs, self._all_tensors)
         return replace(super().prediction, along=along)
 
 

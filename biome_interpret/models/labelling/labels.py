@@ -135,13 +135,13 @@ def _are_sigmoids(scores: Mapping[str, numpy.ndarray]) -> bool:
     probabilities = next((s for name, s in scores.items() if not name.endswith("logits")), None)
     if logits is None or probabilities is None or logits.shape != probabilities.shape:
         return False
-    powers = numpy.exp(logits.astype(float) - logits.max())
-    # The sigmoid, of logits that may be large.
-    own = (1 + numpy.tanh(logits.astype(float) / 2)) / 2
-    shared, separate = (
-        float(numpy.abs(wanted - probabilities).max()) < 1e-4
-        for wanted in (powers / powers.sum(), own)
-    )
+    # Of logits that are not finite nothing can be told, and the text will be refused.
+    with numpy.errstate(invalid="ignore"):
+        powers = numpy.exp(logits.astype(float) - logits.max())
+        shared, separate = (
+            float(numpy.abs(wanted - probabilities).max()) < 1e-4
+            for wanted in (powers / powers.sum(), (1 + numpy.tanh(logits.astype(float) / 2)) / 2)
+        )
     return separate and not shared
 
 
