@@ -1,7 +1,7 @@
 """From texts to results: predicted, labelled, put together, integrated and assembled."""
 
 import traceback
-from typing import Dict, Iterable, Iterator, List, NamedTuple, Optional, Sequence, Tuple, Union
+from typing import Dict, Iterator, List, NamedTuple, Optional, Sequence, Set, Tuple, Union
 
 from allennlp.common.util import JsonDict
 from allennlp.data import Instance
@@ -18,7 +18,7 @@ from biome_interpret.models.batches import chunks
 from biome_interpret.models.evaluation import ExplainedBatch, RowsMixed
 from biome_interpret.models.guard import untouched
 from biome_interpret.models.labelling import Target, labelled_instances, targeted
-from biome_interpret.models.objectives import Objective, objective_for
+from biome_interpret.models.objectives import LossNotByRows, Objective, objective_for
 from biome_interpret.models.origins import Background, Origins
 from biome_interpret.models.prediction import Companions, Prediction, predict
 from biome_interpret.models.recurrent import narrow_recurrence
@@ -86,6 +86,8 @@ class Explainer:
         self._sites = sites
         self._settings = settings
         self._background: Optional[Background] = None
+        # The kinds of objectives of which the loss is no matter of rows: found out on the way.
+        self._whole_losses: Set[type] = set()
         self._assembly = Assembly(settings)
         self._company = Company(settings, narrow_recurrence(self._model))
 
@@ -132,7 +134,7 @@ class Explainer:
             except Exception as error:
                 found[first] = _failed(error)
                 parts.append([first])
-        self._learn(jobs.values())
+        self._learn(list(jobs.values()))
         positions = list(jobs)
         for group in self._company.groups([job.text for job in jobs.values()]):
             members = [positions[i] for i in group]
@@ -140,7 +142,7 @@ class Explainer:
             found.update(zip(members, outcomes))
         return [_merged([found[i] for i in indices]) for indices in parts]
 
-    def _learn(self, jobs: Iterable[_Job]) -> None:
+    def _learn(self, jobs: Sequence[_Job]) -> None:
         """
         Finds out how rows relate, by the first text that tells: not from its interpretation, so
         that this goes the same way as that of any other text.
@@ -152,6 +154,9 @@ class Explainer:
                 [outputs], prediction = self._predicted([job])
                 for item in self._items(0, job, outputs):
                     self._verdict(item, prediction)
+            except LossNotByRows as error:
+                self._whole_losses.add(error.kind)
+                return self._learn(jobs)
             except Exception:  # It will be told of when the text's turn comes.
                 continue
 
@@ -165,6 +170,9 @@ class Explainer:
                 pass
         try:
             return self._explained(jobs, in_full)
+        except LossNotByRows as error:
+            self._whole_losses.add(error.kind)
+            return self._group_outcomes(jobs, in_full)
         except Exception as error:
             if len(jobs) == 1 and not isinstance(error, RowsMixed):
                 return [_failed(error)]
@@ -225,8 +233,10 @@ class Explainer:
         predictor, text = self._predictor, job.text
         labelled = labelled_instances(predictor, text.instance, outputs)
         instances = targeted(predictor, text.instance, labelled, job.targets, text.labels)
-        mode = self._settings.mode
-        return [_Item(index, one, objective_for(model, one, mode)) for one in instances]
+        mode, whole_losses = self._settings.mode, self._whole_losses
+        return [
+            _Item(index, one, objective_for(model, one, mode, whole_losses)) for one in instances
+        ]
 
     def _together(
         self, items: Sequence[_Item], prediction: Optional[Prediction]

@@ -6,6 +6,8 @@ in it. The latest registered is asked first: a user's own, or a more special one
 """
 
 from biome_interpret.models.objectives.base import (
+    LossByRows,
+    LossNotByRows,
     LossObjective,
     Objective,
     Target,
@@ -48,6 +50,8 @@ __all__ = [
     "DialogAnswerObjective",
     "LabelObjective",
     "ListedLabelsObjective",
+    "LossByRows",
+    "LossNotByRows",
     "LossObjective",
     "MaskedWordsObjective",
     "MultiLabelObjective",

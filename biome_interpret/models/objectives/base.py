@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Dict, List, Optional, Sequence, Tuple, Union
+from typing import Container, Dict, List, Optional, Sequence, Tuple, Union
 
 import torch
 from allennlp.common import Registrable
@@ -12,9 +12,13 @@ from allennlp.models import Model
 
 from biome_interpret.errors import InterpretationError
 from biome_interpret.models.batches import TensorDict
-from biome_interpret.models.modes import Choices, InferenceMode, Loss, Outputs, Softmax
+from biome_interpret.models.modes import Choices, InferenceMode, LogSoftmax, Loss, Outputs, Softmax
 from biome_interpret.models.registered import latest_first
 from biome_interpret.models.signatures import Signature, forward_signature
+
+# How far a loss may be from the sum of its rows, relative to their size, before it is no longer put
+# down to rounding.
+_LOSS_ROUNDING = 1e-5
 
 
 @dataclass(frozen=True)
@@ -185,15 +189,7 @@ class LossObjective(Objective):
         return self._inner.label_names
 
     def run(self, arguments: TensorDict) -> Outputs:
-        try:
-            return self._inner.run_for_loss(arguments)
-        except (InterpretationError, RuntimeError, MemoryError):
-            raise
-        except Exception as error:  # Of its metrics, say, which come with the loss.
-            raise InterpretationError(
-                f"{type(self.model).__name__} gives no loss for the label that it is explained "
-                f"for ({type(error).__name__}: {error})"
-            ) from error
+        return _run_for_loss(self._inner, arguments)
 
     def choices(self, outputs: Outputs, tensors: TensorDict) -> Optional[Choices]:
         return self._inner.choices(outputs, tensors)
@@ -228,25 +224,129 @@ class LossObjective(Objective):
         return self._inner.retargeted(label, target)
 
 
+class LossNotByRows(InterpretationError):
+    """A model's loss was found to be something else than its rows' log-probabilities."""
+
+    def __init__(self, objective: Objective) -> None:
+        super().__init__("the model's loss cannot be told row by row")
+        self.kind = type(objective)
+
+
+class LossByRows(Objective):
+    """
+    Minus the loss, row by row: the log-probability of what each row is labelled with, of which most
+    models' loss is the mean or the sum. Each pass that is run with the labels is held against the
+    loss that the model gives.
+
+    # Parameters
+
+    objective : `Objective`
+        That explains log-probabilities.
+    """
+
+    needs_label = True
+
+    def __init__(self, objective: Objective) -> None:
+        super().__init__(objective.model, objective.label_name, objective.label, objective.mode)
+        self.inner = objective
+
+    @property
+    def label_names(self) -> Tuple[str, ...]:
+        return self.inner.label_names
+
+    def run(self, arguments: TensorDict) -> Outputs:
+        return _run_for_loss(self.inner, arguments)
+
+    def choices(self, outputs: Outputs, tensors: TensorDict) -> Optional[Choices]:
+        return self.inner.choices(outputs, tensors)
+
+    def values(self, outputs: Outputs, tensors: TensorDict) -> torch.Tensor:
+        """
+        # Raises
+
+        `LossNotByRows`
+            If the loss is neither their mean nor their sum, but for the sign.
+        """
+        values = self.inner.values(outputs, tensors)
+        if "loss" in outputs:
+            total = float(values.sum())
+            bound = _LOSS_ROUNDING * (float(values.abs().sum()) + len(values))
+            loss = -float(outputs["loss"])
+            if abs(loss - total) > bound and abs(loss * len(values) - total) > bound:
+                raise LossNotByRows(self.inner)
+        return values
+
+    def probabilities(self, outputs: Outputs, tensors: TensorDict) -> List[float]:
+        return self.inner.probabilities(outputs, tensors)
+
+    def label_probabilities(
+        self, outputs: Outputs, tensors: TensorDict
+    ) -> List[Optional[Dict[str, float]]]:
+        return self.inner.label_probabilities(outputs, tensors)
+
+    @property
+    def labels(self) -> Dict[int, str]:
+        return self.inner.labels
+
+    def target_of(self, instance: Instance, probability: Optional[float]) -> Target:
+        return self.inner.target_of(instance, probability)
+
+    def target(self, label: Optional[Field], probability: Optional[float]) -> Target:
+        return self.inner.target(label, probability)
+
+    def retargeted(self, label: Field, target: Union[str, int]) -> Field:
+        return self.inner.retargeted(label, target)
+
+
+def _run_for_loss(objective: Objective, arguments: TensorDict) -> Outputs:
+    try:
+        return objective.run_for_loss(arguments)
+    except (InterpretationError, RuntimeError, MemoryError):
+        raise
+    except Exception as error:  # Of its metrics, say, which come with the loss.
+        raise InterpretationError(
+            f"{type(objective.model).__name__} gives no loss for the label that it is explained "
+            f"for ({type(error).__name__}: {error})"
+        ) from error
+
+
 class UnknownObjective(Objective):
     """A label of a kind that no registered objective knows: nothing to choose from."""
 
 
-def objective_for(model: Model, instance: Instance, mode: InferenceMode) -> Objective:
-    """The objective for a labelled instance."""
+def objective_for(
+    model: Model, instance: Instance, mode: InferenceMode, whole_losses: Container[type] = ()
+) -> Objective:
+    """
+    The objective for a labelled instance.
+
+    # Parameters
+
+    whole_losses : `Container[type]`
+        The kinds of objectives of which the loss is known not to be told by rows.
+    """
+    is_loss = isinstance(mode, Loss)
     found: Objective = UnknownObjective(model, "label", None, mode)
     for kind in latest_first(Objective):
         name = kind.label_in(model, instance)
         if name is not None:
-            found = kind(model, name, instance.fields.get(name), mode)
+            of_rows = LogSoftmax() if is_loss else mode
+            found = kind(model, name, instance.fields.get(name), of_rows)
             break
-    return LossObjective(found) if isinstance(mode, Loss) else found
+    if not is_loss:
+        return found
+    by_rows = found.reads_prediction and not found.needs_label and type(found) not in whole_losses
+    # Values of their own making may take longer than a loss.
+    is_plain = type(found).values is Objective.values
+    return LossByRows(found) if by_rows and is_plain else LossObjective(found)
 
 
 def or_loss(objective: Objective, outputs: Outputs, tensors: TensorDict) -> Objective:
     """The objective itself where the output tells its values, else one that takes the loss."""
     if objective.needs_loss or objective.told_by(outputs, tensors):
         return objective
+    if isinstance(objective, LossByRows):
+        return LossObjective(objective.inner)
     loss = LossObjective(objective)
     loss.notes.append(objective.why_loss)
     return loss
