@@ -1,6 +1,6 @@
 """Which texts share passes, with each other and with points of their own paths."""
 
-from typing import Callable, Dict, List, Sequence, Tuple
+from typing import Callable, Dict, Hashable, List, Sequence, Tuple
 
 from biome_interpret.interpreters.points import RowSet
 from biome_interpret.interpreters.settings import Settings
@@ -38,7 +38,7 @@ class Company:
         self._settings = settings
         self._is_recurrent = is_recurrent
         # By kind of objective.
-        self._verdicts: Dict[type, Verdict] = {}
+        self._verdicts: Dict[Hashable, Verdict] = {}
         self._row_sets: Dict[Tuple[int, bool], RowSet] = {}
 
     @property
@@ -47,14 +47,14 @@ class Company:
 
     def verdict(self, objective: Objective, batch: Callable[[], ExplainedBatch]) -> Verdict:
         """The verdict for a kind of objective; by a batch that is made where it is not known."""
-        kind = type(objective)
+        kind = objective.kind
         if kind not in self._verdicts:
             self._verdicts[kind] = find_verdict(batch())
         return self._verdicts[kind]
 
     def run_row_by_row(self, objective: Objective) -> None:
         """From here on, since the rows of a pass were found to mix."""
-        self._verdicts[type(objective)] = self._verdicts[type(objective)].row_by_row()
+        self._verdicts[objective.kind] = self._verdicts[objective.kind].row_by_row()
 
     def groups(self, texts: Sequence[Text]) -> List[List[int]]:
         """Which texts share passes, as indices: those of like length, where rows are shared."""
@@ -76,8 +76,8 @@ class Company:
         if not settings.adds_up or settings.autocast or settings.first_points.strata:
             return False
         return bool(self._verdicts) and all(
-            verdict.rows_are_shared and kind.goes_with_prediction  # type: ignore[attr-defined]
-            for kind, verdict in self._verdicts.items()
+            verdict.rows_are_shared and verdict.goes_with_prediction
+            for verdict in self._verdicts.values()
         )
 
     def rows_along(self, num_texts: int, with_origins: bool) -> RowSet:

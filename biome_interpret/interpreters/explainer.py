@@ -1,7 +1,7 @@
 """From texts to results: predicted, labelled, put together, integrated and assembled."""
 
 import traceback
-from typing import Dict, Iterator, List, NamedTuple, Optional, Sequence, Set, Tuple, Union
+from typing import Dict, Hashable, Iterator, List, NamedTuple, Optional, Sequence, Set, Tuple, Union
 
 from allennlp.common.util import JsonDict
 from allennlp.data import Instance
@@ -18,7 +18,7 @@ from biome_interpret.models.batches import chunks
 from biome_interpret.models.evaluation import ExplainedBatch, RowsMixed
 from biome_interpret.models.guard import untouched
 from biome_interpret.models.labelling import Target, labelled_instances, targeted
-from biome_interpret.models.objectives import LossNotByRows, Objective, objective_for
+from biome_interpret.models.objectives import LossByRows, LossNotByRows, Objective, objective_for
 from biome_interpret.models.origins import Background, Origins
 from biome_interpret.models.prediction import Companions, Prediction, predict
 from biome_interpret.models.recurrent import narrow_recurrence
@@ -28,6 +28,9 @@ from biome_interpret.models.texts import Text
 
 # Texts that are looked at together, to find those of like length.
 _WINDOW = 256
+
+# Texts of each label whose values are held against their losses, where that takes a pass.
+_CHECKED_LOSSES = 3
 
 PADDING_NOTE = (
     "the model's output changes when padding is appended to a text: what is explained is the text "
@@ -88,6 +91,8 @@ class Explainer:
         self._background: Optional[Background] = None
         # The kinds of objectives of which the loss is no matter of rows: found out on the way.
         self._whole_losses: Set[type] = set()
+        # By label, how many texts' values were held against their losses.
+        self._checked_losses: Dict[Optional[int], int] = {}
         self._assembly = Assembly(settings)
         self._company = Company(settings, narrow_recurrence(self._model))
 
@@ -155,7 +160,7 @@ class Explainer:
                 for item in self._items(0, job, outputs):
                     self._verdict(item, prediction)
             except LossNotByRows as error:
-                self._whole_losses.add(error.kind)
+                self._whole_losses.add(error.of)
                 return self._learn(jobs)
             except Exception:  # It will be told of when the text's turn comes.
                 continue
@@ -171,7 +176,7 @@ class Explainer:
         try:
             return self._explained(jobs, in_full)
         except LossNotByRows as error:
-            self._whole_losses.add(error.kind)
+            self._whole_losses.add(error.of)
             return self._group_outcomes(jobs, in_full)
         except Exception as error:
             if len(jobs) == 1 and not isinstance(error, RowsMixed):
@@ -242,9 +247,9 @@ class Explainer:
         self, items: Sequence[_Item], prediction: Optional[Prediction]
     ) -> Iterator[List[int]]:
         """Which items make one batch, as indices: those of a kind, where rows may share a pass."""
-        kinds: Dict[Tuple[type, str], List[int]] = {}
+        kinds: Dict[Tuple[Hashable, str], List[int]] = {}
         for k, item in enumerate(items):
-            kinds.setdefault((type(item.objective), item.objective.label_name), []).append(k)
+            kinds.setdefault((item.objective.kind, item.objective.label_name), []).append(k)
         for members in kinds.values():
             if self._verdict(items[members[0]], prediction).rows_are_shared:
                 yield members
@@ -283,6 +288,7 @@ class Explainer:
         along: Optional[Points],
     ) -> List[Interpretation]:
         settings, objective = self._settings, batch.given_objective
+        self._check_loss(batch)
         verdict = self._company.verdict(objective, lambda: batch)
         integral = PathIntegral(
             batch,
@@ -311,6 +317,22 @@ class Explainer:
             else:
                 results.append(self._assembly.scores_alone(integrals, batch, strings))
         return results
+
+    def _check_loss(self, batch: ExplainedBatch) -> None:
+        """
+        # Raises
+
+        `LossNotByRows`
+            If the loss of texts is not made of their log-probabilities, though explained by these.
+        """
+        objective = batch.objective
+        if not isinstance(objective, LossByRows) or objective.needs_label:
+            return
+        labels = [objective.target_of(instance, None).index for instance in batch.instances]
+        checked = self._checked_losses
+        if any(checked.get(label, 0) < _CHECKED_LOSSES for label in labels):
+            batch.check_loss(objective)
+            checked.update((label, checked.get(label, 0) + 1) for label in labels)
 
     def _origins(self, text: Text) -> Origins:
         """Of a batch with this text in it."""

@@ -13,7 +13,7 @@ from biome_interpret.models.batches import TensorDict, take_rows, to_padded_tens
 from biome_interpret.models.calls import CallKey, CallMatcher, SiteCall, text_field_names, trace
 from biome_interpret.models.hooks import observed
 from biome_interpret.models.modes import Outputs
-from biome_interpret.models.objectives import Objective, forward_arguments, or_loss
+from biome_interpret.models.objectives import LossByRows, Objective, forward_arguments, or_loss
 from biome_interpret.models.prediction import Prediction
 from biome_interpret.models.recurrent import fast_backward
 from biome_interpret.models.sites import EmbeddingSite
@@ -108,6 +108,11 @@ class ExplainedBatch:
         with torch.no_grad():
             found = self.objective.label_probabilities(self._text_outputs, self._tensors)
         return found or [None] * len(self.instances)
+
+    def check_loss(self, objective: LossByRows) -> None:
+        """Holds the values of the texts against the loss that the model gives for them."""
+        with torch.no_grad():
+            objective.check(self._text_outputs, self._tensors)
 
     def _outputs(self, known: Optional[Prediction]) -> Outputs:
         """What the model makes of the texts; sets their calls, and the loss as objective."""

@@ -30,12 +30,15 @@ class Verdict:
         row's value or gradient, or since it takes no batch of several.
     needs_loss : `bool`
         Whether what is explained is a batch's loss.
+    goes_with_prediction : `bool`
+        Whether the objective says so.
     padding_matters : `bool`
         Whether padding appended to a text changes f.
     """
 
     row_power: Optional[int]
     needs_loss: bool
+    goes_with_prediction: bool
     padding_matters: bool
 
     @property
@@ -49,7 +52,13 @@ class Verdict:
 
 def find_verdict(batch: ExplainedBatch) -> Verdict:
     """By evaluating a batch's first instance alone, beside other points, and padded."""
-    return Verdict(_row_power(batch), batch.objective.needs_loss, _padding_matters(batch))
+    objective = batch.objective
+    return Verdict(
+        _row_power(batch),
+        objective.needs_loss,
+        objective.goes_with_prediction,
+        _padding_matters(batch),
+    )
 
 
 def _row_power(batch: ExplainedBatch) -> Optional[int]:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Container, Dict, List, Optional, Sequence, Tuple, Union
+from typing import Any, Container, Dict, Hashable, List, Optional, Sequence, Tuple, Union
 
 import torch
 from allennlp.common import Registrable
@@ -80,6 +80,12 @@ class Objective(Registrable):
         self.label = label
         self.mode = mode
         self.notes: List[str] = []
+
+    @property
+    def kind(self) -> Hashable:
+        """The same for objectives that read a model's outputs in the same way."""
+        kind: Any = type(self)
+        return kind
 
     @classmethod
     def fits(cls, model: Model, label: Field) -> bool:
@@ -185,6 +191,10 @@ class LossObjective(Objective):
         self.notes = list(objective.notes)
 
     @property
+    def kind(self) -> Hashable:
+        return type(self), self._inner.kind
+
+    @property
     def label_names(self) -> Tuple[str, ...]:
         return self._inner.label_names
 
@@ -229,14 +239,15 @@ class LossNotByRows(InterpretationError):
 
     def __init__(self, objective: Objective) -> None:
         super().__init__("the model's loss cannot be told row by row")
-        self.kind = type(objective)
+        self.of = type(objective)
 
 
 class LossByRows(Objective):
     """
     Minus the loss, row by row: the log-probability of what each row is labelled with, of which most
-    models' loss is the mean or the sum. Each pass that is run with the labels is held against the
-    loss that the model gives.
+    models' loss is the mean or the sum. Wherever the model is run with the labels it is held
+    against the loss that the model gives: at each point, or, for a label of a text as a whole, once
+    in a while.
 
     # Parameters
 
@@ -244,18 +255,43 @@ class LossByRows(Objective):
         That explains log-probabilities.
     """
 
-    needs_label = True
-
     def __init__(self, objective: Objective) -> None:
         super().__init__(objective.model, objective.label_name, objective.label, objective.mode)
         self.inner = objective
+        self.needs_label = not objective.goes_with_prediction
+        self.goes_with_prediction = objective.goes_with_prediction
+
+    @property
+    def kind(self) -> Hashable:
+        return type(self), self.inner.kind
 
     @property
     def label_names(self) -> Tuple[str, ...]:
         return self.inner.label_names
 
     def run(self, arguments: TensorDict) -> Outputs:
-        return _run_for_loss(self.inner, arguments)
+        return _run_for_loss(self.inner, arguments) if self.needs_label else super().run(arguments)
+
+    def check(self, outputs: Outputs, tensors: TensorDict) -> None:
+        """
+        Holds the values of texts against their loss.
+
+        # Parameters
+
+        outputs : `Outputs`
+            For the texts as they are.
+
+        # Raises
+
+        `LossNotByRows`
+            If they do not agree.
+        """
+        signature = forward_signature(self.model)
+        known = {
+            n: v for n, v in tensors.items() if signature.takes_anything or n in signature.names
+        }
+        loss = _run_for_loss(self.inner, known).get("loss")
+        self.values(outputs if loss is None else {**outputs, "loss": loss}, tensors)
 
     def choices(self, outputs: Outputs, tensors: TensorDict) -> Optional[Choices]:
         return self.inner.choices(outputs, tensors)
