@@ -62,10 +62,12 @@ class Belief(NamedTuple):
     plausibilities : `torch.Tensor`
         Of all priors, adding up to 1. Shape: (priors,).
     scales : `torch.Tensor`
-        For each prior that is not left out, the variance of each element's function. Shape:
-        (kept priors, elements).
+        By each prior that is plausible, the variance of the functions of elements that tell of all.
+        Shape: (kept priors, telling elements).
     kept : `torch.Tensor`
         The indices of those priors.
+    told : `float`
+        How much of the sizes of all elements is that of the telling ones.
     """
 
     weights: torch.Tensor
@@ -74,12 +76,12 @@ class Belief(NamedTuple):
     plausibilities: torch.Tensor
     scales: torch.Tensor
     kept: torch.Tensor
+    told: float
 
     def error_at(self, rules: "Rules") -> float:
         """What would be expected of the error with other nodes, by the same priors."""
-        kept = self.plausibilities[self.kept]
-        variances = (kept / kept.sum() * rules.variances[self.kept]) @ self.scales
-        return _MEAN_SIZE * float(variances.sqrt().sum())
+        variances = (self.plausibilities * rules.variances)[self.kept] @ self.scales
+        return _MEAN_SIZE * float(variances.sqrt().sum()) / self.told
 
 
 class Rules:
@@ -109,51 +111,95 @@ class Rules:
         are_smooth = torch.tensor(_ROUGHNESSES) < _ROUGH
         self._are_smooth = are_smooth.repeat(len(_DECAYS) * len(paces))
 
-    def belief(self, values: torch.Tensor) -> Belief:
+    def beliefs(self, values: Sequence[torch.Tensor]) -> List[Belief]:
         """
         # Parameters
 
-        values : `torch.Tensor`
-            At the nodes, in float64. Shape: (nodes, elements).
+        values : `Sequence[torch.Tensor]`
+            Of some texts, at the nodes, in float64. Shapes: (nodes, elements of the text).
         """
-        step = 1 + values.size(1) // _MOST_TELLING
-        squares = self._squares(self._residuals, values[:, ::step])
-        plausibilities = self._plausibilities(squares, values[:, ::step].abs().sum(dim=0))
-        kept = (plausibilities > _IMPLAUSIBLE * plausibilities.max()).nonzero().flatten()
-        of_kept = squares[kept] if step == 1 else self._squares(self._residuals[kept], values)
-        scales = of_kept / (self.size - 1)
-        shares = plausibilities[kept] / plausibilities[kept].sum()
-        rules = self.weights[kept]
-        weights = shares @ rules
+        telling = [one[:, :: 1 + (one.size(1) - 1) // _MOST_TELLING] for one in values]
+        counts = [one.size(1) for one in telling]
+        together = torch.cat(telling, dim=1)
+        # Of which text each element is.
+        owners = torch.arange(len(values)).repeat_interleave(torch.tensor(counts))
+        squares = self._squares(together)
+        plausibilities = self._plausibilities(squares, together, owners, len(values))
+        # Those that are plausible for any text.
+        kept = plausibilities.any(dim=1).nonzero().flatten()
+        shares, rules = plausibilities[kept], self.weights[kept]
+        scales = squares[kept] / (self.size - 1)
+        integrals, by_element = rules @ together, shares[:, owners]
         # Priors that do not agree are another source of error.
-        apart = (rules - weights) @ values
-        variances = (shares * self.variances[kept]) @ scales + shares @ apart.square_()
-        error = _MEAN_SIZE * float(variances.sqrt_().sum())
-        smoothness = float(plausibilities[self._are_smooth].sum())
-        return Belief(weights, error, smoothness, plausibilities, scales, kept)
+        apart = integrals - (by_element * integrals).sum(dim=0)
+        spread = apart.square_().addcmul_(self.variances[kept].unsqueeze(1), scales)
+        errors = _added_up((by_element * spread).sum(dim=0).sqrt_(), owners, len(values)).tolist()
+        weights = shares.t() @ rules
+        smoothness = plausibilities[self._are_smooth].sum(dim=0).tolist()
+        told = [_share(sample, one) for sample, one in zip(telling, values)]
+        return [
+            Belief(
+                weights[k],
+                _MEAN_SIZE * errors[k] / told[k],
+                smoothness[k],
+                plausibilities[:, k],
+                of_text,
+                kept,
+                told[k],
+            )
+            for k, of_text in enumerate(scales.split(counts, dim=1))
+        ]
 
-    def _plausibilities(self, squares: torch.Tensor, sizes: torch.Tensor) -> torch.Tensor:
+    def belief(self, values: torch.Tensor) -> Belief:
+        """Of one text."""
+        return self.beliefs([values])[0]
+
+    def _plausibilities(
+        self, squares: torch.Tensor, values: torch.Tensor, owners: torch.Tensor, num_texts: int
+    ) -> torch.Tensor:
         """
-        By restricted likelihood, each function's scale and mean being whatever suits it best.
-        Elements count by their size, and all together as one: they are not independent.
+        By restricted likelihood, each function's scale and mean being whatever suits it best. The
+        elements of a text count by their size, and all together as one: they are not independent.
 
         # Parameters
 
         squares : `torch.Tensor`
             What no prior foresees, squared. Shape: (priors, elements).
-        sizes : `torch.Tensor`
+        values : `torch.Tensor`
+            Shape: (nodes, elements).
+        owners : `torch.Tensor`
             Shape: (elements,).
-        """
-        # Of an element that never changes, nothing but rounding is left.
-        scores = (squares + _TINY).log_() @ (sizes / (sizes.sum() + _TINY))
-        evidence = -(self.size - 1) / 2 * scores - self._log_determinants / 2
-        return evidence.softmax(dim=0)
 
-    @staticmethod
-    def _squares(residuals: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
+        # Returns
+
+        `torch.Tensor`
+            Shape: (priors, texts).
+        """
+        sizes = values.abs().sum(dim=0)
+        shares = sizes / (_added_up(sizes, owners, num_texts)[owners] + _TINY)
+        # Of an element that never changes, nothing but rounding is left.
+        scores = _added_up((squares + _TINY).log_() * shares, owners, num_texts)
+        evidence = -(self.size - 1) / 2 * scores - self._log_determinants.unsqueeze(1) / 2
+        found = evidence.softmax(dim=0)
+        found = found.masked_fill_(found < _IMPLAUSIBLE * found.max(dim=0).values, 0.0)
+        return found / found.sum(dim=0)
+
+    def _squares(self, values: torch.Tensor) -> torch.Tensor:
         """Shape: (priors, elements)."""
-        left = residuals.reshape(-1, len(values)) @ values
-        return left.square_().reshape(len(residuals), -1, values.size(1)).sum(dim=1)
+        left = self._residuals.reshape(-1, len(values)) @ values
+        return left.square_().reshape(len(self._residuals), -1, values.size(1)).sum(dim=1)
+
+
+def _added_up(values: torch.Tensor, owners: torch.Tensor, num_texts: int) -> torch.Tensor:
+    """(..., elements) -> (..., texts)"""
+    return values.new_zeros(*values.shape[:-1], num_texts).index_add_(-1, owners, values)
+
+
+def _share(sample: torch.Tensor, values: torch.Tensor) -> float:
+    if sample.size(1) == values.size(1):
+        return 1.0
+    whole = float(values.abs().sum())
+    return float(sample.abs().sum()) / whole if whole else 1.0
 
 
 class _RulesOfPace(NamedTuple):

@@ -114,20 +114,22 @@ class RefinedMeasure:
         """The fewest points."""
         raise NotImplementedError
 
-    def judged(self, measure: PathMeasure, terms: torch.Tensor) -> Tuple[PathMeasure, float]:
+    def judged(
+        self, measures: Sequence[PathMeasure], terms: Sequence[torch.Tensor]
+    ) -> List[Tuple[PathMeasure, float]]:
         """
         # Parameters
 
-        measure : `PathMeasure`
-            The first, or one that followed.
-        terms : `torch.Tensor`
-            The integrand at its points. Shape: (points, elements).
+        measures : `Sequence[PathMeasure]`
+            For each of some texts, the first, or one that followed.
+        terms : `Sequence[torch.Tensor]`
+            For each text the integrand at its measure's points. Shapes: (points, elements).
 
         # Returns
 
-        `Tuple[PathMeasure, float]`
-            The measure with the weights that suit this integrand best, and an estimate of
-            Σ |error| over all elements.
+        `List[Tuple[PathMeasure, float]]`
+            For each text its measure with the weights that suit the integrand best, and an estimate
+            of Σ |error| over all elements.
         """
         raise NotImplementedError
 

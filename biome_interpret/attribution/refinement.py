@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from itertools import takewhile
-from typing import Callable, Iterator, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple, cast
 
 import numpy
 import torch
@@ -97,20 +97,21 @@ class Level(PathMeasure):
         """The number of evaluations on each path."""
         return 1 + len(self.nodes_of_path)
 
-    def read(self, values: torch.Tensor) -> Judgement:
+    @property
+    def stays_rough(self) -> bool:
+        """Whether the integrand looked rough before, and there have been enough nodes to tell."""
+        looked_rough = self.before is not None and self.before.jumps is not None
+        return looked_rough and len(self.nodes_of_path) > _TELLING
+
+    def judgement_on(self, values: torch.Tensor, belief: Optional[Belief]) -> Judgement:
         """
         As of a smooth integrand, or, where that is not plausible, as of one with jumps. The first
         nodes do not tell.
         """
-        jumps = None
-        if self.before is not None:
+        is_rough = self.before is not None and (belief is None or belief.smoothness < 0.5)
+        if belief is None or is_rough:
             jumps = Jumps.between(self.nodes_of_path, values.numpy())
-            of_jumps = torch.from_numpy(jumps.weights)
-            if self.before.jumps is not None and len(values) > _TELLING:
-                return Judgement(values, of_jumps, None, jumps)
-        belief = _rules(self.paces, self.nodes_of_path).belief(values)
-        if jumps is not None and belief.smoothness < 0.5:
-            return Judgement(values, of_jumps, belief, jumps)
+            return Judgement(values, torch.from_numpy(jumps.weights), belief, jumps)
         trust = _trust(belief, belief.weights @ values, self.before)
         return Judgement(values, belief.weights, belief, trust=trust)
 
@@ -139,17 +140,35 @@ class RefinedPaths(RefinedMeasure):
         nodes = first_nodes(self._sizes[0] - 1)
         return Level(self._paths(nodes), nodes_of_path=nodes)
 
-    def judged(self, level: PathMeasure, terms: torch.Tensor) -> Tuple[PathMeasure, float]:
-        assert isinstance(level, Level)
-        # Averaged over the paths, and without the baseline.
+    def judged(
+        self, measures: Sequence[PathMeasure], terms: Sequence[torch.Tensor]
+    ) -> List[Tuple[PathMeasure, float]]:
+        levels = [cast(Level, measure) for measure in measures]
+        values = [self._averaged(level, of_level) for level, of_level in zip(levels, terms)]
+        judgements = [
+            level.judgement_on(one, belief)
+            for level, one, belief in zip(levels, values, _beliefs(levels, values))
+        ]
+        return [
+            (
+                replace(
+                    level,
+                    paths=self._paths(level.nodes_of_path, judgement.weights),
+                    judgement=judgement,
+                ),
+                judgement.error,
+            )
+            for level, judgement in zip(levels, judgements)
+        ]
+
+    def _averaged(self, level: Level, terms: torch.Tensor) -> torch.Tensor:
+        """Over the paths, and without the baseline. Shape: (nodes of one path, elements)."""
         by_path = terms.reshape(len(level.paths), level.size, -1)
-        values = (by_path[0] if len(by_path) == 1 else by_path.mean(dim=0))[1:]
-        judgement = level.read(values)
-        paths = self._paths(level.nodes_of_path, judgement.weights)
-        return replace(level, paths=paths, judgement=judgement), judgement.error
+        return (by_path[0] if len(by_path) == 1 else by_path.mean(dim=0))[1:]
 
     def following(self, level: PathMeasure) -> Optional[PathMeasure]:
-        assert isinstance(level, Level) and level.judgement is not None
+        level = cast(Level, level)
+        assert level.judgement is not None
         larger = [size for size in self._sizes if size > level.size]
         if not larger:
             return None
@@ -192,6 +211,19 @@ def _growing_sizes() -> Iterator[int]:
     while True:
         yield size
         size += max(4, 2 ** (size.bit_length() - 4))
+
+
+def _beliefs(levels: Sequence[Level], values: Sequence[torch.Tensor]) -> List[Optional[Belief]]:
+    """What is believed of each level's integrand; of those with the same nodes at once."""
+    alike: Dict[Tuple[Tuple[Pace, ...], Nodes], List[int]] = {}
+    for i, level in enumerate(levels):
+        if not level.stays_rough:
+            alike.setdefault((level.paces, level.nodes_of_path), []).append(i)
+    found: List[Optional[Belief]] = [None] * len(levels)
+    for (paces, nodes), places in alike.items():
+        for i, belief in zip(places, _rules(paces, nodes).beliefs([values[i] for i in places])):
+            found[i] = belief
+    return found
 
 
 # Nodes with some more added to them up to a number, and the error that is expected with these.

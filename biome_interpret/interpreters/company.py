@@ -9,8 +9,10 @@ from biome_interpret.models.objectives import Objective
 from biome_interpret.models.rows import Verdict, find_verdict
 from biome_interpret.models.texts import Text, grouped
 
-# What goes through the model in one pass, in positions, where the user does not say how many rows.
-POSITIONS_PER_PASS = 2048
+# What goes through the model in one pass, in numbers of the texts' embeddings, where the user does
+# not say how many rows; and in positions, at the most. More do not fit into a processor's cache.
+_NUMBERS_PER_PASS = 400_000
+_POSITIONS_PER_PASS = 4096
 
 # The length at which attention, which grows with the square of it, takes as much memory as all
 # else does.
@@ -32,11 +34,14 @@ class Company:
     settings : `Settings`
     is_recurrent : `bool`
         Whether a pass takes time for its length rather than for its rows.
+    embedding_dim : `int`
+        Of the widest of the model's embeddings.
     """
 
-    def __init__(self, settings: Settings, is_recurrent: bool) -> None:
+    def __init__(self, settings: Settings, is_recurrent: bool, embedding_dim: int) -> None:
         self._settings = settings
         self._is_recurrent = is_recurrent
+        self._embedding_dim = embedding_dim
         # By kind of objective.
         self._verdicts: Dict[Hashable, Verdict] = {}
         self._row_sets: Dict[Tuple[int, bool], RowSet] = {}
@@ -94,7 +99,8 @@ class Company:
             return self._settings.batch_size
         if self._is_recurrent:
             return max(1, _RECURRENT_POSITIONS_PER_PASS // length)
-        return max(1, int(POSITIONS_PER_PASS / (length * (1 + length / _ATTENTION_LENGTH))))
+        positions = min(_POSITIONS_PER_PASS, _NUMBERS_PER_PASS // self._embedding_dim)
+        return max(1, int(positions / (length * (1 + length / _ATTENTION_LENGTH))))
 
     def _fits_with_points(self, size: int, lengths: Sequence[int]) -> bool:
         longest = max(lengths, default=0)

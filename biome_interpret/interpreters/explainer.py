@@ -23,7 +23,7 @@ from biome_interpret.models.origins import Background, Origins
 from biome_interpret.models.prediction import Companions, Prediction, predict
 from biome_interpret.models.recurrent import narrow_recurrence
 from biome_interpret.models.rows import Verdict
-from biome_interpret.models.sites import EmbeddingSite
+from biome_interpret.models.sites import EmbeddingSite, widest
 from biome_interpret.models.texts import Text
 
 # Texts that are looked at together, to find those of like length.
@@ -94,7 +94,7 @@ class Explainer:
         # By label, how many texts' values were held against their losses.
         self._checked_losses: Dict[Optional[int], int] = {}
         self._assembly = Assembly(settings)
-        self._company = Company(settings, narrow_recurrence(self._model))
+        self._company = Company(settings, narrow_recurrence(self._model), widest(sites))
 
     def outcomes(
         self,

@@ -152,8 +152,11 @@ class _DoubledSample(RefinedMeasure):
     def first(self) -> PathMeasure:
         return self._sample([self._first_round])
 
-    def judged(self, measure: PathMeasure, terms: torch.Tensor) -> Tuple[PathMeasure, float]:
-        return measure, cautious_error(terms, measure.strata or [])
+    def judged(
+        self, measures: Sequence[PathMeasure], terms: Sequence[torch.Tensor]
+    ) -> List[Tuple[PathMeasure, float]]:
+        pairs = zip(measures, terms)
+        return [(measure, cautious_error(one, measure.strata or [])) for measure, one in pairs]
 
     def following(self, measure: PathMeasure) -> Optional[PathMeasure]:
         total = 2 * len(measure.paths)

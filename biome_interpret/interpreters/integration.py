@@ -211,9 +211,7 @@ class PathIntegral:
         levels: Dict[int, PathMeasure] = {i: measure.first for i in instances}
         while levels:
             self._look_at({i: level.paths for i, level in levels.items()})
-            for i, level in levels.items():
-                terms = self._looked_at[i].at(level)
-                found[i] = self._judged(i, Integrands(level, terms), measure)
+            found.update(self._judged(levels, measure))
             levels = {
                 i: level
                 for i in levels
@@ -223,17 +221,27 @@ class PathIntegral:
             }
         return [found[i] for i in instances]
 
-    def _judged(self, instance: int, found: Integrands, measure: RefinedMeasure) -> Integrands:
-        level, error = measure.judged(found.measure, found.elements)
-        judged = Integrands(level, found.terms, notes=self._notes(instance))
-        share = self._share(instance, judged, error)
-        if share > measure.tolerance:
-            judged.notes.append(
-                f"stopped at max_evaluations = {measure.max_evaluations}: the estimated error is "
-                f"still {share:.1%} of the scores, more than the tolerance of "
-                f"{measure.tolerance:.1%}"
-            )
-        return replace(judged, estimated_error=share)
+    def _judged(
+        self, levels: Mapping[int, PathMeasure], measure: RefinedMeasure
+    ) -> Dict[int, Integrands]:
+        """For each instance, its level with what that comes to and how far it may be off."""
+        looked_at = {
+            i: Integrands(level, self._looked_at[i].at(level)) for i, level in levels.items()
+        }
+        elements = [integrands.elements for integrands in looked_at.values()]
+        judgements = measure.judged(list(levels.values()), elements)
+        found: Dict[int, Integrands] = {}
+        for i, (level, error) in zip(levels, judgements):
+            judged = Integrands(level, looked_at[i].terms, notes=self._notes(i))
+            share = self._share(i, judged, error)
+            if share > measure.tolerance:
+                judged.notes.append(
+                    f"stopped at max_evaluations = {measure.max_evaluations}: the estimated error "
+                    f"is still {share:.1%} of the scores, more than the tolerance of "
+                    f"{measure.tolerance:.1%}"
+                )
+            found[i] = replace(judged, estimated_error=share)
+        return found
 
     def _is_exact(self, found: Integrands, measure: RefinedMeasure) -> bool:
         return found.estimated_error is not None and found.estimated_error <= measure.tolerance

@@ -123,6 +123,16 @@ class EmbeddingSite:
         return _replaced(observe, given, output)
 
 
+# Of embeddings that do not tell how wide they are.
+_USUAL_DIM = 256
+
+
+def widest(sites: Sequence[EmbeddingSite]) -> int:
+    """The largest embedding dimension, as far as the sites' matrices tell."""
+    weights = [site.weight for site in sites]
+    return max((_USUAL_DIM if w is None else w.size(1) for w in weights), default=_USUAL_DIM)
+
+
 def _replaced(
     observe: Observe, given: Sequence[torch.Tensor], embedding: torch.Tensor
 ) -> torch.Tensor:

@@ -38,7 +38,12 @@ def terms(integrand: Callable, nodes: List[float]) -> torch.Tensor:
 
 
 def judged(measure: RefinedPaths, integrand: Callable, level: Level):
-    return measure.judged(level, terms(integrand, level.paths[0].nodes))
+    return judged_alone(measure, level, terms(integrand, level.paths[0].nodes))
+
+
+def judged_alone(measure: RefinedPaths, level: Level, values: torch.Tensor):
+    [found] = measure.judged([level], [values])
+    return found
 
 
 def levels(integrand: Callable, most: int, tolerance: float = 1e-12) -> List[Level]:
@@ -126,14 +131,16 @@ def test_rounding_in_the_integrand_moves_neither_nodes_nor_integrals() -> None:
     measure = RefinedPaths([None], 0.01, 257)
     values = terms(INTEGRANDS["peaked"], measure.first.paths[0].nodes)
     noise = 1e-7 * torch.randn(values.shape, generator=torch.Generator().manual_seed(0))
-    one, other = (measure.judged(measure.first, v)[0] for v in (values, values * (1 + noise)))
+    one, other = (
+        judged_alone(measure, measure.first, v)[0] for v in (values, values * (1 + noise))
+    )
     assert measure.following(one).paths == measure.following(other).paths
     assert one.judgement.integral == pytest.approx(other.judgement.integral, rel=1e-6)
 
 
 def test_an_integrand_of_nothing_has_no_error() -> None:
     measure = RefinedPaths([None, None], 0.01, 18)
-    level, found = measure.judged(measure.first, torch.zeros(18, 5, dtype=torch.float64))
+    level, found = judged_alone(measure, measure.first, torch.zeros(18, 5, dtype=torch.float64))
     assert found == pytest.approx(0, abs=1e-100)
     assert measure.following(level) is None
 
@@ -143,8 +150,29 @@ def test_paths_are_averaged_before_their_errors_are_judged() -> None:
     assert [path.background for path in measure.first.paths] == [0, 1]
     values = terms(INTEGRANDS["peaked"], measure.first.paths[0].nodes)
     [alone] = levels(INTEGRANDS["peaked"], 9)
-    together, found = measure.judged(measure.first, torch.cat([values, 0 * values]))
+    together, found = judged_alone(measure, measure.first, torch.cat([values, 0 * values]))
     assert together.judgement.integral == pytest.approx(alone.judgement.integral / 2)
     assert found == pytest.approx(alone.judgement.error / 2)
-    assert measure.judged(measure.first, torch.cat([values, -values]))[1] == pytest.approx(0)
+    assert judged_alone(measure, measure.first, torch.cat([values, -values]))[1] < 1e-12
     assert [len(path.nodes) for path in measure.following(together).paths] == [17, 17]
+
+
+def test_texts_are_judged_together_as_alone() -> None:
+    measure = RefinedPaths([None], 0.01, 100)
+    many = [terms(integrand, measure.first.paths[0].nodes) for integrand in INTEGRANDS.values()]
+    many.append(many[0][:, :7])
+    together = measure.judged([measure.first] * len(many), many)
+    for values, (level, found) in zip(many, together):
+        alone, expected = judged_alone(measure, measure.first, values)
+        assert found == pytest.approx(expected, rel=1e-9)
+        assert level.weights == pytest.approx(alone.weights, abs=1e-12)
+        assert measure.following(level).paths == measure.following(alone).paths
+
+
+def test_many_elements_are_judged_by_some_of_them() -> None:
+    measure = RefinedPaths([None], 0.01, 100)
+    values = terms(INTEGRANDS["peaked"], measure.first.paths[0].nodes)
+    few, error_of_few = judged_alone(measure, measure.first, values)
+    many, error_of_many = judged_alone(measure, measure.first, values.repeat(1, 101))
+    assert many.weights == pytest.approx(few.weights, abs=0.01)
+    assert error_of_many == pytest.approx(101 * error_of_few, rel=0.2)
