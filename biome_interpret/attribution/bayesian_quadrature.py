@@ -6,7 +6,7 @@ Bayes-Hermite quadrature, 1991; Rasmussen and Ghahramani, Bayesian Monte Carlo, 
 """
 
 import math
-from functools import partial
+from functools import lru_cache, partial
 from typing import Callable, List, NamedTuple, Sequence, Tuple
 
 import numpy
@@ -35,7 +35,7 @@ _ROUNDING = 1e-12
 _IMPLAUSIBLE = 1e-3
 
 # Points of the rule by which covariances are integrated over the path.
-_FINE = 128
+_FINE = 64
 
 # So many elements tell enough of what all are like.
 _MOST_TELLING = 512
@@ -99,7 +99,7 @@ class Rules:
         self.size = len(nodes)
         found = [_rules_of(numpy.array(nodes), pace) for pace in paces]
         weights, variances, residuals, log_determinants = (
-            torch.from_numpy(numpy.concatenate(parts)) for parts in zip(*found)
+            torch.cat(parts) for parts in zip(*found)
         )
         # Shape: (priors, nodes).
         self.weights = weights
@@ -203,32 +203,33 @@ def _share(sample: torch.Tensor, values: torch.Tensor) -> float:
 
 
 class _RulesOfPace(NamedTuple):
-    weights: numpy.ndarray
-    variances: numpy.ndarray
-    residuals: numpy.ndarray
-    log_determinants: numpy.ndarray
+    weights: torch.Tensor
+    variances: torch.Tensor
+    residuals: torch.Tensor
+    log_determinants: torch.Tensor
 
 
 def _rules_of(nodes: numpy.ndarray, pace: Pace) -> _RulesOfPace:
-    covariances, means, variances = _moments(nodes, pace)
-    factors = numpy.linalg.cholesky(covariances + _ROUNDING * numpy.eye(len(nodes)))
+    # In PyTorch's threads, since NumPy's would get into their way.
+    covariances, means, variances = map(torch.from_numpy, _moments(nodes, pace))
+    rounding = _ROUNDING * torch.eye(len(nodes), dtype=torch.float64)
+    factors = torch.linalg.cholesky(covariances + rounding)
     # The function minus what is foreseen of it is white noise: w = L⁻¹ f.
-    whitening = numpy.linalg.inv(factors)
-    white_means = numpy.einsum("pij,pj->pi", whitening, means)
+    whitening = torch.linalg.inv(factors)
+    white_means = (whitening @ means.unsqueeze(2)).squeeze(2)
     # The mean of the function is not known beforehand; whatever it is, weights add up to 1.
-    ones = whitening.sum(axis=2)
-    total = (ones**2).sum(axis=1)
-    missing = 1 - (ones * white_means).sum(axis=1)
-    white_weights = white_means + ones * (missing / total)[:, None]
-    without_mean = (
-        whitening
-        - ones[:, :, None] * (numpy.einsum("pi,pij->pj", ones, whitening) / total[:, None])[:, None]
-    )
+    ones = whitening.sum(dim=2)
+    total = ones.square().sum(dim=1, keepdim=True)
+    missing = 1 - (ones * white_means).sum(dim=1, keepdim=True)
+    white_weights = white_means + ones * (missing / total)
+    foreseen = ones.unsqueeze(1) @ whitening / total.unsqueeze(2)
+    variance = variances - white_means.square().sum(dim=1) + (missing.square() / total).squeeze(1)
+    logarithms = factors.diagonal(dim1=1, dim2=2).log().sum(dim=1)
     return _RulesOfPace(
-        numpy.einsum("pij,pi->pj", whitening, white_weights),
-        numpy.maximum(variances - (white_means**2).sum(axis=1) + missing**2 / total, 0.0),
-        without_mean,
-        2 * numpy.log(numpy.diagonal(factors, axis1=1, axis2=2)).sum(axis=1) + numpy.log(total),
+        (white_weights.unsqueeze(1) @ whitening).squeeze(1),
+        variance.clamp(min=0.0),
+        whitening - ones.unsqueeze(2) @ foreseen,
+        2 * logarithms + total.log().squeeze(1),
     )
 
 
@@ -242,18 +243,23 @@ def _moments(
     """
     positions, lengths = gauss_legendre(_FINE)
     times, fine = pace.times(nodes), pace.times(positions)
-
-    def moments(covariance: Covariance) -> List[numpy.ndarray]:
-        across, within = covariance(times, fine), covariance(fine, fine)
-        return [covariance(times, times), across @ lengths, lengths @ within @ lengths]
-
-    rough = moments(_rough_covariance)
-    smooth = [moments(partial(_smooth_covariance, decay)) for decay in _DECAYS]
+    *smooth, rough = [
+        (covariance(times, times), covariance(times, fine) @ lengths, variance)
+        for covariance, variance in zip(_COVARIANCES, _variances_of_integrals(pace))
+    ]
     covariances, means, variances = (
         numpy.array([(1 - r) * one[k] + r * rough[k] for one in smooth for r in _ROUGHNESSES])
         for k in range(3)
     )
     return covariances, means, variances
+
+
+@lru_cache(maxsize=64)
+def _variances_of_integrals(pace: Pace) -> List[float]:
+    """By each of the covariances."""
+    positions, lengths = gauss_legendre(_FINE)
+    fine = pace.times(positions)
+    return [float(lengths @ covariance(fine, fine) @ lengths) for covariance in _COVARIANCES]
 
 
 def _smooth_covariance(decay: float, one: numpy.ndarray, other: numpy.ndarray) -> numpy.ndarray:
@@ -275,3 +281,10 @@ def _smooth_covariance(decay: float, one: numpy.ndarray, other: numpy.ndarray) -
 def _rough_covariance(one: numpy.ndarray, other: numpy.ndarray) -> numpy.ndarray:
     """Of a Brownian motion, but for its mean. Shape: as above."""
     return 1 - numpy.abs(one[:, None] - other)
+
+
+# Of the smooth part of each decay, and last of the rough part.
+_COVARIANCES: List[Covariance] = [
+    *(partial(_smooth_covariance, decay) for decay in _DECAYS),
+    _rough_covariance,
+]

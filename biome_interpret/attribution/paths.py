@@ -133,8 +133,14 @@ class RefinedMeasure:
         """
         raise NotImplementedError
 
-    def following(self, measure: PathMeasure) -> Optional[PathMeasure]:
+    def following(self, measure: PathMeasure, is_cheap: bool) -> Optional[PathMeasure]:
         """
         All points of a measure that was judged, and some more; `None` where that would be too many.
+
+        # Parameters
+
+        is_cheap : `bool`
+            Whether more points cost hardly more, so that it is better to take too many at once than
+            to come back for them.
         """
         raise NotImplementedError

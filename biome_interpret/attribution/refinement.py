@@ -26,12 +26,25 @@ _CAUTION = 2.0
 # off by counts, times the first number; but never less than this share of what is expected.
 _MARGIN, _LEAST_TRUST = 1.2, 0.2
 
-# How many times as many nodes a level may have as the one before. Of a smooth integrand that is
-# known a little, the next few tell the most.
-_GROWTH, _SMOOTH_GROWTH = 2.0, 1.3
+
+class _Step(NamedTuple):
+    """
+    growth : How many times as many nodes a level may have as the one before.
+    smooth_growth : The same for a smooth integrand of which a little is known: of it the next few
+        nodes tell the most.
+    aim : Of the tolerance, how much is to be expected of the next level.
+    """
+
+    growth: float
+    smooth_growth: float
+    aim: float
+
+
+# Where each point costs, and where a pass takes hardly longer for more of them.
+_CAREFUL, _CHEAP = _Step(2.0, 1.3, 1.0), _Step(3.0, 2.0, 0.8)
 
 # With fewer nodes than this an integrand that looks rough may still turn out smooth.
-_TELLING = 64
+_TELLING = 32
 
 
 class Judgement(NamedTuple):
@@ -166,21 +179,22 @@ class RefinedPaths(RefinedMeasure):
         by_path = terms.reshape(len(level.paths), level.size, -1)
         return (by_path[0] if len(by_path) == 1 else by_path.mean(dim=0))[1:]
 
-    def following(self, level: PathMeasure) -> Optional[PathMeasure]:
+    def following(self, level: PathMeasure, is_cheap: bool) -> Optional[PathMeasure]:
         level = cast(Level, level)
         assert level.judgement is not None
         larger = [size for size in self._sizes if size > level.size]
         if not larger:
             return None
         judgement = level.judgement
-        error = self.tolerance * float(judgement.integral.abs().sum())
+        step = _CHEAP if is_cheap else _CAREFUL
+        error = step.aim * self.tolerance * float(judgement.integral.abs().sum())
         if judgement.jumps is not None:
             paces, choices = level.paces, _divided(level.nodes_of_path, judgement)
         else:
             paces = (_most_plausible(level.paces, judgement.belief),)
             choices = _grown(level.nodes_of_path, judgement, paces[0])
         is_known_smooth = level.before is not None and judgement.jumps is None
-        growth = _SMOOTH_GROWTH if is_known_smooth else _GROWTH
+        growth = step.smooth_growth if is_known_smooth else step.growth
         sizes = [size for size in larger if size <= growth * level.size] or larger[:1]
         for size in sizes:
             nodes, expected = choices(size - 1)

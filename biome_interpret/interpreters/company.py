@@ -18,8 +18,8 @@ _POSITIONS_PER_PASS = 4096
 # else does.
 _ATTENTION_LENGTH = 256
 
-# The same for recurrent layers, which are slow in their length and not in the number of rows.
-_RECURRENT_POSITIONS_PER_PASS = 16384
+# The same where rows are cheap.
+_CHEAP_POSITIONS_PER_PASS = 16384
 
 # So many positions of texts are predicted together, where nothing goes along with them.
 _POSITIONS_PER_PREDICTION = 1024
@@ -32,15 +32,16 @@ class Company:
     # Parameters
 
     settings : `Settings`
-    is_recurrent : `bool`
-        Whether a pass takes time for its length rather than for its rows.
+    rows_are_cheap : `bool`
+        Whether a pass takes time for its length rather than for its rows, as narrow recurrent
+        layers make it.
     embedding_dim : `int`
         Of the widest of the model's embeddings.
     """
 
-    def __init__(self, settings: Settings, is_recurrent: bool, embedding_dim: int) -> None:
+    def __init__(self, settings: Settings, rows_are_cheap: bool, embedding_dim: int) -> None:
         self._settings = settings
-        self._is_recurrent = is_recurrent
+        self.rows_are_cheap = rows_are_cheap
         self._embedding_dim = embedding_dim
         # By kind of objective.
         self._verdicts: Dict[Hashable, Verdict] = {}
@@ -97,8 +98,8 @@ class Company:
         """For texts of so many positions: by lengths alone, so that a run can be repeated."""
         if self._settings.batch_size is not None:
             return self._settings.batch_size
-        if self._is_recurrent:
-            return max(1, _RECURRENT_POSITIONS_PER_PASS // length)
+        if self.rows_are_cheap:
+            return max(1, _CHEAP_POSITIONS_PER_PASS // length)
         positions = min(_POSITIONS_PER_PASS, _NUMBERS_PER_PASS // self._embedding_dim)
         return max(1, int(positions / (length * (1 + length / _ATTENTION_LENGTH))))
 

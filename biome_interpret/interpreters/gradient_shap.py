@@ -158,7 +158,7 @@ class _DoubledSample(RefinedMeasure):
         pairs = zip(measures, terms)
         return [(measure, cautious_error(one, measure.strata or [])) for measure, one in pairs]
 
-    def following(self, measure: PathMeasure) -> Optional[PathMeasure]:
+    def following(self, measure: PathMeasure, is_cheap: bool) -> Optional[PathMeasure]:
         total = 2 * len(measure.paths)
         if total > self.max_evaluations:
             return None

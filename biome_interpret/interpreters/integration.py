@@ -145,6 +145,8 @@ class PathIntegral:
         How rows of one pass relate to one another (see `models.rows`); `None` to run each alone.
     batch_size : `int`
         Rows in one pass.
+    rows_are_cheap : `bool`
+        Whether a pass takes hardly longer for more rows.
     input_x_gradient : `bool`
         Whether the factor (x − x') is taken.
     sum_dimensions : `bool`
@@ -159,6 +161,7 @@ class PathIntegral:
         origins: Origins,
         row_power: Optional[int],
         batch_size: int,
+        rows_are_cheap: bool,
         input_x_gradient: bool,
         sum_dimensions: bool,
         along: Optional[Points] = None,
@@ -167,6 +170,7 @@ class PathIntegral:
         self._origins = origins
         self.row_power = row_power
         self._batch_size = batch_size
+        self._rows_are_cheap = rows_are_cheap
         self._input_x_gradient = input_x_gradient
         self._sum_dimensions = sum_dimensions
         self._adds_up = input_x_gradient and sum_dimensions
@@ -216,7 +220,7 @@ class PathIntegral:
                 i: level
                 for i in levels
                 if not self._is_exact(found[i], measure)
-                for level in [measure.following(found[i].measure)]
+                for level in [measure.following(found[i].measure, self._rows_are_cheap)]
                 if level is not None
             }
         return [found[i] for i in instances]

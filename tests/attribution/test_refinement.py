@@ -55,7 +55,7 @@ def levels(integrand: Callable, most: int, tolerance: float = 1e-12) -> List[Lev
         found.append(level)
         if error <= tolerance * level.judgement.integral.abs().sum():
             break
-        level = measure.following(level)
+        level = measure.following(level, is_cheap=False)
     return found
 
 
@@ -134,7 +134,10 @@ def test_rounding_in_the_integrand_moves_neither_nodes_nor_integrals() -> None:
     one, other = (
         judged_alone(measure, measure.first, v)[0] for v in (values, values * (1 + noise))
     )
-    assert measure.following(one).paths == measure.following(other).paths
+    assert (
+        measure.following(one, is_cheap=False).paths
+        == measure.following(other, is_cheap=False).paths
+    )
     assert one.judgement.integral == pytest.approx(other.judgement.integral, rel=1e-6)
 
 
@@ -142,7 +145,7 @@ def test_an_integrand_of_nothing_has_no_error() -> None:
     measure = RefinedPaths([None, None], 0.01, 18)
     level, found = judged_alone(measure, measure.first, torch.zeros(18, 5, dtype=torch.float64))
     assert found == pytest.approx(0, abs=1e-100)
-    assert measure.following(level) is None
+    assert measure.following(level, is_cheap=False) is None
 
 
 def test_paths_are_averaged_before_their_errors_are_judged() -> None:
@@ -154,7 +157,10 @@ def test_paths_are_averaged_before_their_errors_are_judged() -> None:
     assert together.judgement.integral == pytest.approx(alone.judgement.integral / 2)
     assert found == pytest.approx(alone.judgement.error / 2)
     assert judged_alone(measure, measure.first, torch.cat([values, -values]))[1] < 1e-12
-    assert [len(path.nodes) for path in measure.following(together).paths] == [17, 17]
+    assert [len(path.nodes) for path in measure.following(together, is_cheap=False).paths] == [
+        17,
+        17,
+    ]
 
 
 def test_texts_are_judged_together_as_alone() -> None:
@@ -166,7 +172,10 @@ def test_texts_are_judged_together_as_alone() -> None:
         alone, expected = judged_alone(measure, measure.first, values)
         assert found == pytest.approx(expected, rel=1e-9)
         assert level.weights == pytest.approx(alone.weights, abs=1e-12)
-        assert measure.following(level).paths == measure.following(alone).paths
+        assert (
+            measure.following(level, is_cheap=False).paths
+            == measure.following(alone, is_cheap=False).paths
+        )
 
 
 def test_many_elements_are_judged_by_some_of_them() -> None:
@@ -176,3 +185,12 @@ def test_many_elements_are_judged_by_some_of_them() -> None:
     many, error_of_many = judged_alone(measure, measure.first, values.repeat(1, 101))
     assert many.weights == pytest.approx(few.weights, abs=0.01)
     assert error_of_many == pytest.approx(101 * error_of_few, rel=0.2)
+
+
+@pytest.mark.parametrize("name", ["peaked", "jumping"])
+def test_where_points_are_cheap_levels_grow_faster(name: str) -> None:
+    measure = RefinedPaths([None], 1e-9, 257)
+    level, _ = judged(measure, INTEGRANDS[name], measure.first)
+    careful, cheap = (measure.following(level, is_cheap) for is_cheap in (False, True))
+    assert (careful.size, cheap.size) == (17, 25)
+    assert cheap.nodes_of_path[:16] == careful.nodes_of_path
