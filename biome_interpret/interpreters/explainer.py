@@ -17,7 +17,7 @@ from biome_interpret.interpreters.settings import Settings
 from biome_interpret.models.batches import chunks
 from biome_interpret.models.evaluation import ExplainedBatch, RowsMixed
 from biome_interpret.models.guard import untouched
-from biome_interpret.models.labelling import Target, labelled_instances, targeted
+from biome_interpret.models.labelling import Labelling, Target, labelled_instances, targeted
 from biome_interpret.models.objectives import LossByRows, LossNotByRows, Objective, objective_for
 from biome_interpret.models.origins import Background, Origins
 from biome_interpret.models.prediction import Companions, Prediction, predict
@@ -45,7 +45,8 @@ class Outcome(NamedTuple):
     # Parameters
 
     outputs : `JsonDict`, optional
-        The model's prediction, as `Model.forward_on_instance` gives it; `None` where it failed.
+        The model's prediction, as `Model.forward_on_instance` gives it, where predictions are
+        wanted; `None` where it failed.
     interpretations : `List[Interpretation]`, optional
         One for each labelled instance and target; `None` where it failed.
     error : `Exception`, optional
@@ -55,6 +56,22 @@ class Outcome(NamedTuple):
     outputs: Optional[JsonDict] = None
     interpretations: Optional[List[Interpretation]] = None
     error: Optional[Exception] = None
+
+
+class Wanted(NamedTuple):
+    """
+    What of each outcome is wanted.
+
+    # Parameters
+
+    in_full : `bool`
+        All of the interpretations, or scores and f(x) alone.
+    predictions : `bool`
+        The model's outputs too, made human-readable.
+    """
+
+    in_full: bool = True
+    predictions: bool = False
 
 
 class _Job(NamedTuple):
@@ -93,6 +110,8 @@ class Explainer:
         self._whole_losses: Set[type] = set()
         # By label, how many texts' values were held against their losses.
         self._checked_losses: Dict[Optional[int], int] = {}
+        # Whether labels are made of outputs as they are, too: found out by the first text.
+        self._reads_outputs_alike = False
         self._assembly = Assembly(settings)
         self._company = Company(settings, narrow_recurrence(self._model), widest(sites))
 
@@ -100,7 +119,7 @@ class Explainer:
         self,
         inputs: Sequence[Union[JsonDict, Instance]],
         targets: Sequence[List[Target]],
-        in_full: bool,
+        wanted: Wanted,
     ) -> List[Outcome]:
         """
         # Parameters
@@ -109,8 +128,7 @@ class Explainer:
             What `predict_json` or `predict_instance` takes.
         targets : `Sequence[List[Target]]`
             For each input, what to explain.
-        in_full : `bool`
-            Whether all of each result is wanted, or scores and f(x) alone.
+        wanted : `Wanted`
 
         # Returns
 
@@ -120,11 +138,11 @@ class Explainer:
         found: List[Outcome] = []
         for window in chunks(list(zip(inputs, targets)), _WINDOW):
             with untouched(self._model):
-                found += self._window(window, in_full)
+                found += self._window(window, wanted)
         return found
 
     def _window(
-        self, window: Sequence[Tuple[Union[JsonDict, Instance], List[Target]]], in_full: bool
+        self, window: Sequence[Tuple[Union[JsonDict, Instance], List[Target]]], wanted: Wanted
     ) -> List[Outcome]:
         found: Dict[int, Outcome] = {}
         jobs: Dict[int, _Job] = {}
@@ -143,20 +161,23 @@ class Explainer:
         positions = list(jobs)
         for group in self._company.groups([job.text for job in jobs.values()]):
             members = [positions[i] for i in group]
-            outcomes = self._group_outcomes([jobs[i] for i in members], in_full)
+            outcomes = self._group_outcomes([jobs[i] for i in members], wanted)
             found.update(zip(members, outcomes))
         return [_merged([found[i] for i in indices]) for indices in parts]
 
     def _learn(self, jobs: Sequence[_Job]) -> None:
         """
-        Finds out how rows relate, by the first text that tells: not from its interpretation, so
-        that this goes the same way as that of any other text.
+        Finds out how rows relate and outputs are read, by the first text that tells: not from its
+        interpretation, so that this goes the same way as that of any other text.
         """
         for job in jobs:
             if self._company.is_known:
                 return
             try:
-                [outputs], prediction = self._predicted([job])
+                [outputs], prediction = self._predicted([job], readable=True)
+                if prediction is not None:
+                    labelling = Labelling.of(self._predictor)
+                    self._reads_outputs_alike = labelling.reads_alike(prediction.outputs, outputs)
                 for item in self._items(0, job, outputs):
                     self._verdict(item, prediction)
             except LossNotByRows as error:
@@ -165,39 +186,39 @@ class Explainer:
             except Exception:  # It will be told of when the text's turn comes.
                 continue
 
-    def _group_outcomes(self, jobs: List[_Job], in_full: bool) -> List[Outcome]:
+    def _group_outcomes(self, jobs: List[_Job], wanted: Wanted) -> List[Outcome]:
         if self._company.may_go_along([job.text for job in jobs]):
             try:
-                return self._explained(jobs, in_full, in_company=True)
+                return self._explained(jobs, wanted, in_company=True)
             except (
                 Exception
             ):  # Predicted alone, the texts will tell whether it is a matter of theirs.
                 pass
         try:
-            return self._explained(jobs, in_full)
+            return self._explained(jobs, wanted)
         except LossNotByRows as error:
             self._whole_losses.add(error.of)
-            return self._group_outcomes(jobs, in_full)
+            return self._group_outcomes(jobs, wanted)
         except Exception as error:
             if len(jobs) == 1 and not isinstance(error, RowsMixed):
                 return [_failed(error)]
             # Where rows mix, they are run one by one from here on.
-            return [self._alone(job, in_full) for job in jobs]
+            return [self._alone(job, wanted) for job in jobs]
 
-    def _alone(self, job: _Job, in_full: bool) -> Outcome:
+    def _alone(self, job: _Job, wanted: Wanted) -> Outcome:
         try:
-            return self._explained([job], in_full)[0]
+            return self._explained([job], wanted)[0]
         except Exception as error:
             return _failed(error)
 
     def _explained(
-        self, jobs: List[_Job], in_full: bool, in_company: bool = False
+        self, jobs: List[_Job], wanted: Wanted, in_company: bool = False
     ) -> List[Outcome]:
         points = None
         if in_company:
-            rows = self._company.rows_along(len(jobs), with_origins=in_full)
+            rows = self._company.rows_along(len(jobs), with_origins=wanted.in_full)
             points = Points(rows, self._origins(jobs[0].text))
-        outputs, prediction = self._predicted(jobs, points)
+        outputs, prediction = self._predicted(jobs, wanted.predictions, points)
         errors: Dict[int, Exception] = {}
         items: List[_Item] = []
         for i, job in enumerate(jobs):
@@ -210,7 +231,7 @@ class Explainer:
             sources = [items[k].job for k in members]
             batch = self._batch([items[k] for k in members], prediction, self._settings.autocast)
             texts = [jobs[source].text for source in sources]
-            results.update(zip(members, self._integrated(batch, texts, in_full, points)))
+            results.update(zip(members, self._integrated(batch, texts, wanted.in_full, points)))
         return [
             _failed(errors[i], outputs[i])
             if i in errors
@@ -219,14 +240,15 @@ class Explainer:
         ]
 
     def _predicted(
-        self, jobs: Sequence[_Job], points: Optional[Points] = None
+        self, jobs: Sequence[_Job], readable: bool, points: Optional[Points] = None
     ) -> Tuple[List[JsonDict], Optional[Prediction]]:
         instances = [job.text.instance for job in jobs]
         companions = None
         if points is not None:
             companions = Companions(points.rows.instances, points.of)
+        readable = readable or not self._reads_outputs_alike
         try:
-            return predict(self._model, self._sites, instances, companions)
+            return predict(self._model, self._sites, instances, readable, companions)
         except Exception:
             # A model may fail in any way on a text without tokens: the cause is what helps.
             for job in jobs:

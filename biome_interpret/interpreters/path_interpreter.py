@@ -12,7 +12,7 @@ from biome_interpret.attribution.aggregation import REDUCTIONS, STRATEGIES
 from biome_interpret.attribution.paths import PathMeasure, RefinedMeasure
 from biome_interpret.interpretation import Interpretation, saliency_of
 from biome_interpret.interpreters import options
-from biome_interpret.interpreters.explainer import Explainer, Outcome
+from biome_interpret.interpreters.explainer import Explainer, Outcome, Wanted
 from biome_interpret.interpreters.settings import Settings
 from biome_interpret.models.baselines import Baseline
 from biome_interpret.models.labelling import Target
@@ -151,7 +151,7 @@ class PathInterpreter(SaliencyInterpreter):
         `InterpretationError`
             If the text cannot be interpreted.
         """
-        [outcome] = self.outcomes([inputs], in_full=False)
+        [outcome] = self._outcomes([inputs], None, Wanted(in_full=False))
         return saliency_of(_results(outcome))
 
     def saliency_interpret_batch_json(self, inputs: List[JsonDict]) -> List[JsonDict]:
@@ -159,12 +159,12 @@ class PathInterpreter(SaliencyInterpreter):
         `saliency_interpret_from_json` for each of many inputs, in their order. Texts of like length
         share passes.
         """
-        outcomes = self.outcomes(inputs, in_full=False)
+        outcomes = self._outcomes(inputs, None, Wanted(in_full=False))
         return [saliency_of(_results(outcome)) for outcome in outcomes]
 
     def saliency_interpret_instance(self, instance: Instance) -> JsonDict:
         """`saliency_interpret_from_json` for an instance from a dataset reader."""
-        [outcome] = self.outcomes([instance], in_full=False)
+        [outcome] = self._outcomes([instance], None, Wanted(in_full=False))
         return saliency_of(_results(outcome))
 
     def interpret_json(self, inputs: JsonDict, target: Targets = None) -> List[Interpretation]:
@@ -188,7 +188,7 @@ class PathInterpreter(SaliencyInterpreter):
         `InterpretationError`
             If the text cannot be interpreted.
         """
-        return _results(self.outcomes([inputs], [target])[0])
+        return _results(self._outcomes([inputs], [target], Wanted())[0])
 
     def interpret_batch_json(
         self, inputs: List[JsonDict], target: Targets = None
@@ -196,13 +196,14 @@ class PathInterpreter(SaliencyInterpreter):
         """
         `interpret_json` for each of many inputs, in their order. Texts of like length share passes.
         """
-        return [_results(outcome) for outcome in self.outcomes(inputs, [target] * len(inputs))]
+        outcomes = self._outcomes(inputs, [target] * len(inputs), Wanted())
+        return [_results(outcome) for outcome in outcomes]
 
     def interpret_instance(
         self, instance: Instance, target: Targets = None
     ) -> List[Interpretation]:
         """`interpret_json` for an instance from a dataset reader."""
-        return _results(self.outcomes([instance], [target])[0])
+        return _results(self._outcomes([instance], [target], Wanted())[0])
 
     def interpret_each(
         self, inputs: Sequence[Input], targets: Optional[Sequence[Targets]] = None
@@ -224,7 +225,7 @@ class PathInterpreter(SaliencyInterpreter):
         """
         return [
             outcome.error if outcome.error is not None else _results(outcome)
-            for outcome in self.outcomes(inputs, targets)
+            for outcome in self._outcomes(inputs, targets, Wanted())
         ]
 
     def outcomes(
@@ -242,12 +243,17 @@ class PathInterpreter(SaliencyInterpreter):
             Whether all of each result is wanted; otherwise it has scores and f(x) alone, which may
             take a pass less.
         """
-        wanted = [self._wanted(target) for target in targets or [None] * len(inputs)]
-        return self._explainer.outcomes(inputs, wanted, in_full)
+        return self._outcomes(inputs, targets, Wanted(in_full, predictions=True))
 
-    def _wanted(self, target: Targets) -> List[Target]:
-        wanted = self._target if target is None else target
-        return [options.target(one) for one in (wanted if isinstance(wanted, list) else [wanted])]
+    def _outcomes(
+        self, inputs: Sequence[Input], targets: Optional[Sequence[Targets]], wanted: Wanted
+    ) -> List[Outcome]:
+        lists = [self._targets(target) for target in targets or [None] * len(inputs)]
+        return self._explainer.outcomes(inputs, lists, wanted)
+
+    def _targets(self, target: Targets) -> List[Target]:
+        found = self._target if target is None else target
+        return [options.target(one) for one in (found if isinstance(found, list) else [found])]
 
 
 def _results(outcome: Outcome) -> List[Interpretation]:

@@ -5,7 +5,7 @@ of their paths may go along, which spares a pass.
 
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
-from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Callable, ContextManager, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 import torch
 from allennlp.data import Instance
@@ -149,11 +149,14 @@ def predict(
     model: Model,
     sites: Sequence[EmbeddingSite],
     instances: Sequence[Instance],
+    readable: bool,
     companions: Optional[Companions] = None,
 ) -> Tuple[List[Dict[str, Any]], Optional[Prediction]]:
     """
     # Parameters
 
+    readable : `bool`
+        Whether outputs are made human-readable, which takes some time.
     companions : `Companions`, optional
         For a model whose rows are not each other's business.
 
@@ -187,10 +190,16 @@ def predict(
     along = companions is not None
     with torch.set_grad_enabled(along), fast_backward(model) if along else nullcontext():
         with observed(sites, observe), intercepted(model, seen):
-            readable = model.forward_on_instances(list(instances))
+            with nullcontext() if readable else _left_as_they_are(model):
+                outputs = model.forward_on_instances(list(instances))
     if len(sightings) != 1 or not sightings[0].is_whole:
-        return readable, None
-    return readable, sightings[0].prediction
+        return outputs, None
+    return outputs, sightings[0].prediction
+
+
+def _left_as_they_are(model: Model) -> ContextManager[None]:
+    """The outputs, in place of human-readable ones."""
+    return intercepted(model, lambda method, outputs: outputs, "make_output_human_readable")
 
 
 class _Sighting:

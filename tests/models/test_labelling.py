@@ -17,6 +17,9 @@ from tests.kinds.predictors import FILM, KINDS, LONG_FILM, NEWS, QUESTION, REVIE
 from tests.tiny_models import build_predictor
 
 
+DULL = {"sentence": "a dull and boring film ."}
+
+
 def build(name: str) -> Predictor:
     return KINDS.kinds[name].build_or_skip()
 
@@ -320,3 +323,39 @@ def test_a_labelling_of_the_users_own_goes_first() -> None:
         assert result.output == pytest.approx(min(own.predict_json(REVIEW)["logits"]))
     finally:
         del Labelling._registry[Labelling]["least_probable"]
+
+
+def test_labels_follow_scores_that_are_made_human_readable() -> None:
+    predictor = build_predictor("cnn")
+    plain = [interpret(predictor, REVIEW), interpret(predictor, DULL)]
+    readable = predictor._model.make_output_human_readable
+
+    def reversed_scores(outputs: Dict[str, Any]) -> Dict[str, Any]:
+        outputs = readable(outputs)
+        return {**outputs, **{name: -outputs[name] for name in ("logits", "probs")}}
+
+    vars(predictor._model)["make_output_human_readable"] = reversed_scores
+    interpreter = IntegratedGradient(predictor, n_steps=3)
+    for inputs, [expected] in zip((REVIEW, DULL), plain):
+        [found] = interpreter.interpret_json(inputs)
+        assert found.target.label != expected.target.label
+
+
+def test_predictions_are_made_human_readable_only_where_it_matters() -> None:
+    predictor = build_predictor("cnn")
+    readable, made = predictor._model.make_output_human_readable, []
+
+    def counted(outputs: Dict[str, Any]) -> Dict[str, Any]:
+        made.append(outputs)
+        return readable(outputs)
+
+    vars(predictor._model)["make_output_human_readable"] = counted
+    interpreter = IntegratedGradient(predictor, n_steps=3)
+    interpreter.interpret_json(REVIEW)
+    assert made
+    made.clear()
+    interpreter.interpret_json(DULL)
+    assert not made
+    [outcome] = interpreter.outcomes([REVIEW])
+    assert made and outcome.outputs is not None
+    assert outcome.outputs["label"] == predictor.predict_json(REVIEW)["label"]

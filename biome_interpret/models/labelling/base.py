@@ -13,7 +13,7 @@ from allennlp.models import Model
 from allennlp.predictors import Predictor
 
 from biome_interpret.errors import InterpretationError
-from biome_interpret.models.modes import Logits
+from biome_interpret.models.modes import Logits, Outputs
 from biome_interpret.models.objectives import MultiLabelObjective, objective_for
 from biome_interpret.models.registered import latest_first
 from biome_interpret.models.signatures import forward_signature
@@ -57,6 +57,13 @@ class Labelling(Registrable):
         explained apart.
         """
         raise NotImplementedError
+
+    def reads_alike(self, outputs: Outputs, readable: Output) -> bool:
+        """
+        Whether it finds the same in a model's outputs, of a batch of one, as in them made
+        human-readable. Making them so may then be left out.
+        """
+        return False
 
     def instances(self, predictor: Predictor, inputs: JsonDict) -> List[Instance]:
         """The instances that the predictor makes of an input."""

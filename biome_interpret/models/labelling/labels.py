@@ -23,6 +23,7 @@ from biome_interpret.models.labelling.base import (
     takes,
     with_fields,
 )
+from biome_interpret.models.modes import Outputs
 from biome_interpret.models.objectives.base import namespace_of
 
 _SCORES = ("logits", "label_logits", "probs", "label_probs", "class_probabilities")
@@ -55,6 +56,15 @@ class LabelLabelling(Labelling):
         name = self._name(predictor)
         labels = labels_of(predictor._model, instance.fields.get(name), output)
         return [self._with_label(predictor, instance, one) for one in labels]
+
+    def reads_alike(self, outputs: Outputs, readable: Output) -> bool:
+        names = _score_names(readable)
+        return (
+            # What a subclass reads is its own business.
+            type(self) is LabelLabelling
+            and names == _score_names(outputs)
+            and all(numpy.array_equal(outputs[name][0].cpu(), readable[name]) for name in names)
+        )
 
     def gold(self, predictor: Predictor, instance: Instance) -> List[Instance]:
         own: Any = instance[self._name(predictor)]
