@@ -23,6 +23,49 @@ def label(predictor: Predictor, inputs: JsonDict) -> List[Instance]:
     return predictor.json_to_labeled_instances(inputs)
 
 
+def interpreted(
+    predictor: Predictor, inputs: JsonDict, nodes: int, logits: str
+) -> List[torch.Tensor]:
+    """
+    The least that any interpreter does, from JSON: reading and indexing a text, and one pass
+    forward and backward with all points of its path, of which the last one is the text as it is and
+    tells the label.
+
+    # Parameters
+
+    nodes : `int`
+        The number of points.
+    logits : `str`
+        Where the logits are among the outputs.
+
+    # Returns
+
+    `List[torch.Tensor]`
+        For each call of the embedding layer the gradients. Shape: (nodes, positions, dim).
+    """
+    model = predictor._model
+    instance = predictor._json_to_instance(inputs)
+    predictor._dataset_reader.apply_token_indexers(instance)
+    batch = Batch([instance])
+    batch.index_instances(model.vocab)
+    rows = torch.zeros(nodes, dtype=torch.long)
+    alphas = torch.linspace(0, 1, nodes).reshape(-1, 1, 1)
+    leaves: List[torch.Tensor] = []
+
+    def points(module: torch.nn.Module, given: Any, output: torch.Tensor) -> torch.Tensor:
+        leaves.append((alphas * output).detach().requires_grad_())
+        return leaves[-1]
+
+    handle = predictor.get_interpretable_layer().register_forward_hook(points)
+    try:
+        with torch.enable_grad():
+            scores = model(**take_rows(batch.as_tensor_dict(), rows))[logits]
+            label = int(scores[-1].argmax())
+            return list(torch.autograd.grad(scores[:, label].sum(), leaves))
+    finally:
+        handle.remove()
+
+
 def take_rows(value: Any, rows: torch.Tensor) -> Any:
     """A batch whose row r is row `rows[r]` of the given one."""
     if isinstance(value, torch.Tensor):

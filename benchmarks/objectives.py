@@ -10,15 +10,19 @@ from allennlp.predictors import Predictor
 from benchmarks.bare import Output
 from benchmarks.models import BenchModel
 
-# Where the logits are among a model's outputs, and the label in an instance.
+# Where the logits are among a model's outputs.
 _LOGITS = {"esim": "label_logits"}
+
+
+def logits_of(model: BenchModel) -> str:
+    return _LOGITS.get(model.name, "logits")
 
 
 def logit(model: BenchModel, predictor: Predictor, instance: Instance) -> Output:
     """The predicted label's logit; of a span of tags the sum of theirs."""
     if model.name == "tagger":
         return _span_logits(predictor._model, instance)
-    name, index = _LOGITS.get(model.name, "logits"), _label(predictor._model, instance)
+    name, index = logits_of(model), _label(predictor._model, instance)
     return lambda outputs: outputs[name][:, index]
 
 
@@ -27,7 +31,7 @@ def minus_loss(model: BenchModel, predictor: Predictor, instance: Instance) -> O
     if model.name == "tagger":
         # The sum over the rows; needs the labels among the tensors.
         return lambda outputs: -outputs["loss"].reshape(1)
-    name, index = _LOGITS.get(model.name, "logits"), _label(predictor._model, instance)
+    name, index = logits_of(model), _label(predictor._model, instance)
     return lambda outputs: outputs[name].log_softmax(dim=-1)[:, index]
 
 

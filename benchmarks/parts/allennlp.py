@@ -7,18 +7,20 @@ from allennlp.common import JsonDict
 from allennlp.interpret.saliency_interpreters import IntegratedGradient as AllenNLPs
 from allennlp.predictors import Predictor
 
-from benchmarks.bare import label
+from benchmarks.bare import interpreted, label
 from benchmarks.bench import Bench, Part
 from benchmarks.competitors import AllenNLPSteps
 from benchmarks.errors import relative_error, signed_scores
 from benchmarks.estimates import median_ratio
 from benchmarks.figures import Bar, Figure, Outcome, at_least, figure
+from benchmarks.objectives import logits_of
 from benchmarks.progress import following
 from benchmarks.timing import side_by_side
 from biome_interpret import IntegratedGradient
 
 BARS = {"lstm": at_least(6), "cnn": at_least(6), "minilm": at_least(3.5)}
 SPANS = 5
+NODES = 10
 
 
 def run(bench: Bench) -> Outcome:
@@ -29,7 +31,7 @@ def run(bench: Bench) -> Outcome:
         return Outcome(_times(bench, predictor, inputs, names, at_least(10)))
     inputs = bench.inputs("allennlp")
     times = _times(bench, predictor, inputs, "", BARS.get(bench.model.name))
-    return Outcome(times + _errors(bench, predictor, inputs))
+    return Outcome([*times, _limit(bench, inputs), *_errors(bench, predictor, inputs)])
 
 
 def _times(
@@ -38,9 +40,9 @@ def _times(
     if not inputs:
         return [figure(f"{names}times faster", None, "x", note="there are none")]
     competitors = {
-        "ours": IntegratedGradient(predictor, n_steps=10).saliency_interpret_from_json,
+        "ours": IntegratedGradient(predictor, n_steps=NODES).saliency_interpret_from_json,
         "ours, on the loss": IntegratedGradient(
-            predictor, n_steps=10, inference_mode="loss"
+            predictor, n_steps=NODES, inference_mode="loss"
         ).saliency_interpret_from_json,
         "theirs": AllenNLPs(bench.predictor()).saliency_interpret_from_json,
     }
@@ -57,12 +59,26 @@ def _times(
     ]
 
 
+def _limit(bench: Bench, inputs: List[JsonDict]) -> Figure:
+    predictor, logits = bench.predictor(), logits_of(bench.model)
+    competitors = {
+        # The nodes, and the text as it is, which tells the label.
+        "least": lambda one: interpreted(predictor, one, NODES + 1, logits),
+        "theirs": AllenNLPs(bench.predictor()).saliency_interpret_from_json,
+    }
+    label = f"{bench.model.title}, the least against AllenNLP"
+    seconds, _ = side_by_side(competitors, inputs, bench.repeats, label=label)
+    ratio = median_ratio(seconds["theirs"], seconds["least"])
+    name = "the limit: times faster where only reading, indexing and one pass are left"
+    return figure(name, ratio, "x", len(inputs))
+
+
 def _errors(bench: Bench, predictor: Predictor, inputs: List[JsonDict]) -> List[Figure]:
     """All on AllenNLP's objective, the loss."""
     references = bench.references(predictor, "loss")
     references.of_all(inputs)
     own = AllenNLPSteps(bench.predictor(), 10)
-    fixed = IntegratedGradient(predictor, n_steps=10, inference_mode="loss")
+    fixed = IntegratedGradient(predictor, n_steps=NODES, inference_mode="loss")
     adaptive = IntegratedGradient(predictor, inference_mode="loss")
     errors = {"AllenNLP's 10 steps": [], "our 10 nodes": [], "our default tolerance": []}
     for one in following(f"{bench.model.title}, errors", inputs):
@@ -106,7 +122,9 @@ PART = Part(
     "Against AllenNLP's own interpreter",
     "`IntegratedGradient(predictor, n_steps=10)` and AllenNLP's interpreter, which always takes 10 "
     "steps, by turns on each text, from JSON to shares: medians of the texts' own ratios. The "
-    "errors are on AllenNLP's objective, the loss. The tagger's texts are dev sentences with "
+    "errors are on AllenNLP's objective, the loss. The limit is where an interpreter comes to that "
+    "reads and indexes a text, and sends its ten nodes and the text itself through the model once. "
+    "The tagger's texts are dev sentences with "
     f"something found in them, put together until it finds {SPANS} spans or more.",
     ("lstm", "cnn", "esim", "tagger", "minilm"),
     run,
