@@ -30,12 +30,18 @@ def run(bench: Bench) -> Outcome:
         names = f"texts with {SPANS} or more labelled instances: "
         return Outcome(_times(bench, predictor, inputs, names, at_least(10)))
     inputs = bench.inputs("allennlp")
-    times = _times(bench, predictor, inputs, "", BARS.get(bench.model.name))
-    return Outcome([*times, _limit(bench, inputs), *_errors(bench, predictor, inputs)])
+    limit, bar = _limit(bench, inputs), BARS.get(bench.model.name)
+    times = _times(bench, predictor, inputs, "", bar, f"limit {limit.value:.3g}×")
+    return Outcome([*times, limit, *_errors(bench, predictor, inputs)])
 
 
 def _times(
-    bench: Bench, predictor: Predictor, inputs: List[JsonDict], names: str, bar: Optional[Bar]
+    bench: Bench,
+    predictor: Predictor,
+    inputs: List[JsonDict],
+    names: str,
+    bar: Optional[Bar],
+    note: str = "",
 ) -> List[Figure]:
     if not inputs:
         return [figure(f"{names}times faster", None, "x", note="there are none")]
@@ -52,7 +58,7 @@ def _times(
     ratio = median_ratio(seconds["theirs"], seconds["ours"])
     on_loss = median_ratio(seconds["theirs"], seconds["ours, on the loss"])
     return [
-        figure(f"{names}times faster, 10 evaluations", ratio, "x", texts, bar),
+        figure(f"{names}times faster, 10 evaluations", ratio, "x", texts, bar, note),
         figure(f"{names}the same with ours on the loss, as theirs is", on_loss, "x", texts),
         figure(f"{names}ours", 1000 * float(numpy.median(seconds["ours"])), "ms", texts),
         figure(f"{names}AllenNLP's", 1000 * float(numpy.median(seconds["theirs"])), "ms", texts),

@@ -55,13 +55,20 @@ def _compared(bench: Bench, error: float) -> List[Figure]:
         for interpretation, one in zip(found, inputs)
     ]
     texts, to = len(inputs), f"to an error of {error:.0%}: "
-    limit = BARS.get((bench.model.name, error))
+    bar = BARS.get((bench.model.name, error))
     ratio = median_ratio(seconds["theirs"], seconds["ours"])
     most = median_ratio(seconds["theirs"], seconds["least"])
     evaluations = float(numpy.mean([one.n_evaluations for one in found]))
     within = float(numpy.mean([value <= error for value in errors]))
     return [
-        figure(to + "times faster", ratio, "x", texts, at_least(limit) if limit else None),
+        figure(
+            to + "times faster",
+            ratio,
+            "x",
+            texts,
+            at_least(bar) if bar else None,
+            f"limit {most.value:.3g}×",
+        ),
         figure(to + "the limit: times faster with our evaluations in one pass", most, "x", texts),
         figure(to + "ours", 1000 * float(numpy.median(seconds["ours"])), "ms", texts),
         figure(to + "AllenNLP's rule", 1000 * float(numpy.median(seconds["theirs"])), "ms", texts),
