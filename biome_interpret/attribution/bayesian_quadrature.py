@@ -118,7 +118,7 @@ class Rules:
         values : `Sequence[torch.Tensor]`
             Of some texts, at the nodes, in float64. Shapes: (nodes, elements of the text).
         """
-        telling = [one[:, :: 1 + (one.size(1) - 1) // _MOST_TELLING] for one in values]
+        telling = [_telling(one) for one in values]
         counts = [one.size(1) for one in telling]
         together = torch.cat(telling, dim=1)
         # Of which text each element is.
@@ -193,6 +193,16 @@ class Rules:
 def _added_up(values: torch.Tensor, owners: torch.Tensor, num_texts: int) -> torch.Tensor:
     """(..., elements) -> (..., texts)"""
     return values.new_zeros(*values.shape[:-1], num_texts).index_add_(-1, owners, values)
+
+
+def _telling(values: torch.Tensor) -> torch.Tensor:
+    """Some of many elements: not of those that are zero everywhere, such as padding."""
+    if values.size(1) <= _MOST_TELLING:
+        return values
+    real = values[:, (values != 0).any(dim=0)]
+    if not real.size(1):
+        return values[:, :1]
+    return real[:, :: math.ceil(real.size(1) / _MOST_TELLING)]
 
 
 def _share(sample: torch.Tensor, values: torch.Tensor) -> float:

@@ -73,8 +73,11 @@ class Company:
 
     def may_go_along(self, texts: Sequence[Text]) -> bool:
         """Whether the first points of texts may go through the model with their prediction."""
+        # A model that is given labels puts out a loss, which must not be one of points.
+        if not self._points_go_along or not all(text.is_unlabelled for text in texts):
+            return False
         lengths = [max(sizes) for sizes in zip(*(text.lengths for text in texts))]
-        return self._points_go_along and self._fits_with_points(len(texts), lengths)
+        return self._fits_with_points(len(texts), lengths)
 
     @property
     def _points_go_along(self) -> bool:

@@ -187,13 +187,13 @@ class Explainer:
                 continue
 
     def _group_outcomes(self, jobs: List[_Job], wanted: Wanted) -> List[Outcome]:
-        if self._company.may_go_along([job.text for job in jobs]):
+        # For several targets the points would not be the rows that are needed.
+        is_one_each = all(len(job.targets) == 1 for job in jobs)
+        if is_one_each and self._company.may_go_along([job.text for job in jobs]):
             try:
                 return self._explained(jobs, wanted, in_company=True)
-            except (
-                Exception
-            ):  # Predicted alone, the texts will tell whether it is a matter of theirs.
-                pass
+            except Exception:
+                pass  # Predicted alone, the texts will tell whether it is a matter of theirs.
         try:
             return self._explained(jobs, wanted)
         except LossNotByRows as error:

@@ -117,7 +117,9 @@ class Prediction:
         fields = {call.key.field for call in self.calls}
         if not all(_same(taken.tensors[name], tensors.get(name)) for name in fields):
             return None
-        return replace(taken, instances=instances, tensors=tensors)
+        # A loss would be that of the texts' own labels.
+        outputs = {name: value for name, value in taken.outputs.items() if name != "loss"}
+        return replace(taken, instances=instances, tensors=tensors, outputs=outputs)
 
     def _take(self, rows: Sequence[int]) -> "Prediction":
         index = torch.tensor(rows, device=self.calls[0].embedded.device)

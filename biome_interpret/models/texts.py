@@ -73,6 +73,14 @@ class Text:
         ]
 
     @property
+    def is_unlabelled(self) -> bool:
+        """Whether there is nothing but text in it, and metadata."""
+        return all(
+            isinstance(field, MetadataField) or texts_of(self.instance, name)
+            for name, field in self.instance.fields.items()
+        )
+
+    @property
     def empty_fields(self) -> List[str]:
         """The names of the fields of text that have no tokens."""
         fields = self.instance.fields.items()

@@ -1,6 +1,6 @@
 """Integrals, and what is expected of their errors, of functions whose integrals are known."""
 
-from typing import Callable
+from typing import Callable, Optional
 
 import numpy
 import pytest
@@ -122,3 +122,22 @@ def test_rounding_does_not_change_what_is_believed() -> None:
     one, other = rules.belief(values), rules.belief(values * (1 + noise))
     assert torch.allclose(one.weights @ values, other.weights @ values, atol=1e-6)
     assert one.error == pytest.approx(other.error, rel=1e-3)
+
+
+def test_elements_that_are_zero_everywhere_tell_nothing_of_many_others() -> None:
+    values = values_of(lambda x: numpy.exp(numpy.outer(x, numpy.linspace(-2, 2, 500))), 8)
+    rules = Rules(nodes_of(8), PACES)
+    alone = rules.belief(values)
+    padded = rules.belief(torch.cat([torch.zeros(8, 300), values, torch.zeros(8, 700)], dim=1))
+    assert padded.error == pytest.approx(alone.error, rel=1e-6)
+    numpy.testing.assert_allclose(padded.weights, alone.weights, rtol=1e-6)
+
+
+@pytest.mark.parametrize("place", [None, 1])
+def test_next_to_nothing_among_many_elements(place: Optional[int]) -> None:
+    values = torch.zeros(8, 600, dtype=torch.float64)
+    if place is not None:
+        values[:, place] = torch.arange(8)
+    belief = Rules(nodes_of(8), PACES).belief(values)
+    assert numpy.isfinite(belief.error)
+    assert float(belief.weights.sum()) == pytest.approx(1.0)

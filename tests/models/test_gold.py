@@ -11,7 +11,7 @@ from biome_interpret import IntegratedGradient, InterpretationError
 from biome_interpret.interpretation import Interpretation
 from tests.kinds import predictors as kinds
 from tests.kinds.predictors import KINDS, NEWS, PARSED, PASSAGE, QUESTION, REVIEW
-from tests.tiny_models import build_predictor
+from tests.tiny_models import EXAMPLE_INPUTS, build_predictor
 
 
 def build(name: str) -> Predictor:
@@ -253,3 +253,32 @@ def test_is_no_matter_of_what_is_predicted() -> None:
     interpreter = IntegratedGradient(predictor, n_steps=3)
     [expected], [found] = map(interpreter.interpret_instance, (plain, labelled))
     assert found.output == pytest.approx(expected.output)
+
+
+@pytest.mark.parametrize("mode", ["logits", "softmax", "loss"])
+@pytest.mark.parametrize("name", ["cnn", "linear", "lstm", "bert"])
+def test_a_label_of_its_own_does_not_change_what_is_said_of_the_predicted_one(
+    name: str, mode: str
+) -> None:
+    predictor = build_predictor(name)
+    inputs = EXAMPLE_INPUTS[name]
+    [expected] = IntegratedGradient(predictor, inference_mode=mode).interpret_json(inputs)
+    for label in ("positive", "negative"):
+        instance = predictor._dataset_reader.text_to_instance(inputs["sentence"], label)
+        interpreter = IntegratedGradient(predictor, inference_mode=mode)
+        for _ in range(2):
+            [found] = interpreter.interpret_instance(instance)
+            assert found.target.label == expected.target.label
+            for field, scores in expected.fields.items():
+                assert found.fields[field].scores == pytest.approx(scores.scores, abs=1e-5)
+
+
+def test_a_text_with_a_label_keeps_its_own_loss() -> None:
+    predictor = build_predictor("cnn")
+    instance = predictor._dataset_reader.text_to_instance("a dull and boring film .", "negative")
+    expected = predictor.predict_instance(instance)["loss"]
+    interpreter = IntegratedGradient(predictor)
+    for _ in range(2):
+        [outcome] = interpreter.outcomes([instance])
+        assert outcome.outputs is not None
+        assert outcome.outputs["loss"] == pytest.approx(expected)

@@ -16,7 +16,6 @@ from biome_interpret.models.texts import Text
 from tests.kinds.predictors import FILM, KINDS, LONG_FILM, NEWS, QUESTION, REVIEW, SOURCE, TWO_VERBS
 from tests.tiny_models import build_predictor
 
-
 DULL = {"sentence": "a dull and boring film ."}
 
 

@@ -63,7 +63,7 @@ class LabelLabelling(Labelling):
             # What a subclass reads is its own business.
             type(self) is LabelLabelling
             and names == _score_names(outputs)
-            and all(numpy.array_equal(outputs[name][0].cpu(), readable[name]) for name in names)
+            and all(_is_first(outputs[name], readable[name]) for name in names)
         )
 
     def gold(self, predictor: Predictor, instance: Instance) -> List[Instance]:
@@ -131,6 +131,11 @@ def labels_of(module: Any, own: Optional[Field], output: Mapping[str, Any]) -> I
             yield ListField([LabelField(index, namespace, skip_indexing=True)])
         else:
             yield MultiLabelField([index], namespace, skip_indexing=True, num_labels=len(best))
+
+
+def _is_first(scores: Any, of_text: Any) -> bool:
+    is_batch = isinstance(scores, torch.Tensor) and scores.dim() > 0
+    return is_batch and numpy.array_equal(scores[0].cpu().numpy(), of_text)
 
 
 def _score_names(output: Mapping[str, Any]) -> List[str]:

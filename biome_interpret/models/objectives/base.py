@@ -246,8 +246,8 @@ class LossByRows(Objective):
     """
     Minus the loss, row by row: the log-probability of what each row is labelled with, of which most
     models' loss is the mean or the sum. Wherever the model is run with the labels it is held
-    against the loss that the model gives: at each point, or, for a label of a text as a whole, once
-    in a while.
+    against the loss that the model gives: at each point, or, for a label of a text as a whole, for
+    the first texts of each label.
 
     # Parameters
 
