@@ -201,8 +201,7 @@ class ExplainedBatch:
         rows, leaves, outputs, tensors = self._along
         # They are looked at once, and hold on to all that led to them.
         self._along = None
-        # The texts' own labels may have gone along: what is explained is told by these instances'.
-        labels = {n: value for n, value in self._tensors.items() if n not in self._fields}
+        labels = {name: value for name, value in self._tensors.items() if name not in tensors}
         tensors = {**tensors, **self._rows_of(labels, rows)}
         with torch.enable_grad():
             return self._evaluation(rows, leaves, outputs, tensors, True)

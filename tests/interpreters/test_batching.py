@@ -85,13 +85,15 @@ def test_where_padding_matters_texts_of_near_length_stay_apart() -> None:
 
 
 class Counting(BasicClassifier):
-    """Counts its forward passes."""
+    """Counts its forward passes, and their rows."""
 
-    passes = 0
+    passes = rows = 0
 
     def forward(self, *args: Any, **kwargs: Any) -> Dict[str, Any]:  # type: ignore[override]
+        outputs = super().forward(*args, **kwargs)
         self.passes += 1
-        return super().forward(*args, **kwargs)
+        self.rows += len(outputs["logits"])
+        return outputs
 
 
 def passes_of(interpreter: PathInterpreter, inputs: List[JsonDict]) -> int:
@@ -118,6 +120,18 @@ def test_a_text_goes_through_the_model_together_with_its_path(
     inputs = EXAMPLE_INPUTS["lstm"]
     passes_of(interpreter, [inputs])  # Which also finds out how rows relate.
     assert passes_of(interpreter, [inputs]) == passes
+
+
+def test_for_several_targets_no_point_goes_through_the_model_in_vain() -> None:
+    interpreter = IntegratedGradient(as_kind(Counting), n_steps=10)
+    model: Any = interpreter.predictor._model
+    inputs = EXAMPLE_INPUTS["lstm"]
+    interpreter.interpret_json(inputs)
+    model.rows = 0
+    results = interpreter.interpret_json(inputs, target=[0, 1])
+    # The text itself, and for each target ten nodes and both ends of the path.
+    assert len(results) == 2
+    assert model.rows == 1 + 2 * 12
 
 
 def test_texts_of_like_length_share_passes() -> None:

@@ -317,7 +317,7 @@ def test_a_labelling_of_the_users_own_goes_first() -> None:
             return [new]
 
     try:
-        own = build_predictor("lstm")
+        own = build_predictor("lstm", double=True)
         [result] = interpret(Mine(own._model, own._dataset_reader), REVIEW)
         assert result.output == pytest.approx(min(own.predict_json(REVIEW)["logits"]))
     finally:

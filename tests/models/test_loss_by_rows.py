@@ -57,6 +57,19 @@ def test_texts_share_passes_for_their_losses_too() -> None:
     assert model.passes == 2
 
 
+def test_a_label_of_its_own_does_not_make_a_text_slower() -> None:
+    passes: List[int] = []
+    for label in ("positive", "negative"):
+        interpreter = IntegratedGradient(as_kind(CountsPasses), n_steps=10, inference_mode="loss")
+        model, reader = interpreter.predictor._model, interpreter.predictor._dataset_reader
+        instance: Any = reader.text_to_instance(REVIEW["sentence"], label)
+        interpreter.interpret_instance(instance)
+        model.passes = 0
+        interpreter.interpret_instance(instance)
+        passes.append(int(model.passes))
+    assert passes[0] == passes[1]
+
+
 @pytest.mark.parametrize("kind", [OddLoss, WeighsLoss])
 def test_another_loss_is_explained_as_it_is(kind: type) -> None:
     interpreter = IntegratedGradient(as_kind(kind), n_steps=40, inference_mode="loss")
