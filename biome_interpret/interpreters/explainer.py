@@ -29,7 +29,8 @@ from biome_interpret.models.texts import Text
 # Texts that are looked at together, to find those of like length.
 _WINDOW = 256
 
-# Texts of each label whose values are held against their losses, where that takes a pass.
+# Texts of each label whose values are held against their losses, where that takes a pass, and where
+# there is nothing in a text but what its values are made of.
 _CHECKED_LOSSES = 3
 
 PADDING_NOTE = (
@@ -310,7 +311,7 @@ class Explainer:
         along: Optional[Points],
     ) -> List[Interpretation]:
         settings, objective = self._settings, batch.given_objective
-        self._check_loss(batch)
+        self._check_loss(batch, texts)
         verdict = self._company.verdict(objective, lambda: batch)
         integral = PathIntegral(
             batch,
@@ -341,7 +342,7 @@ class Explainer:
                 results.append(self._assembly.scores_alone(integrals, batch, strings))
         return results
 
-    def _check_loss(self, batch: ExplainedBatch) -> None:
+    def _check_loss(self, batch: ExplainedBatch, texts: Sequence[Text]) -> None:
         """
         # Raises
 
@@ -353,7 +354,9 @@ class Explainer:
             return
         labels = [objective.target_of(instance, None).index for instance in batch.instances]
         checked = self._checked_losses
-        if any(checked.get(label, 0) < _CHECKED_LOSSES for label in labels):
+        # By what else there is in a text its loss may be weighted.
+        has_others = any(text.has_others_than(objective.label_names) for text in texts)
+        if has_others or any(checked.get(label, 0) < _CHECKED_LOSSES for label in labels):
             batch.check_loss(objective)
             checked.update((label, checked.get(label, 0) + 1) for label in labels)
 

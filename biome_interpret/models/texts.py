@@ -2,7 +2,7 @@
 
 import copy
 from dataclasses import dataclass
-from typing import Any, Callable, Dict, List, Sequence, Union
+from typing import Any, Callable, Container, Dict, List, Sequence, Union
 
 from allennlp.common.util import JsonDict
 from allennlp.data import Instance
@@ -75,8 +75,14 @@ class Text:
     @property
     def is_unlabelled(self) -> bool:
         """Whether there is nothing but text in it, and metadata."""
-        return all(
-            isinstance(field, MetadataField) or texts_of(self.instance, name)
+        return not self.has_others_than(())
+
+    def has_others_than(self, names: Container[str]) -> bool:
+        """Whether it has fields beside those of these names, of text and of metadata."""
+        return any(
+            name not in names
+            and not isinstance(field, MetadataField)
+            and not texts_of(self.instance, name)
             for name, field in self.instance.fields.items()
         )
 

@@ -4,6 +4,7 @@ from typing import Any, Dict, List
 
 import pytest
 import torch
+from allennlp.data.fields import TensorField
 from allennlp.models import BasicClassifier
 
 from biome_interpret import GradientShap, IntegratedGradient, Interpretation
@@ -21,6 +22,18 @@ class WeighsLoss(BasicClassifier):
         outputs = super().forward(tokens, label, metadata)
         if label is not None:
             outputs["loss"] = outputs["loss"] * (1 + (label == 0).float().mean())
+        return outputs
+
+
+class WeighsTexts(BasicClassifier):
+    """Each text's loss counts as often as the text says."""
+
+    def forward(
+        self, tokens: Any, weight: Any = None, label: Any = None, metadata: Any = None
+    ) -> Dict[str, Any]:
+        outputs = super().forward(tokens, label, metadata)
+        if label is not None:
+            outputs["loss"] = outputs["loss"] * weight.mean()
         return outputs
 
 
@@ -78,6 +91,20 @@ def test_another_loss_is_explained_as_it_is(kind: type) -> None:
         [found] = interpreter.interpret_json(REVIEW, target=target)
         [wanted] = plain.interpret_json(REVIEW, target=target)
         expected = [factor * score for score in scores_of(wanted)]
+        assert scores_of(found) == pytest.approx(expected, abs=1e-5)
+
+
+def test_a_text_s_own_weight_is_not_lost() -> None:
+    predictor = as_kind(WeighsTexts)
+    interpreter = IntegratedGradient(predictor, n_steps=20, inference_mode="loss")
+    plain = IntegratedGradient(as_kind(BasicClassifier), n_steps=20, inference_mode="log_softmax")
+    [wanted] = plain.interpret_json(REVIEW)
+    # More texts than are looked at on the way.
+    for weight in [1.0] * 5 + [3.0]:
+        instance: Any = predictor._dataset_reader.text_to_instance(REVIEW["sentence"])
+        instance.add_field("weight", TensorField(torch.tensor(weight)))
+        [found] = interpreter.interpret_instance(instance)
+        expected = [weight * score for score in scores_of(wanted)]
         assert scores_of(found) == pytest.approx(expected, abs=1e-5)
 
 
