@@ -72,8 +72,9 @@ class InstanceIntegrals:
     def _per_token(self, call: SiteCall, values: torch.Tensor) -> torch.Tensor:
         """(positions, dim) -> (tokens, dim)"""
         owners = call.owners[self.row]
+        owned = owners >= 0
         tokens = values.new_zeros(len(call.token_lists[self.row]), values.size(-1))
-        return tokens.index_add(0, owners[owners >= 0], values[owners >= 0])
+        return tokens.index_add_(0, owners[owned], values[owned])
 
     @property
     def unassigned(self) -> float:

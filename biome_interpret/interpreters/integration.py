@@ -1,6 +1,6 @@
 """The path integral over labelled instances: points out, gradients back, products summed."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import (
     Any,
@@ -48,7 +48,7 @@ class SumsInDoubt(InterpretationError):
         super().__init__("the scores do not add up to the difference that they explain")
 
 
-@dataclass(frozen=True)
+@dataclass
 class Integrands:
     """
     What one instance's integral is made of.
@@ -85,12 +85,12 @@ class Integrands:
         """The terms of all calls side by side. Shape: (nodes, elements)."""
         return torch.cat([term.flatten(1) for term in self.terms.values()], dim=1)
 
-    @property
+    @cached_property
     def total(self) -> float:
         """Σ over all positions."""
         return sum(float(integral.sum()) for integral in self.integrals.values())
 
-    @property
+    @cached_property
     def size(self) -> float:
         """Σ |score|"""
         return sum(float(integral.abs().sum()) for integral in self.integrals.values())
@@ -244,7 +244,8 @@ class PathIntegral:
                     f"is still {share:.1%} of the scores, more than the tolerance of "
                     f"{measure.tolerance:.1%}"
                 )
-            found[i] = replace(judged, estimated_error=share)
+            judged.estimated_error = share
+            found[i] = judged
         return found
 
     def _is_exact(self, found: Integrands, measure: RefinedMeasure) -> bool:

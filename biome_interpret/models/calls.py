@@ -1,6 +1,7 @@
 """The calls of a model's embedding sites in one forward pass, each matched to its text field."""
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 import torch
@@ -84,7 +85,7 @@ class SiteCall:
             texts=[self.texts[row] for row in rows],
         )
 
-    @property
+    @cached_property
     def token_lists(self) -> List[List[Token]]:
         """For each instance, the tokens that the owners number."""
         return [[token for text in texts for token in text.field.tokens] for texts in self.texts]

@@ -2,6 +2,7 @@
 
 import copy
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Callable, Container, Dict, List, Sequence, Union
 
 from allennlp.common.util import JsonDict
@@ -64,7 +65,7 @@ class Text:
         """By field and padding key."""
         return self.instance.get_padding_lengths()
 
-    @property
+    @cached_property
     def lengths(self) -> List[int]:
         """Of each field of text, in positions, as far as its tokens tell."""
         fields = [texts_of(self.instance, name) for name in self.instance.fields]

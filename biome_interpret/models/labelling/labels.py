@@ -153,11 +153,13 @@ def _are_sigmoids(scores: Mapping[str, numpy.ndarray]) -> bool:
     # Of logits that are not finite nothing can be told, and the text will be refused.
     with numpy.errstate(invalid="ignore"):
         powers = numpy.exp(logits.astype(float) - logits.max())
-        shared, separate = (
-            float(numpy.abs(wanted - probabilities).max()) < 1e-4
-            for wanted in (powers / powers.sum(), (1 + numpy.tanh(logits.astype(float) / 2)) / 2)
-        )
-    return separate and not shared
+        if _is_near(powers / powers.sum(), probabilities):
+            return False
+        return _is_near((1 + numpy.tanh(logits.astype(float) / 2)) / 2, probabilities)
+
+
+def _is_near(wanted: numpy.ndarray, probabilities: numpy.ndarray) -> bool:
+    return float(numpy.abs(wanted - probabilities).max()) < 1e-4
 
 
 @Labelling.register("alternative")
