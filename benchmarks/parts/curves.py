@@ -38,7 +38,7 @@ def run(bench: Bench) -> Outcome:
     methods = {(name, i): m for name, family in families.items() for i, m in enumerate(family)}
     # Of AllenNLP's, one warm-up is enough.
     seconds, results = side_by_side(
-        methods, inputs, warm_up=1, label=f"{bench.model.title}, curves"
+        methods, inputs, bench.repeats, warm_up=1, label=f"{bench.model.title}, curves"
     )
     curves = []
     for name, family in families.items():

@@ -60,7 +60,7 @@ class RowSet:
         What goes through the model with the texts themselves: these first, then all other points of
         their paths.
         """
-        first = paths[0] if AT_INPUT in paths[0].nodes else None
+        first = paths[0]
         rows = [Row(instance, first, AT_INPUT) for instance in range(num_instances)]
         for instance in range(num_instances):
             for path in paths:
