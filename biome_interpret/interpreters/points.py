@@ -90,16 +90,10 @@ class Points:
     def of(self, call: SiteCall) -> torch.Tensor:
         """x' + node · (x − x'). Shape: (rows, positions, embedding_dim)."""
         rows = self.rows
-        embedded = torch.stack([call.embedded[row.instance] for row in rows.examples])
-        origins = torch.stack([self._origin(call, row) for row in rows.examples])
+        embedded = call.embedded[[row.instance for row in rows.examples]]
+        origins = self._origins.vectors(call, [(row.instance, row.path) for row in rows.examples])
         if len(rows.examples) > 1:
             lines = torch.tensor(rows.lines, device=embedded.device)
             embedded, origins = embedded[lines], origins[lines]
         self.factors[call.key] = embedded - origins
         return torch.lerp(origins, embedded, rows.nodes.to(embedded))
-
-    def _origin(self, call: SiteCall, row: Row) -> torch.Tensor:
-        """A row without a path stays at the input. Shape: (positions, embedding_dim)."""
-        if row.path is None:
-            return call.embedded[row.instance]
-        return self._origins.vectors(call, row.instance, row.path)

@@ -1,6 +1,7 @@
 """Where the paths of a batch begin: baseline, background text and noise, position by position."""
 
-from typing import Dict, Iterable, Optional, Sequence
+from functools import cached_property
+from typing import Dict, Iterable, List, Optional, Sequence, Tuple
 
 import numpy
 import torch
@@ -16,6 +17,9 @@ from biome_interpret.models.layout import PADDING, UNOWNED
 from biome_interpret.models.sites import EmbeddingSite
 from biome_interpret.models.vocabulary import PADDING as PADDING_WORD
 from biome_interpret.models.vocabulary import special_id, special_tokens
+
+# A path of an instance; no path where that stays at the input itself.
+Line = Tuple[int, Optional[Path]]
 
 
 class Background:
@@ -95,43 +99,94 @@ class Origins:
         self._moving: Dict[CallKey, torch.Tensor] = {}
         self._constant: Dict[CallKey, torch.Tensor] = {}
 
-    def vectors(self, call: SiteCall, instance: int, path: Path) -> torch.Tensor:
-        """x' of one path for one instance. Shape: (positions, embedding_dim)."""
-        if path.background is not None and self._background is not None:
-            origin = self._background.vectors(path.background, call)
-        else:
-            origin = self._without_noise(call)[instance]
-        if path.noise is not None:
-            origin = origin + _drawn(path.noise, call, instance)
+    def vectors(self, call: SiteCall, lines: Sequence[Line]) -> torch.Tensor:
+        """x' of each line. Shape: (lines, positions, embedding_dim)."""
+        instances = torch.tensor([instance for instance, _ in lines], device=call.embedded.device)
+        origins = self._without_noise(call, lines, instances)
+        if any(path is not None and path.noise is not None for _, path in lines):
+            origins = origins + _drawn(call, lines)
         if call.key not in self._moving:
             self._moving[call.key] = _moving(call, self._hold_special_tokens)
-        moving = self._moving[call.key][instance].unsqueeze(-1)
-        return torch.where(moving, origin, call.embedded[instance])
+        moving = self._moving[call.key][instances]
+        if any(path is None for _, path in lines):
+            moving[[path is None for _, path in lines]] = False
+        return torch.where(moving.unsqueeze(-1), origins, call.embedded[instances])
 
-    def _without_noise(self, call: SiteCall) -> torch.Tensor:
+    def _without_noise(
+        self, call: SiteCall, lines: Sequence[Line], instances: torch.Tensor
+    ) -> torch.Tensor:
+        if self._background is None:
+            return self._baseline_of(call)[instances]
+        return torch.stack([self._start(call, instance, path) for instance, path in lines])
+
+    def _start(self, call: SiteCall, instance: int, path: Optional[Path]) -> torch.Tensor:
+        """Of one line, before noise is added. Shape: (positions, embedding_dim)."""
+        if path is None:
+            return call.embedded[instance]
+        if path.background is None or self._background is None:
+            return self._baseline_of(call)[instance]
+        return self._background.vectors(path.background, call)
+
+    def _baseline_of(self, call: SiteCall) -> torch.Tensor:
+        """For each instance. Shape: as the embeddings."""
         if call.key not in self._constant:
             vectors = self._baseline.vectors(call, self._vocabulary)
             self._constant[call.key] = vectors.to(call.embedded).expand_as(call.embedded)
         return self._constant[call.key]
 
 
-def _drawn(noise: Noise, call: SiteCall, instance: int) -> torch.Tensor:
+def _drawn(call: SiteCall, lines: Sequence[Line]) -> torch.Tensor:
+    """The noise of each line. Shape: (lines, positions, embedding_dim)."""
+    noises = {instance: _TextNoise(call, instance) for instance, _ in lines}
+    # A path and its mirror image share one.
+    numbers: Dict[Tuple[int, Tuple[int, ...]], int] = {}
+    drawn: List[torch.Tensor] = []
+    places: List[int] = []
+    signs: List[int] = []
+    for instance, path in lines:
+        noise = None if path is None else path.noise
+        if noise is None:
+            places.append(0)
+            signs.append(0)
+            continue
+        key = instance, noise.seed
+        if key not in numbers:
+            numbers[key] = len(drawn)
+            drawn.append(noises[instance].drawn(noise))
+        places.append(numbers[key])
+        signs.append(noise.sign)
+    values = torch.stack(drawn)
+    return values[places] * values.new_tensor(signs).reshape(-1, 1, 1)
+
+
+class _TextNoise:
     """
-    Drawn on the CPU for the text alone, without its padding and seeded by the path and the call's
-    place, so that neither device nor company nor the order of evaluation matter.
+    Noise for the embedding of one text by one call. Drawn on the CPU for the text alone, without
+    its padding and seeded by the path and the call's place, so that neither device nor company nor
+    the order of evaluation matter.
     """
-    embedded = call.embedded[instance]
-    real = (call.owners[instance] != PADDING).to(embedded.device)
-    seeds = [*noise.seed, call.key.site, *call.key.field.encode()]
-    seed = int(numpy.random.SeedSequence(seeds).generate_state(1)[0])
-    generator = torch.Generator().manual_seed(seed)
-    values = torch.randn(int(real.sum()), embedded.size(-1), generator=generator)
-    scale = noise.sign * noise.std
-    if noise.relative:
-        scale *= float(embedded[real].std(unbiased=False))
-    result = torch.zeros_like(embedded)
-    result[real] = scale * values.to(embedded)
-    return result
+
+    def __init__(self, call: SiteCall, instance: int) -> None:
+        self._embedded = call.embedded[instance]
+        self._seeds = [call.key.site, *call.key.field.encode()]
+        real = call.owners[instance] != PADDING
+        self._num_real = int(real.sum())
+        self._real = real.to(self._embedded.device)
+
+    @cached_property
+    def _spread(self) -> float:
+        """The standard deviation of the embedding itself."""
+        return float(self._embedded[self._real].std(unbiased=False))
+
+    def drawn(self, noise: Noise) -> torch.Tensor:
+        """Shape: (positions, embedding_dim)."""
+        seed = int(numpy.random.SeedSequence([*noise.seed, *self._seeds]).generate_state(1)[0])
+        generator = torch.Generator().manual_seed(seed)
+        values = torch.randn(self._num_real, self._embedded.size(-1), generator=generator)
+        scale = noise.std * self._spread if noise.relative else noise.std
+        result = torch.zeros_like(self._embedded)
+        result[self._real] = scale * values.to(self._embedded)
+        return result
 
 
 def _moving(call: SiteCall, hold_special_tokens: bool) -> torch.Tensor:
