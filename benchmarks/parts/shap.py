@@ -13,7 +13,7 @@ from benchmarks.bench import Bench, Part
 from benchmarks.cache import Store, digest
 from benchmarks.competitors import CaptumModel, captum_gradient_shap
 from benchmarks.errors import signed_scores
-from benchmarks.estimates import bootstrap, median_ratio
+from benchmarks.estimates import Estimate, bootstrap, median_ratio
 from benchmarks.figures import Figure, Outcome, at_most, figure
 from benchmarks.objectives import logit
 from benchmarks.progress import following
@@ -151,26 +151,27 @@ def _against_captum(
     samples = bootstrap(SAMPLES * ratios**2)
     needed = max(1, round(samples.value))
     inputs = short_enough(bench, bench.model.inputs())
-    inputs = inputs[: bench.settings.texts("shap-timing", hard(bench))]
     timed = GradientShap(predictor, SAMPLES, noise_std=NOISE, noise_relative=True)
     captum = captum_gradient_shap(CaptumModel(bench.predictor()))
-    seconds, _ = side_by_side(
-        {
-            "ours": timed.saliency_interpret_from_json,
-            "equal samples": lambda one: captum(one, SAMPLES, NOISE),
-            "equal error": lambda one: captum(one, needed, NOISE),
-        },
-        inputs,
-        bench.repeats,
-        label=f"{bench.model.title}, GradientSHAP against Captum",
-    )
-    texts = len(inputs)
+
+    def ratio(samples: int, purpose: str, repeats: int) -> Estimate:
+        seconds, _ = side_by_side(
+            {
+                "ours": timed.saliency_interpret_from_json,
+                "captum": lambda one: captum(one, samples, NOISE),
+            },
+            inputs[: bench.settings.texts(purpose, hard(bench))],
+            repeats,
+            label=f"{bench.model.title}, against {samples} samples of Captum's",
+        )
+        return median_ratio(seconds["captum"], seconds["ours"])
+
     return [
         figure(
             f"times faster than Captum's at {SAMPLES} samples each",
-            median_ratio(seconds["equal samples"], seconds["ours"]),
+            ratio(SAMPLES, "shap-timing", bench.repeats),
             "x",
-            texts,
+            bench.settings.texts("shap-timing", hard(bench)),
         ),
         figure(
             f"samples with which Captum's error is that of our {SAMPLES}",
@@ -180,9 +181,9 @@ def _against_captum(
         ),
         figure(
             "times faster than Captum's at equal error",
-            median_ratio(seconds["equal error"], seconds["ours"]),
+            ratio(needed, "shap-equal-error", 1),
             "x",
-            texts,
+            bench.settings.texts("shap-equal-error", hard(bench)),
         ),
     ]
 
