@@ -154,14 +154,14 @@ def _against_captum(
     timed = GradientShap(predictor, SAMPLES, noise_std=NOISE, noise_relative=True)
     captum = captum_gradient_shap(CaptumModel(bench.predictor()))
 
-    def ratio(samples: int, purpose: str, repeats: int) -> Estimate:
+    def ratio(samples: int, purpose: str) -> Estimate:
         seconds, _ = side_by_side(
             {
                 "ours": timed.saliency_interpret_from_json,
                 "captum": lambda one: captum(one, samples, NOISE),
             },
             inputs[: bench.settings.texts(purpose, hard(bench))],
-            repeats,
+            bench.repeats,
             label=f"{bench.model.title}, against {samples} samples of Captum's",
         )
         return median_ratio(seconds["captum"], seconds["ours"])
@@ -169,7 +169,7 @@ def _against_captum(
     return [
         figure(
             f"times faster than Captum's at {SAMPLES} samples each",
-            ratio(SAMPLES, "shap-timing", bench.repeats),
+            ratio(SAMPLES, "shap-timing"),
             "x",
             bench.settings.texts("shap-timing", hard(bench)),
         ),
@@ -181,7 +181,7 @@ def _against_captum(
         ),
         figure(
             "times faster than Captum's at equal error",
-            ratio(needed, "shap-equal-error", 1),
+            ratio(needed, "shap-equal-error"),
             "x",
             bench.settings.texts("shap-equal-error", hard(bench)),
         ),

@@ -27,7 +27,7 @@ from biome_interpret.models.sites import EmbeddingSite, widest
 from biome_interpret.models.texts import Text
 
 # Texts that are looked at together, to find those of like length.
-_WINDOW = 256
+_WINDOW = 1024
 
 # Texts of each label whose values are held against their losses, where that takes a pass, and where
 # there is nothing in a text but what its values are made of.
