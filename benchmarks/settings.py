@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Dict, Tuple
 
 # Texts for the small models and for the transformer, by what they are for. Sized so that all takes
-# less than 40 minutes on two cores, once models and references are there.
+# about 45 minutes on two cores, once models and references are there.
 _FULL: Dict[str, Tuple[int, int]] = {
     "allennlp": (60, 20),
     "spans": (20, 20),
@@ -15,7 +15,7 @@ _FULL: Dict[str, Tuple[int, int]] = {
     "throughput": (872, 300),
     "shap": (10, 4),
     "shap-timing": (40, 10),
-    # On the biLSTM Captum's takes half a minute for each.
+    # Captum's takes many seconds for each on the biLSTM.
     "shap-equal-error": (4, 4),
     "curves": (20, 5),
     "levels": (20, 20),

@@ -100,10 +100,10 @@ class _LookedAt:
     """The terms of one instance at all points so far, in the order in which they came."""
 
     def __init__(self) -> None:
-        self._places: Dict[Tuple[Optional[PathKey], float], int] = {}
+        self._places: Dict[Tuple[PathKey, float], int] = {}
         self._terms: Terms = {}
         # f, as far as rows have values of their own.
-        self._values: Dict[Tuple[Optional[PathKey], float], float] = {}
+        self._values: Dict[Tuple[PathKey, float], float] = {}
 
     def unknown(self, paths: Sequence[Path]) -> List[Tuple[Path, float]]:
         """The nodes of some paths that are new."""
@@ -290,7 +290,7 @@ class PathIntegral:
         rows = [Row(i, path, node) for i in new for path, node in new[i]]
         # The input itself goes along once, where it is not among the nodes.
         seen = {row.instance for row in rows if row.node == AT_INPUT} | self._seen
-        rows = [*(Row(i, None, AT_INPUT) for i in new if i not in seen), *rows]
+        rows = [*(Row(i, paths[i][0], AT_INPUT) for i in new if i not in seen), *rows]
         self._seen.update(new)
         if rows:
             parts = self._in_passes(rows, self._terms)

@@ -1,6 +1,6 @@
 """Points on the paths of labelled instances: which there are, and where they stand."""
 
-from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Dict, List, NamedTuple, Sequence, Tuple
 
 import torch
 
@@ -13,16 +13,16 @@ AT_ORIGIN, AT_INPUT = 0.0, 1.0
 
 
 class Row(NamedTuple):
-    """A point on one path of one instance; no path where the point is the input itself."""
+    """A point on one path of one instance. The input itself is on each of them, at its end."""
 
     instance: int
-    path: Optional[Path]
+    path: Path
     node: float
 
     @property
-    def path_key(self) -> Optional[PathKey]:
+    def path_key(self) -> PathKey:
         """The same for two points of one line."""
-        return None if self.path is None else self.path.key
+        return self.path.key
 
 
 class RowSet:
@@ -43,7 +43,7 @@ class RowSet:
         # One row of each line, and for each row the number of its line.
         self.examples: List[Row] = []
         self.lines: List[int] = []
-        numbers: Dict[Tuple[int, Optional[PathKey]], int] = {}
+        numbers: Dict[Tuple[int, PathKey], int] = {}
         for row in rows:
             line = (row.instance, row.path_key)
             if line not in numbers:

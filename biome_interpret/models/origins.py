@@ -18,8 +18,8 @@ from biome_interpret.models.sites import EmbeddingSite
 from biome_interpret.models.vocabulary import PADDING as PADDING_WORD
 from biome_interpret.models.vocabulary import special_id, special_tokens
 
-# A path of an instance; no path where that stays at the input itself.
-Line = Tuple[int, Optional[Path]]
+# An instance, and a path to it.
+Line = Tuple[int, Path]
 
 
 class Background:
@@ -103,14 +103,13 @@ class Origins:
         """x' of each line. Shape: (lines, positions, embedding_dim)."""
         instances = torch.tensor([instance for instance, _ in lines], device=call.embedded.device)
         origins = self._without_noise(call, lines, instances)
-        if any(path is not None and path.noise is not None for _, path in lines):
-            origins = origins + _drawn(call, lines)
+        noises = [(i, path.noise) for i, path in lines if path.noise is not None]
+        if noises:  # All paths of a measure have some, or none has.
+            origins = origins + _drawn(call, noises)
         if call.key not in self._moving:
             self._moving[call.key] = _moving(call, self._hold_special_tokens)
-        moving = self._moving[call.key][instances]
-        if any(path is None for _, path in lines):
-            moving[[path is None for _, path in lines]] = False
-        return torch.where(moving.unsqueeze(-1), origins, call.embedded[instances])
+        moving = self._moving[call.key][instances].unsqueeze(-1)
+        return torch.where(moving, origins, call.embedded[instances])
 
     def _without_noise(
         self, call: SiteCall, lines: Sequence[Line], instances: torch.Tensor
@@ -119,10 +118,8 @@ class Origins:
             return self._baseline_of(call)[instances]
         return torch.stack([self._start(call, instance, path) for instance, path in lines])
 
-    def _start(self, call: SiteCall, instance: int, path: Optional[Path]) -> torch.Tensor:
+    def _start(self, call: SiteCall, instance: int, path: Path) -> torch.Tensor:
         """Of one line, before noise is added. Shape: (positions, embedding_dim)."""
-        if path is None:
-            return call.embedded[instance]
         if path.background is None or self._background is None:
             return self._baseline_of(call)[instance]
         return self._background.vectors(path.background, call)
@@ -135,28 +132,19 @@ class Origins:
         return self._constant[call.key]
 
 
-def _drawn(call: SiteCall, lines: Sequence[Line]) -> torch.Tensor:
-    """The noise of each line. Shape: (lines, positions, embedding_dim)."""
-    noises = {instance: _TextNoise(call, instance) for instance, _ in lines}
+def _drawn(call: SiteCall, noises: Sequence[Tuple[int, Noise]]) -> torch.Tensor:
+    """Some noises, each for one instance. Shape: (noises, positions, embedding_dim)."""
+    texts = {instance: _TextNoise(call, instance) for instance, _ in noises}
     # A path and its mirror image share one.
     numbers: Dict[Tuple[int, Tuple[int, ...]], int] = {}
     drawn: List[torch.Tensor] = []
-    places: List[int] = []
-    signs: List[int] = []
-    for instance, path in lines:
-        noise = None if path is None else path.noise
-        if noise is None:
-            places.append(0)
-            signs.append(0)
-            continue
-        key = instance, noise.seed
-        if key not in numbers:
-            numbers[key] = len(drawn)
-            drawn.append(noises[instance].drawn(noise))
-        places.append(numbers[key])
-        signs.append(noise.sign)
+    for instance, noise in noises:
+        if (instance, noise.seed) not in numbers:
+            numbers[instance, noise.seed] = len(drawn)
+            drawn.append(texts[instance].drawn(noise))
     values = torch.stack(drawn)
-    return values[places] * values.new_tensor(signs).reshape(-1, 1, 1)
+    signs = values.new_tensor([noise.sign for _, noise in noises]).reshape(-1, 1, 1)
+    return signs * values[[numbers[instance, noise.seed] for instance, noise in noises]]
 
 
 class _TextNoise:
@@ -179,7 +167,7 @@ class _TextNoise:
         return float(self._embedded[self._real].std(unbiased=False))
 
     def drawn(self, noise: Noise) -> torch.Tensor:
-        """Shape: (positions, embedding_dim)."""
+        """But for its sign. Shape: (positions, embedding_dim)."""
         seed = int(numpy.random.SeedSequence([*noise.seed, *self._seeds]).generate_state(1)[0])
         generator = torch.Generator().manual_seed(seed)
         values = torch.randn(self._num_real, self._embedded.size(-1), generator=generator)

@@ -45,6 +45,21 @@ def test_linear_model_with_noise_adds_up_exactly_over_the_same_draws() -> None:
     assert result.convergence_delta == pytest.approx(0, abs=1e-10)
 
 
+def test_of_a_linear_model_mirrored_noise_cancels() -> None:
+    predictor = build_predictor("linear", double=True)
+    [result] = GradientShap(predictor, n_perturbations=8, noise_std=0.5).interpret_json(REVIEW)
+    expected = linear_attributions(predictor, REVIEW, 0.0)
+    assert scores_of(result) == pytest.approx(expected, abs=1e-12)
+
+
+def test_independent_paths_have_noises_of_their_own() -> None:
+    predictor = build_predictor("linear", double=True)
+    interpreter = GradientShap(predictor, noise_std=0.5, sampling="independent")
+    [result] = interpreter.interpret_json(REVIEW)
+    assert result.standard_error is not None
+    assert all(error > 1e-3 for errors in result.standard_error.values() for error in errors)
+
+
 @pytest.mark.parametrize("kind", ["lstm", "esim", "simple_tagger", "bert", "bert_mismatched"])
 def test_without_noise_it_converges_to_integrated_gradients(kind: str) -> None:
     predictor = build_predictor(kind)
