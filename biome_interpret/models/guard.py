@@ -1,18 +1,16 @@
 """Interpreting leaves no trace: the state of model and process is put back, whatever happens."""
 
 import copy
-import ctypes
-import random
 import threading
 from contextlib import contextmanager
-from typing import Any, Dict, Iterator, List, Optional, Sequence
+from typing import Any, Dict, Iterator, List, Sequence
 from weakref import WeakKeyDictionary
 
-import numpy
 import torch
 from allennlp.models import Model
 from allennlp.training.metrics import Metric
 
+from biome_interpret.models.random_states import random_states_kept
 from biome_interpret.models.states import same_states
 
 _locks: "WeakKeyDictionary[Model, threading.RLock]" = WeakKeyDictionary()
@@ -35,7 +33,8 @@ def untouched(model: Model) -> Iterator[None]:
     same states of its stateful encoders, and no other thread interpreting it. Afterwards its
     flags, its metrics and those states are what they were, and so is the global random state.
     """
-    with lock_of(model), _random_state(model), _default_type():
+    device = next(model.parameters()).device
+    with lock_of(model), random_states_kept(device), _default_type():
         modules = list(model.modules())
         with _evaluation_mode(modules), _metrics_kept(model, modules), same_states(model, modules):
             yield
@@ -79,40 +78,6 @@ def _default_type() -> Iterator[None]:
         yield
     finally:
         torch.set_default_dtype(default)
-
-
-@contextmanager
-def _random_state(model: Model) -> Iterator[None]:
-    device = next(model.parameters()).device
-    python_state = random.getstate()
-    numpy_state: Any = numpy.random.get_state()
-    numpy_bytes = _numpy_bytes()
-    torch_state = torch.get_rng_state()
-    device_state = torch.cuda.get_rng_state(device) if device.type == "cuda" else None
-    try:
-        yield
-    finally:
-        # Seldom has anything been drawn, and putting a state back takes longer than looking at it.
-        if random.getstate() != python_state:
-            random.setstate(python_state)
-        # A normal number that was left over (index 3) may be drawn without a trace in the bytes.
-        if numpy_bytes is None or numpy_state[3] or _numpy_bytes() != numpy_bytes:
-            numpy.random.set_state(numpy_state)
-        if not torch.equal(torch.get_rng_state(), torch_state):
-            torch.set_rng_state(torch_state)
-        if device_state is not None:
-            torch.cuda.set_rng_state(device_state, device)
-
-
-def _numpy_bytes() -> Optional[bytes]:
-    """
-    The state of NumPy's global generator as it lies in memory, which is fast to look at; `None`
-    where it is not the usual Mersenne twister, of 624 numbers and a position.
-    """
-    generator: Any = getattr(numpy.random, "get_bit_generator", lambda: None)()
-    if type(generator).__name__ != "MT19937":
-        return None
-    return ctypes.string_at(generator.ctypes.state_address, 4 * 625)
 
 
 def _metrics(modules: Sequence[torch.nn.Module]) -> Iterator[Metric]:
