@@ -68,8 +68,8 @@ def _times(
 def _bare(bench: Bench, inputs: List[JsonDict]) -> Figure:
     predictor, logits = bench.predictor(), logits_of(bench.model)
     competitors = {
-        # The nodes, and the text as it is, which tells the label.
-        "bare": lambda one: interpreted(predictor, one, NODES + 1, logits),
+        # The text as it is, which tells the label, is one of the nodes.
+        "bare": lambda one: interpreted(predictor, one, NODES, logits),
         "theirs": AllenNLPs(bench.predictor()).saliency_interpret_from_json,
     }
     label = f"{bench.model.title}, a bare pass against AllenNLP"
@@ -129,7 +129,8 @@ PART = Part(
     "`IntegratedGradient(predictor, n_steps=10)` and AllenNLP's interpreter, which always takes 10 "
     "steps, by turns on each text, from JSON to shares: medians of the texts' own ratios. The "
     "errors are on AllenNLP's objective, the loss. A bare pass: the text is read and indexed, and "
-    "its ten nodes and the text itself go through the model once, and nothing else is done. "
+    "its ten nodes, the text itself among them, go through the model once, and nothing else is "
+    "done. "
     "The tagger's texts are dev sentences with "
     f"something found in them, put together until it finds {SPANS} spans or more.",
     ("lstm", "cnn", "esim", "tagger", "minilm"),

@@ -32,7 +32,7 @@ def _at_equal_points(bench: Bench, inputs: List[JsonDict]) -> List[Figure]:
     captum = captum_integrated_gradients(CaptumModel(bench.predictor()))
     figures = []
     for nodes in (FEW_NODES, DEFAULT_NODES):
-        ours = IntegratedGradient(predictor, n_steps=nodes)
+        ours = IntegratedGradient(predictor, n_steps=nodes, quadrature="gauss-legendre")
         some = inputs[::3] if nodes == DEFAULT_NODES and bench.model.is_transformer else inputs
         seconds, _ = side_by_side(
             {"ours": ours.saliency_interpret_from_json, "captum": _shares(captum, nodes)},

@@ -9,6 +9,7 @@ from typing import List, Tuple
 import numpy
 
 from biome_interpret.attribution.pace import Pace
+from biome_interpret.attribution.quadrature import gauss_radau
 
 # Where the paths of trained classifiers need most of their nodes: nearer to the baseline, zero,
 # than to the text.
@@ -29,11 +30,8 @@ def first_nodes(size: int) -> Nodes:
     `Nodes`
         In ascending order.
     """
-    # Those between -1 and 1 are the roots of the difference of two Legendre polynomials, and so is
-    # 1 (Abramowitz and Stegun, Handbook of Mathematical Functions, 1964, §25.4.31, mirrored).
-    roots = numpy.polynomial.legendre.legroots([*[0.0] * (size - 1), 1.0, -1.0])
-    times = (numpy.sort(roots.real)[:-1] + 1) / 2
-    return (*FIRST_PACE.positions(times).tolist(), 1.0)
+    nodes, _ = gauss_radau(size)
+    return (*FIRST_PACE.positions(nodes[:-1]).tolist(), 1.0)
 
 
 @lru_cache(maxsize=1024)

@@ -20,6 +20,20 @@ def gauss_legendre(n: int) -> Rule:
     return (nodes + 1) / 2, weights / weights.sum()
 
 
+@lru_cache(maxsize=64)
+def gauss_radau(n: int) -> Rule:
+    """
+    Exact for polynomials of degree 2n - 2, with 1 among the nodes (Abramowitz and Stegun, Handbook
+    of Mathematical Functions, 1964, §25.4.31, mirrored).
+    """
+    # Between -1 and 1 the roots of the difference of two Legendre polynomials, of which 1 is one.
+    last, both = [*[0.0] * (n - 1), 1.0], [*[0.0] * (n - 1), 1.0, -1.0]
+    nodes = numpy.sort(numpy.polynomial.legendre.legroots(both).real)
+    nodes[-1] = 1.0
+    weights = (1 + nodes) / numpy.polynomial.legendre.legval(nodes, last) ** 2
+    return (nodes + 1) / 2, weights / weights.sum()
+
+
 def riemann_left(n: int) -> Rule:
     """0, 1/n, ..., (n - 1)/n: the rule of AllenNLP's own integrated gradients."""
     return numpy.arange(n) / n, numpy.full(n, 1 / n)
@@ -45,6 +59,7 @@ def trapezoid(n: int) -> Rule:
 
 
 RULES: Dict[str, Callable[[int], Rule]] = {
+    "gauss-radau": gauss_radau,
     "gauss-legendre": gauss_legendre,
     "riemann-left": riemann_left,
     "riemann-right": riemann_right,

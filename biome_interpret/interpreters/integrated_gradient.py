@@ -32,8 +32,9 @@ class IntegratedGradient(PathInterpreter, AllenNLPIntegratedGradient):
         How many nodes that may take at the most, for a text; a result that needed more says so.
     n_steps : `int`, optional (default = `50` where `quadrature` is given)
         A fixed number of nodes on each path instead.
-    quadrature : `str`, optional (default = `"gauss-legendre"` where `n_steps` is given)
-        Where those stand and how much they weigh: `"gauss-legendre"`, `"riemann-left"`,
+    quadrature : `str`, optional (default = `"gauss-radau"` where `n_steps` is given)
+        Where those stand and how much they weigh: `"gauss-radau"`, of which the text itself is one,
+        so that it takes a pass through the model less, `"gauss-legendre"`, `"riemann-left"`,
         `"riemann-right"`, `"riemann-middle"` or `"trapezoid"`.
     **kwargs
         The options of `PathInterpreter`.
@@ -64,7 +65,7 @@ class IntegratedGradient(PathInterpreter, AllenNLPIntegratedGradient):
             "max_evaluations", _or(max_evaluations, 257), at_least=3
         )
         self._n_steps = options.whole_number("n_steps", _or(n_steps, 50))
-        self._rule = RULES[options.one_of("quadrature", _or(quadrature, "gauss-legendre"), RULES)]
+        self._rule = RULES[options.one_of("quadrature", _or(quadrature, "gauss-radau"), RULES)]
 
     def path_measure(self, num_background: int) -> Union[PathMeasure, RefinedMeasure]:
         backgrounds: List[Optional[int]] = [*range(num_background)] or [None]

@@ -42,7 +42,7 @@ OF_SHIPPED_MODEL: Dict[str, List[Row]] = {
     ],
     "n_steps": [
         (IntegratedGradient, {"n_steps": 3, "quadrature": "riemann-left"}, FILM),
-        (IntegratedGradient, {"n_steps": 3, "quadrature": "gauss-legendre"}, FILM),
+        (IntegratedGradient, {"n_steps": 3, "quadrature": "gauss-radau"}, FILM),
     ],
     "n_perturbations": [
         (GradientShap, {"n_perturbations": 2}, FILM),

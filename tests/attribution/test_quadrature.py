@@ -15,7 +15,8 @@ def test_weights_sum_to_one_and_nodes_lie_on_the_path(rule: str, n: int) -> None
 
 
 @pytest.mark.parametrize(
-    "rule, degree", [("gauss-legendre", 19), ("trapezoid", 1), ("riemann-middle", 1)]
+    "rule, degree",
+    [("gauss-radau", 18), ("gauss-legendre", 19), ("trapezoid", 1), ("riemann-middle", 1)],
 )
 def test_polynomials_are_integrated_exactly_up_to_the_rule_s_degree(rule: str, degree: int) -> None:
     nodes, weights = RULES[rule](10)
@@ -23,7 +24,9 @@ def test_polynomials_are_integrated_exactly_up_to_the_rule_s_degree(rule: str, d
         assert weights @ nodes**power == pytest.approx(1 / (power + 1), abs=1e-12)
 
 
-@pytest.mark.parametrize("rule, end", [("riemann-left", 0), ("riemann-right", 1)])
+@pytest.mark.parametrize(
+    "rule, end", [("riemann-left", 0), ("riemann-right", 1), ("gauss-radau", 1)]
+)
 def test_one_sided_rules_include_their_end(rule: str, end: int) -> None:
     nodes, _ = RULES[rule](10)
     assert end in nodes and 1 - end not in nodes

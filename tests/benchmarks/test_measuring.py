@@ -165,7 +165,9 @@ class TestCompetitors:
     def test_captums_path_and_output_are_ours(self, name: str, log_probabilities: bool) -> None:
         captum = captum_integrated_gradients(CaptumModel(tiny(name), log_probabilities))
         mode = "log_softmax" if log_probabilities else "logits"
-        ours = IntegratedGradient(tiny(name), n_steps=12, inference_mode=mode)
+        ours = IntegratedGradient(
+            tiny(name), n_steps=12, quadrature="gauss-legendre", inference_mode=mode
+        )
         [found] = ours.interpret_json(example(name))
         assert relative_error(captum(example(name), 12), signed_scores(found)) < 1e-4
 

@@ -129,9 +129,9 @@ def test_for_several_targets_no_point_goes_through_the_model_in_vain() -> None:
     interpreter.interpret_json(inputs)
     model.rows = 0
     results = interpreter.interpret_json(inputs, target=[0, 1])
-    # The text itself, and for each target ten nodes and both ends of the path.
+    # The text itself, and for each target ten nodes, of which it is one, and the baseline.
     assert len(results) == 2
-    assert model.rows == 1 + 2 * 12
+    assert model.rows == 1 + 2 * 11
 
 
 def test_texts_of_like_length_share_passes() -> None:
@@ -143,10 +143,10 @@ def test_texts_of_like_length_share_passes() -> None:
 
 
 def test_a_path_that_is_too_long_for_one_pass_is_not_begun_with_the_prediction() -> None:
-    interpreter = IntegratedGradient(as_kind(Counting), n_steps=10, batch_size=11)
+    interpreter = IntegratedGradient(as_kind(Counting), n_steps=10, batch_size=10)
     inputs = EXAMPLE_INPUTS["lstm"]
     [together] = interpreter.interpret_json(inputs)
-    # The text, the baseline and ten nodes are twelve rows; alone, the text goes along once more.
+    # The baseline and ten nodes, the text among them, are eleven rows.
     assert passes_of(interpreter, [inputs]) == 2
     [alone] = IntegratedGradient(as_kind(Counting), n_steps=10).interpret_json(inputs)
     assert_alike([together], [alone])

@@ -169,7 +169,11 @@ def test_parity_with_captum(kind: str, mode: str) -> None:
         ids, unknown, target=label, n_steps=20, method="gausslegendre"
     )
     [ours] = IntegratedGradient(
-        predictor, n_steps=20, inference_mode=mode, baseline=layer.weight[1].tolist()
+        predictor,
+        n_steps=20,
+        quadrature="gauss-legendre",
+        inference_mode=mode,
+        baseline=layer.weight[1].tolist(),
     ).interpret_json(EXAMPLE_INPUTS[kind])
     assert get_text_field_mask(tensors["tokens"]).all()
     expected = theirs.sum(dim=-1)[0].tolist()
