@@ -5,10 +5,35 @@ from typing import Callable, Dict, List, NamedTuple, Optional, Sequence
 import numpy
 import torch
 
+from biome_interpret.attribution.pace import Pace
+
+# Gradients of trained classifiers change nearer to the baseline, zero, than to the text. Less
+# uneven than where nodes are set, since the noise of draws that stand for more weighs more.
+_PACE = Pace(0.0, 1.0)
+
 # Draws that belong together: one alone, or one and its mirror image.
 Unit = List[int]
-# Independent units of one size, drawn from one and the same interval.
-Stratum = List[Unit]
+
+
+class Stratum(NamedTuple):
+    """
+    # Parameters
+
+    units : `List[Unit]`
+        Independent ones of one size, drawn from one and the same interval.
+    share : `float`
+        For how much of all paths they stand: the length of the interval, where the strata are those
+        of one sample. Over all strata the shares sum to one.
+    """
+
+    units: List[Unit]
+    share: float
+
+    @property
+    def size(self) -> int:
+        return sum(map(len, self.units))
+
+
 Strata = List[Stratum]
 
 
@@ -22,25 +47,29 @@ class Draws(NamedTuple):
         For each draw the number of its noise: a draw and its mirror image share one.
     signs : `List[int]`
         For each draw 1, or -1 where it is a mirror image and takes the negative of the noise.
+    weights : `List[float]`
+        For how much of the path each draw stands.
     strata : `Strata`
     """
 
     positions: List[float]
     noises: List[int]
     signs: List[int]
+    weights: List[float]
     strata: Strata
 
 
 def independent_strata(n: int) -> Strata:
     """All draws from the whole of [0, 1]."""
-    return [[[i] for i in range(n)]]
+    return [Stratum([[i] for i in range(n)], 1.0)]
 
 
 def antithetic_strata(n: int) -> Strata:
     """
-    Two draws and the mirror images of both from each of about n/4 equal intervals. Over an interval
-    the part of the integrand that is linear in position or noise cancels between a draw and its
-    image. (Where n is odd, three of the draws are without an image; of less than four all are.)
+    Two draws and the mirror images of both from each of about n/4 intervals, which are the shorter
+    the more the integrand usually changes there. Over an interval the part of the integrand that is
+    linear in position or noise cancels between a draw and its image. (Where n is odd, three of the
+    draws are without an image; of less than four all are.)
 
     One pair from each of n/2 intervals would vary less, but its variance could not be estimated
     without bias from the draws themselves; two suffice (Cochran, Sampling Techniques, 1977, §5A).
@@ -50,8 +79,12 @@ def antithetic_strata(n: int) -> Strata:
     num_paired = n if n % 2 == 0 else n - 3
     pairs = [[i, i + 1] for i in range(0, num_paired, 2)]
     cuts = list(range(0, len(pairs) - 1, 2))
-    strata = [pairs[start:stop] for start, stop in zip(cuts, [*cuts[1:], len(pairs)])]
-    return strata if num_paired == n else [*strata, [[i] for i in range(num_paired, n)]]
+    parts = [pairs[start:stop] for start, stop in zip(cuts, [*cuts[1:], len(pairs)])]
+    if num_paired < n:
+        parts.append([[i] for i in range(num_paired, n)])
+    ends = numpy.cumsum([sum(map(len, units)) for units in parts]) / n
+    lengths = numpy.diff([0.0, *_PACE.positions(ends[:-1]), 1.0])
+    return [Stratum(units, length) for units, length in zip(parts, lengths.tolist())]
 
 
 STRATA: Dict[str, Callable[[int], Strata]] = {
@@ -62,28 +95,28 @@ STRATA: Dict[str, Callable[[int], Strata]] = {
 
 def draw(strata: Strata, generator: numpy.random.Generator) -> Draws:
     """
-    For each stratum of m out of n draws, positions in an interval of length m/n. The mirror image
-    of a draw stands as far from the end of the interval as that from its beginning.
+    For each stratum, positions in an interval as long as its share. The mirror image of a draw
+    stands as far from the end of the interval as that from its beginning.
     """
-    n = sum(len(unit) for stratum in strata for unit in stratum)
-    positions, noises, signs = [0.0] * n, [0] * n, [1] * n
-    start = 0
+    n = sum(stratum.size for stratum in strata)
+    positions, noises, signs, weights = [0.0] * n, [0] * n, [1] * n, [0.0] * n
+    start = 0.0
     for stratum in strata:
-        size = sum(map(len, stratum))
-        for unit in stratum:
-            share = generator.random()
-            for i, place, sign in zip(unit, (share, 1 - share), (1, -1)):
-                positions[i] = (start + size * place) / n
+        for unit in stratum.units:
+            drawn = generator.random()
+            for i, place, sign in zip(unit, (drawn, 1 - drawn), (1, -1)):
+                positions[i] = min(1.0, start + stratum.share * place)
                 noises[i], signs[i] = unit[0], sign
-        start += size
-    return Draws(positions, noises, signs, strata)
+                weights[i] = stratum.share / stratum.size
+        start += stratum.share
+    return Draws(positions, noises, signs, weights, strata)
 
 
 def standard_error(samples: torch.Tensor, strata: Strata) -> Optional[torch.Tensor]:
     """
     The standard error of the mean of stratified samples: its square is an unbiased estimate of
-    that mean's variance, Σ (share of the draws)² s²/m over the strata of m units, with s² the
-    variance of the units' means.
+    that mean's variance, Σ share² s²/m over the strata of m units, with s² the variance of the
+    units' means (Cochran, Sampling Techniques, 1977, §5.3).
 
     # Parameters
 
@@ -95,13 +128,12 @@ def standard_error(samples: torch.Tensor, strata: Strata) -> Optional[torch.Tens
     `Optional[torch.Tensor]`
         Shape: (...). `None` where a stratum has a single unit, which allows no estimate.
     """
-    if any(len(stratum) < 2 for stratum in strata):
+    if any(len(stratum.units) < 2 for stratum in strata):
         return None
     variance = torch.zeros_like(samples[0])
     for stratum in strata:
-        units = samples[torch.tensor(stratum)].mean(dim=1)
-        share = sum(map(len, stratum)) / len(samples)
-        variance += share**2 * units.var(dim=0, unbiased=True) / len(units)
+        units = samples[torch.tensor(stratum.units)].mean(dim=1)
+        variance += stratum.share**2 * units.var(dim=0, unbiased=True) / len(units)
     return variance.sqrt()
 
 
@@ -123,15 +155,18 @@ def cautious_error(samples: torch.Tensor, strata: Strata) -> float:
     errors = standard_error(samples, strata)
     if errors is None:
         return float("inf")
-    degrees_of_freedom = sum(len(stratum) - 1 for stratum in strata)
+    degrees_of_freedom = sum(len(stratum.units) - 1 for stratum in strata)
     return float(errors.sum()) * (1 + _CAUTION / (2 * degrees_of_freedom) ** 0.5)
 
 
 def joined(rounds: Sequence[Strata]) -> Strata:
     """The strata of several samples, one after the other, as those of one."""
+    sizes = [sum(stratum.size for stratum in one) for one in rounds]
     strata: Strata = []
     first = 0
-    for one in rounds:
-        strata += [[[first + i for i in unit] for unit in stratum] for stratum in one]
-        first += sum(len(unit) for stratum in one for unit in stratum)
+    for one, size in zip(rounds, sizes):
+        for units, share in one:
+            moved = [[first + i for i in unit] for unit in units]
+            strata.append(Stratum(moved, share * size / sum(sizes)))
+        first += size
     return strata

@@ -34,8 +34,9 @@ class GradientShap(PathInterpreter):
     noise_relative : `bool`, optional (default = `False`)
         Whether in units of the standard deviation of the text's own embeddings.
     sampling : `str`, optional (default = `"stratified"`)
-        How the points are drawn from [0, 1]: `"stratified"`, from equal intervals and in pairs of
-        which one mirrors the other in position and noise, or `"independent"`. Both are unbiased.
+        How the points are drawn from [0, 1]: `"stratified"`, from intervals that are shorter where
+        gradients usually change and in pairs of which one mirrors the other in position and noise,
+        or `"independent"`. Both are unbiased.
     seed : `int`, optional (default = `0`)
         The same seed gives the same numbers, whatever the global random state, the `batch_size`
         and the company of other texts.
@@ -94,12 +95,17 @@ class GradientShap(PathInterpreter):
             draw(self._strata(size), numpy.random.default_rng([self._seed, k]))
             for k, size in enumerate(rounds)
         ]
-        weight = [1 / sum(rounds)]
         paths = [
-            Path([position], weight, background, self._noise((self._seed, k, number), sign))
-            for k, sample in enumerate(draws)
-            for position, number, sign, background in zip(
+            Path(
+                [position],
+                [weight * size / sum(rounds)],
+                background,
+                self._noise((self._seed, k, number), sign),
+            )
+            for (k, size), sample in zip(enumerate(rounds), draws)
+            for position, weight, number, sign, background in zip(
                 sample.positions,
+                sample.weights,
                 sample.noises,
                 sample.signs,
                 self._backgrounds(k, sample.noises, num_background),
