@@ -13,7 +13,13 @@ from biome_interpret.models.batches import TensorDict, take_rows, to_padded_tens
 from biome_interpret.models.calls import CallKey, CallMatcher, SiteCall, text_field_names, trace
 from biome_interpret.models.hooks import observed
 from biome_interpret.models.modes import Outputs
-from biome_interpret.models.objectives import LossByRows, Objective, forward_arguments, or_loss
+from biome_interpret.models.objectives import (
+    LossByRows,
+    NotTold,
+    Objective,
+    forward_arguments,
+    loss_in_place_of,
+)
 from biome_interpret.models.prediction import Prediction
 from biome_interpret.models.recurrent import fast_backward
 from biome_interpret.models.sites import EmbeddingSite
@@ -89,11 +95,14 @@ class ExplainedBatch:
             known = prediction.for_batch(sources, instances, model)
         self._tensors = to_tensors(instances, model) if known is None else known.tensors
         self._fields = text_field_names(instances[0], self._tensors)
-        outputs = self._outputs(known)
-        self._text_outputs = outputs
-        with torch.no_grad():
-            # f(x). Shape: (instances,).
-            self.values = _finite(self.objective.values(outputs, self._tensors).double())
+        self._along = None if known is None else known.along
+        self._values_along: Optional[torch.Tensor] = None
+        if known is None:
+            self._text_outputs = self._trace()
+        else:
+            self.calls, self._text_outputs = self._of_text(known.calls), known.outputs
+        # f(x). Shape: (instances,).
+        self.values = self._text_values_or_loss()
 
     @cached_property
     def probabilities(self) -> List[Optional[float]]:
@@ -114,21 +123,8 @@ class ExplainedBatch:
         with torch.no_grad():
             objective.check(self._text_outputs, self._tensors)
 
-    def _outputs(self, known: Optional[Prediction]) -> Outputs:
-        """What the model makes of the texts; sets their calls, and the loss as objective."""
-        objective = self.objective
-        self._along = None if known is None else known.along
-        if known is None:
-            outputs = self._trace()
-        else:
-            self.calls, outputs = self._of_text(known.calls), known.outputs
-        self.objective = or_loss(objective, outputs, self._tensors)
-        if self.objective.needs_loss and not objective.needs_loss:
-            self._along = None
-            outputs = self._trace()
-        return outputs
-
     def _trace(self) -> Outputs:
+        """Runs the model on the texts."""
         arguments = forward_arguments(self.objective, self._tensors)
         run, sites = self.objective.run, self._sites
         calls, outputs = trace(run, sites, self.instances, self._tensors, arguments)
@@ -138,6 +134,27 @@ class ExplainedBatch:
     def _of_text(self, calls: Sequence[SiteCall]) -> List[SiteCall]:
         """Those of the text: a target sequence may be embedded by the same module."""
         return [call for call in calls if call.key.field not in self.objective.label_names]
+
+    def _text_values_or_loss(self) -> torch.Tensor:
+        """Shape: (instances,). Sets the loss as objective where the output does not tell."""
+        try:
+            return self._text_values()
+        except NotTold:
+            self.objective, self._along = loss_in_place_of(self.objective), None
+            self._text_outputs = self._trace()
+            return self._text_values()
+
+    def _text_values(self) -> torch.Tensor:
+        if self._along is None:
+            with torch.no_grad():
+                return _finite(self.objective.values(self._text_outputs, self._tensors).double())
+        rows, _, outputs, tensors = self._along
+        labels = {name: value for name, value in self._tensors.items() if name not in tensors}
+        with torch.enable_grad():
+            tensors = {**tensors, **self._rows_of(labels, rows)}
+            self._values_along = self._row_values(outputs, tensors, len(rows))
+        # The texts are the first rows.
+        return _finite(self._values_along[: len(self.instances)].detach().double())
 
     @property
     def has_points_along(self) -> bool:
@@ -193,31 +210,28 @@ class ExplainedBatch:
         with torch.set_grad_enabled(want_gradients), fast_backward(self._model):
             with self._precision(), observed(self._sites, replace):
                 outputs = self.objective.run(forward_arguments(self.objective, tensors))
-            return self._evaluation(rows, leaves, outputs, tensors, want_gradients)
+            values = self._row_values(outputs, tensors, len(rows))
+            return self._evaluation(rows, leaves, values, want_gradients)
 
     def evaluate_along(self) -> Evaluation:
         """The same at the points that went along with the prediction."""
-        assert self._along is not None
-        rows, leaves, outputs, tensors = self._along
+        assert self._along is not None and self._values_along is not None
+        along, values = self._along, self._values_along
         # They are looked at once, and hold on to all that led to them.
-        self._along = None
-        labels = {name: value for name, value in self._tensors.items() if name not in tensors}
-        tensors = {**tensors, **self._rows_of(labels, rows)}
+        self._along = self._values_along = None
         with torch.enable_grad():
-            return self._evaluation(rows, leaves, outputs, tensors, True)
+            return self._evaluation(along.rows, along.leaves, values, want_gradients=True)
 
-    def _evaluation(
-        self,
-        rows: Sequence[int],
-        leaves: Points,
-        outputs: Outputs,
-        tensors: TensorDict,
-        want_gradients: bool,
-    ) -> Evaluation:
+    def _row_values(self, outputs: Outputs, tensors: TensorDict, num_rows: int) -> torch.Tensor:
         outputs = {name: _full_precision(value) for name, value in outputs.items()}
         values = self.objective.values(outputs, tensors)
-        if values.shape != ((1,) if self.objective.needs_loss else (len(rows),)):
+        if values.shape != ((1,) if self.objective.needs_loss else (num_rows,)):
             raise RowsMixed
+        return values
+
+    def _evaluation(
+        self, rows: Sequence[int], leaves: Points, values: torch.Tensor, want_gradients: bool
+    ) -> Evaluation:
         gradients = _gradients(values, leaves, self.values[list(rows)]) if want_gradients else {}
         return Evaluation(_finite(values.detach().double()), gradients)
 

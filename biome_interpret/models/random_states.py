@@ -49,7 +49,8 @@ def random_states_kept(device: torch.device) -> Iterator[None]:
 def _python_state() -> _State:
     """Its numbers, and the normal number that is left over; or all that it tells when asked."""
     generator: Any = getattr(random.random, "__self__", None)
-    if type(generator) is not random.Random or _PYTHONS_PLACE is None:
+    kind: type = type(generator)
+    if kind is not random.Random or _PYTHONS_PLACE is None:
         return (random.getstate(),)
     return _memory(generator, _PYTHONS_PLACE, _PYTHONS), generator.gauss_next
 

@@ -9,12 +9,13 @@ from biome_interpret.models.objectives.base import (
     LossByRows,
     LossNotByRows,
     LossObjective,
+    NotTold,
     Objective,
     Target,
     UnknownObjective,
     forward_arguments,
+    loss_in_place_of,
     objective_for,
-    or_loss,
 )
 from biome_interpret.models.objectives.labels import (
     AlternativeObjective,
@@ -56,6 +57,7 @@ __all__ = [
     "MaskedWordsObjective",
     "MultiLabelObjective",
     "NextWordObjective",
+    "NotTold",
     "Objective",
     "OwnLossObjective",
     "SequenceObjective",
@@ -64,5 +66,5 @@ __all__ = [
     "UnknownObjective",
     "forward_arguments",
     "objective_for",
-    "or_loss",
+    "loss_in_place_of",
 ]

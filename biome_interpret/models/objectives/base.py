@@ -44,6 +44,13 @@ class Target:
     words: Optional[str] = None
 
 
+class NotTold(InterpretationError):
+    """A model's output does not tell what is to be explained."""
+
+    def __init__(self) -> None:
+        super().__init__("the model's output has no logits of the expected shape")
+
+
 class Objective(Registrable):
     """
     Reads the explained function from a model's output. One is made for each labelled instance, of
@@ -123,18 +130,18 @@ class Objective(Registrable):
         """What the model chose between; `None` where its output does not tell."""
         return None
 
-    def told_by(self, outputs: Outputs, tensors: TensorDict) -> bool:
-        """
-        Whether `values` can be read from the output; where not, the loss is explained. To be
-        overridden together with `values`, where that has nothing to do with choices.
-        """
-        return self.choices(outputs, tensors) is not None
-
     def values(self, outputs: Outputs, tensors: TensorDict) -> torch.Tensor:
-        """The explained function of each row. Shape: (rows,)."""
+        """
+        The explained function of each row. Shape: (rows,).
+
+        # Raises
+
+        `NotTold`
+            If the output does not tell: then the loss is explained.
+        """
         choices = self.choices(outputs, tensors)
         if choices is None:
-            raise InterpretationError("the model's output has no logits of the expected shape")
+            raise NotTold()
         return self.mode(outputs, choices)
 
     def probabilities(self, outputs: Outputs, tensors: TensorDict) -> List[float]:
@@ -377,10 +384,8 @@ def objective_for(
     return LossByRows(found) if by_rows and is_plain else LossObjective(found)
 
 
-def or_loss(objective: Objective, outputs: Outputs, tensors: TensorDict) -> Objective:
-    """The objective itself where the output tells its values, else one that takes the loss."""
-    if objective.needs_loss or objective.told_by(outputs, tensors):
-        return objective
+def loss_in_place_of(objective: Objective) -> Objective:
+    """For a model whose output does not tell an objective's values."""
     if isinstance(objective, LossByRows):
         return LossObjective(objective.inner)
     loss = LossObjective(objective)

@@ -8,10 +8,15 @@ from allennlp.models import Model
 from allennlp.modules.conditional_random_field import ConditionalRandomField
 from allennlp.nn.util import get_text_field_mask
 
-from biome_interpret.errors import InterpretationError
 from biome_interpret.models.batches import TensorDict
 from biome_interpret.models.modes import Choices, LogSoftmax, Outputs, Softmax
-from biome_interpret.models.objectives.base import Objective, Target, logits_of, namespace_of
+from biome_interpret.models.objectives.base import (
+    NotTold,
+    Objective,
+    Target,
+    logits_of,
+    namespace_of,
+)
 
 
 @Objective.register("tags")
@@ -72,7 +77,7 @@ class CrfTagsObjective(TagsObjective):
     def _log_likelihood(self, outputs: Outputs, tensors: TensorDict) -> torch.Tensor:
         choices = self.choices(outputs, tensors)
         if choices is None:
-            raise InterpretationError("the model's output has no logits of the expected shape")
+            raise NotTold()
         crf = _crf(self.model)
         assert crf is not None
         rows = zip(choices.logits, choices.indices, choices.mask)
