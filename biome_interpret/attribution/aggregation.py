@@ -59,7 +59,8 @@ class Grouping:
     def __call__(self, scores: torch.Tensor) -> torch.Tensor:
         """(..., tokens) -> (..., groups)"""
         if self._are_tokens:
-            return scores[..., self._tokens]
+            is_all = self._tokens == list(range(scores.size(-1)))
+            return scores if is_all else scores[..., self._tokens]
         groups = torch.tensor(self._groups, dtype=torch.long, device=scores.device)
         weighted = scores[..., self._tokens] * self._weights
         result = scores.new_zeros(*scores.shape[:-1], self._num_groups)

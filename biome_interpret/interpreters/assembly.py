@@ -13,7 +13,7 @@ from biome_interpret.interpreters.integration import Integrands
 from biome_interpret.interpreters.settings import Settings
 from biome_interpret.models.calls import SiteCall
 from biome_interpret.models.evaluation import ExplainedBatch
-from biome_interpret.models.layout import UNOWNED
+from biome_interpret.models.layout import PADDING, UNOWNED
 from biome_interpret.models.objectives import Target
 from biome_interpret.models.segments import GRANULARITIES
 
@@ -71,9 +71,11 @@ class InstanceIntegrals:
 
     def _per_token(self, call: SiteCall, values: torch.Tensor) -> torch.Tensor:
         """(positions, dim) -> (tokens, dim)"""
-        owners = call.owners[self.row]
+        owners, num_tokens = call.owners[self.row], len(call.token_lists[self.row])
+        if owners.tolist() == [*range(num_tokens), *[PADDING] * (len(owners) - num_tokens)]:
+            return values[:num_tokens]
         owned = owners >= 0
-        tokens = values.new_zeros(len(call.token_lists[self.row]), values.size(-1))
+        tokens = values.new_zeros(num_tokens, values.size(-1))
         return tokens.index_add_(0, owners[owned], values[owned])
 
     @property

@@ -5,6 +5,7 @@ from typing import Dict, List, NamedTuple, Sequence, Tuple
 import torch
 
 from biome_interpret.attribution.paths import Path, PathKey
+from biome_interpret.models.batches import rows_at
 from biome_interpret.models.calls import CallKey, SiteCall
 from biome_interpret.models.origins import Origins
 
@@ -90,10 +91,9 @@ class Points:
     def of(self, call: SiteCall) -> torch.Tensor:
         """x' + node · (x − x'). Shape: (rows, positions, embedding_dim)."""
         rows = self.rows
-        embedded = call.embedded[[row.instance for row in rows.examples]]
+        embedded = rows_at(call.embedded, [row.instance for row in rows.examples])
         origins = self._origins.vectors(call, [(row.instance, row.path) for row in rows.examples])
         if len(rows.examples) > 1:
-            lines = torch.tensor(rows.lines, device=embedded.device)
-            embedded, origins = embedded[lines], origins[lines]
+            embedded, origins = rows_at(embedded, rows.lines), rows_at(origins, rows.lines)
         self.factors[call.key] = embedded - origins
         return torch.lerp(origins, embedded, rows.nodes.to(embedded))

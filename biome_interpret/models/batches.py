@@ -13,12 +13,18 @@ from allennlp.nn import util
 TensorDict = Dict[str, Any]
 
 
+def device_of(model: torch.nn.Module) -> torch.device:
+    """Where a model's parameters are."""
+    # `Module.parameters` looks at many more modules than the first that has any.
+    parameters = (p for module in model.modules() for p in module._parameters.values())
+    return next(parameter.device for parameter in parameters if parameter is not None)
+
+
 def to_tensors(instances: Sequence[Instance], model: Model) -> TensorDict:
     """The instances as one batch on the model's device, as AllenNLP makes it."""
     batch = Batch(instances)
     batch.index_instances(model.vocab)
-    device = next(model.parameters()).device
-    return util.move_to_device(batch.as_tensor_dict(), device)
+    return util.move_to_device(batch.as_tensor_dict(), device_of(model))
 
 
 def to_tensors_without_padding(
@@ -34,7 +40,7 @@ def to_tensors_without_padding(
         if any(field.get_padding_lengths() for field in column):
             return None
         tensors[name] = first.batch_tensors([field.as_tensor({}) for field in column])
-    return util.move_to_device(tensors, next(model.parameters()).device)
+    return util.move_to_device(tensors, device_of(model))
 
 
 def to_padded_tensors(instance: Instance, model: Model, extra: int) -> TensorDict:
@@ -45,8 +51,7 @@ def to_padded_tensors(instance: Instance, model: Model, extra: int) -> TensorDic
         field: {name: length + extra for name, length in field_lengths.items()}
         for field, field_lengths in batch.get_padding_lengths().items()
     }
-    device = next(model.parameters()).device
-    return util.move_to_device(batch.as_tensor_dict(lengths), device)
+    return util.move_to_device(batch.as_tensor_dict(lengths), device_of(model))
 
 
 def share_content(one: Field, other: Field) -> bool:
@@ -77,6 +82,13 @@ def take_rows(value: Any, rows: torch.Tensor, batch_size: int) -> Any:
     if isinstance(value, list) and len(value) == batch_size:
         return [value[row] for row in rows.tolist()]
     return value
+
+
+def rows_at(tensor: torch.Tensor, rows: Sequence[int]) -> torch.Tensor:
+    """Some rows of a tensor; the tensor itself, where they are all of them in their order."""
+    if len(rows) == len(tensor) and all(place == row for place, row in enumerate(rows)):
+        return tensor
+    return tensor.index_select(0, torch.tensor(rows, device=tensor.device))
 
 
 def chunks(items: List[Any], size: int) -> List[List[Any]]:

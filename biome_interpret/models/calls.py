@@ -233,7 +233,7 @@ def site_call(
     embedded = as_rows(output, len(instances))
     owners = _owners(match, texts)
     grid = tuple(match.leaf.shape[1:])
-    reads_characters = len(grid) - len(texts[0][0].index) == 2
+    reads_characters = len(grid) - len(texts[0][0].place) == 2
     if embedded is not None and embedded.size(1) != owners.size(1) and reads_characters:
         # The characters are put together inside the site: a position for each token.
         owners = owners.reshape(len(instances), -1, grid[-1])[..., 0]

@@ -1,5 +1,6 @@
 """f and its gradients at points of a model's embedding space, many rows to a forward pass."""
 
+import math
 from contextlib import contextmanager
 from functools import cached_property
 from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence
@@ -301,6 +302,7 @@ def _full_precision(value: Any) -> Any:
 
 
 def _finite(values: torch.Tensor) -> torch.Tensor:
-    if not torch.isfinite(values).all():
-        raise InterpretationError(f"the explained output is not finite: {values.tolist()}")
+    numbers = values.tolist()
+    if not all(map(math.isfinite, numbers)):
+        raise InterpretationError(f"the explained output is not finite: {numbers}")
     return values

@@ -10,6 +10,7 @@ import torch
 from allennlp.models import Model
 from allennlp.training.metrics import Metric
 
+from biome_interpret.models.batches import device_of
 from biome_interpret.models.random_states import random_states_kept
 from biome_interpret.models.states import same_states
 
@@ -33,8 +34,7 @@ def untouched(model: Model) -> Iterator[None]:
     same states of its stateful encoders, and no other thread interpreting it. Afterwards its
     flags, its metrics and those states are what they were, and so is the global random state.
     """
-    device = next(model.parameters()).device
-    with lock_of(model), random_states_kept(device), _default_type():
+    with lock_of(model), random_states_kept(device_of(model)), _default_type():
         modules = list(model.modules())
         with _evaluation_mode(modules), _metrics_kept(model, modules), same_states(model, modules):
             yield

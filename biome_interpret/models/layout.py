@@ -1,8 +1,7 @@
 """Whose each number of a text field's tensors is: a token's, a special piece's, or padding's."""
 
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Dict, Iterator, List, Sequence, Tuple, Type
+from typing import Any, Dict, Iterator, List, NamedTuple, Sequence, Tuple, Type
 
 import torch
 from allennlp.common import Registrable
@@ -25,8 +24,7 @@ PADDING = -2
 NO_INDEXER = ""
 
 
-@dataclass(frozen=True)
-class FieldText:
+class FieldText(NamedTuple):
     """
     One text of an instance.
 
@@ -36,13 +34,13 @@ class FieldText:
         The field's name; inside a `ListField` with the position, as in `sentences[0]`.
     field : `TextField`
         The text itself.
-    index : `Tuple[int, ...]`
+    place : `Tuple[int, ...]`
         Its position inside the `ListField`s around it.
     """
 
     name: str
     field: TextField
-    index: Tuple[int, ...] = ()
+    place: Tuple[int, ...] = ()
 
     @property
     def tokens(self) -> List[str]:
@@ -236,7 +234,7 @@ def leaf_owners(
     for text in texts:
         owners = torch.tensor(_owners_of(text, indexer_name), dtype=torch.long)
         owners[owners >= 0] += first_token
-        _write(result[text.index], owners, _indexed(text, indexer_name)[argument])
+        _write(result[text.place], owners, _indexed(text, indexer_name)[argument])
         first_token += len(text.field.tokens)
     return result
 

@@ -11,7 +11,7 @@ from allennlp.models import Model
 from biome_interpret.attribution.paths import Noise, Path
 from biome_interpret.errors import InterpretationError
 from biome_interpret.models.baselines import Baseline
-from biome_interpret.models.batches import to_tensors
+from biome_interpret.models.batches import rows_at, to_tensors
 from biome_interpret.models.calls import CallKey, SiteCall, trace
 from biome_interpret.models.layout import PADDING, UNOWNED
 from biome_interpret.models.sites import EmbeddingSite
@@ -101,21 +101,21 @@ class Origins:
 
     def vectors(self, call: SiteCall, lines: Sequence[Line]) -> torch.Tensor:
         """x' of each line. Shape: (lines, positions, embedding_dim)."""
-        instances = torch.tensor([instance for instance, _ in lines], device=call.embedded.device)
+        instances = [instance for instance, _ in lines]
         origins = self._without_noise(call, lines, instances)
         noises = [(i, path.noise) for i, path in lines if path.noise is not None]
         if noises:  # All paths of a measure have some, or none has.
             origins = origins + _drawn(call, noises)
         if call.key not in self._moving:
             self._moving[call.key] = _moving(call, self._hold_special_tokens)
-        moving = self._moving[call.key][instances].unsqueeze(-1)
-        return torch.where(moving, origins, call.embedded[instances])
+        moving = rows_at(self._moving[call.key], instances).unsqueeze(-1)
+        return torch.where(moving, origins, rows_at(call.embedded, instances))
 
     def _without_noise(
-        self, call: SiteCall, lines: Sequence[Line], instances: torch.Tensor
+        self, call: SiteCall, lines: Sequence[Line], instances: Sequence[int]
     ) -> torch.Tensor:
         if self._background is None:
-            return self._baseline_of(call)[instances]
+            return rows_at(self._baseline_of(call), instances)
         return torch.stack([self._start(call, instance, path) for instance, path in lines])
 
     def _start(self, call: SiteCall, instance: int, path: Path) -> torch.Tensor:

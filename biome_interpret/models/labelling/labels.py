@@ -1,5 +1,6 @@
 """The most probable label, or all that are probable, or the best of several alternatives."""
 
+import math
 from typing import Any, Iterator, List, Mapping, Optional
 
 import numpy
@@ -150,12 +151,13 @@ def _are_sigmoids(scores: Mapping[str, numpy.ndarray]) -> bool:
     probabilities = next((s for name, s in scores.items() if not name.endswith("logits")), None)
     if logits is None or probabilities is None or logits.shape != probabilities.shape:
         return False
-    # Of logits that are not finite nothing can be told, and the text will be refused.
-    with numpy.errstate(invalid="ignore"):
-        powers = numpy.exp(logits.astype(float) - logits.max())
-        if _is_near(powers / powers.sum(), probabilities):
-            return False
-        return _is_near((1 + numpy.tanh(logits.astype(float) / 2)) / 2, probabilities)
+    logits, largest = logits.astype(float), float(logits.max())
+    if not math.isfinite(largest):
+        return False  # Nothing can be told, and the text will be refused.
+    powers = numpy.exp(logits - largest)
+    if _is_near(powers / powers.sum(), probabilities):
+        return False
+    return _is_near((1 + numpy.tanh(logits / 2)) / 2, probabilities)
 
 
 def _is_near(wanted: numpy.ndarray, probabilities: numpy.ndarray) -> bool:
