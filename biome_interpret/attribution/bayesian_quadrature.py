@@ -62,8 +62,8 @@ class Belief(NamedTuple):
     plausibilities : `torch.Tensor`
         Of all priors, adding up to 1. Shape: (priors,).
     scales : `torch.Tensor`
-        By each prior that is plausible, the variance of the functions of elements that tell of all.
-        Shape: (kept priors, telling elements).
+        By each prior that is plausible, the variance of the functions of elements that tell of all,
+        and zeros. Shape: (kept priors, telling elements or more).
     kept : `torch.Tensor`
         The indices of those priors.
     told : `float`
@@ -119,21 +119,19 @@ class Rules:
             Of some texts, at the nodes, in float64. Shapes: (nodes, elements of the text).
         """
         telling = [_telling(one) for one in values]
-        counts = [one.size(1) for one in telling]
-        together = torch.cat(telling, dim=1)
-        # Of which text each element is.
-        owners = torch.arange(len(values)).repeat_interleave(torch.tensor(counts))
+        together = _side_by_side(telling)
         squares = self._squares(together)
-        plausibilities = self._plausibilities(squares, together, owners, len(values))
+        plausibilities = self._plausibilities(squares, together)
         # Those that are plausible for any text.
         kept = plausibilities.any(dim=1).nonzero().flatten()
         shares, rules = plausibilities[kept], self.weights[kept]
-        scales = squares[kept] / (self.size - 1)
-        integrals, by_element = rules @ together, shares[:, owners]
+        scales = squares[kept].div_(self.size - 1)
+        # Shape: (kept priors, texts, elements).
+        integrals, by_text = _times(rules, together), shares.unsqueeze(2)
         # Priors that do not agree are another source of error.
-        apart = integrals - (by_element * integrals).sum(dim=0)
-        spread = apart.square_().addcmul_(self.variances[kept].unsqueeze(1), scales)
-        errors = _added_up((by_element * spread).sum(dim=0).sqrt_(), owners, len(values)).tolist()
+        apart = integrals - (by_text * integrals).sum(dim=0)
+        spread = apart.square_().addcmul_(self.variances[kept].reshape(-1, 1, 1), scales)
+        errors = (by_text * spread).sum(dim=0).sqrt_().sum(dim=1).tolist()
         weights = shares.t() @ rules
         smoothness = plausibilities[self._are_smooth].sum(dim=0).tolist()
         told = [_share(sample, one) for sample, one in zip(telling, values)]
@@ -143,20 +141,18 @@ class Rules:
                 _MEAN_SIZE * errors[k] / told[k],
                 smoothness[k],
                 plausibilities[:, k],
-                of_text,
+                scales[:, k],
                 kept,
                 told[k],
             )
-            for k, of_text in enumerate(scales.split(counts, dim=1))
+            for k in range(len(values))
         ]
 
     def belief(self, values: torch.Tensor) -> Belief:
         """Of one text."""
         return self.beliefs([values])[0]
 
-    def _plausibilities(
-        self, squares: torch.Tensor, values: torch.Tensor, owners: torch.Tensor, num_texts: int
-    ) -> torch.Tensor:
+    def _plausibilities(self, squares: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
         """
         By restricted likelihood, each function's scale and mean being whatever suits it best. The
         elements of a text count by their size, and all together as one: they are not independent.
@@ -164,11 +160,9 @@ class Rules:
         # Parameters
 
         squares : `torch.Tensor`
-            What no prior foresees, squared. Shape: (priors, elements).
+            What no prior foresees, squared. Shape: (priors, texts, elements).
         values : `torch.Tensor`
-            Shape: (nodes, elements).
-        owners : `torch.Tensor`
-            Shape: (elements,).
+            Shape: (nodes, texts, elements).
 
         # Returns
 
@@ -176,23 +170,34 @@ class Rules:
             Shape: (priors, texts).
         """
         sizes = values.abs().sum(dim=0)
-        shares = sizes / (_added_up(sizes, owners, num_texts)[owners] + _TINY)
+        shares = sizes / (sizes.sum(dim=1, keepdim=True) + _TINY)
         # Of an element that never changes, nothing but rounding is left.
-        scores = _added_up((squares + _TINY).log_() * shares, owners, num_texts)
+        scores = (squares + _TINY).log_().mul_(shares).sum(dim=2)
         evidence = -(self.size - 1) / 2 * scores - self._log_determinants.unsqueeze(1) / 2
         found = evidence.softmax(dim=0)
-        found = found.masked_fill_(found < _IMPLAUSIBLE * found.max(dim=0).values, 0.0)
+        found = found.masked_fill_(found < _IMPLAUSIBLE * found.amax(dim=0), 0.0)
         return found / found.sum(dim=0)
 
     def _squares(self, values: torch.Tensor) -> torch.Tensor:
-        """Shape: (priors, elements)."""
-        left = self._residuals.reshape(-1, len(values)) @ values
-        return left.square_().reshape(len(self._residuals), -1, values.size(1)).sum(dim=1)
+        """(nodes, texts, elements) -> (priors, texts, elements)"""
+        left = _times(self._residuals.flatten(0, 1), values).square_()
+        return left.unflatten(0, self._residuals.shape[:2]).sum(dim=1)
 
 
-def _added_up(values: torch.Tensor, owners: torch.Tensor, num_texts: int) -> torch.Tensor:
-    """(..., elements) -> (..., texts)"""
-    return values.new_zeros(*values.shape[:-1], num_texts).index_add_(-1, owners, values)
+def _side_by_side(texts: Sequence[torch.Tensor]) -> torch.Tensor:
+    """
+    Texts of (nodes, elements of the text) as one tensor of (nodes, texts, elements), filled up with
+    elements of zero, which count for nothing.
+    """
+    most = max(text.size(1) for text in texts)
+    missing = [most - text.size(1) for text in texts]
+    filled = [torch.nn.functional.pad(t, (0, n)) if n else t for t, n in zip(texts, missing)]
+    return torch.stack(filled, dim=1)
+
+
+def _times(matrix: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
+    """(rows, nodes) times (nodes, texts, elements) -> (rows, texts, elements)"""
+    return (matrix @ values.flatten(1)).unflatten(1, values.shape[1:])
 
 
 def _telling(values: torch.Tensor) -> torch.Tensor:
