@@ -6,6 +6,7 @@ from typing import Any, Callable, ContextManager, Iterator, List, Tuple
 import torch
 from torch.nn.utils.rnn import PackedSequence
 
+from biome_interpret.models import lstm
 from biome_interpret.models.interception import intercepted
 
 # h, or (h, c) of an LSTM. Shape of each: (layers · directions, rows, hidden).
@@ -27,8 +28,9 @@ def fast_backward(model: torch.nn.Module) -> Iterator[None]:
     """
     On the CPU, PyTorch cuts each time step out of a packed sequence, and every cut's gradient is as
     large as the whole: time and memory grow with the square of its length. Here sequences of one
-    length are run as a plain tensor. cuDNN's layers refuse a backward pass in evaluation mode: for
-    the time being they are in training mode, without the dropout that this would bring.
+    length are run as a plain tensor, and LSTMs by a way of their own, where that is faster (see
+    `lstm`). cuDNN's layers refuse a backward pass in evaluation mode: for the time being they are
+    in training mode, without the dropout that this would bring.
 
     Other threads that run the model meanwhile get what they would have got.
     """
@@ -55,9 +57,22 @@ def _unpacked(module: torch.nn.RNNBase) -> ContextManager[None]:
     def around(forward: Callable, inputs: Any, hx: Hidden = None) -> Tuple[Any, Hidden]:
         if isinstance(inputs, PackedSequence):
             return _by_length(module, forward, inputs, hx)
-        return forward(inputs, hx)
+        if inputs.dim() < 3:  # A text without a batch.
+            return forward(inputs, hx)
+        return _of_one_length(module, forward, inputs, hx)
 
     return intercepted(module, around)
+
+
+def _of_one_length(
+    module: torch.nn.RNNBase, forward: Callable, inputs: torch.Tensor, hx: Hidden
+) -> Tuple[torch.Tensor, Hidden]:
+    """What the module makes of a plain tensor."""
+    steps = inputs.transpose(0, 1) if module.batch_first else inputs
+    if not lstm.is_faster(module, steps, hx):
+        return forward(inputs, hx)
+    output, hidden = lstm.run(module, steps, hx)
+    return output.transpose(0, 1) if module.batch_first else output, hidden
 
 
 def _by_length(
@@ -75,7 +90,7 @@ def _by_length(
         rows = slice(first, first + place.size(1))
         part = None if hx is None else _rows_of(hx, rows)
         inputs = steps.transpose(0, 1) if module.batch_first else steps
-        output, hidden = forward(inputs, part)
+        output, hidden = _of_one_length(module, forward, inputs, part)
         output = output.transpose(0, 1) if module.batch_first else output
         outputs.append(output.reshape(-1, output.size(-1)))
         hiddens.append(hidden)
