@@ -13,7 +13,7 @@ _FULL: Dict[str, Tuple[int, int]] = {
     "captum": (100, 100),
     "floor": (100, 30),
     "throughput": (872, 300),
-    "shap": (10, 4),
+    "shap": (20, 4),
     "shap-timing": (40, 10),
     # Captum's takes many seconds for each on the biLSTM.
     "shap-equal-error": (4, 4),
