@@ -8,10 +8,10 @@ Schmidhuber and Cummins, 2000), instead of being put together from a record of e
 from typing import Any, List, Optional, Tuple
 
 import torch
+from torch.autograd.function import once_differentiable
 
 # h and c. Shape of each: (layers · directions, rows, hidden).
 State = Tuple[torch.Tensor, torch.Tensor]
-
 
 # Of one step of all rows, in numbers. What is larger does not stay in a processor's cache.
 _LARGEST = 8192
@@ -125,10 +125,12 @@ class _Layer(torch.autograd.Function):
             c = torch.mul(f[t], c, out=cells[t]).addcmul_(i[t], g[t])
             h = torch.mul(o[t], torch.tanh(c, out=squashed[t]), out=outputs[t])
         ctx.save_for_backward(gates, cells, squashed, of_inputs, of_state)
-        return outputs, c
+        # A copy, since the model may write into what it is given.
+        return outputs, c.clone()
 
     @staticmethod
-    def backward(  # type: ignore[override]
+    @once_differentiable
+    def backward(
         ctx: Any, d_outputs: torch.Tensor, d_c: torch.Tensor
     ) -> Tuple[Any, ...]:
         gates, cells, squashed, of_inputs, of_state = ctx.saved_tensors
