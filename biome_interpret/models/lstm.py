@@ -130,9 +130,7 @@ class _Layer(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(
-        ctx: Any, d_outputs: torch.Tensor, d_c: torch.Tensor
-    ) -> Tuple[Any, ...]:
+    def backward(ctx: Any, d_outputs: torch.Tensor, d_c: torch.Tensor) -> Tuple[Any, ...]:
         gates, cells, squashed, of_inputs, of_state = ctx.saved_tensors
         size, back = cells.size(-1), of_state.transpose(1, 2)
         gates = gates.unflatten(-1, (4, size))
