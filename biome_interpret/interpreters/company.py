@@ -12,7 +12,7 @@ from biome_interpret.models.texts import Text, grouped
 # What goes through the model in one pass, in numbers of the texts' embeddings, where the user does
 # not say how many rows; and in positions, at the most. More do not fit into a processor's cache.
 _NUMBERS_PER_PASS = 400_000
-_POSITIONS_PER_PASS = 4096
+_POSITIONS_PER_PASS = 8192
 
 # The length at which attention, which grows with the square of it, takes as much memory as all
 # else does.
