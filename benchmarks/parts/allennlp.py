@@ -130,8 +130,7 @@ PART = Part(
     "steps, by turns on each text, from JSON to shares: medians of the texts' own ratios. The "
     "errors are on AllenNLP's objective, the loss. A bare pass: the text is read and indexed, and "
     "its ten nodes, the text itself among them, go through the model once, and nothing else is "
-    "done. "
-    "The tagger's texts are dev sentences with "
+    "done. The tagger's texts are dev sentences with "
     f"something found in them, put together until it finds {SPANS} spans or more.",
     ("lstm", "cnn", "esim", "tagger", "minilm"),
     run,

@@ -10,7 +10,7 @@ from biome_interpret.models.rows import Verdict, find_verdict
 from biome_interpret.models.texts import Text, grouped
 
 # What goes through the model in one pass, in numbers of the texts' embeddings, where the user does
-# not say how many rows; and in positions, at the most. More do not fit into a processor's cache.
+# not say how many rows; and in positions, at the most. More were hardly any faster.
 _NUMBERS_PER_PASS = 400_000
 _POSITIONS_PER_PASS = 8192
 

@@ -1,9 +1,9 @@
 """
 The global random generators, put back to the states that they were in.
 
-Seldom has anything been drawn, and to ask Python's and NumPy's generators for their states takes as
-long as a fifth of a small model's pass: these are looked at where they lie in memory. Where that is
-is found out by trial, on generators of our own; where it cannot be found, they are asked.
+Seldom has anything been drawn, and to ask Python's and NumPy's generators for their states takes
+long beside a small model's pass: these are looked at where they lie in memory. That place is found
+by trial, on generators of our own; where it cannot be found, they are asked.
 """
 
 import ctypes

@@ -59,20 +59,25 @@ def _unpacked(module: torch.nn.RNNBase) -> ContextManager[None]:
             return _by_length(module, forward, inputs, hx)
         if inputs.dim() < 3:  # A text without a batch.
             return forward(inputs, hx)
-        return _of_one_length(module, forward, inputs, hx)
+        output, hidden = _of_one_length(module, forward, _turned(module, inputs), hx)
+        return _turned(module, output), hidden
 
     return intercepted(module, around)
 
 
 def _of_one_length(
-    module: torch.nn.RNNBase, forward: Callable, inputs: torch.Tensor, hx: Hidden
+    module: torch.nn.RNNBase, forward: Callable, steps: torch.Tensor, hx: Hidden
 ) -> Tuple[torch.Tensor, Hidden]:
-    """What the module makes of a plain tensor."""
-    steps = inputs.transpose(0, 1) if module.batch_first else inputs
-    if not lstm.is_faster(module, steps, hx):
-        return forward(inputs, hx)
-    output, hidden = lstm.run(module, steps, hx)
-    return output.transpose(0, 1) if module.batch_first else output, hidden
+    """What the module makes of (steps, rows, dim): (steps, rows, output_dim) and its states."""
+    if lstm.is_faster(module, steps, hx):
+        return lstm.run(module, steps, hx)
+    output, hidden = forward(_turned(module, steps), hx)
+    return _turned(module, output), hidden
+
+
+def _turned(module: torch.nn.RNNBase, lines: torch.Tensor) -> torch.Tensor:
+    """From (steps, rows, ...) to the order that the module has, and back."""
+    return lines.transpose(0, 1) if module.batch_first else lines
 
 
 def _by_length(
@@ -89,9 +94,7 @@ def _by_length(
         steps = packed.data[place.flatten()].reshape(*place.shape, -1)
         rows = slice(first, first + place.size(1))
         part = None if hx is None else _rows_of(hx, rows)
-        inputs = steps.transpose(0, 1) if module.batch_first else steps
-        output, hidden = _of_one_length(module, forward, inputs, part)
-        output = output.transpose(0, 1) if module.batch_first else output
+        output, hidden = _of_one_length(module, forward, steps, part)
         outputs.append(output.reshape(-1, output.size(-1)))
         hiddens.append(hidden)
         first = rows.stop
