@@ -64,6 +64,7 @@ def run(
         last.append((output[-1], c))
         forwards, *backwards = output.unbind(1)
         inputs = torch.cat([forwards, *(steps.flip(0) for steps in backwards)], dim=-1)
+    # Copies in any case, since the model may write into what it is given.
     h, c = (torch.cat(parts) for parts in zip(*last))
     return inputs, (h, c)
 
@@ -126,8 +127,7 @@ class _Layer(torch.autograd.Function):
             c = torch.mul(f[t], c, out=cells[t]).addcmul_(i[t], g[t])
             h = torch.mul(o[t], torch.tanh(c, out=squashed[t]), out=outputs[t])
         ctx.save_for_backward(gates, cells, squashed, of_inputs, of_state)
-        # A copy, since the model may write into what it is given.
-        return outputs, c.clone()
+        return outputs, c
 
     @staticmethod
     @once_differentiable

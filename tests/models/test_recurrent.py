@@ -105,6 +105,35 @@ def test_a_frozen_lstm_is_what_pytorch_s_own_is(options: Any, rows: int) -> None
         assert torch.allclose(one, other, atol=1e-12)
 
 
+@pytest.mark.parametrize("wanted", ["a parameter", "the first states"])
+def test_gradients_by_other_things_than_the_inputs_are_not_lost(wanted: str) -> None:
+    module = layer(torch.nn.LSTM)
+    hx = states(frozen(module), 2)
+    other = hx[0] if wanted == "the first states" else module.weight_hh_l0
+    other.requires_grad = True
+    steps = torch.randn(4, 2, 3, dtype=torch.float64, requires_grad=True)
+
+    def gradient() -> torch.Tensor:
+        return torch.autograd.grad(module(steps, hx)[0].cos().sum(), other)[0]
+
+    expected = gradient()
+    with fast_backward(module):
+        assert torch.allclose(gradient(), expected, atol=1e-12)
+
+
+def test_a_model_may_write_into_the_last_states() -> None:
+    module = frozen(layer(torch.nn.LSTM))
+    steps = torch.randn(4, 2, 3, dtype=torch.float64, requires_grad=True)
+
+    def gradient() -> torch.Tensor:
+        output, (h, c) = module(steps)
+        return torch.autograd.grad(output.sum() + (h.mul_(2) + c.mul_(3)).sum(), steps)[0]
+
+    expected = gradient()
+    with fast_backward(module):
+        assert torch.allclose(gradient(), expected, atol=1e-12)
+
+
 def test_its_gradient_is_that_of_finite_differences() -> None:
     module = frozen(layer(torch.nn.LSTM))
     steps = torch.randn(4, 2, 3, dtype=torch.float64, requires_grad=True)
