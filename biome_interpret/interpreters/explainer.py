@@ -246,7 +246,7 @@ class Explainer:
         instances = [job.text.instance for job in jobs]
         companions = None
         if points is not None:
-            companions = Companions(points.rows.instances, points.of)
+            companions = Companions(points.rows.instances, points.of, points.rows.lines)
         readable = readable or not self._reads_outputs_alike
         try:
             return predict(self._model, self._sites, instances, readable, companions)

@@ -369,10 +369,11 @@ class PathIntegral:
         return terms
 
     def _evaluate(self, points: Points, want_gradients: bool, alone: bool) -> Evaluation:
-        batch = self._batch
-        evaluate = batch.evaluate_one_by_one if alone else batch.evaluate
+        batch, rows = self._batch, points.rows
         where = {call.key: points.of(call) for call in batch.calls}
-        return evaluate(points.rows.instances, where, want_gradients)
+        if alone:
+            return batch.evaluate_one_by_one(rows.instances, where, want_gradients)
+        return batch.evaluate(rows.instances, where, want_gradients, rows.lines)
 
     def _check_inputs(self, points: Points, evaluation: Evaluation) -> None:
         if self._batch.autocast:  # Which rounds by more than rows that mix would show.

@@ -7,6 +7,7 @@ import torch
 from biome_interpret.attribution.paths import Path, PathKey
 from biome_interpret.models.batches import rows_at
 from biome_interpret.models.calls import CallKey, SiteCall
+from biome_interpret.models.lines import Lines
 from biome_interpret.models.origins import Origins
 
 # The ends of a path, for f(x') and f(x).
@@ -43,14 +44,15 @@ class RowSet:
         self.nodes = nodes.reshape(-1, 1, 1)
         # One row of each line, and for each row the number of its line.
         self.examples: List[Row] = []
-        self.lines: List[int] = []
+        self.line_numbers: List[int] = []
         numbers: Dict[Tuple[int, PathKey], int] = {}
         for row in rows:
             line = (row.instance, row.path_key)
             if line not in numbers:
                 numbers[line] = len(self.examples)
                 self.examples.append(row)
-            self.lines.append(numbers[line])
+            self.line_numbers.append(numbers[line])
+        self.lines = Lines(self.line_numbers, [row.node for row in rows])
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -94,6 +96,8 @@ class Points:
         embedded = rows_at(call.embedded, [row.instance for row in rows.examples])
         origins = self._origins.vectors(call, [(row.instance, row.path) for row in rows.examples])
         if len(rows.examples) > 1:
-            embedded, origins = rows_at(embedded, rows.lines), rows_at(origins, rows.lines)
+            embedded, origins = (
+                rows_at(vectors, rows.line_numbers) for vectors in (embedded, origins)
+            )
         self.factors[call.key] = embedded - origins
         return torch.lerp(origins, embedded, rows.nodes.to(embedded))

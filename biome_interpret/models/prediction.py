@@ -22,8 +22,9 @@ from biome_interpret.models.batches import (
 from biome_interpret.models.calls import CallKey, CallRecorder, SiteCall
 from biome_interpret.models.hooks import observed
 from biome_interpret.models.interception import intercepted
+from biome_interpret.models.layers import fast_backward
+from biome_interpret.models.lines import Lines
 from biome_interpret.models.modes import Outputs
-from biome_interpret.models.recurrent import fast_backward
 from biome_interpret.models.sites import EmbeddingSite, tensors_in
 
 
@@ -38,10 +39,13 @@ class Companions(NamedTuple):
     points : `Callable[[SiteCall], torch.Tensor]`
         For a call with the texts, the points of all rows; of the first ones the embeddings that
         they have. Shape: (rows, positions, embedding_dim).
+    lines : `Lines`
+        On which they stand.
     """
 
     rows: Sequence[int]
     points: Callable[[SiteCall], torch.Tensor]
+    lines: Lines
 
 
 class RowsAlong(NamedTuple):
@@ -190,7 +194,8 @@ def predict(
         return sightings[-1].run(forward)
 
     along = companions is not None
-    with torch.set_grad_enabled(along), fast_backward(model) if along else nullcontext():
+    fast = fast_backward(model, companions.lines) if companions is not None else nullcontext()
+    with torch.set_grad_enabled(along), fast:
         with observed(sites, observe), intercepted(model, seen):
             with nullcontext() if readable else _left_as_they_are(model):
                 outputs = model.forward_on_instances(list(instances))

@@ -1,6 +1,6 @@
 """Recurrent layers whose gradient is wanted: the same numbers by a way that is fast backwards."""
 
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from typing import Any, Callable, ContextManager, Iterator, List, Tuple
 
 import torch
@@ -23,23 +23,15 @@ def narrow_recurrence(model: torch.nn.Module) -> bool:
     return bool(sizes) and max(sizes) <= _NARROW
 
 
-@contextmanager
-def fast_backward(model: torch.nn.Module) -> Iterator[None]:
+def fast_way(module: torch.nn.RNNBase) -> ContextManager[None]:
     """
     On the CPU, PyTorch cuts each time step out of a packed sequence, and every cut's gradient is as
     large as the whole: time and memory grow with the square of its length. Here sequences of one
     length are run as a plain tensor, and LSTMs by a way of their own, where that is faster (see
     `lstm`). cuDNN's layers refuse a backward pass in evaluation mode: for the time being they are
     in training mode, without the dropout that this would bring.
-
-    Other threads that run the model meanwhile get what they would have got.
     """
-    with ExitStack() as changes:
-        for module in model.modules():
-            if isinstance(module, torch.nn.RNNBase):
-                on_gpu = next(module.parameters()).is_cuda
-                changes.enter_context(_trainable(module) if on_gpu else _unpacked(module))
-        yield
+    return _trainable(module) if next(module.parameters()).is_cuda else _unpacked(module)
 
 
 @contextmanager

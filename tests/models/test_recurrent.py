@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence
 
-from biome_interpret.models.recurrent import fast_backward
+from biome_interpret.models.layers import fast_backward
 
 LENGTHS = [[5, 5, 5], [1], [7, 4, 4, 1], [2, 7, 4, 2, 7]]
 
