@@ -47,6 +47,7 @@ def _compared(bench: Bench, error: float) -> List[Figure]:
             "bare": lambda index: interpreted(bare, inputs[index], counts[index], logits),
         },
         range(len(inputs)),
+        bench.repeats,
         label=f"{bench.model.title}, time to {error:.0%}",
     )
     found = [ours.interpret_json(one)[0] for one in inputs]

@@ -99,8 +99,8 @@ class Lines:
         if len(self) <= 2 * len(low):
             return None
         first, last = ([ends[line] for line in range(len(low))] for ends in (low, high))
-        line, nodes = torch.tensor(self._numbers), torch.tensor(self._nodes, dtype=torch.float64)
+        numbers, nodes = torch.tensor(self._numbers), torch.tensor(self._nodes, dtype=torch.float64)
         start, length = nodes[first], nodes[last] - nodes[first]
         # Of a line with one row, which is both its ends, there is nothing to share.
-        share = (nodes - start[line]) / torch.where(length > 0, length, 1.0)[line]
-        return Ends(torch.tensor(first), torch.tensor(last), line, share.unsqueeze(1))
+        share = (nodes - start[numbers]) / torch.where(length > 0, length, 1.0)[numbers]
+        return Ends(torch.tensor(first), torch.tensor(last), numbers, share.unsqueeze(1))
