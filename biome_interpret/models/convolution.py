@@ -5,7 +5,7 @@ that of one window, instead of a convolution's; and what a filter makes of point
 is on a straight line again, so that it is asked about the ends alone.
 """
 
-from typing import Any, Callable, ContextManager, List, Optional, Tuple
+from typing import Any, Callable, ContextManager, List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy
 import torch
@@ -19,6 +19,36 @@ from biome_interpret.models.lines import Ends, Lines
 
 # Of these it makes no difference whether they or the maximum come first, and the gradient neither.
 _RISING = (torch.nn.ReLU, torch.nn.ReLU6, torch.nn.Tanh, torch.nn.Sigmoid, torch.nn.Softplus)
+
+
+class _Filters(NamedTuple):
+    """
+    Those of all widths as if they were of the largest: narrow ones are filled up with zeros.
+
+    # Parameters
+
+    weights : `torch.Tensor`
+        Shape: (filters, largest width, dim).
+    bias : `torch.Tensor`
+        Shape: (filters,).
+    widths, counts : `List[int]`
+        Of each layer, what its filters are wide, and how many there are.
+    """
+
+    weights: torch.Tensor
+    bias: torch.Tensor
+    widths: List[int]
+    counts: List[int]
+
+    @classmethod
+    def of(cls, layers: Sequence[torch.nn.Conv1d]) -> "_Filters":
+        widths = [layer.kernel_size[0] for layer in layers]
+        counts = [layer.out_channels for layer in layers]
+        weights = layers[0].weight.new_zeros(sum(counts), max(widths), layers[0].in_channels)
+        for part, layer, width in zip(weights.split(counts), layers, widths):
+            part[:, :width].copy_(layer.weight.transpose(1, 2))
+        biases = [layer.bias for layer in layers if layer.bias is not None]
+        return cls(weights, torch.cat(biases), widths, counts)
 
 
 def fast_way(module: CnnEncoder, lines: Optional[Lines]) -> ContextManager[None]:
@@ -47,10 +77,10 @@ def _run(
     lengths = None if mask is None or bool(mask.all()) else mask.sum(dim=1)
     if mask is not None and lengths is not None:
         tokens = tokens * mask.unsqueeze(-1)
-    layers = _layers(module)
-    found = module._activation(_Strongest.apply(tokens, lengths, layers, lines))
+    filters = _Filters.of(_layers(module))
+    found = module._activation(_Strongest.apply(tokens, lengths, filters, lines))
     if lengths is not None:
-        found = _without_absent(found, lengths, layers)
+        found = _without_absent(found, lengths, filters)
     return found if module.projection_layer is None else module.projection_layer(found)
 
 
@@ -65,27 +95,24 @@ def _is_faster(module: CnnEncoder, tokens: torch.Tensor) -> bool:
     layers = _layers(module)
     if any(parameter.requires_grad for layer in layers for parameter in layer.parameters()):
         return False
-    return tokens.size(1) >= max(_width(layer) for layer in layers)
+    # Who looks at a layer's output, or makes its weights anew each time, wants it to be called.
+    if any(layer._forward_hooks or layer._forward_pre_hooks for layer in layers):
+        return False
+    return tokens.size(1) >= max(layer.kernel_size[0] for layer in layers)
 
 
-def _layers(module: CnnEncoder) -> List[Any]:
+def _layers(module: CnnEncoder) -> List[torch.nn.Conv1d]:
     """One for each width of filters."""
     count = len(module._convolution_layers)
     return [getattr(module, f"conv_layer_{number}") for number in range(count)]
 
 
-def _width(layer: torch.nn.Conv1d) -> int:
-    return layer.kernel_size[0]
-
-
-def _without_absent(
-    found: torch.Tensor, lengths: torch.Tensor, layers: List[torch.nn.Conv1d]
-) -> torch.Tensor:
+def _without_absent(found: torch.Tensor, lengths: torch.Tensor, filters: _Filters) -> torch.Tensor:
     """Zeros from filters that are wider than a text: they find nothing in it."""
-    widths = [_width(layer) for layer in layers for _ in range(layer.out_channels)]
-    if int(lengths.min()) >= max(widths):
+    if int(lengths.min()) >= max(filters.widths):
         return found
-    return found.masked_fill(lengths.unsqueeze(1) < torch.tensor(widths), 0.0)
+    widths = torch.tensor(filters.widths).repeat_interleave(torch.tensor(filters.counts))
+    return found.masked_fill(lengths.unsqueeze(1) < widths, 0.0)
 
 
 class _Strongest(torch.autograd.Function):
@@ -96,7 +123,7 @@ class _Strongest(torch.autograd.Function):
         ctx: Any,
         tokens: torch.Tensor,
         lengths: Optional[torch.Tensor],
-        layers: List[torch.nn.Conv1d],
+        filters: _Filters,
         lines: Optional[Lines],
     ) -> torch.Tensor:
         """
@@ -105,17 +132,16 @@ class _Strongest(torch.autograd.Function):
         """
         ends = None if lines is None else lines.ends_of(tokens)
         if ends is None:
-            values, windows = _responses(tokens, lengths, layers).max(dim=-1)
+            values, windows = _responses(tokens, lengths, filters).max(dim=-1)
         else:
-            values, windows = _between(ends, tokens, lengths, layers)
-        ctx.windows, ctx.layers, ctx.shape = windows, layers, tokens.shape
+            values, windows = _between(ends, tokens, lengths, filters)
+        ctx.windows, ctx.weights, ctx.shape = windows, filters.weights, tokens.shape
         return values
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: torch.Tensor) -> Tuple[Any, ...]:
         (num_sequences, length, dim), num_filters = ctx.shape, gradient.size(1)
-        weights = _weights(ctx.layers)
         # The first position of each filter's window, those of all sequences in one count.
         starts = ctx.windows + length * torch.arange(num_sequences).unsqueeze(1)
         starts = starts.flatten().numpy()
@@ -127,7 +153,7 @@ class _Strongest(torch.autograd.Function):
         # What the windows that begin at a position say, put together.
         by_start = functional.embedding_bag(
             order % num_filters,
-            weights.flatten(1),
+            ctx.weights.flatten(1),
             torch.from_numpy(counts.cumsum() - counts),
             mode="sum",
             per_sample_weights=gradient.flatten().index_select(0, order),
@@ -139,34 +165,22 @@ class _Strongest(torch.autograd.Function):
         return found, None, None, None
 
 
-def _weights(layers: List[torch.nn.Conv1d]) -> torch.Tensor:
-    """
-    Of all filters, narrow ones filled up with zeros. Shape: (filters, width of the widest, dim).
-    """
-    counts = [layer.out_channels for layer in layers]
-    widest, dim = max(_width(layer) for layer in layers), layers[0].in_channels
-    found = layers[0].weight.new_zeros(sum(counts), widest, dim)
-    for part, layer in zip(found.split(counts), layers):
-        part[:, : _width(layer)].copy_(layer.weight.transpose(1, 2))
-    return found
-
-
 def _responses(
-    tokens: torch.Tensor, lengths: Optional[torch.Tensor], layers: List[torch.nn.Conv1d]
+    tokens: torch.Tensor, lengths: Optional[torch.Tensor], filters: _Filters
 ) -> torch.Tensor:
     """
     What each filter makes of the window that begins at each position; the least number there is,
     where it reaches beyond the text. Shape: (sequences, filters, positions).
     """
-    lines, counts = tokens.transpose(1, 2), [layer.out_channels for layer in layers]
-    least = min_value_of_dtype(tokens.dtype)
-    found = tokens.new_full((tokens.size(0), sum(counts), tokens.size(1)), least)
-    for part, layer in zip(found.split(counts, dim=1), layers):
-        windows = part[..., : tokens.size(1) - _width(layer) + 1]
-        windows.copy_(layer(lines))
-        if lengths is not None:
-            last = (lengths - _width(layer)).reshape(-1, 1, 1)
-            windows.masked_fill_(torch.arange(windows.size(2)) > last, least)
+    length, least = tokens.size(1), min_value_of_dtype(tokens.dtype)
+    padded = functional.pad(tokens, (0, 0, 0, max(filters.widths) - 1)).transpose(1, 2)
+    found = functional.conv1d(padded, filters.weights.transpose(1, 2), filters.bias)
+    for part, width in zip(found.split(filters.counts, dim=1), filters.widths):
+        if lengths is None:
+            part[..., length - width + 1 :] = least
+        else:
+            last = (lengths - width).reshape(-1, 1, 1)
+            part.masked_fill_(torch.arange(length) > last, least)
     return found
 
 
@@ -174,10 +188,10 @@ def _between(
     ends: Ends,
     tokens: torch.Tensor,
     lengths: Optional[torch.Tensor],
-    layers: List[torch.nn.Conv1d],
+    filters: _Filters,
 ) -> Tuple[torch.Tensor, torch.Tensor]:
     """Maxima and where they are, by the ends of lines. Shapes: (sequences, filters)."""
-    found = _responses(ends.of(tokens), None if lengths is None else ends.of(lengths), layers)
+    found = _responses(ends.of(tokens), None if lengths is None else ends.of(lengths), filters)
     # Shape: (lines, filters of all sequences of a row, positions).
     low, high = found.reshape(2, len(ends.low), -1, found.size(-1))
     lowest, low_windows = low.max(dim=-1)
