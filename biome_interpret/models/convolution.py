@@ -5,6 +5,7 @@ that of one window, instead of a convolution's; and what a filter makes of point
 is on a straight line again, so that it is asked about the ends alone.
 """
 
+from functools import lru_cache
 from typing import Any, Callable, ContextManager, List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy
@@ -15,7 +16,7 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
 from biome_interpret.models.interception import intercepted
-from biome_interpret.models.lines import Ends, Lines
+from biome_interpret.models.lines import Lines
 
 # Of these it makes no difference whether they or the maximum come first, and the gradient neither.
 _RISING = (torch.nn.ReLU, torch.nn.ReLU6, torch.nn.Tanh, torch.nn.Sigmoid, torch.nn.Softplus)
@@ -31,24 +32,27 @@ class _Filters(NamedTuple):
         Shape: (filters, largest width, dim).
     bias : `torch.Tensor`
         Shape: (filters,).
-    widths, counts : `List[int]`
-        Of each layer, what its filters are wide, and how many there are.
+    widths : `Tuple[int, ...]`
+        Of each filter.
     """
 
     weights: torch.Tensor
     bias: torch.Tensor
-    widths: List[int]
-    counts: List[int]
+    widths: Tuple[int, ...]
 
     @classmethod
     def of(cls, layers: Sequence[torch.nn.Conv1d]) -> "_Filters":
-        widths = [layer.kernel_size[0] for layer in layers]
-        counts = [layer.out_channels for layer in layers]
-        weights = layers[0].weight.new_zeros(sum(counts), max(widths), layers[0].in_channels)
-        for part, layer, width in zip(weights.split(counts), layers, widths):
-            part[:, :width].copy_(layer.weight.transpose(1, 2))
+        widths = tuple(layer.kernel_size[0] for layer in layers for _ in range(layer.out_channels))
+        weights = layers[0].weight.new_zeros(len(widths), max(widths), layers[0].in_channels)
+        parts = weights.split([layer.out_channels for layer in layers])
+        for part, layer in zip(parts, layers):
+            part[:, : layer.kernel_size[0]].copy_(layer.weight.transpose(1, 2))
         biases = [layer.bias for layer in layers if layer.bias is not None]
-        return cls(weights, torch.cat(biases), widths, counts)
+        return cls(weights, torch.cat(biases), widths)
+
+    @property
+    def widest(self) -> int:
+        return self.weights.size(1)
 
 
 def fast_way(module: CnnEncoder, lines: Optional[Lines]) -> ContextManager[None]:
@@ -109,10 +113,9 @@ def _layers(module: CnnEncoder) -> List[torch.nn.Conv1d]:
 
 def _without_absent(found: torch.Tensor, lengths: torch.Tensor, filters: _Filters) -> torch.Tensor:
     """Zeros from filters that are wider than a text: they find nothing in it."""
-    if int(lengths.min()) >= max(filters.widths):
+    if int(lengths.min()) >= filters.widest:
         return found
-    widths = torch.tensor(filters.widths).repeat_interleave(torch.tensor(filters.counts))
-    return found.masked_fill(lengths.unsqueeze(1) < widths, 0.0)
+    return found.masked_fill(lengths.unsqueeze(1) < torch.tensor(filters.widths), 0.0)
 
 
 class _Strongest(torch.autograd.Function):
@@ -130,11 +133,10 @@ class _Strongest(torch.autograd.Function):
         tokens : (sequences, positions, dim). lengths : (sequences,), all of their size if not
         given. Returns (sequences, filters).
         """
-        ends = None if lines is None else lines.ends_of(tokens)
-        if ends is None:
-            values, windows = _responses(tokens, lengths, filters).max(dim=-1)
-        else:
-            values, windows = _between(ends, tokens, lengths, filters)
+        found = None if lines is None else _between(lines, tokens, lengths, filters)
+        if found is None:
+            found = _responses(tokens, lengths, filters).max(dim=-1)
+        values, windows = found
         ctx.windows, ctx.weights, ctx.shape = windows, filters.weights, tokens.shape
         return values
 
@@ -172,41 +174,56 @@ def _responses(
     What each filter makes of the window that begins at each position; the least number there is,
     where it reaches beyond the text. Shape: (sequences, filters, positions).
     """
-    length, least = tokens.size(1), min_value_of_dtype(tokens.dtype)
-    padded = functional.pad(tokens, (0, 0, 0, max(filters.widths) - 1)).transpose(1, 2)
+    length = tokens.size(1)
+    padded = functional.pad(tokens, (0, 0, 0, filters.widest - 1)).transpose(1, 2)
     found = functional.conv1d(padded, filters.weights.transpose(1, 2), filters.bias)
-    for part, width in zip(found.split(filters.counts, dim=1), filters.widths):
-        if lengths is None:
-            part[..., length - width + 1 :] = least
-        else:
-            last = (lengths - width).reshape(-1, 1, 1)
-            part.masked_fill_(torch.arange(length) > last, least)
-    return found
+    if lengths is None:
+        beyond = _beyond(length, filters.widths)
+    else:
+        last = lengths.unsqueeze(1) - torch.tensor(filters.widths)
+        beyond = torch.arange(length) > last.unsqueeze(2)
+    return found.masked_fill_(beyond, min_value_of_dtype(found.dtype))
+
+
+@lru_cache(maxsize=32)
+def _beyond(length: int, widths: Tuple[int, ...]) -> torch.Tensor:
+    """Which windows reach beyond a text without padding. Shape: (filters, positions)."""
+    return torch.arange(length) > (length - torch.tensor(widths)).unsqueeze(1)
 
 
 def _between(
-    ends: Ends,
-    tokens: torch.Tensor,
-    lengths: Optional[torch.Tensor],
-    filters: _Filters,
-) -> Tuple[torch.Tensor, torch.Tensor]:
-    """Maxima and where they are, by the ends of lines. Shapes: (sequences, filters)."""
-    found = _responses(ends.of(tokens), None if lengths is None else ends.of(lengths), filters)
-    # Shape: (lines, filters of all sequences of a row, positions).
-    low, high = found.reshape(2, len(ends.low), -1, found.size(-1))
-    lowest, low_windows = low.max(dim=-1)
-    highest, high_windows = high.max(dim=-1)
-    # Where a window is the first at both ends, it is so between them.
+    lines: Lines, tokens: torch.Tensor, lengths: Optional[torch.Tensor], filters: _Filters
+) -> Optional[Tuple[torch.Tensor, torch.Tensor]]:
+    """
+    Maxima and where they are, by the ends of lines; `None` where the tokens are not on them.
+    Shapes: (sequences, filters).
+    """
+    ends = lines.ends
+    if ends is None or len(tokens) % len(lines):
+        return None
+    # Several sequences may be made of one row, as the characters of its words are.
+    by_row = tokens.unflatten(0, (len(lines), -1))
+    at_ends = ends.of(by_row)
+    if not ends.are_straight(by_row.flatten(1), at_ends.flatten(2)):
+        return None
+    if lengths is not None:
+        lengths = ends.of(lengths.unflatten(0, (len(lines), -1))).flatten()
+    found = _responses(at_ends.flatten(0, 2), lengths, filters)
+    # Shape: (2, lines, filters of all sequences of a row, positions).
+    found = found.reshape(2, len(ends.low), -1, found.size(-1))
+    first, first_windows = found.max(dim=-1)
+    low, high_windows = found[0], first_windows[1]
+    # A window that is the first at both ends is so between them.
     low_there = low.gather(-1, high_windows.unsqueeze(-1)).squeeze(-1)
-    values, windows = ends.between(low_there, highest), high_windows[ends.line]
-    changing = low_there != lowest
+    changing = low_there != first[0]
+    first[0] = low_there
+    values, windows = ends.between(first), high_windows[ends.line]
     if changing.any():
         rows, places = changing[ends.line].nonzero(as_tuple=True)
-        line = ends.line[rows]
-        share = ends.share[rows].to(low)
-        between = torch.lerp(low[line, places], high[line, places], share)
+        of_low, of_high = found[:, ends.line[rows], places]
+        between = torch.lerp(of_low, of_high, ends.share[rows].to(low))
         values[rows, places], windows[rows, places] = between.max(dim=-1)
     # Where several are the first, at the end itself, it is the same one as without all this.
-    windows[ends.low] = low_windows
-    num_filters = found.size(1)
+    windows[ends.low] = first_windows[0]
+    num_filters = len(filters.widths)
     return values.reshape(-1, num_filters), windows.reshape(-1, num_filters)

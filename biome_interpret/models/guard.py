@@ -20,6 +20,9 @@ _locks_lock = threading.Lock()
 # Parameters, hooks and the like, where no metric is.
 _OF_EVERY_MODULE = frozenset(vars(torch.nn.Module()))
 
+# Of values of these types there is no need of copies, and no time to ask `deepcopy`.
+_UNCHANGING = (int, float, str, type(None))
+
 
 def lock_of(model: Model) -> Any:
     """One lock for each model, so that threads that interpret it take turns."""
@@ -97,4 +100,8 @@ def _members(value: Any) -> List[Any]:
 
 def _copy_of(metric: Metric, model: Model) -> Dict[str, Any]:
     # The vocabulary, which some metrics hold, is large and never changes: kept, not copied.
-    return copy.deepcopy(vars(metric), {id(model.vocab): model.vocab})
+    memo = {id(model.vocab): model.vocab}
+    return {
+        name: value if isinstance(value, _UNCHANGING) else copy.deepcopy(value, memo)
+        for name, value in vars(metric).items()
+    }

@@ -27,21 +27,16 @@ class Ends(NamedTuple):
     share: torch.Tensor
 
     def of(self, rows: torch.Tensor) -> torch.Tensor:
-        """
-        What the ends have of something of all rows, or of several such for each row: all low ends
-        first. (rows · k, ...) -> (2 · lines · k, ...)
-        """
-        by_row = rows.reshape(len(self.line), -1, *rows.shape[1:])
-        return by_row.index_select(0, torch.cat([self.low, self.high])).flatten(0, 1)
+        """Of something that all rows have, what the ends have. (rows, ...) -> (2, lines, ...)"""
+        both = torch.cat([self.low, self.high])
+        return rows.index_select(0, both).unflatten(0, (2, len(self.low)))
 
-    def between(self, low: torch.Tensor, high: torch.Tensor) -> torch.Tensor:
-        """Of what each line has at its ends, what its rows have. (lines, n) -> (rows, n)"""
-        share = self.share.to(low)
-        if len(low) > 1:
-            low, high = low[self.line], high[self.line]
-        return torch.lerp(low, high, share)
+    def between(self, ends: torch.Tensor) -> torch.Tensor:
+        """Of what the ends have, what all rows have. (2, lines, n) -> (rows, n)"""
+        low, high = ends if len(self.low) == 1 else ends[:, self.line]
+        return torch.lerp(low, high, self.share.to(low))
 
-    def are_straight(self, points: torch.Tensor) -> bool:
+    def are_straight(self, points: torch.Tensor, ends: torch.Tensor) -> bool:
         """
         Whether what the rows have changes along each line as they do, but for rounding.
 
@@ -49,9 +44,11 @@ class Ends(NamedTuple):
 
         points : `torch.Tensor`
             Shape: (rows, n).
+        ends : `torch.Tensor`
+            Theirs. Shape: (2, lines, n).
         """
-        off = self.between(points[self.low], points[self.high]).sub_(points).abs_().max()
-        return bool(off <= _ROUNDING * torch.finfo(points.dtype).eps * points.abs().max())
+        off = self.between(ends).sub_(points).abs_().max()
+        return bool(off <= _ROUNDING * torch.finfo(points.dtype).eps * ends.abs().max())
 
 
 class Lines:
@@ -71,20 +68,6 @@ class Lines:
     def __len__(self) -> int:
         """The number of rows."""
         return len(self._nodes)
-
-    def ends_of(self, points: torch.Tensor) -> Optional[Ends]:
-        """
-        `ends`, where something of all rows changes along each line as they do.
-
-        # Parameters
-
-        points : `torch.Tensor`
-            Shape: (rows · k, ...).
-        """
-        ends = self.ends
-        if ends is None or len(points) % len(self):
-            return None
-        return ends if ends.are_straight(points.reshape(len(self), -1)) else None
 
     @cached_property
     def ends(self) -> Optional[Ends]:

@@ -1,7 +1,7 @@
 """The most probable label, or all that are probable, or the best of several alternatives."""
 
 import math
-from typing import Any, Iterator, List, Mapping, Optional
+from typing import Any, Iterator, List, Mapping, Optional, Sequence
 
 import numpy
 import torch
@@ -151,17 +151,20 @@ def _are_sigmoids(scores: Mapping[str, numpy.ndarray]) -> bool:
     probabilities = next((s for name, s in scores.items() if not name.endswith("logits")), None)
     if logits is None or probabilities is None or logits.shape != probabilities.shape:
         return False
-    logits, largest = logits.astype(float), float(logits.max())
+    # In plain numbers, of which there are mostly few.
+    values, found = logits.tolist(), probabilities.tolist()
+    largest = max(values)
     if not math.isfinite(largest):
         return False  # Nothing can be told, and the text will be refused.
-    powers = numpy.exp(logits - largest)
-    if _is_near(powers / powers.sum(), probabilities):
+    powers = [math.exp(value - largest) for value in values]
+    total = sum(powers)
+    if _are_near([power / total for power in powers], found):
         return False
-    return _is_near((1 + numpy.tanh(logits / 2)) / 2, probabilities)
+    return _are_near([(1 + math.tanh(value / 2)) / 2 for value in values], found)
 
 
-def _is_near(wanted: numpy.ndarray, probabilities: numpy.ndarray) -> bool:
-    return float(numpy.abs(wanted - probabilities).max()) < 1e-4
+def _are_near(wanted: Sequence[float], found: Sequence[float]) -> bool:
+    return all(abs(one - other) < 1e-4 for one, other in zip(wanted, found))
 
 
 @Labelling.register("alternative")

@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Container, Dict, Hashable, List, Optional, Sequence, Tuple, Union
+from weakref import WeakKeyDictionary
 
 import torch
 from allennlp.common import Registrable
 from allennlp.data import Instance
-from allennlp.data.fields import Field
+from allennlp.data.fields import Field, LabelField, MetadataField, TextField
 from allennlp.models import Model
 
 from biome_interpret.errors import InterpretationError
@@ -19,6 +20,14 @@ from biome_interpret.models.signatures import Signature, forward_signature
 # How far a loss may be from the sum of its rows, relative to their size, before it is no longer put
 # down to rounding.
 _LOSS_ROUNDING = 1e-5
+
+# The class of an objective, and the name of the label's field.
+_Kind = Tuple[Any, str]
+
+# Where an instance has a label and else nothing but such fields, the types of these tell our own
+# classes all. To ask each class takes long beside a small model's pass.
+_TOLD_BY_TYPE = frozenset([LabelField, TextField, MetadataField])
+_kinds: "WeakKeyDictionary[Model, Dict[Tuple[Any, ...], _Kind]]" = WeakKeyDictionary()
 
 
 @dataclass(frozen=True)
@@ -369,19 +378,41 @@ def objective_for(
         The kinds of objectives of which the loss is known not to be told by rows.
     """
     is_loss = isinstance(mode, Loss)
-    found: Objective = UnknownObjective(model, "label", None, mode)
-    for kind in latest_first(Objective):
-        name = kind.label_in(model, instance)
-        if name is not None:
-            of_rows = LogSoftmax() if is_loss else mode
-            found = kind(model, name, instance.fields.get(name), of_rows)
-            break
+    kind, name = _kind_of(model, instance)
+    of_rows = LogSoftmax() if is_loss else mode
+    found: Objective = kind(model, name, instance.fields.get(name), of_rows)
     if not is_loss:
         return found
     by_rows = found.reads_prediction and not found.needs_label and type(found) not in whole_losses
     # Values of their own making may take longer than a loss.
     is_plain = type(found).values is Objective.values
     return LossByRows(found) if by_rows and is_plain else LossObjective(found)
+
+
+def _kind_of(model: Model, instance: Instance) -> _Kind:
+    """The class of the objective for an instance, and which field it takes for the label."""
+    kinds = latest_first(Objective)
+    types = [type(field) for field in instance.fields.values()]
+    if not (_TOLD_BY_TYPE.issuperset(types) and LabelField in types and _are_ours(kinds)):
+        return _first_that_fits(kinds, model, instance)
+    known, fields = _kinds.setdefault(model, {}), (kinds, *instance.fields, *types)
+    if fields not in known:
+        known[fields] = _first_that_fits(kinds, model, instance)
+    return known[fields]
+
+
+def _first_that_fits(kinds: Sequence[Any], model: Model, instance: Instance) -> _Kind:
+    for kind in kinds:
+        name = kind.label_in(model, instance)
+        if name is not None:
+            return kind, name
+    return UnknownObjective, "label"
+
+
+@lru_cache(maxsize=32)
+def _are_ours(kinds: Sequence[Any]) -> bool:
+    package, _, _ = __name__.partition(".")
+    return all(kind.__module__.startswith(f"{package}.") for kind in kinds)
 
 
 def loss_in_place_of(objective: Objective) -> Objective:
