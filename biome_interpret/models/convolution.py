@@ -41,14 +41,13 @@ class _Filters(NamedTuple):
     widths: Tuple[int, ...]
 
     @classmethod
-    def of(cls, layers: Sequence[torch.nn.Conv1d]) -> "_Filters":
+    def of(cls, layers: Sequence[Any]) -> "_Filters":
         widths = tuple(layer.kernel_size[0] for layer in layers for _ in range(layer.out_channels))
         weights = layers[0].weight.new_zeros(len(widths), max(widths), layers[0].in_channels)
         parts = weights.split([layer.out_channels for layer in layers])
         for part, layer in zip(parts, layers):
             part[:, : layer.kernel_size[0]].copy_(layer.weight.transpose(1, 2))
-        biases = [layer.bias for layer in layers if layer.bias is not None]
-        return cls(weights, torch.cat(biases), widths)
+        return cls(weights, torch.cat([layer.bias for layer in layers]), widths)
 
     @property
     def widest(self) -> int:
@@ -97,7 +96,7 @@ def _is_faster(module: CnnEncoder, tokens: torch.Tensor) -> bool:
     if tokens.is_cuda or torch.is_autocast_cpu_enabled():
         return False
     layers = _layers(module)
-    if any(parameter.requires_grad for layer in layers for parameter in layer.parameters()):
+    if any(layer.weight.requires_grad or layer.bias.requires_grad for layer in layers):
         return False
     # Who looks at a layer's output, or makes its weights anew each time, wants it to be called.
     if any(layer._forward_hooks or layer._forward_pre_hooks for layer in layers):
@@ -105,7 +104,7 @@ def _is_faster(module: CnnEncoder, tokens: torch.Tensor) -> bool:
     return tokens.size(1) >= max(layer.kernel_size[0] for layer in layers)
 
 
-def _layers(module: CnnEncoder) -> List[torch.nn.Conv1d]:
+def _layers(module: CnnEncoder) -> List[Any]:
     """One for each width of filters."""
     count = len(module._convolution_layers)
     return [getattr(module, f"conv_layer_{number}") for number in range(count)]
@@ -217,13 +216,13 @@ def _between(
     low_there = low.gather(-1, high_windows.unsqueeze(-1)).squeeze(-1)
     changing = low_there != first[0]
     first[0] = low_there
-    values, windows = ends.between(first), high_windows[ends.line]
+    values, windows = ends.between(first), high_windows.index_select(0, ends.line)
     if changing.any():
         rows, places = changing[ends.line].nonzero(as_tuple=True)
         of_low, of_high = found[:, ends.line[rows], places]
         between = torch.lerp(of_low, of_high, ends.share[rows].to(low))
         values[rows, places], windows[rows, places] = between.max(dim=-1)
     # Where several are the first, at the end itself, it is the same one as without all this.
-    windows[ends.low] = first_windows[0]
+    windows.index_copy_(0, ends.low, first_windows[0])
     num_filters = len(filters.widths)
     return values.reshape(-1, num_filters), windows.reshape(-1, num_filters)

@@ -1,5 +1,6 @@
 """Rows of a pass that stand on straight lines, as points of a path do."""
 
+import math
 from functools import cached_property
 from typing import Dict, NamedTuple, Optional, Sequence
 
@@ -33,7 +34,7 @@ class Ends(NamedTuple):
 
     def between(self, ends: torch.Tensor) -> torch.Tensor:
         """Of what the ends have, what all rows have. (2, lines, n) -> (rows, n)"""
-        low, high = ends if len(self.low) == 1 else ends[:, self.line]
+        low, high = ends if len(self.low) == 1 else ends.index_select(1, self.line)
         return torch.lerp(low, high, self.share.to(low))
 
     def are_straight(self, points: torch.Tensor, ends: torch.Tensor) -> bool:
@@ -47,8 +48,9 @@ class Ends(NamedTuple):
         ends : `torch.Tensor`
             Theirs. Shape: (2, lines, n).
         """
-        off = self.between(ends).sub_(points).abs_().max()
-        return bool(off <= _ROUNDING * torch.finfo(points.dtype).eps * ends.abs().max())
+        off = torch.dist(self.between(ends), points, p=math.inf)
+        size = torch.linalg.vector_norm(ends, math.inf)
+        return float(off) <= _ROUNDING * torch.finfo(points.dtype).eps * float(size)
 
 
 class Lines:
