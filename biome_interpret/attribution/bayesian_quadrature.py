@@ -59,12 +59,12 @@ class Belief(NamedTuple):
         The expected Σ |error| of the integrals by these weights, over all elements.
     smoothness : `float`
         The plausibility of all priors together that are smooth but for a little.
-    plausibilities : `torch.Tensor`
+    plausibilities : `numpy.ndarray`
         Of all priors, adding up to 1. Shape: (priors,).
-    scales : `torch.Tensor`
+    scales : `numpy.ndarray`
         By each prior that is plausible, the variance of the functions of elements that tell of all,
         and zeros. Shape: (kept priors, telling elements or more).
-    kept : `torch.Tensor`
+    kept : `numpy.ndarray`
         The indices of those priors.
     told : `float`
         How much of the sizes of all elements is that of the telling ones.
@@ -73,15 +73,16 @@ class Belief(NamedTuple):
     weights: torch.Tensor
     error: float
     smoothness: float
-    plausibilities: torch.Tensor
-    scales: torch.Tensor
-    kept: torch.Tensor
+    plausibilities: numpy.ndarray
+    scales: numpy.ndarray
+    kept: numpy.ndarray
     told: float
 
     def error_at(self, rules: "Rules") -> float:
         """What would be expected of the error with other nodes, by the same priors."""
-        variances = (self.plausibilities * rules.variances)[self.kept] @ self.scales
-        return _MEAN_SIZE * float(variances.sqrt().sum()) / self.told
+        shares = (self.plausibilities * rules.variances)[self.kept]
+        variances = numpy.einsum("p,pe->e", shares, self.scales)
+        return _MEAN_SIZE * float(numpy.sqrt(variances).sum()) / self.told
 
 
 class Rules:
@@ -104,12 +105,12 @@ class Rules:
         # Shape: (priors, nodes).
         self.weights = weights
         # Of an integral, in units of the function's variance. Shape: (priors,).
-        self.variances = variances
-        # What takes the foreseeable out of values. Shape: (priors, nodes, nodes).
-        self._residuals = residuals
-        self._log_determinants = log_determinants
-        are_smooth = torch.tensor(_ROUGHNESSES) < _ROUGH
-        self._are_smooth = are_smooth.repeat(len(_DECAYS) * len(paces))
+        self.variances = variances.numpy()
+        # What takes the foreseeable out of values. Shape: (priors · nodes, nodes).
+        self._residuals = residuals.flatten(0, 1)
+        self._log_determinants = log_determinants.numpy()
+        are_smooth = numpy.array(_ROUGHNESSES) < _ROUGH
+        self._are_smooth = numpy.tile(are_smooth, len(_DECAYS) * len(paces))
 
     def beliefs(self, values: Sequence[torch.Tensor]) -> List[Belief]:
         """
@@ -121,19 +122,22 @@ class Rules:
         telling = [_telling(one) for one in values]
         together = _side_by_side(telling)
         squares = self._squares(together)
-        plausibilities = self._plausibilities(squares, together)
+        plausibilities = self._plausibilities(squares, together.numpy())
         # Those that are plausible for any text.
-        kept = plausibilities.any(dim=1).nonzero().flatten()
-        shares, rules = plausibilities[kept], self.weights[kept]
-        scales = squares[kept].div_(self.size - 1)
-        # Shape: (kept priors, texts, elements).
-        integrals, by_text = _times(rules, together), shares.unsqueeze(2)
-        # Priors that do not agree are another source of error.
-        apart = integrals - (by_text * integrals).sum(dim=0)
-        spread = apart.square_().addcmul_(self.variances[kept].reshape(-1, 1, 1), scales)
-        errors = (by_text * spread).sum(dim=0).sqrt_().sum(dim=1).tolist()
-        weights = shares.t() @ rules
-        smoothness = plausibilities[self._are_smooth].sum(dim=0).tolist()
+        kept = plausibilities.any(axis=1).nonzero()[0]
+        shares, rules = plausibilities[kept], self.weights[torch.from_numpy(kept)]
+        scales = squares[kept]
+        scales /= self.size - 1
+        # Priors that do not agree are another source of error. Shape: (kept priors, texts,
+        # elements).
+        spread = _times(rules, together)
+        spread -= numpy.einsum("pt,pte->te", shares, spread)
+        spread *= spread
+        spread += self.variances[kept].reshape(-1, 1, 1) * scales
+        variances = numpy.einsum("pt,pte->te", shares, spread)
+        errors = numpy.sqrt(variances).sum(axis=1).tolist()
+        weights = torch.from_numpy(shares).t() @ rules
+        smoothness = plausibilities[self._are_smooth].sum(axis=0).tolist()
         told = [_share(sample, one) for sample, one in zip(telling, values)]
         return [
             Belief(
@@ -152,36 +156,37 @@ class Rules:
         """Of one text."""
         return self.beliefs([values])[0]
 
-    def _plausibilities(self, squares: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
+    def _plausibilities(self, squares: numpy.ndarray, values: numpy.ndarray) -> numpy.ndarray:
         """
         By restricted likelihood, each function's scale and mean being whatever suits it best. The
         elements of a text count by their size, and all together as one: they are not independent.
 
         # Parameters
 
-        squares : `torch.Tensor`
+        squares : `numpy.ndarray`
             What no prior foresees, squared. Shape: (priors, texts, elements).
-        values : `torch.Tensor`
+        values : `numpy.ndarray`
             Shape: (nodes, texts, elements).
 
         # Returns
 
-        `torch.Tensor`
+        `numpy.ndarray`
             Shape: (priors, texts).
         """
-        sizes = values.abs().sum(dim=0)
-        shares = sizes / (sizes.sum(dim=1, keepdim=True) + _TINY)
+        sizes = numpy.abs(values).sum(axis=0)
+        shares = sizes / (sizes.sum(axis=1, keepdims=True) + _TINY)
         # Of an element that never changes, nothing but rounding is left.
-        scores = (squares + _TINY).log_().mul_(shares).sum(dim=2)
-        evidence = -(self.size - 1) / 2 * scores - self._log_determinants.unsqueeze(1) / 2
-        found = evidence.softmax(dim=0)
-        found = found.masked_fill_(found < _IMPLAUSIBLE * found.amax(dim=0), 0.0)
-        return found / found.sum(dim=0)
+        scores = numpy.einsum("pte,te->pt", numpy.log(squares + _TINY), shares)
+        evidence = -(self.size - 1) / 2 * scores - self._log_determinants[:, None] / 2
+        found = numpy.exp(evidence - evidence.max(axis=0))
+        found[found < _IMPLAUSIBLE] = 0.0
+        return found / found.sum(axis=0)
 
-    def _squares(self, values: torch.Tensor) -> torch.Tensor:
+    def _squares(self, values: torch.Tensor) -> numpy.ndarray:
         """(nodes, texts, elements) -> (priors, texts, elements)"""
-        left = _times(self._residuals.flatten(0, 1), values).square_()
-        return left.unflatten(0, self._residuals.shape[:2]).sum(dim=1)
+        left = _times(self._residuals, values)
+        left = left.reshape(-1, self.size, *left.shape[1:])
+        return numpy.einsum("pnte,pnte->pte", left, left)
 
 
 def _side_by_side(texts: Sequence[torch.Tensor]) -> torch.Tensor:
@@ -195,9 +200,11 @@ def _side_by_side(texts: Sequence[torch.Tensor]) -> torch.Tensor:
     return torch.stack(filled, dim=1)
 
 
-def _times(matrix: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
+def _times(matrix: torch.Tensor, values: torch.Tensor) -> numpy.ndarray:
     """(rows, nodes) times (nodes, texts, elements) -> (rows, texts, elements)"""
-    return (matrix @ values.flatten(1)).unflatten(1, values.shape[1:])
+    # Products in PyTorch's threads, since NumPy's would get into their way. For all else NumPy
+    # takes half of the time that PyTorch does, of so few numbers.
+    return (matrix @ values.flatten(1)).unflatten(1, values.shape[1:]).numpy()
 
 
 def _telling(values: torch.Tensor) -> torch.Tensor:
@@ -225,7 +232,6 @@ class _RulesOfPace(NamedTuple):
 
 
 def _rules_of(nodes: numpy.ndarray, pace: Pace) -> _RulesOfPace:
-    # In PyTorch's threads, since NumPy's would get into their way.
     covariances, means, variances = map(torch.from_numpy, _moments(nodes, pace))
     rounding = _ROUNDING * torch.eye(len(nodes), dtype=torch.float64)
     factors = torch.linalg.cholesky(covariances + rounding)

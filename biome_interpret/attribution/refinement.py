@@ -274,7 +274,7 @@ def _rules(paces: Tuple[Pace, ...], nodes: Nodes) -> Rules:
 
 def _most_plausible(paces: Sequence[Pace], belief: Optional[Belief]) -> Pace:
     assert belief is not None
-    by_pace = belief.plausibilities.reshape(len(paces), -1).sum(dim=1)
+    by_pace = belief.plausibilities.reshape(len(paces), -1).sum(axis=1)
     return paces[int(by_pace.argmax())]
 
 

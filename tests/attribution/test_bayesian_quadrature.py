@@ -91,7 +91,7 @@ def test_the_pace_at_which_functions_change_is_found() -> None:
         return numpy.tanh((positions[:, None] - places) / 0.1)
 
     plausibilities = believed(functions, 16, Pace(0.2, 0.25)).plausibilities
-    by_pace = plausibilities.reshape(len(PACES), -1).sum(dim=1)
+    by_pace = plausibilities.reshape(len(PACES), -1).sum(axis=1)
     assert PACES[int(by_pace.argmax())].centre == 0.2
 
 
