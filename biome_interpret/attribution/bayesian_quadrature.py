@@ -6,7 +6,7 @@ Bayes-Hermite quadrature, 1991; Rasmussen and Ghahramani, Bayesian Monte Carlo, 
 """
 
 import math
-from functools import lru_cache, partial
+from functools import cached_property, lru_cache, partial
 from typing import Callable, List, NamedTuple, Sequence, Tuple
 
 import numpy
@@ -39,6 +39,9 @@ _FINE = 64
 
 # So many elements tell enough of what all are like.
 _MOST_TELLING = 512
+
+# Of so many nodes at the most it takes less time to multiply the values of all pairs.
+_FEW = 16
 
 # In place of zero, of which there is no logarithm.
 _TINY = 1e-300
@@ -106,8 +109,9 @@ class Rules:
         self.weights = weights
         # Of an integral, in units of the function's variance. Shape: (priors,).
         self.variances = variances.numpy()
-        # What takes the foreseeable out of values. Shape: (priors · nodes, nodes).
-        self._residuals = residuals.flatten(0, 1)
+        # What takes the foreseeable out of values, which for constant ones is all. Shape: (priors,
+        # nodes, nodes).
+        self._residuals = residuals
         self._log_determinants = log_determinants.numpy()
         are_smooth = numpy.array(_ROUGHNESSES) < _ROUGH
         self._are_smooth = numpy.tile(are_smooth, len(_DECAYS) * len(paces))
@@ -184,9 +188,28 @@ class Rules:
 
     def _squares(self, values: torch.Tensor) -> numpy.ndarray:
         """(nodes, texts, elements) -> (priors, texts, elements)"""
-        left = _times(self._residuals, values)
-        left = left.reshape(-1, self.size, *left.shape[1:])
-        return numpy.einsum("pnte,pnte->pte", left, left)
+        if self.size > _FEW:
+            left = _times(self._residuals.flatten(0, 1), values)
+            left = left.reshape(-1, self.size, *left.shape[1:])
+            return numpy.einsum("pnte,pnte->pte", left, left)
+        ones, others = self._pairs
+        apart = values[:-1] - values[-1]
+        squares = _times(self._forms, apart[ones].mul_(apart[others]))
+        return numpy.maximum(squares, 0.0, out=squares)
+
+    @cached_property
+    def _pairs(self) -> Tuple[torch.Tensor, torch.Tensor]:
+        """Of all nodes but the last, each with itself too."""
+        ones, others = torch.triu_indices(self.size - 1, self.size - 1)
+        return ones, others
+
+    @cached_property
+    def _forms(self) -> torch.Tensor:
+        """By products of such pairs, what no prior foresees, squared. Shape: (priors, pairs)."""
+        ones, others = self._pairs
+        residuals = self._residuals[:, :, :-1]
+        forms = (residuals.transpose(1, 2) @ residuals)[:, ones, others]
+        return torch.where(ones == others, forms, 2 * forms)
 
 
 def _side_by_side(texts: Sequence[torch.Tensor]) -> torch.Tensor:

@@ -6,7 +6,8 @@ is on a straight line again, so that it is asked about the ends alone.
 """
 
 from functools import lru_cache
-from typing import Any, Callable, ContextManager, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Callable, ContextManager, List, Optional, Sequence, Tuple
+from weakref import WeakKeyDictionary
 
 import numpy
 import torch
@@ -22,36 +23,41 @@ from biome_interpret.models.lines import Lines
 _RISING = (torch.nn.ReLU, torch.nn.ReLU6, torch.nn.Tanh, torch.nn.Sigmoid, torch.nn.Softplus)
 
 
-class _Filters(NamedTuple):
+class _Filters:
     """
-    Those of all widths as if they were of the largest: narrow ones are filled up with zeros.
-
-    # Parameters
-
-    weights : `torch.Tensor`
-        Shape: (filters, largest width, dim).
-    bias : `torch.Tensor`
-        Shape: (filters,).
-    widths : `Tuple[int, ...]`
-        Of each filter.
+    Those of some layers, of all widths as if they were of the largest: narrow ones are filled up
+    with zeros.
     """
 
-    weights: torch.Tensor
-    bias: torch.Tensor
-    widths: Tuple[int, ...]
+    def __init__(self, layers: Sequence[Any]) -> None:
+        self._copies = [parameter.clone() for parameter in _parameters(layers)]
+        counts = [layer.out_channels for layer in layers]
+        # Of each filter.
+        self.widths = tuple(_width(layer) for layer in layers for _ in range(layer.out_channels))
+        self.widest = max(self.widths)
+        # Shape: (filters, largest width, dim).
+        size = (len(self.widths), self.widest, layers[0].in_channels)
+        self.weights = layers[0].weight.new_zeros(size)
+        for part, layer in zip(self.weights.split(counts), layers):
+            part[:, : _width(layer)].copy_(layer.weight.transpose(1, 2))
+        # Shape: (filters,).
+        self.bias = torch.cat([layer.bias for layer in layers])
 
     @classmethod
-    def of(cls, layers: Sequence[Any]) -> "_Filters":
-        widths = tuple(layer.kernel_size[0] for layer in layers for _ in range(layer.out_channels))
-        weights = layers[0].weight.new_zeros(len(widths), max(widths), layers[0].in_channels)
-        parts = weights.split([layer.out_channels for layer in layers])
-        for part, layer in zip(parts, layers):
-            part[:, : layer.kernel_size[0]].copy_(layer.weight.transpose(1, 2))
-        return cls(weights, torch.cat([layer.bias for layer in layers]), widths)
+    def of(cls, module: CnnEncoder) -> "_Filters":
+        """As they are now: put together anew where they have changed since the last time."""
+        layers, known = _layers(module), _known.get(module)
+        if known is None or not known._are_of(layers):
+            known = _known[module] = cls(layers)
+        return known
 
-    @property
-    def widest(self) -> int:
-        return self.weights.size(1)
+    def _are_of(self, layers: Sequence[Any]) -> bool:
+        # By their numbers, since whoever writes into a parameter's `data` leaves no other trace.
+        pairs = list(zip(_parameters(layers), self._copies))
+        return all(now.dtype == then.dtype and torch.equal(now, then) for now, then in pairs)
+
+
+_known: "WeakKeyDictionary[CnnEncoder, _Filters]" = WeakKeyDictionary()
 
 
 def fast_way(module: CnnEncoder, lines: Optional[Lines]) -> ContextManager[None]:
@@ -80,7 +86,7 @@ def _run(
     lengths = None if mask is None or bool(mask.all()) else mask.sum(dim=1)
     if mask is not None and lengths is not None:
         tokens = tokens * mask.unsqueeze(-1)
-    filters = _Filters.of(_layers(module))
+    filters = _Filters.of(module)
     found = module._activation(_Strongest.apply(tokens, lengths, filters, lines))
     if lengths is not None:
         found = _without_absent(found, lengths, filters)
@@ -96,18 +102,26 @@ def _is_faster(module: CnnEncoder, tokens: torch.Tensor) -> bool:
     if tokens.is_cuda or torch.is_autocast_cpu_enabled():
         return False
     layers = _layers(module)
-    if any(layer.weight.requires_grad or layer.bias.requires_grad for layer in layers):
+    if any(parameter.requires_grad for parameter in _parameters(layers)):
         return False
     # Who looks at a layer's output, or makes its weights anew each time, wants it to be called.
     if any(layer._forward_hooks or layer._forward_pre_hooks for layer in layers):
         return False
-    return tokens.size(1) >= max(layer.kernel_size[0] for layer in layers)
+    return tokens.size(1) >= max(map(_width, layers))
 
 
 def _layers(module: CnnEncoder) -> List[Any]:
     """One for each width of filters."""
     count = len(module._convolution_layers)
     return [getattr(module, f"conv_layer_{number}") for number in range(count)]
+
+
+def _parameters(layers: Sequence[Any]) -> List[torch.Tensor]:
+    return [parameter for layer in layers for parameter in (layer.weight, layer.bias)]
+
+
+def _width(layer: Any) -> int:
+    return layer.kernel_size[0]
 
 
 def _without_absent(found: torch.Tensor, lengths: torch.Tensor, filters: _Filters) -> torch.Tensor:
