@@ -158,13 +158,12 @@ class _Strongest(torch.autograd.Function):
     def backward(ctx: Any, gradient: torch.Tensor) -> Tuple[Any, ...]:
         (num_sequences, length, dim), num_filters = ctx.shape, gradient.size(1)
         # The first position of each filter's window, those of all sequences in one count.
-        starts = ctx.windows + length * torch.arange(num_sequences).unsqueeze(1)
-        starts = starts.flatten().numpy()
-        # Of small numbers NumPy's sort is by far the fastest.
-        is_small = num_sequences * length < 2**15
-        order = starts.astype(numpy.int16 if is_small else numpy.int32).argsort(kind="stable")
+        first = length * numpy.arange(num_sequences)
+        starts = (ctx.windows.numpy() + first[:, None]).ravel()
         counts = numpy.bincount(starts, minlength=num_sequences * length)
-        order = torch.from_numpy(order)
+        # Of small numbers NumPy's sort is by far the fastest.
+        small = numpy.int16 if num_sequences * length < 2**15 else numpy.int32
+        order = torch.from_numpy(starts.astype(small).argsort(kind="stable"))
         # What the windows that begin at a position say, put together.
         by_start = functional.embedding_bag(
             order % num_filters,
@@ -211,32 +210,31 @@ def _between(
     Maxima and where they are, by the ends of lines; `None` where the tokens are not on them.
     Shapes: (sequences, filters).
     """
-    ends = lines.ends
-    if ends is None or len(tokens) % len(lines):
+    ends, num_rows = lines.ends(tokens.dtype), len(lines)
+    if ends is None or len(tokens) % num_rows:
         return None
     # Several sequences may be made of one row, as the characters of its words are.
-    by_row = tokens.unflatten(0, (len(lines), -1))
+    by_row = tokens.reshape(num_rows, -1)
     at_ends = ends.of(by_row)
-    if not ends.are_straight(by_row.flatten(1), at_ends.flatten(2)):
+    if not ends.are_straight(by_row, at_ends):
         return None
     if lengths is not None:
-        lengths = ends.of(lengths.unflatten(0, (len(lines), -1))).flatten()
-    found = _responses(at_ends.flatten(0, 2), lengths, filters)
-    # Shape: (2, lines, filters of all sequences of a row, positions).
-    found = found.reshape(2, len(ends.low), -1, found.size(-1))
-    first, first_windows = found.max(dim=-1)
-    low, high_windows = found[0], first_windows[1]
+        lengths = ends.of(lengths.reshape(num_rows, -1)).flatten()
+    found = _responses(at_ends.reshape(-1, *tokens.shape[1:]), lengths, filters)
+    # Shape: (lines, filters of all sequences of a row, positions).
+    low, high = found.reshape(2, ends.num_lines, -1, found.size(-1))
+    lowest, low_windows = low.max(dim=-1)
+    highest, high_windows = high.max(dim=-1)
     # A window that is the first at both ends is so between them.
     low_there = low.gather(-1, high_windows.unsqueeze(-1)).squeeze(-1)
-    changing = low_there != first[0]
-    first[0] = low_there
-    values, windows = ends.between(first), high_windows.index_select(0, ends.line)
-    if changing.any():
-        rows, places = changing[ends.line].nonzero(as_tuple=True)
-        of_low, of_high = found[:, ends.line[rows], places]
-        between = torch.lerp(of_low, of_high, ends.share[rows].to(low))
+    values = ends.between(low_there, highest)
+    windows = high_windows.index_select(0, ends.line)
+    if not torch.equal(low_there, lowest):
+        rows, places = (low_there != lowest)[ends.line].nonzero(as_tuple=True)
+        line = ends.line[rows]
+        between = torch.lerp(low[line, places], high[line, places], ends.share[rows])
         values[rows, places], windows[rows, places] = between.max(dim=-1)
     # Where several are the first, at the end itself, it is the same one as without all this.
-    windows.index_copy_(0, ends.low, first_windows[0])
+    windows.index_copy_(0, ends.rows[: ends.num_lines], low_windows)
     num_filters = len(filters.widths)
     return values.reshape(-1, num_filters), windows.reshape(-1, num_filters)

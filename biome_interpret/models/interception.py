@@ -30,13 +30,13 @@ class _Switch:
         self._before = vars(module).get(name)
         self._arounds: Dict[int, List[Around]] = {}
 
-        @functools.wraps(self._method)
         def switched(*args: Any, **kwargs: Any) -> Any:
             call = self._method
             for around in self._arounds.get(threading.get_ident(), ()):
                 call = functools.partial(around, call)
             return call(*args, **kwargs)
 
+        switched.__wrapped__ = self._method  # type: ignore[attr-defined]
         # AllenNLP looks at it each time that it calls a token embedder.
         function = getattr(self._method, "__func__", None)
         if function is not None:

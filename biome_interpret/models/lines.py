@@ -1,7 +1,6 @@
 """Rows of a pass that stand on straight lines, as points of a path do."""
 
 import math
-from functools import cached_property
 from typing import Dict, NamedTuple, Optional, Sequence
 
 import torch
@@ -14,28 +13,32 @@ class Ends(NamedTuple):
     """
     # Parameters
 
-    low, high : `torch.Tensor`
-        Of each line, the rows at its smallest and at its largest node. Shape: (lines,).
+    rows : `torch.Tensor`
+        Of each line, the row at its smallest node; then of each, that at its largest. Shape:
+        (2 · lines,).
     line : `torch.Tensor`
         Of each row, the number of its line. Shape: (rows,).
     share : `torch.Tensor`
-        How far each row is on the way from the one end to the other, in float64. Shape: (rows, 1).
+        How far each row is on the way from the one end to the other. Shape: (rows, 1).
     """
 
-    low: torch.Tensor
-    high: torch.Tensor
+    rows: torch.Tensor
     line: torch.Tensor
     share: torch.Tensor
 
-    def of(self, rows: torch.Tensor) -> torch.Tensor:
-        """Of something that all rows have, what the ends have. (rows, ...) -> (2, lines, ...)"""
-        both = torch.cat([self.low, self.high])
-        return rows.index_select(0, both).unflatten(0, (2, len(self.low)))
+    @property
+    def num_lines(self) -> int:
+        return len(self.rows) // 2
 
-    def between(self, ends: torch.Tensor) -> torch.Tensor:
-        """Of what the ends have, what all rows have. (2, lines, n) -> (rows, n)"""
-        low, high = ends if len(self.low) == 1 else ends.index_select(1, self.line)
-        return torch.lerp(low, high, self.share.to(low))
+    def of(self, rows: torch.Tensor) -> torch.Tensor:
+        """Of something that all rows have, what the ends have. (rows, ...) -> (2 · lines, ...)"""
+        return rows.index_select(0, self.rows)
+
+    def between(self, low: torch.Tensor, high: torch.Tensor) -> torch.Tensor:
+        """Of what each line has at its ends, what its rows have. (lines, n) -> (rows, n)"""
+        if self.num_lines > 1:
+            low, high = low.index_select(0, self.line), high.index_select(0, self.line)
+        return torch.lerp(low, high, self.share)
 
     def are_straight(self, points: torch.Tensor, ends: torch.Tensor) -> bool:
         """
@@ -46,9 +49,9 @@ class Ends(NamedTuple):
         points : `torch.Tensor`
             Shape: (rows, n).
         ends : `torch.Tensor`
-            Theirs. Shape: (2, lines, n).
+            Theirs. Shape: (2 · lines, n).
         """
-        off = torch.dist(self.between(ends), points, p=math.inf)
+        off = torch.dist(self.between(*ends.chunk(2)), points, p=math.inf)
         size = torch.linalg.vector_norm(ends, math.inf)
         return float(off) <= _ROUNDING * torch.finfo(points.dtype).eps * float(size)
 
@@ -66,14 +69,19 @@ class Lines:
     def __init__(self, numbers: Sequence[int], nodes: Sequence[float]) -> None:
         self._numbers = numbers
         self._nodes = nodes
+        self._ends: Dict[torch.dtype, Optional[Ends]] = {}
 
     def __len__(self) -> int:
         """The number of rows."""
         return len(self._nodes)
 
-    @cached_property
-    def ends(self) -> Optional[Ends]:
-        """`None` where hardly any row is between two others."""
+    def ends(self, dtype: torch.dtype) -> Optional[Ends]:
+        """For numbers of a type. `None` where hardly any row is between two others."""
+        if dtype not in self._ends:
+            self._ends[dtype] = self._found_ends(dtype)
+        return self._ends[dtype]
+
+    def _found_ends(self, dtype: torch.dtype) -> Optional[Ends]:
         low: Dict[int, int] = {}
         high: Dict[int, int] = {}
         for row, (line, node) in enumerate(zip(self._numbers, self._nodes)):
@@ -88,4 +96,4 @@ class Lines:
         start, length = nodes[first], nodes[last] - nodes[first]
         # Of a line with one row, which is both its ends, there is nothing to share.
         share = (nodes - start[numbers]) / torch.where(length > 0, length, 1.0)[numbers]
-        return Ends(torch.tensor(first), torch.tensor(last), numbers, share.unsqueeze(1))
+        return Ends(torch.tensor([*first, *last]), numbers, share.unsqueeze(1).to(dtype))

@@ -82,7 +82,7 @@ class Text:
         """Whether it has fields beside those of these names, of text and of metadata."""
         return any(
             name not in names
-            and not isinstance(field, MetadataField)
+            and not isinstance(field, (MetadataField, TextField))
             and not texts_of(self.instance, name)
             for name, field in self.instance.fields.items()
         )

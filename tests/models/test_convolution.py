@@ -171,13 +171,13 @@ def test_without_gradients_the_module_goes_its_own_way() -> None:
 
 def test_lines_know_their_ends() -> None:
     lines = Lines([1, 0, 1, 0, 0, 2, 1, 0], [0.5, 1.0, 0.25, 0.2, 0.6, 0.3, 1.0, 0.4])
-    ends = lines.ends
+    ends = lines.ends(torch.float64)
     assert ends is not None
-    assert ends.low.tolist() == [3, 2, 5] and ends.high.tolist() == [1, 6, 5]
+    assert ends.rows.tolist() == [3, 2, 5, 1, 6, 5]
     expected = [1 / 3, 1.0, 0.0, 0.0, 0.5, 0.0, 1.0, 0.25]
     assert ends.share.flatten().tolist() == pytest.approx(expected)
 
 
 def test_lines_of_two_rows_have_nothing_between_their_ends() -> None:
-    assert Lines([0, 1, 0, 1], [0.0, 0.0, 1.0, 1.0]).ends is None
-    assert Lines([0, 1, 2], [0.5, 0.1, 1.0]).ends is None
+    assert Lines([0, 1, 0, 1], [0.0, 0.0, 1.0, 1.0]).ends(torch.float32) is None
+    assert Lines([0, 1, 2], [0.5, 0.1, 1.0]).ends(torch.float32) is None
