@@ -26,7 +26,7 @@ Covariance = Callable[[numpy.ndarray, numpy.ndarray], numpy.ndarray]
 # pace are in the order of the product of the two latter.
 _DECAYS = (0.25, 0.5, 0.75)
 _ROUGHNESSES = (1e-7, 1e-3, 0.1, 1.0)
-_ROUGH = 0.05
+_ARE_SMOOTH = [roughness < 0.05 for roughness in _ROUGHNESSES]
 
 # The variance of rounding, in units of the function's own.
 _ROUNDING = 1e-12
@@ -60,8 +60,6 @@ class Belief(NamedTuple):
         Of the nodes, adding up to 1: each prior's own, by its plausibility. Shape: (nodes,).
     error : `float`
         The expected Σ |error| of the integrals by these weights, over all elements.
-    smoothness : `float`
-        The plausibility of all priors together that are smooth but for a little.
     plausibilities : `numpy.ndarray`
         Of all priors, adding up to 1. Shape: (priors,).
     scales : `numpy.ndarray`
@@ -75,11 +73,15 @@ class Belief(NamedTuple):
 
     weights: torch.Tensor
     error: float
-    smoothness: float
     plausibilities: numpy.ndarray
     scales: numpy.ndarray
     kept: numpy.ndarray
     told: float
+
+    @property
+    def smoothness(self) -> float:
+        """The plausibility of all priors together that are smooth but for a little."""
+        return float(self.plausibilities.reshape(-1, len(_ROUGHNESSES))[:, _ARE_SMOOTH].sum())
 
     def error_at(self, rules: "Rules") -> float:
         """What would be expected of the error with other nodes, by the same priors."""
@@ -113,8 +115,6 @@ class Rules:
         # nodes, nodes).
         self._residuals = residuals
         self._log_determinants = log_determinants.numpy()
-        are_smooth = numpy.array(_ROUGHNESSES) < _ROUGH
-        self._are_smooth = numpy.tile(are_smooth, len(_DECAYS) * len(paces))
 
     def beliefs(self, values: Sequence[torch.Tensor]) -> List[Belief]:
         """
@@ -141,13 +141,11 @@ class Rules:
         variances = numpy.einsum("pt,pte->te", shares, spread)
         errors = numpy.sqrt(variances).sum(axis=1).tolist()
         weights = torch.from_numpy(shares).t() @ rules
-        smoothness = plausibilities[self._are_smooth].sum(axis=0).tolist()
         told = [_share(sample, one) for sample, one in zip(telling, values)]
         return [
             Belief(
                 weights[k],
                 _MEAN_SIZE * errors[k] / told[k],
-                smoothness[k],
                 plausibilities[:, k],
                 scales[:, k],
                 kept,
@@ -217,6 +215,8 @@ def _side_by_side(texts: Sequence[torch.Tensor]) -> torch.Tensor:
     Texts of (nodes, elements of the text) as one tensor of (nodes, texts, elements), filled up with
     elements of zero, which count for nothing.
     """
+    if len(texts) == 1:
+        return texts[0].unsqueeze(1)
     most = max(text.size(1) for text in texts)
     missing = [most - text.size(1) for text in texts]
     filled = [torch.nn.functional.pad(t, (0, n)) if n else t for t, n in zip(texts, missing)]

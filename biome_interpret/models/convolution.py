@@ -222,9 +222,8 @@ def _between(
         lengths = ends.of(lengths.reshape(num_rows, -1)).flatten()
     found = _responses(at_ends.reshape(-1, *tokens.shape[1:]), lengths, filters)
     # Shape: (lines, filters of all sequences of a row, positions).
-    low, high = found.reshape(2, ends.num_lines, -1, found.size(-1))
-    lowest, low_windows = low.max(dim=-1)
-    highest, high_windows = high.max(dim=-1)
+    low, high = both = found.reshape(2, ends.num_lines, -1, found.size(-1))
+    (lowest, highest), (low_windows, high_windows) = both.max(dim=-1)
     # A window that is the first at both ends is so between them.
     low_there = low.gather(-1, high_windows.unsqueeze(-1)).squeeze(-1)
     values = ends.between(low_there, highest)

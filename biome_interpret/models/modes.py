@@ -34,7 +34,8 @@ class Choices:
     def total_of(self, scores: torch.Tensor) -> torch.Tensor:
         """The chosen classes' scores, added up. (rows, choices, classes) -> (rows,)."""
         chosen = scores.gather(-1, self.indices.unsqueeze(-1)).squeeze(-1)
-        return chosen.masked_fill(~self.mask, 0.0).sum(dim=-1)
+        counting = chosen if bool(self.mask.all()) else chosen.masked_fill(~self.mask, 0.0)
+        return counting.sum(dim=-1)
 
 
 class InferenceMode(Registrable):
