@@ -23,6 +23,12 @@ def label(predictor: Predictor, inputs: JsonDict) -> List[Instance]:
     return predictor.json_to_labeled_instances(inputs)
 
 
+def frozen(predictor: Predictor) -> Predictor:
+    """Its parameters without gradients, which no interpreter wants and which take a fifth."""
+    predictor._model.requires_grad_(False)
+    return predictor
+
+
 def interpreted(
     predictor: Predictor, inputs: JsonDict, nodes: int, logits: str
 ) -> List[torch.Tensor]:
@@ -33,6 +39,8 @@ def interpreted(
 
     # Parameters
 
+    predictor : `Predictor`
+        Best a `frozen` one.
     nodes : `int`
         The number of points.
     logits : `str`

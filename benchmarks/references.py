@@ -55,6 +55,7 @@ class References:
         name = f"{model.name}-{model.fingerprint}-{objective}-{self.rule.__name__}-{self.nodes}"
         self._store = Store(f"references-{name}")
         self._steps_store = Store(f"steps-{name}")
+        self._fewest_store = Store(f"fewest-{name}")
 
     def of_all(self, inputs: Sequence[JsonDict]) -> List[List[List[float]]]:
         label = f"{self._model.title}, references for {self._objective}"
@@ -92,6 +93,19 @@ class References:
         if key not in self._steps_store:
             self._steps_store[key] = self._search(inputs, error)
         return self._steps_store[key]
+
+    def fewest_nodes(self, inputs: JsonDict, error: float) -> int:
+        """The smallest number of Gauss-Legendre nodes that comes within an error on a text."""
+        key = digest(inputs, error)
+        if key not in self._fewest_store:
+            [instance, *_], [reference, *_] = label(self._predictor, inputs), self.of(inputs)
+            self._fewest_store[key] = next(
+                nodes
+                for nodes in range(1, MOST_STEPS)
+                if relative_error(self.integral(instance, gauss_legendre, nodes), reference)
+                <= error
+            )
+        return self._fewest_store[key]
 
     def _search(self, inputs: JsonDict, wanted: float) -> int:
         [instance, *_], [reference, *_] = label(self._predictor, inputs), self.of(inputs)

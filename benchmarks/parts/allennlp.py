@@ -7,7 +7,7 @@ from allennlp.common import JsonDict
 from allennlp.interpret.saliency_interpreters import IntegratedGradient as AllenNLPs
 from allennlp.predictors import Predictor
 
-from benchmarks.bare import interpreted, label
+from benchmarks.bare import frozen, interpreted, label
 from benchmarks.bench import Bench, Part
 from benchmarks.competitors import AllenNLPSteps
 from benchmarks.errors import relative_error, signed_scores
@@ -66,7 +66,7 @@ def _times(
 
 
 def _bare(bench: Bench, inputs: List[JsonDict]) -> Figure:
-    predictor, logits = bench.predictor(), logits_of(bench.model)
+    predictor, logits = frozen(bench.predictor()), logits_of(bench.model)
     competitors = {
         # The text as it is, which tells the label, is one of the nodes.
         "bare": lambda one: interpreted(predictor, one, NODES, logits),

@@ -8,7 +8,7 @@ from allennlp.common import JsonDict
 from allennlp.data import Instance
 from allennlp.predictors import Predictor
 
-from benchmarks.bare import BareText, Output, label
+from benchmarks.bare import BareText, Output, frozen, label
 from benchmarks.bench import Bench, Part
 from benchmarks.estimates import median_ratio
 from benchmarks.figures import Figure, Outcome, at_most, figure
@@ -49,7 +49,7 @@ def _compared(
     inputs: Sequence[JsonDict],
     counts: Sequence[Sequence[int]],
 ) -> List[Figure]:
-    predictor = bench.predictor()
+    predictor = frozen(bench.predictor())
     floors = [floor_pass(bench, predictor, one, count) for one, count in zip(inputs, counts)]
     seconds, _ = side_by_side(
         {
@@ -124,8 +124,9 @@ PART = Part(
     "floor",
     "Against the floor",
     "The floor is the prediction pass, and one forward and backward pass, to the embeddings only, "
-    "of as many points as ours evaluates, both ends of the path included; reading, indexing and "
-    "labelling, scores and checks are left out. Ours is all of it, from JSON to shares.",
+    "of as many points as ours evaluates, both ends of the path included, parameters being frozen; "
+    "reading, indexing and labelling, scores and checks are left out. Ours is all of it, from JSON "
+    "to shares.",
     ("lstm", "cnn", "esim", "tagger", "minilm"),
     run,
 )
