@@ -101,7 +101,12 @@ def _is_faster(module: CnnEncoder, tokens: torch.Tensor) -> bool:
         return False
     if tokens.is_cuda or torch.is_autocast_cpu_enabled():
         return False
+    # PyTorch sums weights in these alone.
+    if tokens.dtype not in (torch.float32, torch.float64):
+        return False
     layers = _layers(module)
+    if any(type(layer) is not torch.nn.Conv1d for layer in layers):
+        return False
     if any(parameter.requires_grad for parameter in _parameters(layers)):
         return False
     # Who looks at a layer's output, or makes its weights anew each time, wants it to be called.

@@ -161,6 +161,20 @@ def test_gradients_by_parameters_are_there_where_they_are_wanted() -> None:
     assert torch.equal(found[0], expected[0])
 
 
+def test_other_numbers_go_the_modules_own_way() -> None:
+    x, lines = points(1, from_zero=True)
+    module = encoder().bfloat16()
+    assert_same(module, x.detach().bfloat16().requires_grad_(), None, lines)
+
+
+def test_weights_that_were_written_into_are_the_ones() -> None:
+    x, lines = points(1, from_zero=False)
+    module = encoder()
+    assert_same(module, x, None, lines)
+    module.conv_layer_0.weight.data.mul_(-1.0)
+    assert_same(module, x, None, lines)
+
+
 def test_without_gradients_the_module_goes_its_own_way() -> None:
     x, lines = points(2, from_zero=True)
     module = encoder()
