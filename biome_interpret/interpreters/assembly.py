@@ -84,6 +84,7 @@ class InstanceIntegrals:
         return sum(
             float(self.integrands.integrals[call.key][call.owners[self.row] == UNOWNED].sum())
             for call in self.calls
+            if call.has_unowned
         )
 
 

@@ -90,6 +90,11 @@ class SiteCall:
         """For each instance, the tokens that the owners number."""
         return [[token for text in texts for token in text.field.tokens] for texts in self.texts]
 
+    @cached_property
+    def has_unowned(self) -> bool:
+        """Whether any position belongs to no token and is no padding either."""
+        return bool((self.owners == UNOWNED).any())
+
     @property
     def indexer(self) -> TokenIndexer:
         return self.texts[0][0].field.token_indexers[self.key.indexer]

@@ -208,6 +208,12 @@ def _beyond(length: int, widths: Tuple[int, ...]) -> torch.Tensor:
     return torch.arange(length) > (length - torch.tensor(widths)).unsqueeze(1)
 
 
+@lru_cache(maxsize=32)
+def _direction(dim: int, dtype: torch.dtype) -> torch.Tensor:
+    """Of the space of embeddings, along no axis and no diagonal. Shape: (dim,)."""
+    return (2.4 * torch.arange(dim, dtype=torch.float64)).cos().to(dtype)
+
+
 def _between(
     lines: Lines, tokens: torch.Tensor, lengths: Optional[torch.Tensor], filters: _Filters
 ) -> Optional[Tuple[torch.Tensor, torch.Tensor]]:
@@ -218,11 +224,12 @@ def _between(
     ends, num_rows = lines.ends(tokens.dtype), len(lines)
     if ends is None or len(tokens) % num_rows:
         return None
-    # Several sequences may be made of one row, as the characters of its words are.
-    by_row = tokens.reshape(num_rows, -1)
-    at_ends = ends.of(by_row)
-    if not ends.are_straight(by_row, at_ends):
+    # Several sequences may be made of one row, as the characters of its words are. In a direction
+    # that is none of the model's, what bends anywhere is seen to.
+    seen = tokens @ _direction(tokens.size(2), tokens.dtype)
+    if not ends.are_straight(seen.reshape(num_rows, -1)):
         return None
+    at_ends = ends.of(tokens.reshape(num_rows, -1))
     if lengths is not None:
         lengths = ends.of(lengths.reshape(num_rows, -1)).flatten()
     found = _responses(at_ends.reshape(-1, *tokens.shape[1:]), lengths, filters)

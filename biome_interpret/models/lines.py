@@ -5,8 +5,8 @@ from typing import Dict, NamedTuple, Optional, Sequence
 
 import torch
 
-# Rounding of a point between two others, in units of the floating-point type's own.
-_ROUNDING = 8.0
+# Rounding of a point between two others, each a sum, in units of the floating-point type's own.
+_ROUNDING = 32.0
 
 
 class Ends(NamedTuple):
@@ -40,7 +40,7 @@ class Ends(NamedTuple):
             low, high = low.index_select(0, self.line), high.index_select(0, self.line)
         return torch.lerp(low, high, self.share)
 
-    def are_straight(self, points: torch.Tensor, ends: torch.Tensor) -> bool:
+    def are_straight(self, points: torch.Tensor) -> bool:
         """
         Whether what the rows have changes along each line as they do, but for rounding.
 
@@ -48,9 +48,8 @@ class Ends(NamedTuple):
 
         points : `torch.Tensor`
             Shape: (rows, n).
-        ends : `torch.Tensor`
-            Theirs. Shape: (2 · lines, n).
         """
+        ends = self.of(points)
         off = torch.dist(self.between(*ends.chunk(2)), points, p=math.inf)
         size = torch.linalg.vector_norm(ends, math.inf)
         return float(off) <= _ROUNDING * torch.finfo(points.dtype).eps * float(size)
