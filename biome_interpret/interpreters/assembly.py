@@ -1,5 +1,6 @@
 """From integrals over positions to scores for tokens, words or sentences, and to whole results."""
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Dict, List, Optional, Sequence, Tuple
@@ -81,7 +82,7 @@ class InstanceIntegrals:
     @property
     def unassigned(self) -> float:
         """The part of the total that belongs to no token."""
-        return sum(
+        return math.fsum(
             float(self.integrands.integrals[call.key][call.owners[self.row] == UNOWNED].sum())
             for call in self.calls
             if call.has_unowned
