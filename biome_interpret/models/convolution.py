@@ -17,7 +17,7 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
 from biome_interpret.models.interception import intercepted
-from biome_interpret.models.lines import Lines
+from biome_interpret.models.lines import Ends, Lines
 
 # Of these it makes no difference whether they or the maximum come first, and the gradient neither.
 _RISING = (torch.nn.ReLU, torch.nn.ReLU6, torch.nn.Tanh, torch.nn.Sigmoid, torch.nn.Softplus)
@@ -230,22 +230,52 @@ def _between(
     if not ends.are_straight(seen.reshape(num_rows, -1)):
         return None
     at_ends = ends.of(tokens.reshape(num_rows, -1))
+    # Of nothing each window of a filter gives the same, its bias: there is no need to ask.
+    from_zero = not bool(at_ends[: ends.num_lines].any())
+    if from_zero:
+        at_ends = at_ends[ends.num_lines :]
     if lengths is not None:
-        lengths = ends.of(lengths.reshape(num_rows, -1)).flatten()
+        lengths = ends.of(lengths.reshape(num_rows, -1))[-len(at_ends) :].flatten()
     found = _responses(at_ends.reshape(-1, *tokens.shape[1:]), lengths, filters)
-    # Shape: (lines, filters of all sequences of a row, positions).
-    low, high = both = found.reshape(2, ends.num_lines, -1, found.size(-1))
-    (lowest, highest), (low_windows, high_windows) = both.max(dim=-1)
+    # Shape: (ends, filters of all sequences of a row, positions).
+    found = found.reshape(len(at_ends), -1, found.size(-1))
+    values, windows = (
+        _from_zero(ends, found, filters.bias) if from_zero else _from_both(ends, found)
+    )
+    num_filters = len(filters.widths)
+    return values.reshape(-1, num_filters), windows.reshape(-1, num_filters)
+
+
+def _from_zero(
+    ends: Ends, high: torch.Tensor, bias: torch.Tensor
+) -> Tuple[torch.Tensor, torch.Tensor]:
+    """Shapes: (rows, filters of all sequences of a row)."""
+    highest, high_windows = high.max(dim=-1)
+    low = bias.repeat(highest.size(1) // len(bias)).expand_as(highest)
+    return ends.between(low, highest), _windows(ends, torch.zeros_like(high_windows), high_windows)
+
+
+def _from_both(ends: Ends, found: torch.Tensor) -> Tuple[torch.Tensor, torch.Tensor]:
+    """Shapes: as above."""
+    low, high = found.chunk(2)
+    lowest, highest, low_windows, high_windows = (
+        part for parts in found.max(dim=-1) for part in parts.chunk(2)
+    )
     # A window that is the first at both ends is so between them.
     low_there = low.gather(-1, high_windows.unsqueeze(-1)).squeeze(-1)
-    values = ends.between(low_there, highest)
-    windows = high_windows.index_select(0, ends.line)
+    values, windows = ends.between(low_there, highest), _windows(ends, low_windows, high_windows)
     if not torch.equal(low_there, lowest):
         rows, places = (low_there != lowest)[ends.line].nonzero(as_tuple=True)
         line = ends.line[rows]
         between = torch.lerp(low[line, places], high[line, places], ends.share[rows])
         values[rows, places], windows[rows, places] = between.max(dim=-1)
-    # Where several are the first, at the end itself, it is the same one as without all this.
-    windows.index_copy_(0, ends.rows[: ends.num_lines], low_windows)
-    num_filters = len(filters.widths)
-    return values.reshape(-1, num_filters), windows.reshape(-1, num_filters)
+    return values, windows
+
+
+def _windows(ends: Ends, low: torch.Tensor, high: torch.Tensor) -> torch.Tensor:
+    """
+    Those of the high ends; at the low ends themselves theirs, which where several are the first
+    are the same as without all this.
+    """
+    windows = high.index_select(0, ends.line)
+    return windows.index_copy_(0, ends.rows[: ends.num_lines], low)
