@@ -233,10 +233,11 @@ class Explainer:
             batch = self._batch([items[k] for k in members], prediction, self._settings.autocast)
             texts = [jobs[source].text for source in sources]
             results.update(zip(members, self._integrated(batch, texts, wanted.in_full, points)))
+        by_job: List[List[Interpretation]] = [[] for _ in jobs]
+        for k, item in enumerate(items):
+            by_job[item.job].append(results[k])
         return [
-            _failed(errors[i], outputs[i])
-            if i in errors
-            else Outcome(outputs[i], [results[k] for k, item in enumerate(items) if item.job == i])
+            _failed(errors[i], outputs[i]) if i in errors else Outcome(outputs[i], by_job[i])
             for i in range(len(jobs))
         ]
 

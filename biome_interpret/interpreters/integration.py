@@ -330,8 +330,9 @@ class PathIntegral:
         """f(x') for an instance: the mean over the paths, each by its weight."""
         looked_at = self._looked_at[instance]
         unknown = [path for path in measure.paths if looked_at.origin_output(path) is None]
-        rows = {path.key: Row(instance, path, AT_ORIGIN) for path in unknown}
-        self._in_passes(list(rows.values()), self._origin_values)
+        if unknown:
+            rows = {path.key: Row(instance, path, AT_ORIGIN) for path in unknown}
+            self._in_passes(list(rows.values()), self._origin_values)
         return _mean_over_paths(measure, looked_at.origin_output)
 
     def _origin_values(self, rows: Sequence[Row]) -> None:
