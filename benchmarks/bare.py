@@ -24,7 +24,7 @@ def label(predictor: Predictor, inputs: JsonDict) -> List[Instance]:
 
 
 def frozen(predictor: Predictor) -> Predictor:
-    """Its parameters without gradients, which no interpreter wants and which take a fifth."""
+    """Its parameters without gradients, which no interpreter wants and which take time."""
     predictor._model.requires_grad_(False)
     return predictor
 

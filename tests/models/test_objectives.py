@@ -12,9 +12,11 @@ from biome_interpret.interpretation import Interpretation
 from biome_interpret.models.batches import to_tensors
 from biome_interpret.models.labelling import labelled_instances
 from biome_interpret.models.modes import InferenceMode
-from biome_interpret.models.objectives import forward_arguments, objective_for
+from biome_interpret.models.objectives import Objective, forward_arguments, objective_for
+from biome_interpret.models.objectives.labels import LabelObjective
 from biome_interpret.models.texts import Text
 from tests.kinds.predictors import KINDS, QUESTION, SOURCE
+from tests.tiny_models import EXAMPLE_INPUTS, build_predictor
 
 MODES = ("logits", "log_softmax", "softmax", "loss")
 
@@ -232,3 +234,22 @@ def test_coreference_jumps_along_the_path() -> None:
     [result, *_] = interpret(predictor, inputs)
     assert result.output == pytest.approx(f(1.0))
     assert "jumps" in result.notes[0]
+
+
+def test_a_kind_that_is_registered_later_goes_before_what_was_found(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    predictor = build_predictor("lstm")
+    [instance] = predictor.json_to_labeled_instances(EXAMPLE_INPUTS["lstm"])
+
+    def kind() -> type:
+        return type(objective_for(predictor._model, instance, InferenceMode.of(None)))
+
+    assert kind() is kind() is LabelObjective
+
+    class Own(LabelObjective):
+        pass
+
+    known: Any = Objective._registry
+    monkeypatch.setitem(known, Objective, {**known[Objective], "own": (Own, None)})
+    assert kind() is Own
