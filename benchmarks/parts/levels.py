@@ -16,9 +16,9 @@ from benchmarks.progress import following
 from benchmarks.references import gauss_legendre
 from biome_interpret import IntegratedGradient
 from biome_interpret.attribution.bayesian_quadrature import Rules
+from biome_interpret.attribution.expectation import OF_TRANSFORMERS, USUAL
 from biome_interpret.attribution.nodes import first_nodes
 from biome_interpret.attribution.pace import PACES
-from biome_interpret.attribution.refinement import FIRST
 
 SIZES = (9, 17, 21, 25, 33, 49, 65)
 
@@ -40,7 +40,7 @@ def run(bench: Bench) -> Outcome:
             grown[size].append(relative_error(_at_level(predictor, one, size), reference))
             found = text.integral(*gauss_legendre(size), output)
             gauss[size].append(relative_error(found.tolist(), reference))
-        places.append(_place(text, output))
+        places.append(_place(text, output, bench.model.is_transformer))
     centres, widths = numpy.array(places).T
     texts = len(inputs)
     return Outcome(
@@ -62,12 +62,13 @@ def _at_level(predictor, one: JsonDict, size: int) -> List[float]:
     return signed_scores(interpreter.interpret_json(one)[0])
 
 
-def _place(text: BareText, output: Callable) -> List[float]:
+def _place(text: BareText, output: Callable, is_transformer: bool) -> List[float]:
     """The centre and the width of the most plausible pace by the first nodes."""
-    nodes = first_nodes(FIRST - 1)
+    expectation = OF_TRANSFORMERS if is_transformer else USUAL
+    nodes = first_nodes(expectation.pace, expectation.size - 1)
     terms = numpy.concatenate(list(text.terms(nodes, output, text.default_rows())))
     plausibilities = Rules(nodes, PACES).belief(torch.from_numpy(terms)).plausibilities
-    pace = PACES[int(plausibilities.reshape(len(PACES), -1).sum(dim=1).argmax())]
+    pace = PACES[int(plausibilities.reshape(len(PACES), -1).sum(axis=1).argmax())]
     return [pace.centre, pace.width]
 
 

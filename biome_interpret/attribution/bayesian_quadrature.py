@@ -99,10 +99,14 @@ class Rules:
     nodes : `Nodes`
     paces : `Sequence[Pace]`
         Whose priors, of every smoothness and roughness, are asked.
+    jumps : `float`, optional (default = `1.0`)
+        How likely rough ones are beforehand, in units of how likely smooth ones are.
     """
 
-    def __init__(self, nodes: Nodes, paces: Sequence[Pace]) -> None:
+    def __init__(self, nodes: Nodes, paces: Sequence[Pace], jumps: float = 1.0) -> None:
         self.size = len(nodes)
+        likely = [1.0 if is_smooth else jumps for is_smooth in _ARE_SMOOTH]
+        self._log_likely = numpy.log(likely * (len(paces) * len(_DECAYS)))[:, None]
         found = [_rules_of(numpy.array(nodes), pace) for pace in paces]
         weights, variances, residuals, log_determinants = (
             torch.cat(parts) for parts in zip(*found)
@@ -180,6 +184,7 @@ class Rules:
         # Of an element that never changes, nothing but rounding is left.
         scores = numpy.einsum("pte,te->pt", numpy.log(squares + _TINY), shares)
         evidence = -(self.size - 1) / 2 * scores - self._log_determinants[:, None] / 2
+        evidence += self._log_likely
         found = numpy.exp(evidence - evidence.max(axis=0))
         found[found < _IMPLAUSIBLE] = 0.0
         return found / found.sum(axis=0)

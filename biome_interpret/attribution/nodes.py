@@ -11,17 +11,13 @@ import numpy
 from biome_interpret.attribution.pace import Pace
 from biome_interpret.attribution.quadrature import gauss_radau
 
-# Where the paths of trained classifiers need most of their nodes: nearer to the baseline, zero,
-# than to the text.
-FIRST_PACE = Pace(0.2, 0.35)
-
 Nodes = Tuple[float, ...]
 
 
 @lru_cache(maxsize=64)
-def first_nodes(size: int) -> Nodes:
+def first_nodes(pace: Pace, size: int) -> Nodes:
     """
-    Radau's nodes, at a pace that suits most models. The text itself is one of them, since it is
+    Radau's nodes, at a pace. The text itself is one of them, since it is
     run in any case. The baseline is none: there the gradient is like nowhere else, since zeros tie
     in every maximum and are divided by their own length in a normalisation.
 
@@ -31,7 +27,7 @@ def first_nodes(size: int) -> Nodes:
         In ascending order.
     """
     nodes, _ = gauss_radau(size)
-    return (*FIRST_PACE.positions(nodes[:-1]).tolist(), 1.0)
+    return (*pace.positions(nodes[:-1]).tolist(), 1.0)
 
 
 @lru_cache(maxsize=1024)

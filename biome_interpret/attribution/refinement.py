@@ -9,15 +9,13 @@ import numpy
 import torch
 
 from biome_interpret.attribution.bayesian_quadrature import Belief, Rules
+from biome_interpret.attribution.expectation import USUAL, Expectation
 from biome_interpret.attribution.jumps import Jumps
 from biome_interpret.attribution.nodes import Nodes, first_nodes, grown_nodes
 from biome_interpret.attribution.pace import PACES, Pace
 from biome_interpret.attribution.paths import Path, PathMeasure, RefinedMeasure
 
-# Evaluations of each path to begin with, its two ends among them.
-FIRST = 9
-
-# The following were set on trained LSTM, CNN, pair and transformer classifiers and on a tagger.
+# The following were set as what is expected of integrands was (see `expectation`).
 
 # The error is taken for so many times what is expected of it.
 _CAUTION = 2.0
@@ -40,8 +38,13 @@ class _Step(NamedTuple):
     aim: float
 
 
-# Where each point costs, and where a pass takes hardly longer for more of them.
-_CAREFUL, _CHEAP = _Step(2.0, 1.3, 1.0), _Step(3.0, 2.0, 0.8)
+def _careful_step(expectation: Expectation) -> _Step:
+    """Where each point costs."""
+    return _Step(expectation.growth, 1.3, 1.0)
+
+
+# Where a pass takes hardly longer for more points.
+_CHEAP = _Step(3.0, 2.0, 0.8)
 
 # With fewer nodes than this an integrand that looks rough may still turn out smooth.
 _TELLING = 32
@@ -129,6 +132,10 @@ class Level(PathMeasure):
         return Judgement(values, belief.weights, belief, trust=trust)
 
 
+# Nodes with some more added to them up to a number, and the error that is expected with these.
+Choices = Callable[[int], Tuple[Nodes, float]]
+
+
 class RefinedPaths(RefinedMeasure):
     """
     Straight paths without noise.
@@ -139,18 +146,25 @@ class RefinedPaths(RefinedMeasure):
         The baseline of each path.
     tolerance, max_evaluations
         As in `RefinedMeasure`.
+    expectation : `Expectation`, optional
+        Of the integrands.
     """
 
     def __init__(
-        self, backgrounds: Sequence[Optional[int]], tolerance: float, max_evaluations: int
+        self,
+        backgrounds: Sequence[Optional[int]],
+        tolerance: float,
+        max_evaluations: int,
+        expectation: Expectation = USUAL,
     ) -> None:
         super().__init__(tolerance, max_evaluations)
         self._backgrounds = backgrounds
-        self._sizes = level_sizes(max_evaluations // len(backgrounds))
+        self._expectation = expectation
+        self._sizes = level_sizes(expectation, max_evaluations // len(backgrounds))
 
     @cached_property
     def first(self) -> Level:
-        nodes = first_nodes(self._sizes[0] - 1)
+        nodes = first_nodes(self._expectation.pace, self._sizes[0] - 1)
         return Level(self._paths(nodes), nodes_of_path=nodes)
 
     def judged(
@@ -160,7 +174,7 @@ class RefinedPaths(RefinedMeasure):
         values = [self._averaged(level, of_level) for level, of_level in zip(levels, terms)]
         judgements = [
             level.judgement_on(one, belief)
-            for level, one, belief in zip(levels, values, _beliefs(levels, values))
+            for level, one, belief in zip(levels, values, self._beliefs(levels, values))
         ]
         return [
             (
@@ -186,13 +200,13 @@ class RefinedPaths(RefinedMeasure):
         if not larger:
             return None
         judgement = level.judgement
-        step = _CHEAP if is_cheap else _CAREFUL
+        step = _CHEAP if is_cheap else _careful_step(self._expectation)
         error = step.aim * self.tolerance * float(judgement.integral.abs().sum())
         if judgement.jumps is not None:
             paces, choices = level.paces, _divided(level.nodes_of_path, judgement)
         else:
             paces = (_most_plausible(level.paces, judgement.belief),)
-            choices = _grown(level.nodes_of_path, judgement, paces[0])
+            choices = self._grown(level.nodes_of_path, judgement, paces[0])
         is_known_smooth = level.before is not None and judgement.jumps is None
         growth = step.smooth_growth if is_known_smooth else step.growth
         sizes = [size for size in larger if size <= growth * level.size] or larger[:1]
@@ -202,6 +216,34 @@ class RefinedPaths(RefinedMeasure):
                 break
         return Level(self._paths(nodes), nodes_of_path=nodes, paces=paces, before=judgement)
 
+    def _beliefs(
+        self, levels: Sequence[Level], values: Sequence[torch.Tensor]
+    ) -> List[Optional[Belief]]:
+        """What is believed of each level's integrand; of those with the same nodes at once."""
+        alike: Dict[Tuple[Tuple[Pace, ...], Nodes], List[int]] = {}
+        for i, level in enumerate(levels):
+            if not level.stays_rough:
+                alike.setdefault((level.paces, level.nodes_of_path), []).append(i)
+        found: List[Optional[Belief]] = [None] * len(levels)
+        for (paces, nodes), places in alike.items():
+            beliefs = self._rules(paces, nodes).beliefs([values[i] for i in places])
+            for i, belief in zip(places, beliefs):
+                found[i] = belief
+        return found
+
+    def _grown(self, nodes: Nodes, judgement: Judgement, pace: Pace) -> Choices:
+        """At a pace, where the integrand is smooth."""
+        belief = self._rules((pace,), nodes).belief(judgement.values)
+
+        def grown(number: int) -> Tuple[Nodes, float]:
+            more = grown_nodes(pace, nodes, number)
+            return more, _CAUTION * judgement.trust * belief.error_at(self._rules((pace,), more))
+
+        return grown
+
+    def _rules(self, paces: Tuple[Pace, ...], nodes: Nodes) -> Rules:
+        return _rules(paces, nodes, self._expectation.jumps)
+
     def _paths(self, nodes: Nodes, weights: Optional[torch.Tensor] = None) -> List[Path]:
         """With the baseline in front, which weighs nothing. All else alike if not given."""
         if weights is None:
@@ -210,49 +252,22 @@ class RefinedPaths(RefinedMeasure):
         return [Path([0.0, *nodes], shares, background) for background in self._backgrounds]
 
 
-def level_sizes(max_size: int) -> List[int]:
+def level_sizes(expectation: Expectation, max_size: int) -> List[int]:
     """
-    9, 13, 17, ..., 65, 73, 81, ... up to the given size: in steps of 4, and from 65 on of about an
-    eighth. Where the given size is less than 9, that alone, and 3 at the least.
+    Of the usual ones 9, 13, 17, ..., 65, 73, 81, ... up to the given size: in steps of 4, and from
+    65 on of about an eighth. Where the given size is less than the first, that alone, and 3 at the
+    least.
     """
-    if max_size < FIRST:
+    if max_size < expectation.size:
         return [max(3, max_size)]
-    return list(takewhile(lambda size: size <= max_size, _growing_sizes()))
+    return list(takewhile(lambda size: size <= max_size, _growing_sizes(expectation)))
 
 
-def _growing_sizes() -> Iterator[int]:
-    size = FIRST
+def _growing_sizes(expectation: Expectation) -> Iterator[int]:
+    size = expectation.size
     while True:
         yield size
-        size += max(4, 2 ** (size.bit_length() - 4))
-
-
-def _beliefs(levels: Sequence[Level], values: Sequence[torch.Tensor]) -> List[Optional[Belief]]:
-    """What is believed of each level's integrand; of those with the same nodes at once."""
-    alike: Dict[Tuple[Tuple[Pace, ...], Nodes], List[int]] = {}
-    for i, level in enumerate(levels):
-        if not level.stays_rough:
-            alike.setdefault((level.paces, level.nodes_of_path), []).append(i)
-    found: List[Optional[Belief]] = [None] * len(levels)
-    for (paces, nodes), places in alike.items():
-        for i, belief in zip(places, _rules(paces, nodes).beliefs([values[i] for i in places])):
-            found[i] = belief
-    return found
-
-
-# Nodes with some more added to them up to a number, and the error that is expected with these.
-Choices = Callable[[int], Tuple[Nodes, float]]
-
-
-def _grown(nodes: Nodes, judgement: Judgement, pace: Pace) -> Choices:
-    """At a pace, where the integrand is smooth."""
-    belief = _rules((pace,), nodes).belief(judgement.values)
-
-    def grown(number: int) -> Tuple[Nodes, float]:
-        more = grown_nodes(pace, nodes, number)
-        return more, _CAUTION * judgement.trust * belief.error_at(_rules((pace,), more))
-
-    return grown
+        size += max(expectation.stride, 2 ** (size.bit_length() - 4))
 
 
 def _divided(nodes: Nodes, judgement: Judgement) -> Choices:
@@ -268,8 +283,8 @@ def _divided(nodes: Nodes, judgement: Judgement) -> Choices:
 
 
 @lru_cache(maxsize=64)
-def _rules(paces: Tuple[Pace, ...], nodes: Nodes) -> Rules:
-    return Rules(nodes, paces)
+def _rules(paces: Tuple[Pace, ...], nodes: Nodes, jumps: float) -> Rules:
+    return Rules(nodes, paces, jumps)
 
 
 def _most_plausible(paces: Sequence[Pace], belief: Optional[Belief]) -> Pace:

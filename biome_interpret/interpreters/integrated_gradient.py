@@ -6,11 +6,13 @@ from allennlp.interpret.saliency_interpreters import (
 from allennlp.interpret.saliency_interpreters import SaliencyInterpreter
 from allennlp.predictors import Predictor
 
+from biome_interpret.attribution.expectation import OF_TRANSFORMERS, USUAL
 from biome_interpret.attribution.paths import Path, PathMeasure, RefinedMeasure
 from biome_interpret.attribution.quadrature import RULES
 from biome_interpret.attribution.refinement import RefinedPaths
 from biome_interpret.interpreters import options
 from biome_interpret.interpreters.path_interpreter import PathInterpreter
+from biome_interpret.models.pretrained import has_pretrained_transformer
 
 
 @SaliencyInterpreter.register("biome-integrated-gradient")
@@ -70,7 +72,9 @@ class IntegratedGradient(PathInterpreter, AllenNLPIntegratedGradient):
     def path_measure(self, num_background: int) -> Union[PathMeasure, RefinedMeasure]:
         backgrounds: List[Optional[int]] = [*range(num_background)] or [None]
         if not self._is_fixed:
-            return RefinedPaths(backgrounds, self._tolerance, self._max_evaluations)
+            is_transformer = has_pretrained_transformer(self.predictor._model)
+            expectation = OF_TRANSFORMERS if is_transformer else USUAL
+            return RefinedPaths(backgrounds, self._tolerance, self._max_evaluations, expectation)
         nodes, weights = self._rule(self._n_steps)
         share = (weights / len(backgrounds)).tolist()
         return PathMeasure([Path(nodes.tolist(), share, b) for b in backgrounds])

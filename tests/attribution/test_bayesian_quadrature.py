@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from biome_interpret.attribution.bayesian_quadrature import Belief, Rules
+from biome_interpret.attribution.expectation import USUAL
 from biome_interpret.attribution.nodes import first_nodes, grown_nodes
 from biome_interpret.attribution.pace import EVEN, PACES, Pace
 
@@ -17,7 +18,7 @@ Functions = Callable[[numpy.ndarray], numpy.ndarray]
 
 
 def nodes_of(size: int, pace: Pace = EVEN) -> tuple:
-    return grown_nodes(pace, first_nodes(8), size)
+    return grown_nodes(pace, first_nodes(USUAL.pace, 8), size)
 
 
 def values_of(functions: Functions, size: int, pace: Pace = EVEN) -> torch.Tensor:
@@ -105,6 +106,15 @@ def test_jumps_are_not_taken_for_smooth(count: int) -> None:
         return ((positions[:, None, None] > places) * heights).sum(axis=1)
 
     assert believed(functions, 16).smoothness < 0.3
+
+
+def test_how_likely_jumps_are_beforehand_counts_with_what_the_values_tell() -> None:
+    nodes, values = nodes_of(12), values_of(smooth_draws(0.6, EVEN), 12)
+    open_minded, expecting_none = (Rules(nodes, PACES, jumps).belief(values) for jumps in (1, 0.01))
+    odds = [1 / belief.smoothness - 1 for belief in (open_minded, expecting_none)]
+    assert odds[0] > 0.05
+    # Of some priors so little is left that they are left out.
+    assert odds[1] == pytest.approx(0.01 * odds[0], rel=0.3)
 
 
 def test_what_never_changes_has_no_error_and_what_is_nothing_neither() -> None:

@@ -2,9 +2,10 @@ import numpy
 import pytest
 
 from biome_interpret.attribution.jumps import Jumps
+from biome_interpret.attribution.expectation import USUAL
 from biome_interpret.attribution.nodes import first_nodes
 
-NODES = first_nodes(12)
+NODES = first_nodes(USUAL.pace, 12)
 
 
 def steps(nodes: numpy.ndarray, places: numpy.ndarray, heights: numpy.ndarray) -> numpy.ndarray:

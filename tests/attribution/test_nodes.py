@@ -1,7 +1,8 @@
 import numpy
 import pytest
 
-from biome_interpret.attribution.nodes import FIRST_PACE, first_nodes, grown_nodes
+from biome_interpret.attribution.expectation import USUAL
+from biome_interpret.attribution.nodes import first_nodes, grown_nodes
 from biome_interpret.attribution.pace import EVEN, PACES, Pace
 
 
@@ -21,12 +22,13 @@ def test_the_path_is_walked_slowly_at_the_centre() -> None:
 
 
 @pytest.mark.parametrize("size", [2, 3, 5, 8, 12])
-def test_the_first_nodes_integrate_polynomials_exactly(size: int) -> None:
-    """Radau's rule is exact to degree 2n - 2, in the time of the first pace."""
-    nodes = numpy.array(first_nodes(size))
+@pytest.mark.parametrize("pace", [USUAL.pace, EVEN])
+def test_the_first_nodes_integrate_polynomials_exactly(size: int, pace: Pace) -> None:
+    """Radau's rule is exact to degree 2n - 2, in the time of the pace."""
+    nodes = numpy.array(first_nodes(pace, size))
     assert len(nodes) == size and (numpy.diff(nodes) > 0).all()
     assert nodes[0] > 0 and nodes[-1] == 1.0
-    times = FIRST_PACE.times(nodes)
+    times = pace.times(nodes)
     powers = numpy.arange(2 * size - 1)
     weights = numpy.linalg.solve((times ** powers[:size, None]), 1 / (powers[:size] + 1))
     assert (times ** powers[:, None]) @ weights == pytest.approx(1 / (powers + 1), abs=1e-9)
@@ -34,7 +36,7 @@ def test_the_first_nodes_integrate_polynomials_exactly(size: int) -> None:
 
 @pytest.mark.parametrize("pace", PACES)
 def test_nodes_grow_the_same_way_in_large_steps_and_small_ones(pace: Pace) -> None:
-    first = first_nodes(8)
+    first = first_nodes(USUAL.pace, 8)
     at_once = grown_nodes(pace, first, 40)
     in_steps = grown_nodes(pace, grown_nodes(pace, first, 17), 40)
     assert at_once == in_steps
@@ -43,5 +45,5 @@ def test_nodes_grow_the_same_way_in_large_steps_and_small_ones(pace: Pace) -> No
 
 
 def test_nodes_go_where_the_path_is_walked_slowly() -> None:
-    nodes = grown_nodes(Pace(0.3, 0.1), first_nodes(8), 40)
+    nodes = grown_nodes(Pace(0.3, 0.1), first_nodes(USUAL.pace, 8), 40)
     assert sum(0.1 < node < 0.5 for node in nodes) > 20

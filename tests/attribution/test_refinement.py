@@ -4,23 +4,32 @@ import numpy
 import pytest
 import torch
 
+from biome_interpret.attribution.expectation import OF_TRANSFORMERS, USUAL, Expectation
+from biome_interpret.attribution.quadrature import gauss_radau
 from biome_interpret.attribution.refinement import Level, RefinedPaths, level_sizes
 
 
+EXPECTATIONS = {"usual": USUAL, "of transformers": OF_TRANSFORMERS}
+
+
 @pytest.mark.parametrize(
-    "most, sizes",
+    "expectation, most, sizes",
     [
-        (1, [3]),
-        (4, [4]),
-        (8, [8]),
-        (12, [9]),
-        (24, [9, 13, 17, 21]),
-        (100, [*range(9, 64, 4), 65, 73, 81, 89, 97]),
+        (USUAL, 1, [3]),
+        (USUAL, 4, [4]),
+        (USUAL, 8, [8]),
+        (USUAL, 12, [9]),
+        (USUAL, 24, [9, 13, 17, 21]),
+        (USUAL, 100, [*range(9, 64, 4), 65, 73, 81, 89, 97]),
+        (OF_TRANSFORMERS, 16, [16]),
+        (OF_TRANSFORMERS, 40, [*range(17, 32, 2), 33, 37]),
     ],
 )
-def test_level_sizes_stay_within_what_is_allowed(most: int, sizes: list) -> None:
-    assert level_sizes(most) == sizes
-    assert level_sizes(257)[-1] == 257
+def test_level_sizes_stay_within_what_is_allowed(
+    expectation: Expectation, most: int, sizes: list
+) -> None:
+    assert level_sizes(expectation, most) == sizes
+    assert level_sizes(expectation, 257)[-1] == 257
 
 
 INTEGRANDS = {
@@ -46,9 +55,11 @@ def judged_alone(measure: RefinedPaths, level: Level, values: torch.Tensor):
     return found
 
 
-def levels(integrand: Callable, most: int, tolerance: float = 1e-12) -> List[Level]:
+def levels(
+    integrand: Callable, most: int, tolerance: float = 1e-12, expectation: Expectation = USUAL
+) -> List[Level]:
     """As judged, until there are no more nodes or the tolerance is reached."""
-    measure = RefinedPaths([None], tolerance, most)
+    measure = RefinedPaths([None], tolerance, most, expectation)
     level, found = measure.first, []
     while level is not None:
         level, error = judged(measure, integrand, level)
@@ -95,8 +106,10 @@ def test_the_estimate_is_neither_far_below_nor_far_above_the_error(name: str) ->
 
 @pytest.mark.parametrize("name", INTEGRANDS)
 @pytest.mark.parametrize("tolerance", [0.05, 0.01, 0.001])
-def test_a_tolerance_is_kept(name: str, tolerance: float) -> None:
-    last = levels(INTEGRANDS[name], 1000, tolerance)[-1]
+@pytest.mark.parametrize("expected", EXPECTATIONS)
+def test_a_tolerance_is_kept(name: str, tolerance: float, expected: str) -> None:
+    """Whatever was expected, right or wrong."""
+    last = levels(INTEGRANDS[name], 1000, tolerance, EXPECTATIONS[expected])[-1]
     assert last.size < 500
     # An estimate, no bound.
     assert error(last, INTEGRANDS[name]) < 1.2 * tolerance * last.judgement.integral.abs().sum()
@@ -113,6 +126,22 @@ def test_nodes_go_where_a_smooth_integrand_changes() -> None:
     last = levels(integrand, 40)[-1]
     assert last.judgement.jumps is None
     assert sum(0.05 <= node <= 0.45 for node in last.paths[0].nodes) > last.size / 2
+
+
+@pytest.mark.parametrize("expected, first", [("usual", 9), ("of transformers", 17)])
+def test_the_first_nodes_stand_where_they_are_expected_to_be_needed(
+    expected: str, first: int
+) -> None:
+    expectation = EXPECTATIONS[expected]
+    [found] = levels(INTEGRANDS["peaked"], first, expectation=expectation)
+    times = expectation.pace.times(numpy.array(found.nodes_of_path))
+    assert found.size == first
+    assert times == pytest.approx(gauss_radau(first - 1)[0])
+
+
+def test_jumps_that_were_not_expected_are_found_all_the_same() -> None:
+    last = levels(INTEGRANDS["jumping"], 100, expectation=OF_TRANSFORMERS)[-1]
+    assert last.judgement.jumps is not None
 
 
 def test_nodes_go_where_an_integrand_jumps() -> None:

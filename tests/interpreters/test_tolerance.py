@@ -54,6 +54,16 @@ def test_the_default_is_one_per_cent() -> None:
     assert by_default == spelled_out
 
 
+@pytest.mark.parametrize(
+    "kind, fewest", [("lstm", 9), ("cnn", 9), ("esim", 9), ("bert", 17), ("bert_mismatched", 17)]
+)
+def test_of_pretrained_transformers_more_is_looked_at_to_begin_with(kind: str, fewest: int) -> None:
+    found = IntegratedGradient(build_predictor(kind), tolerance=0.9).interpret_json(
+        EXAMPLE_INPUTS[kind]
+    )
+    assert [one.n_evaluations for one in found] == [fewest]
+
+
 def test_more_is_asked_with_more_evaluations() -> None:
     predictor = build_predictor("bert", double=True)
     counts = [
@@ -119,7 +129,7 @@ def test_background_texts_share_the_bound() -> None:
     [result] = IntegratedGradient(
         predictor, background=["a film", "bad"], tolerance=1e-9, max_evaluations=40
     ).interpret_json(REVIEW)
-    assert result.n_evaluations == 34
+    assert result.n_evaluations == 38
 
 
 def test_an_output_that_does_not_depend_on_the_text_needs_no_refining() -> None:
