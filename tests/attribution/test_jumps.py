@@ -1,8 +1,8 @@
 import numpy
 import pytest
 
-from biome_interpret.attribution.jumps import Jumps
 from biome_interpret.attribution.expectation import USUAL
+from biome_interpret.attribution.jumps import Jumps
 from biome_interpret.attribution.nodes import first_nodes
 
 NODES = first_nodes(USUAL.pace, 12)

@@ -8,7 +8,6 @@ from biome_interpret.attribution.expectation import OF_TRANSFORMERS, USUAL, Expe
 from biome_interpret.attribution.quadrature import gauss_radau
 from biome_interpret.attribution.refinement import Level, RefinedPaths, level_sizes
 
-
 EXPECTATIONS = {"usual": USUAL, "of transformers": OF_TRANSFORMERS}
 
 
