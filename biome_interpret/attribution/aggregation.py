@@ -47,14 +47,12 @@ class Grouping:
     ) -> None:
         self._num_groups = len(groups)
         self._tokens = [token for group in groups for token in group]
-        self._groups = [number for number, group in enumerate(groups) for _ in group]
         # Whatever the strategy, a token alone is its group.
-        self._are_tokens = all(len(group) == 1 for group in groups)
-        weights = [
-            STRATEGIES[strategy](scores[list(group)]) if len(group) > 1 else scores.new_ones(1)
-            for group in ([] if self._are_tokens else groups)
-        ]
-        self._weights = torch.cat(weights) if weights else scores.new_zeros(0)
+        self._are_tokens = len(self._tokens) == len(groups) and all(groups)
+        if not self._are_tokens:
+            self._groups = [number for number, group in enumerate(groups) for _ in group]
+            weights = [STRATEGIES[strategy](scores[list(group)]) for group in groups]
+            self._weights = torch.cat(weights)
 
     def __call__(self, scores: torch.Tensor) -> torch.Tensor:
         """(..., tokens) -> (..., groups)"""

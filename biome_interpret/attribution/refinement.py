@@ -1,6 +1,6 @@
 """Straight paths that are looked at more and more closely, where their integrands want it."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import takewhile
 from typing import Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple, cast
@@ -177,16 +177,13 @@ class RefinedPaths(RefinedMeasure):
             for level, one, belief in zip(levels, values, self._beliefs(levels, values))
         ]
         return [
-            (
-                replace(
-                    level,
-                    paths=self._paths(level.nodes_of_path, judgement.weights),
-                    judgement=judgement,
-                ),
-                judgement.error,
-            )
+            (self._judged_level(level, judgement), judgement.error)
             for level, judgement in zip(levels, judgements)
         ]
+
+    def _judged_level(self, level: Level, judgement: Judgement) -> Level:
+        paths = self._paths(level.nodes_of_path, judgement.weights.tolist())
+        return Level(paths, None, level.nodes_of_path, level.paces, level.before, judgement)
 
     def _averaged(self, level: Level, terms: torch.Tensor) -> torch.Tensor:
         """Over the paths, and without the baseline. Shape: (nodes of one path, elements)."""
@@ -244,11 +241,10 @@ class RefinedPaths(RefinedMeasure):
     def _rules(self, paces: Tuple[Pace, ...], nodes: Nodes) -> Rules:
         return _rules(paces, nodes, self._expectation.jumps)
 
-    def _paths(self, nodes: Nodes, weights: Optional[torch.Tensor] = None) -> List[Path]:
+    def _paths(self, nodes: Nodes, weights: Optional[Sequence[float]] = None) -> List[Path]:
         """With the baseline in front, which weighs nothing. All else alike if not given."""
-        if weights is None:
-            weights = torch.full((len(nodes),), 1 / len(nodes))
-        shares = [0.0, *(weights / len(self._backgrounds)).tolist()]
+        number = len(self._backgrounds)
+        shares = [0.0, *(weight / number for weight in weights or [1 / len(nodes)] * len(nodes))]
         return [Path([0.0, *nodes], shares, background) for background in self._backgrounds]
 
 

@@ -14,7 +14,7 @@ from biome_interpret.interpreters.integration import Integrands
 from biome_interpret.interpreters.settings import Settings
 from biome_interpret.models.calls import SiteCall
 from biome_interpret.models.evaluation import ExplainedBatch
-from biome_interpret.models.layout import PADDING, UNOWNED
+from biome_interpret.models.layout import UNOWNED
 from biome_interpret.models.objectives import Target
 from biome_interpret.models.segments import GRANULARITIES
 
@@ -28,24 +28,16 @@ class InstanceIntegrals:
 
     # Parameters
 
-    calls : `Sequence[SiteCall]`
-        In the order of the model's forward pass.
+    fields : `Dict[str, List[SiteCall]]`
+        The calls of each field, in the order in which the model reads the fields.
     row : `int`
         Which instance of the calls.
     integrands : `Integrands`
     """
 
-    calls: Sequence[SiteCall]
+    fields: Dict[str, List[SiteCall]]
     row: int
     integrands: Integrands
-
-    @cached_property
-    def fields(self) -> Dict[str, List[SiteCall]]:
-        """The calls of each field, in the order in which the model reads the fields."""
-        fields: Dict[str, List[SiteCall]] = {}
-        for call in self.calls:
-            fields.setdefault(call.key.field, []).append(call)
-        return fields
 
     @cached_property
     def keys(self) -> Dict[str, str]:
@@ -63,7 +55,8 @@ class InstanceIntegrals:
             vectors = self._per_token(call, self.integrands.integrals[call.key])
             site = call.key.site
             sites[site] = sites[site] + vectors if site in sites else vectors
-        return torch.cat(list(sites.values()), dim=-1)
+        of_sites = list(sites.values())
+        return of_sites[0] if len(of_sites) == 1 else torch.cat(of_sites, dim=-1)
 
     def token_samples(self, calls: Sequence[SiteCall]) -> torch.Tensor:
         """The products at each node, added up for each token. Shape: (nodes, tokens)."""
@@ -72,9 +65,10 @@ class InstanceIntegrals:
 
     def _per_token(self, call: SiteCall, values: torch.Tensor) -> torch.Tensor:
         """(positions, dim) -> (tokens, dim)"""
-        owners, num_tokens = call.owners[self.row], len(call.token_lists[self.row])
-        if owners.tolist() == [*range(num_tokens), *[PADDING] * (len(owners) - num_tokens)]:
+        num_tokens = len(call.token_lists[self.row])
+        if call.is_in_order[self.row]:
             return values[:num_tokens]
+        owners = call.owners[self.row]
         owned = owners >= 0
         tokens = values.new_zeros(num_tokens, values.size(-1))
         return tokens.index_add_(0, owners[owned], values[owned])
@@ -84,7 +78,8 @@ class InstanceIntegrals:
         """The part of the total that belongs to no token."""
         return math.fsum(
             float(self.integrands.integrals[call.key][call.owners[self.row] == UNOWNED].sum())
-            for call in self.calls
+            for calls in self.fields.values()
+            for call in calls
             if call.has_unowned
         )
 
@@ -113,7 +108,7 @@ class Assembly:
             The strings that its texts may have been made of.
         """
         fields, _ = self._fields(integrals, sources)
-        return Interpretation(fields, Target(), float(batch.values[integrals.row]))
+        return Interpretation(fields, Target(), batch.outputs[integrals.row])
 
     def in_full(
         self,
@@ -132,7 +127,7 @@ class Assembly:
         settings, objective = self._settings, batch.objective
         row, integrands = integrals.row, integrals.integrands
         fields, standard_error = self._fields(integrals, sources)
-        output = float(batch.values[row])
+        output = batch.outputs[row]
         delta = output - baseline_output - integrands.total if settings.adds_up else None
         of_sites = (call.site.note for call in batch.calls)
         all_notes = [*objective.notes, *of_sites, *integrands.notes, *notes]

@@ -10,16 +10,17 @@ from biome_interpret.models.rows import Verdict, find_verdict
 from biome_interpret.models.texts import Text, grouped
 
 # What goes through the model in one pass, in numbers of the texts' embeddings, where the user does
-# not say how many rows; and in positions, at the most. More were hardly any faster.
+# not say how many rows. More were hardly any faster.
 _NUMBERS_PER_PASS = 400_000
-_POSITIONS_PER_PASS = 8192
+
+# The same in positions, where rows are cheap, and where embeddings are no wider than this: what it
+# takes to start an operation is more there than the operation itself.
+_NARROW = 128
+_NARROW_POSITIONS_PER_PASS = 16384
 
 # The length at which attention, which grows with the square of it, takes as much memory as all
 # else does.
 _ATTENTION_LENGTH = 256
-
-# The same where rows are cheap.
-_CHEAP_POSITIONS_PER_PASS = 16384
 
 # So many positions of texts are predicted together, where nothing goes along with them.
 _POSITIONS_PER_PREDICTION = 1024
@@ -102,8 +103,12 @@ class Company:
         if self._settings.batch_size is not None:
             return self._settings.batch_size
         if self.rows_are_cheap:
-            return max(1, _CHEAP_POSITIONS_PER_PASS // length)
-        positions = min(_POSITIONS_PER_PASS, _NUMBERS_PER_PASS // self._embedding_dim)
+            return max(1, _NARROW_POSITIONS_PER_PASS // length)
+        positions = (
+            _NARROW_POSITIONS_PER_PASS
+            if self._embedding_dim <= _NARROW
+            else _NUMBERS_PER_PASS // self._embedding_dim
+        )
         return max(1, int(positions / (length * (1 + length / _ATTENTION_LENGTH))))
 
     def _fits_with_points(self, size: int, lengths: Sequence[int]) -> bool:

@@ -332,7 +332,7 @@ class Explainer:
         notes = [PADDING_NOTE] if verdict.padding_matters else []
         results: List[Interpretation] = []
         for row, integrands in enumerate(found):
-            integrals = InstanceIntegrals(batch.calls, row, integrands)
+            integrals = InstanceIntegrals(batch.calls_by_field, row, integrands)
             strings = texts[row].strings
             if in_full:
                 baseline_output = integral.origin_output(integrands.measure, row)

@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import (
     Any,
     Callable,
@@ -84,17 +84,18 @@ class Integrands:
     @property
     def elements(self) -> torch.Tensor:
         """The terms of all calls side by side. Shape: (nodes, elements)."""
-        return torch.cat([term.flatten(1) for term in self.terms.values()], dim=1)
+        of_calls = [term.flatten(1) for term in self.terms.values()]
+        return of_calls[0] if len(of_calls) == 1 else torch.cat(of_calls, dim=1)
 
     @cached_property
     def total(self) -> float:
         """Σ over all positions."""
-        return sum(float(integral.sum()) for integral in self.integrals.values())
+        return sum(float(integral.numpy().sum()) for integral in self.integrals.values())
 
     @cached_property
     def size(self) -> float:
         """Σ |score|"""
-        return sum(float(integral.abs().sum()) for integral in self.integrals.values())
+        return sum(float(abs(integral.numpy()).sum()) for integral in self.integrals.values())
 
 
 class _LookedAt:
@@ -120,7 +121,7 @@ class _LookedAt:
         self._values[row.path_key, row.node] = value
 
     def at(self, measure: PathMeasure) -> Terms:
-        order = torch.tensor([self._places[point] for point in measure.nodes])
+        order = _index(tuple([self._places[point] for point in measure.nodes]))
         return {key: term[order] for key, term in self._terms.items()}
 
     def origin_output(self, path: Path) -> Optional[float]:
@@ -256,7 +257,7 @@ class PathIntegral:
         """
         Σ |error| / Σ |score|: where nothing is random, the error is no less than what is left over.
         """
-        size, output = found.size, float(self._batch.values[instance])
+        size, output = found.size, self._batch.outputs[instance]
         if self._adds_up and found.measure.strata is None:
             delta = output - self.origin_output(found.measure, instance) - found.total
             error = max(error, abs(delta))
@@ -267,7 +268,7 @@ class PathIntegral:
     def _notes(self, instance: int) -> List[str]:
         if not self._batch.autocast or instance not in self._input_outputs:
             return []
-        exact, rounded = float(self._batch.values[instance]), self._input_outputs[instance]
+        exact, rounded = self._batch.outputs[instance], self._input_outputs[instance]
         return [f"autocast: the output is {rounded:.4g} in bfloat16, {exact:.4g} in full precision"]
 
     def _check_sums(self, found: Sequence[Integrands]) -> None:
@@ -278,7 +279,7 @@ class PathIntegral:
             If they are far from the differences that they explain.
         """
         for instance, integrands in enumerate(found):
-            output = float(self._batch.values[instance])
+            output = self._batch.outputs[instance]
             guess = self._looked_at[instance].guessed_origin_output
             origin_output = _mean_over_paths(integrands.measure, guess)
             size = max(integrands.size, ROUNDING * abs(output))
@@ -304,9 +305,11 @@ class PathIntegral:
         places: Dict[int, List[int]] = {}
         for place, row in enumerate(rows):
             places.setdefault(row.instance, []).append(place)
-        for i, own in places.items():
-            index = torch.tensor(own)
-            of_instance = {key: term[index] for key, term in terms.items()}
+        index = torch.tensor([place for own in places.values() for place in own])
+        sizes = [len(own) for own in places.values()]
+        parts = {key: term[index].split(sizes) for key, term in terms.items()}
+        for k, (i, own) in enumerate(places.items()):
+            of_instance = {key: part[k] for key, part in parts.items()}
             self._looked_at[i].add([rows[place] for place in own], of_instance)
 
     def _in_passes(self, rows: Sequence[Row], run: Callable[[Sequence[Row]], Found]) -> List[Found]:
@@ -396,6 +399,12 @@ class PathIntegral:
         alone = self._evaluate(Points(RowSet([row]), self._origins), True, alone=True).gradients
         scale = count if self.row_power == MEAN else 1
         return same_gradients(alone, evaluation.gradients, place, scale)
+
+
+@lru_cache(maxsize=64)
+def _index(places: Tuple[int, ...]) -> torch.Tensor:
+    """The same for many texts."""
+    return torch.tensor(places)
 
 
 def _mean_over_paths(measure: PathMeasure, output: Callable[[Path], Any]) -> float:

@@ -95,6 +95,14 @@ class SiteCall:
         """Whether any position belongs to no token and is no padding either."""
         return bool((self.owners == UNOWNED).any())
 
+    @cached_property
+    def is_in_order(self) -> List[bool]:
+        """For each instance, whether its tokens have one position each, and in front of padding."""
+        positions = torch.arange(self.owners.size(1))
+        counts = torch.tensor([[len(tokens)] for tokens in self.token_lists])
+        in_order = self.owners == positions.masked_fill(positions >= counts, PADDING)
+        return [*(in_order.all(dim=1) & (counts.squeeze(1) <= len(positions))).tolist()]
+
     @property
     def indexer(self) -> TokenIndexer:
         return self.texts[0][0].field.token_indexers[self.key.indexer]

@@ -107,6 +107,19 @@ class ExplainedBatch:
         self.values = self._text_values_or_loss()
 
     @cached_property
+    def outputs(self) -> List[float]:
+        """f(x) of each instance."""
+        return [*self.values.tolist()]
+
+    @cached_property
+    def calls_by_field(self) -> Dict[str, List[SiteCall]]:
+        """In the order in which the model reads the fields."""
+        fields: Dict[str, List[SiteCall]] = {}
+        for call in self.calls:
+            fields.setdefault(call.key.field, []).append(call)
+        return fields
+
+    @cached_property
     def probabilities(self) -> List[Optional[float]]:
         """The model's for each instance's target."""
         with torch.no_grad():

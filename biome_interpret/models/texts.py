@@ -112,7 +112,8 @@ def _indexed(predictor: Predictor, instance: Instance) -> Instance:
         raise InterpretationError(
             f"the instance has a label that the model's vocabulary does not know ({error})"
         ) from error
-    shared = _Shared.of(instance)
+    shared = _Shared(dict(instance.fields))
+    shared.indexed = instance.indexed
     with_readable_texts(shared, predictor._dataset_reader)
     return shared
 
@@ -125,14 +126,10 @@ class _Shared(Instance):
 
     __slots__: List[str] = []
 
-    @classmethod
-    def of(cls, instance: Instance) -> "_Shared":
-        shared = cls({name: _copied(field) for name, field in instance.fields.items()})
-        shared.indexed = instance.indexed
-        return shared
-
     def duplicate(self) -> "_Shared":
-        return self.of(self)
+        duplicate = _Shared({name: _copied(field) for name, field in self.fields.items()})
+        duplicate.indexed = self.indexed
+        return duplicate
 
 
 def _copied(field: Field) -> Field:
