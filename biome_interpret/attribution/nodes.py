@@ -17,9 +17,9 @@ Nodes = Tuple[float, ...]
 @lru_cache(maxsize=64)
 def first_nodes(pace: Pace, size: int) -> Nodes:
     """
-    Radau's nodes, at a pace. The text itself is one of them, since it is
-    run in any case. The baseline is none: there the gradient is like nowhere else, since zeros tie
-    in every maximum and are divided by their own length in a normalisation.
+    Radau's nodes, at a pace. The text itself is one of them, since it is run in any case. The
+    baseline is none: there the gradient is like nowhere else, since zeros tie in every maximum and
+    are divided by their own length in a normalisation.
 
     # Returns
 

@@ -401,7 +401,7 @@ class PathIntegral:
         return same_gradients(alone, evaluation.gradients, place, scale)
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=16)
 def _index(places: Tuple[int, ...]) -> torch.Tensor:
     """The same for many texts."""
     return torch.tensor(places)
