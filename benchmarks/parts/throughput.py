@@ -162,7 +162,9 @@ PART = Part(
     "`interpret_batch_json`. The floor predicts the same texts, sorted by length, "
     f"{TEXTS_PER_PREDICTION} together, and sends as many points of each as ours evaluated forward "
     f"and backward in passes of {POSITIONS_PER_PASS} positions, with nothing around it. Reading: "
-    "from JSON to indexed tensors, which the floor leaves out.",
+    "from JSON to indexed tensors, which the floor leaves out. Where the points of one text fill a "
+    "pass, as on MiniLM, there is little to share: what reading and the floor alone come to says "
+    "how little.",
     ("lstm", "cnn", "esim", "minilm"),
     run,
 )
