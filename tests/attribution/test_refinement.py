@@ -138,6 +138,13 @@ def test_the_first_nodes_stand_where_they_are_expected_to_be_needed(
     assert times == pytest.approx(gauss_radau(first - 1)[0])
 
 
+@pytest.mark.parametrize("expected, second", [("usual", 17), ("of transformers", 21)])
+def test_levels_grow_no_faster_than_is_expected_to_be_needed(expected: str, second: int) -> None:
+    measure = RefinedPaths([None], 1e-9, 257, EXPECTATIONS[expected])
+    level, _ = judged(measure, INTEGRANDS["peaked"], measure.first)
+    assert measure.following(level, is_cheap=False).size == second
+
+
 def test_jumps_that_were_not_expected_are_found_all_the_same() -> None:
     last = levels(INTEGRANDS["jumping"], 100, expectation=OF_TRANSFORMERS)[-1]
     assert last.judgement.jumps is not None
