@@ -14,7 +14,7 @@ class Expectation(NamedTuple):
     pace : `Pace`
         Where on the path these stand.
     growth : `float`
-        How many times as many there may be at the next level.
+        How many times as many there may be at the next level, until more is known.
     stride : `int`
         How many come to them at the least.
     jumps : `float`

@@ -183,7 +183,13 @@ class RefinedPaths(RefinedMeasure):
 
     def _judged_level(self, level: Level, judgement: Judgement) -> Level:
         paths = self._paths(level.nodes_of_path, judgement.weights.tolist())
-        return Level(paths, None, level.nodes_of_path, level.paces, level.before, judgement)
+        return Level(
+            paths,
+            nodes_of_path=level.nodes_of_path,
+            paces=level.paces,
+            before=level.before,
+            judgement=judgement,
+        )
 
     def _averaged(self, level: Level, terms: torch.Tensor) -> torch.Tensor:
         """Over the paths, and without the baseline. Shape: (nodes of one path, elements)."""

@@ -108,7 +108,7 @@ class ExplainedBatch:
 
     @cached_property
     def outputs(self) -> List[float]:
-        """f(x) of each instance."""
+        """The `values` as plain numbers."""
         return [*self.values.tolist()]
 
     @cached_property

@@ -52,7 +52,8 @@ class Text:
         if isinstance(inputs, Instance):
             fields = inputs.fields.items()
             metadata = [field.metadata for _, field in fields if isinstance(field, MetadataField)]
-            indexed = _indexed(predictor, inputs)
+            # A copy, since what is in it is not ours.
+            indexed = _indexed(predictor, inputs).duplicate()
             return [cls(indexed, list(strings_in(metadata)), dict(indexed.fields), {})]
         strings = list(strings_in(inputs))
         return [
@@ -104,7 +105,7 @@ class Text:
             raise InterpretationError(f"field '{name}' has no tokens to interpret")
 
 
-def _indexed(predictor: Predictor, instance: Instance) -> Instance:
+def _indexed(predictor: Predictor, instance: Instance) -> "_Shared":
     apply_indexers(predictor, instance)
     try:
         instance.index_fields(predictor._model.vocab)
