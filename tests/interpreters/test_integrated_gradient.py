@@ -15,6 +15,7 @@ from biome_interpret import Baseline, IntegratedGradient, Interpretation
 from biome_interpret.attribution.quadrature import RULES
 from biome_interpret.models.batches import to_tensors
 from biome_interpret.models.calls import SiteCall
+from biome_interpret.models.texts import Text
 from tests.tiny_models import EXAMPLE_INPUTS, build_predictor
 
 KINDS = list(EXAMPLE_INPUTS)
@@ -285,3 +286,14 @@ class TestOptions:
         predictor = build_predictor("esim")
         [result] = IntegratedGradient(predictor).interpret_json(EXAMPLE_INPUTS["esim"])
         assert Interpretation.from_json(json.loads(json.dumps(result.to_json()))) == result
+
+
+def test_an_instance_that_is_handed_over_is_left_as_it_is() -> None:
+    """Whatever is written into the one that the interpreter goes on with."""
+    predictor = build_predictor("esim")
+    instance = predictor._json_to_instance(EXAMPLE_INPUTS["esim"])
+    [text] = Text.read(predictor, instance)
+    before = dict(instance["metadata"].metadata), dict(instance.fields)
+    text.instance["metadata"].metadata["seen"] = True
+    text.instance.add_field("premise", text.instance["hypothesis"])
+    assert (dict(instance["metadata"].metadata), dict(instance.fields)) == before
