@@ -11,8 +11,8 @@ from biome_interpret.errors import InterpretationError
 from biome_interpret.interpretation import FieldScores, Interpretation
 from biome_interpret.interpreters import GradientShap, IntegratedGradient, PathInterpreter
 from biome_interpret.models.baselines import Baseline
-from biome_interpret.models.modes import InferenceMode
 from biome_interpret.models.objectives import Objective, Target
+from biome_interpret.models.objectives.inference_modes import InferenceMode
 from biome_interpret.predictors import SaliencyPredictor
 
 __version__ = "0.1.0"

@@ -4,7 +4,7 @@ import argparse
 
 from allennlp.common.checks import ConfigurationError
 
-from biome_interpret.models.segments import GRANULARITIES
+from biome_interpret.models.alignment.segments import GRANULARITIES
 
 DESCRIPTION = """\
 Explain what a model says of each text: how much each token, word or sentence

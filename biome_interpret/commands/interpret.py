@@ -15,15 +15,15 @@ from allennlp.predictors import Predictor
 
 from biome_interpret.commands import arguments as cli
 from biome_interpret.commands import loading
-from biome_interpret.commands.destination import Destination, check_paths, open_destination
-from biome_interpret.commands.explaining import RecordMaker
-from biome_interpret.commands.job import FirstFailure, Job
-from biome_interpret.commands.progress import ProgressBar
-from biome_interpret.commands.records import Written
+from biome_interpret.commands.jobs.destination import Destination, check_paths, open_destination
+from biome_interpret.commands.jobs.explaining import RecordMaker
+from biome_interpret.commands.jobs.job import FirstFailure, Job
+from biome_interpret.commands.jobs.progress import ProgressBar
+from biome_interpret.commands.jobs.records import Written
+from biome_interpret.commands.jobs.signals import Stopped, StopSignals
+from biome_interpret.commands.jobs.sinks import WriteError
+from biome_interpret.commands.jobs.sources import JsonLines, ReaderInstances, Source, SourceError
 from biome_interpret.commands.report import make_report
-from biome_interpret.commands.signals import Stopped, StopSignals
-from biome_interpret.commands.sinks import WriteError
-from biome_interpret.commands.sources import JsonLines, ReaderInstances, Source, SourceError
 from biome_interpret.visualization.terminal import clean
 
 logger = logging.getLogger(__name__)

@@ -11,8 +11,8 @@ from allennlp.interpret.saliency_interpreters import SaliencyInterpreter
 from allennlp.models.archival import load_archive
 from allennlp.predictors import Predictor
 
-from biome_interpret.commands.explaining import NamedInterpreter
-from biome_interpret.commands.records import reason_of
+from biome_interpret.commands.jobs.explaining import NamedInterpreter
+from biome_interpret.commands.jobs.records import reason_of
 from biome_interpret.interpreters import PathInterpreter
 from biome_interpret.predictors.saliency_predictor import interpreter_params
 

@@ -17,7 +17,7 @@ from allennlp.common.util import import_module_and_submodules
 
 from biome_interpret.commands import plugin, report
 from biome_interpret.commands.interpret import FAILED, INTERRUPTED, WRONG_USE, Interpret
-from biome_interpret.commands.sinks import WriteError
+from biome_interpret.commands.jobs.sinks import WriteError
 
 _DESCRIPTION = "Which words made an AllenNLP model say what it said?"
 _PLUGIN = """\

@@ -6,8 +6,8 @@ from typing import Optional, Union
 
 from allennlp.common.checks import ConfigurationError
 
-from biome_interpret.commands.records import read_records, reason_of
-from biome_interpret.commands.sinks import WriteError
+from biome_interpret.commands.jobs.records import read_records, reason_of
+from biome_interpret.commands.jobs.sinks import WriteError
 
 
 def make_report(

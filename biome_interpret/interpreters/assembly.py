@@ -10,13 +10,13 @@ import torch
 from biome_interpret.attribution.aggregation import REDUCTIONS, Grouping
 from biome_interpret.attribution.sampling import standard_error
 from biome_interpret.interpretation import FieldScores, Interpretation
-from biome_interpret.interpreters.integration import Integrands
+from biome_interpret.interpreters.integrands import Integrands
 from biome_interpret.interpreters.settings import Settings
-from biome_interpret.models.calls import SiteCall
-from biome_interpret.models.evaluation import ExplainedBatch
-from biome_interpret.models.layout import UNOWNED
+from biome_interpret.models.alignment.segments import GRANULARITIES
+from biome_interpret.models.alignment.token_alignment import UNOWNED
+from biome_interpret.models.embedding.calls import SiteCall
+from biome_interpret.models.execution.evaluation import ExplainedBatch
 from biome_interpret.models.objectives import Target
-from biome_interpret.models.segments import GRANULARITIES
 
 StandardErrors = Dict[str, List[float]]
 

@@ -4,10 +4,10 @@ from typing import Callable, Dict, Hashable, List, Sequence, Tuple
 
 from biome_interpret.interpreters.points import RowSet
 from biome_interpret.interpreters.settings import Settings
-from biome_interpret.models.evaluation import ExplainedBatch
+from biome_interpret.models.execution.evaluation import ExplainedBatch
+from biome_interpret.models.execution.row_independence import Verdict, find_verdict
+from biome_interpret.models.labelling.texts import Text, grouped
 from biome_interpret.models.objectives import Objective
-from biome_interpret.models.rows import Verdict, find_verdict
-from biome_interpret.models.texts import Text, grouped
 
 # What goes through the model in one pass, in numbers of the texts' embeddings, where the user does
 # not say how many rows. More were hardly any faster.

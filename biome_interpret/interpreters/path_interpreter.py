@@ -12,13 +12,13 @@ from biome_interpret.attribution.aggregation import REDUCTIONS, STRATEGIES
 from biome_interpret.attribution.paths import PathMeasure, RefinedMeasure
 from biome_interpret.interpretation import Interpretation, saliency_of
 from biome_interpret.interpreters import options
-from biome_interpret.interpreters.explainer import Explainer, Outcome, Wanted
+from biome_interpret.interpreters.pipeline import Explainer, Outcome, Wanted
 from biome_interpret.interpreters.settings import Settings
+from biome_interpret.models.alignment.segments import GRANULARITIES
 from biome_interpret.models.baselines import Baseline
+from biome_interpret.models.embedding.finders import find_sites
 from biome_interpret.models.labelling import Target
-from biome_interpret.models.modes import InferenceMode
-from biome_interpret.models.segments import GRANULARITIES
-from biome_interpret.models.sites import find_sites
+from biome_interpret.models.objectives.inference_modes import InferenceMode
 
 Targets = Union[Target, List[Target]]
 

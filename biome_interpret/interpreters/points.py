@@ -5,10 +5,10 @@ from typing import Dict, List, NamedTuple, Sequence, Tuple
 import torch
 
 from biome_interpret.attribution.paths import Path, PathKey
-from biome_interpret.models.batches import rows_at
-from biome_interpret.models.calls import CallKey, SiteCall
-from biome_interpret.models.lines import Lines
-from biome_interpret.models.origins import Origins
+from biome_interpret.models.baselines.path_starts import Origins
+from biome_interpret.models.embedding.calls import CallKey, SiteCall
+from biome_interpret.models.execution.lines import Lines
+from biome_interpret.models.tensors import rows_at
 
 # The ends of a path, for f(x') and f(x).
 AT_ORIGIN, AT_INPUT = 0.0, 1.0

@@ -6,7 +6,7 @@ from typing import Any, Callable, List, Optional, Union
 
 from biome_interpret.attribution.paths import PathMeasure, RefinedMeasure
 from biome_interpret.models.baselines import Baseline
-from biome_interpret.models.modes import InferenceMode
+from biome_interpret.models.objectives.inference_modes import InferenceMode
 
 
 @dataclass(frozen=True)

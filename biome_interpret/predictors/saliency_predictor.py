@@ -14,7 +14,7 @@ from allennlp.predictors import Predictor
 
 from biome_interpret.interpretation import saliency_of
 from biome_interpret.interpreters import PathInterpreter, options
-from biome_interpret.interpreters.explainer import Outcome
+from biome_interpret.interpreters.pipeline import Outcome
 
 Input = Union[JsonDict, Instance]
 

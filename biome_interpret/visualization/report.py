@@ -15,7 +15,7 @@ import jinja2
 from markupsafe import Markup
 
 from biome_interpret.interpretation import FieldScores, Interpretation
-from biome_interpret.models.source import strings_in
+from biome_interpret.models.alignment.source_text import strings_in
 from biome_interpret.visualization.characters import set_out, visible
 from biome_interpret.visualization.corpus import Corpus, gold_label, prediction, relative_delta
 from biome_interpret.visualization.shades import LEVELS, level

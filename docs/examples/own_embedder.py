@@ -1,7 +1,8 @@
 import torch
 from allennlp.modules.token_embedders import TokenEmbedder
 
-from biome_interpret.models.sites import EmbeddingSite, SiteFinder
+from biome_interpret.models.embedding.finders import SiteFinder
+from biome_interpret.models.embedding.sites import EmbeddingSite
 
 
 @TokenEmbedder.register("scaled")

@@ -8,7 +8,7 @@ from allennlp.models import BasicClassifier
 
 from biome_interpret import GradientShap, IntegratedGradient, Interpretation, InterpretationError
 from biome_interpret.interpreters import PathInterpreter
-from tests.models.test_rows import (
+from tests.models.execution.test_row_independence import (
     CountsPositions,
     FirstRowOnly,
     MixesGradients,

@@ -10,7 +10,7 @@ from allennlp.interpret.saliency_interpreters import SaliencyInterpreter
 from captum.attr import GradientShap as CaptumsGradientShap
 
 from biome_interpret import GradientShap, IntegratedGradient, Interpretation
-from biome_interpret.models.batches import to_tensors
+from biome_interpret.models.tensors import to_tensors
 from tests.interpreters.test_integrated_gradient import linear_attributions
 from tests.tiny_models import EXAMPLE_INPUTS, build_predictor
 

@@ -13,9 +13,9 @@ from captum.attr import LayerIntegratedGradients
 
 from biome_interpret import Baseline, IntegratedGradient, Interpretation
 from biome_interpret.attribution.quadrature import RULES
-from biome_interpret.models.batches import to_tensors
-from biome_interpret.models.calls import SiteCall
-from biome_interpret.models.texts import Text
+from biome_interpret.models.embedding.calls import SiteCall
+from biome_interpret.models.labelling.texts import Text
+from biome_interpret.models.tensors import to_tensors
 from tests.tiny_models import EXAMPLE_INPUTS, build_predictor
 
 KINDS = list(EXAMPLE_INPUTS)

@@ -13,19 +13,19 @@ from allennlp.predictors import Predictor
 
 from biome_interpret import IntegratedGradient
 from biome_interpret.interpretation import Interpretation
-from biome_interpret.models.batches import to_tensors
-from biome_interpret.models.calls import trace
-from biome_interpret.models.guard import untouched
+from biome_interpret.models.embedding.finders import find_sites
+from biome_interpret.models.embedding.tracing import trace
+from biome_interpret.models.isolation.guard import untouched
 from biome_interpret.models.labelling import labelled_instances
-from biome_interpret.models.modes import Logits
+from biome_interpret.models.labelling.texts import Text
 from biome_interpret.models.objectives import (
     Objective,
     UnknownObjective,
     forward_arguments,
     objective_for,
 )
-from biome_interpret.models.sites import find_sites
-from biome_interpret.models.texts import Text
+from biome_interpret.models.objectives.inference_modes import Logits
+from biome_interpret.models.tensors import to_tensors
 from tests.kinds.registry import Kind, Probe
 
 # AllenNLP's numbers are right where they are those that its own settings give here.

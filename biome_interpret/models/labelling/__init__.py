@@ -7,13 +7,10 @@ needs one subclass, registered from the user's package.
 """
 
 from biome_interpret.models.labelling.base import (
-    GOLD,
     Labelling,
-    Target,
     apply_indexers,
     instances_of,
     labelled_instances,
-    targeted,
     with_fields,
 )
 from biome_interpret.models.labelling.labels import AlternativeLabelling, LabelLabelling
@@ -26,6 +23,7 @@ from biome_interpret.models.labelling.spans import (
     WindowLabelling,
 )
 from biome_interpret.models.labelling.tags import ExtractionLabelling, FrameLabelling, TagsLabelling
+from biome_interpret.models.labelling.targets import GOLD, Target, targeted
 from biome_interpret.models.labelling.trees import ConstituentsLabelling, DependenciesLabelling
 from biome_interpret.models.labelling.words import NextWordLabelling, OwnTextLabelling
 

@@ -1,27 +1,21 @@
 """How an input becomes labelled instances, and how these are given another target."""
 
 from contextlib import contextmanager
-from typing import Any, Dict, Iterator, List, Mapping, Sequence, Tuple, Union
+from typing import Any, Dict, Iterator, List, Tuple
 from weakref import WeakKeyDictionary
 
 from allennlp.common import Registrable
 from allennlp.common.checks import ConfigurationError
 from allennlp.common.util import JsonDict
 from allennlp.data import Instance
-from allennlp.data.fields import Field, LabelField
+from allennlp.data.fields import Field
 from allennlp.models import Model
 from allennlp.predictors import Predictor
 
 from biome_interpret.errors import InterpretationError
-from biome_interpret.models.modes import Logits, Outputs
-from biome_interpret.models.objectives import MultiLabelObjective, objective_for
-from biome_interpret.models.registered import latest_first
+from biome_interpret.models.objectives.inference_modes import Outputs
+from biome_interpret.models.registry import latest_first
 from biome_interpret.models.signatures import forward_signature
-
-# The target that stands for a text's own label.
-GOLD = "gold"
-
-Target = Union[str, int, None]
 
 # What code raises that is given something else than it expects. Anything else is the model's own
 # failure, such as too little memory, and no matter of the input.
@@ -184,92 +178,3 @@ def labelled_by(predictor: Predictor) -> str:
 def takes(model: Model, *names: str) -> bool:
     """Whether a model's forward method has such parameters, and can do without them."""
     return set(names) <= set(forward_signature(model).can_do_without)
-
-
-def targeted(
-    predictor: Predictor,
-    instance: Instance,
-    labelled: Sequence[Instance],
-    targets: Sequence[Target],
-    own_labels: Mapping[str, Any],
-) -> List[Instance]:
-    """
-    Labelled instances with each of some targets in turn.
-
-    # Parameters
-
-    instance : `Instance`
-        The text's, as it was read.
-    labelled : `Sequence[Instance]`
-        What the model predicted for it.
-    targets : `Sequence[Target]`
-        Labels' names or indices, or `GOLD`; `None` for what is predicted.
-    own_labels : `Mapping[str, Any]`
-        By field name, what `GOLD` stands for: fields of a dataset reader's, or values of the input.
-
-    # Returns
-
-    `List[Instance]`
-        Those that only their label told apart, and that a target makes the same, once. The own
-        label is the text's, and none of one prediction's: it goes with the first of them, also
-        where there is none.
-
-    # Raises
-
-    `InterpretationError`
-        If a target is not one that the model knows, or the text has no label of its own.
-    """
-    if not labelled:
-        return _gold(predictor, instance, [], own_labels) if GOLD in targets else []
-    found: List[Instance] = []
-    for position, one in enumerate(labelled):
-        for target in targets:
-            if target == GOLD:
-                found += [] if position else _gold(predictor, instance, labelled, own_labels)
-                continue
-            new = one if target is None else _retargeted(predictor._model, one, target)
-            known = position > 0 and target is not None
-            if not (known and any(new.fields == other.fields for other in found)):
-                found.append(new)
-    return found
-
-
-def _retargeted(model: Model, instance: Instance, target: Union[str, int]) -> Instance:
-    """A labelled instance with another target in its label's place."""
-    objective = objective_for(model, instance, Logits())
-    label: Any = instance.fields.get(objective.label_name)
-    result = Instance(dict(instance.fields))
-    result.indexed = instance.indexed
-    result.add_field(objective.label_name, objective.retargeted(label, target), model.vocab)
-    return result
-
-
-def _gold(
-    predictor: Predictor,
-    instance: Instance,
-    labelled: Sequence[Instance],
-    own_labels: Mapping[str, Any],
-) -> List[Instance]:
-    """The instance with the text's own label, or with each of them."""
-    model = predictor._model
-    objective = objective_for(model, labelled[0] if labelled else instance, Logits())
-    own = [own_labels.get(name) for name in objective.label_names]
-    if all(isinstance(field, Field) and not isinstance(field, LabelField) for field in own):
-        # Also where nothing else than the text is its label.
-        with _in_words(predictor, "cannot take the instance's own label for a target"):
-            return Labelling.of(predictor).gold(predictor, instance)
-    value: Any = own_labels.get(objective.label_name)
-    value = value.label if isinstance(value, LabelField) else value
-    # Several at once where a text has any number of labels, each of them explained apart.
-    listed = isinstance(value, (list, tuple)) and isinstance(objective, MultiLabelObjective)
-    values = list(value) if listed else [value]
-    if not labelled or any(isinstance(v, bool) or not isinstance(v, (str, int)) for v in values):
-        name = f"'{objective.label_name}'" if labelled else "label"
-        raise InterpretationError(
-            f"target '{GOLD}' needs the text's own {name}, which it lacks: interpret an instance "
-            f"that the dataset reader labelled, or give the name of a label with the input"
-        )
-    # A dataset reader would have taken a number for a name.
-    names = set(objective.labels.values())
-    values = [str(v) if isinstance(v, int) and str(v) in names else v for v in values]
-    return [_retargeted(model, labelled[0], v) for v in values]

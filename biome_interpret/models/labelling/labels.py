@@ -17,15 +17,9 @@ from allennlp.data.fields import (
 from allennlp.predictors import Predictor
 
 from biome_interpret.errors import InterpretationError
-from biome_interpret.models.labelling.base import (
-    Labelling,
-    Output,
-    labelled_by,
-    takes,
-    with_fields,
-)
-from biome_interpret.models.modes import Outputs
+from biome_interpret.models.labelling.base import Labelling, Output, labelled_by, takes, with_fields
 from biome_interpret.models.objectives.base import namespace_of
+from biome_interpret.models.objectives.inference_modes import Outputs
 
 _SCORES = ("logits", "label_logits", "probs", "label_probs", "class_probabilities")
 

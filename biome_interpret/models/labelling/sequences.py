@@ -8,13 +8,7 @@ from allennlp.data import Instance, Token
 from allennlp.data.fields import Field, MetadataField, TensorField, TextField
 from allennlp.predictors import Predictor
 
-from biome_interpret.models.labelling.base import (
-    Labelling,
-    Output,
-    labelled_by,
-    takes,
-    with_fields,
-)
+from biome_interpret.models.labelling.base import Labelling, Output, labelled_by, takes, with_fields
 from biome_interpret.models.objectives.base import is_kind
 
 LABEL = "target_tokens"

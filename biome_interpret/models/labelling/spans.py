@@ -18,7 +18,7 @@ from allennlp.data.fields import (
 from allennlp.predictors import Predictor
 
 from biome_interpret.errors import InterpretationError
-from biome_interpret.models.batches import to_tensors
+from biome_interpret.models.isolation.recording import run_recording
 from biome_interpret.models.labelling.base import (
     Labelling,
     Output,
@@ -27,9 +27,9 @@ from biome_interpret.models.labelling.base import (
     takes,
     with_fields,
 )
-from biome_interpret.models.objectives.losses import ANSWERS
+from biome_interpret.models.objectives.loss_only import ANSWERS
 from biome_interpret.models.objectives.spans import END, START, dialog_parts
-from biome_interpret.models.recording import run_recording
+from biome_interpret.models.tensors import to_tensors
 
 _SCORE = "best_span_scores"
 _SUM = "answer_as_add_sub_expressions"

@@ -14,13 +14,7 @@ from allennlp.data.fields import (
 from allennlp.predictors import Predictor
 
 from biome_interpret.errors import InterpretationError
-from biome_interpret.models.labelling.base import (
-    Labelling,
-    Output,
-    labelled_by,
-    takes,
-    with_fields,
-)
+from biome_interpret.models.labelling.base import Labelling, Output, labelled_by, takes, with_fields
 from biome_interpret.models.objectives.base import is_kind, namespace_of
 
 OUTSIDE = "O"

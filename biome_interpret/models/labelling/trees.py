@@ -7,13 +7,7 @@ from allennlp.data import Instance
 from allennlp.data.fields import SequenceLabelField
 from allennlp.predictors import Predictor
 
-from biome_interpret.models.labelling.base import (
-    Labelling,
-    Output,
-    labelled_by,
-    takes,
-    with_fields,
-)
+from biome_interpret.models.labelling.base import Labelling, Output, labelled_by, takes, with_fields
 from biome_interpret.models.objectives.trees import HEADS, NO_LABEL, TAGS
 
 

@@ -5,28 +5,28 @@ One is made for each labelled instance, of the first registered kind that finds 
 in it. The latest registered is asked first: a user's own, or a more special one.
 """
 
-from biome_interpret.models.objectives.base import (
-    LossByRows,
-    LossNotByRows,
-    LossObjective,
-    NotTold,
-    Objective,
-    Target,
-    UnknownObjective,
-    forward_arguments,
-    loss_in_place_of,
-    objective_for,
-)
+from biome_interpret.models.objectives.base import NotTold, Objective, Target
 from biome_interpret.models.objectives.labels import (
     AlternativeObjective,
     LabelObjective,
     ListedLabelsObjective,
     MultiLabelObjective,
 )
-from biome_interpret.models.objectives.losses import (
+from biome_interpret.models.objectives.loss import (
+    LossByRows,
+    LossNotByRows,
+    LossObjective,
+    loss_in_place_of,
+)
+from biome_interpret.models.objectives.loss_only import (
     AnswerObjective,
     CoreferenceObjective,
     OwnLossObjective,
+)
+from biome_interpret.models.objectives.selection import (
+    UnknownObjective,
+    forward_arguments,
+    objective_for,
 )
 from biome_interpret.models.objectives.sequences import (
     BartObjective,

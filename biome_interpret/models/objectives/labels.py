@@ -7,8 +7,6 @@ from allennlp.data.fields import Field, IndexField, LabelField, ListField, Multi
 from allennlp.models import Model
 
 from biome_interpret.errors import InterpretationError
-from biome_interpret.models.batches import TensorDict
-from biome_interpret.models.modes import Choices, Outputs
 from biome_interpret.models.objectives.base import (
     Objective,
     Target,
@@ -16,6 +14,8 @@ from biome_interpret.models.objectives.base import (
     namespace_of,
     unknown_target,
 )
+from biome_interpret.models.objectives.inference_modes import Choices, Outputs
+from biome_interpret.models.tensors import TensorDict
 
 
 @Objective.register("label")

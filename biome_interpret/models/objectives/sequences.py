@@ -12,11 +12,11 @@ from allennlp.nn.util import (
     sequence_cross_entropy_with_logits,
 )
 
-from biome_interpret.models.batches import TensorDict
-from biome_interpret.models.interception import intercepted
-from biome_interpret.models.modes import Choices, Outputs
+from biome_interpret.models.isolation.patching import intercepted
+from biome_interpret.models.isolation.recording import Records, run_recording
 from biome_interpret.models.objectives.base import Objective, Target, is_kind
-from biome_interpret.models.recording import Records, run_recording
+from biome_interpret.models.objectives.inference_modes import Choices, Outputs
+from biome_interpret.models.tensors import TensorDict
 
 LABEL = "target_tokens"
 

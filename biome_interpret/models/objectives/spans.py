@@ -8,10 +8,10 @@ from allennlp.data.fields import Field, IndexField, ListField, SpanField, TextFi
 from allennlp.models import Model
 from allennlp.nn.util import get_text_field_mask
 
-from biome_interpret.models.batches import TensorDict
-from biome_interpret.models.modes import Choices, Outputs
+from biome_interpret.models.isolation.recording import run_recording
 from biome_interpret.models.objectives.base import Objective, Target
-from biome_interpret.models.recording import run_recording
+from biome_interpret.models.objectives.inference_modes import Choices, Outputs
+from biome_interpret.models.tensors import TensorDict
 
 START, END = "span_start", "span_end"
 

@@ -8,8 +8,6 @@ from allennlp.models import Model
 from allennlp.modules.conditional_random_field import ConditionalRandomField
 from allennlp.nn.util import get_text_field_mask
 
-from biome_interpret.models.batches import TensorDict
-from biome_interpret.models.modes import Choices, LogSoftmax, Outputs, Softmax
 from biome_interpret.models.objectives.base import (
     NotTold,
     Objective,
@@ -17,6 +15,8 @@ from biome_interpret.models.objectives.base import (
     logits_of,
     namespace_of,
 )
+from biome_interpret.models.objectives.inference_modes import Choices, LogSoftmax, Outputs, Softmax
+from biome_interpret.models.tensors import TensorDict
 
 
 @Objective.register("tags")

@@ -8,11 +8,11 @@ from allennlp.data.fields import Field, ListField, SequenceLabelField, SpanField
 from allennlp.models import Model
 from allennlp.nn.util import get_text_field_mask
 
-from biome_interpret.models.batches import TensorDict
-from biome_interpret.models.modes import Choices, Outputs
+from biome_interpret.models.isolation.recording import Records, at_once, run_recording
 from biome_interpret.models.objectives.base import Objective, Target, namespace_of
+from biome_interpret.models.objectives.inference_modes import Choices, Outputs
 from biome_interpret.models.objectives.spans import padded_classes
-from biome_interpret.models.recording import Records, at_once, run_recording
+from biome_interpret.models.tensors import TensorDict
 
 HEADS, TAGS = "head_indices", "head_tags"
 NO_LABEL = "NO-LABEL"

@@ -9,10 +9,10 @@ from allennlp.models import Model
 from allennlp.nn.util import get_token_ids_from_text_field_tensors
 
 from biome_interpret.errors import InterpretationError
-from biome_interpret.models.batches import TensorDict
-from biome_interpret.models.modes import Choices, Outputs
+from biome_interpret.models.isolation.recording import at_once, run_recording
 from biome_interpret.models.objectives.base import Objective, Target
-from biome_interpret.models.recording import at_once, run_recording
+from biome_interpret.models.objectives.inference_modes import Choices, Outputs
+from biome_interpret.models.tensors import TensorDict
 
 LABEL = "target_ids"
 

@@ -1,0 +1,1 @@
+"""One job: texts in, records out, stopped and resumed."""

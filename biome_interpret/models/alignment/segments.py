@@ -1,0 +1,139 @@
+"""What scores are given for: tokens, words or sentences of a text field."""
+
+from functools import lru_cache
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence
+
+import spacy
+from allennlp.data import Token
+from allennlp.data.fields import TextField
+from allennlp.data.token_indexers import PretrainedTransformerIndexer
+from spacy.language import Language
+from spacy.tokens import Span
+from spacy.util import compile_infix_regex
+
+from biome_interpret.models.alignment.source_text import place, unmarked
+from biome_interpret.models.alignment.special_tokens import special_tokens
+
+
+class Segment(NamedTuple):
+    """
+    text : as it is to be shown.
+    tokens : indices into the field's tokens.
+    """
+
+    text: str
+    tokens: List[int]
+
+
+def all_tokens(field: TextField, candidates: Sequence[str]) -> List[Segment]:
+    """Every token of the field."""
+    return [Segment(str(token.text), [index]) for index, token in enumerate(field.tokens)]
+
+
+def plain_tokens(field: TextField, candidates: Sequence[str]) -> List[Segment]:
+    """Every token but special ones."""
+    pairs = zip(all_tokens(field, candidates), special_tokens(field))
+    return [segment for segment, special in pairs if not special]
+
+
+def words(field: TextField, candidates: Sequence[str]) -> List[Segment]:
+    """Word pieces put together again; the tokens of any other tokenizer are words already."""
+    plain = plain_tokens(field, candidates)
+    tokenizer = _piece_tokenizer(field)
+    if tokenizer is None:
+        return plain
+    continues = _CONTINUES[_mark_of(tokenizer)]
+    groups: List[List[int]] = []
+    for index in (segment.tokens[0] for segment in plain):
+        neighbours = bool(groups) and groups[-1][-1] == index - 1
+        if neighbours and continues(field.tokens[index - 1], field.tokens[index]):
+            groups[-1].append(index)
+        else:
+            groups.append([index])
+    text, spans, found = place(field.tokens, candidates)
+    if found:
+        shown = [text[spans[group[0]][0] : spans[group[-1]][1]] for group in groups]
+    else:
+        shown = ["".join(unmarked(field.tokens[index]) for index in group) for group in groups]
+    return [Segment(text.strip(), group) for text, group in zip(shown, groups)]
+
+
+def sentences(field: TextField, candidates: Sequence[str]) -> List[Segment]:
+    """Sentences found by spaCy's rules in the text itself, and carried over to its tokens."""
+    indices = [segment.tokens[0] for segment in plain_tokens(field, candidates)]
+    text, spans, _ = place([field.tokens[index] for index in indices], candidates)
+    ends = [_end_of(sentence) for sentence in _sentencizer()(text).sents]
+    groups: Dict[int, List[int]] = {}
+    for position, (start, _) in enumerate(spans):
+        sentence = sum(end <= start for end in ends)
+        groups.setdefault(sentence, []).append(position)
+    return [
+        Segment(text[spans[group[0]][0] : spans[group[-1]][1]], [indices[i] for i in group])
+        for group in groups.values()
+    ]
+
+
+GRANULARITIES: Dict[str, Callable[[TextField, Sequence[str]], List[Segment]]] = {
+    "all_tokens": all_tokens,
+    "token": plain_tokens,
+    "word": words,
+    "sentence": sentences,
+}
+
+
+def _piece_tokenizer(field: TextField) -> Optional[Any]:
+    # A mismatched indexer makes pieces of its own: the tokens of its field are words.
+    indexers = field.token_indexers.values()
+    found = (i._tokenizer for i in indexers if isinstance(i, PretrainedTransformerIndexer))
+    return next(found, None)
+
+
+def _stands_against(before: Token, token: Token) -> bool:
+    end = getattr(before, "idx_end", None)
+    return end is not None and end == token.idx
+
+
+# Space, newline, tab and carriage return, as byte-level tokenizers write them.
+_BYTE_SPACES = "ĠĊĉč"
+
+# By which mark a tokenizer tells that a piece goes on with the word of the piece before.
+_CONTINUES: Dict[Optional[str], Callable[[Token, Token], bool]] = {
+    "##": lambda before, token: str(token.text).startswith("##"),
+    "Ġ": lambda before, token: (
+        str(token.text)[0] not in _BYTE_SPACES and str(before.text)[-1] not in _BYTE_SPACES[1:]
+    ),
+    "▁": lambda before, token: not str(token.text).startswith("▁"),
+    "</w>": lambda before, token: not str(before.text).endswith("</w>"),
+    "@@": lambda before, token: str(before.text).endswith("@@"),
+    None: _stands_against,
+}
+
+
+@lru_cache(maxsize=16)
+def _mark_of(tokenizer: Any) -> Optional[str]:
+    """The mark that most of a tokenizer's vocabulary bears; `None` for one without marks."""
+    counts: Dict[Optional[str], int] = {
+        mark: sum(mark in piece for piece in tokenizer.get_vocab())
+        for mark in _CONTINUES
+        if mark is not None
+    }
+    mark = max(counts, key=lambda mark: counts[mark])
+    return mark if counts[mark] else None
+
+
+def _end_of(sentence: Span) -> int:
+    """A bracket that opens behind the full stop belongs to the next sentence."""
+    last = sentence[-1]
+    opens = len(sentence) > 1 and last.is_left_punct and not last.is_right_punct
+    return sentence[-2].idx + len(sentence[-2]) if opens else sentence.end_char
+
+
+@lru_cache(maxsize=1)
+def _sentencizer() -> Language:
+    language = spacy.blank("en")
+    # Scripts that put no space after a full stop: it has to be a token of its own all the same.
+    infixes = [*(language.Defaults.infixes or ()), "[。！？｡।؟]"]
+    language.tokenizer.infix_finditer = compile_infix_regex(infixes).finditer  # type: ignore
+    language.add_pipe("sentencizer")
+    language.max_length = 10**9
+    return language

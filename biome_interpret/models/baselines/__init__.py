@@ -1,0 +1,5 @@
+"""Where paths begin."""
+
+from biome_interpret.models.baselines.baseline import Baseline
+
+__all__ = ["Baseline"]

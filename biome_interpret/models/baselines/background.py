@@ -1,0 +1,63 @@
+"""Background texts as baselines."""
+
+from typing import Dict, Iterable, Sequence
+
+import torch
+from allennlp.data import Instance
+from allennlp.models import Model
+
+from biome_interpret.errors import InterpretationError
+from biome_interpret.models.alignment.special_tokens import PADDING as PADDING_WORD
+from biome_interpret.models.alignment.special_tokens import special_id
+from biome_interpret.models.embedding.calls import CallKey, SiteCall
+from biome_interpret.models.embedding.sites import EmbeddingSite
+from biome_interpret.models.embedding.tracing import trace
+from biome_interpret.models.tensors import to_tensors
+
+
+class Background:
+    """
+    The embeddings of texts to start from.
+
+    # Parameters
+
+    instances : `Iterable[Instance]`
+        Unlabelled, with their token indexers.
+    """
+
+    def __init__(
+        self, model: Model, sites: Sequence[EmbeddingSite], instances: Iterable[Instance]
+    ) -> None:
+        self._vocabulary = model.vocab
+        self._texts = [_calls_of(model, sites, instance) for instance in instances]
+
+    def __len__(self) -> int:
+        return len(self._texts)
+
+    def vectors(self, index: int, call: SiteCall) -> torch.Tensor:
+        """
+        Text number `index` laid out as the given call's text: cut, or filled up with the padding
+        embedding. Shape: (positions, embedding_dim).
+        """
+        text = self._texts[index].get(call.key)
+        if text is None or len(text.grid) != len(call.grid):
+            raise InterpretationError(f"background text {index + 1} lacks field '{call.key.field}'")
+        dim = call.embedded.size(-1)
+        filled = self._padding(call).expand(*call.grid, dim).clone()
+        overlap = tuple(slice(min(sizes)) for sizes in zip(text.grid, call.grid))
+        filled[overlap] = text.embedded[0].reshape(*text.grid, dim)[overlap]
+        return filled.reshape(-1, dim)
+
+    def _padding(self, call: SiteCall) -> torch.Tensor:
+        index = special_id(PADDING_WORD, call.indexer, self._vocabulary)
+        if index is None or call.site.weight is None:
+            return call.embedded.new_zeros(call.embedded.size(-1))
+        return call.site.weight[index]
+
+
+def _calls_of(
+    model: Model, sites: Sequence[EmbeddingSite], instance: Instance
+) -> Dict[CallKey, SiteCall]:
+    tensors = to_tensors([instance], model)
+    calls, _ = trace(lambda arguments: model(**arguments), sites, [instance], tensors, tensors)
+    return {call.key: call for call in calls}

@@ -1,0 +1,1 @@
+"""Where text becomes vectors, and which call is which field."""

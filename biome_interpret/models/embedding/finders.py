@@ -1,0 +1,239 @@
+"""Finds the embedding sites of a model."""
+
+from typing import (
+    Any,
+    Dict,
+    Iterable,
+    Iterator,
+    List,
+    Optional,
+    Tuple,
+    Type,
+    Union,
+)
+
+import torch
+from allennlp.common import Registrable
+from allennlp.common.checks import ConfigurationError
+from allennlp.modules import TextFieldEmbedder, TimeDistributed
+from allennlp.modules.elmo import _ElmoCharacterEncoder
+from allennlp.modules.token_embedders import (
+    BagOfWordCountsTokenEmbedder,
+    Embedding,
+    EmptyEmbedder,
+    PassThroughTokenEmbedder,
+    TokenEmbedder,
+)
+from allennlp.modules.transformer import TransformerEmbeddings
+from allennlp.modules.transformer.t5 import T5, T5Stack
+from allennlp.predictors import Predictor
+from transformers import PreTrainedModel, XLNetPreTrainedModel
+
+from biome_interpret.models.embedding.sites import EmbeddingSite, WordCountSite
+
+
+class SiteFinder(Registrable):
+    """
+    Knows the embedding sites of one kind of module. A model with embedders of its own needs one
+    subclass, registered from the user's package; the finder for the module's nearest base class
+    is taken.
+
+    `finds` holds the classes of module that it knows; a class may be given by its full name, so
+    that it need not be imported.
+    """
+
+    finds: Tuple[Union[Type[torch.nn.Module], str], ...] = ()
+
+    def sites(self, name: str, module: torch.nn.Module) -> Iterator[EmbeddingSite]:
+        raise NotImplementedError
+
+    @classmethod
+    def for_module(cls, module: torch.nn.Module) -> Optional["SiteFinder"]:
+        finders = {kind: finder for finder in cls._registered() for kind in finder.finds}
+        for kind in type(module).__mro__:
+            finder = finders.get(kind) or finders.get(f"{kind.__module__}.{kind.__qualname__}")
+            if finder is not None:
+                return finder()
+        return None
+
+    @classmethod
+    def _registered(cls) -> List[Type["SiteFinder"]]:
+        return [cls.by_name(name) for name in cls.list_available()]  # type: ignore[misc]
+
+
+@SiteFinder.register("container")
+class ContainerFinder(SiteFinder):
+    """Modules that only hold or wrap others: looked into."""
+
+    finds = (TextFieldEmbedder, TimeDistributed)
+
+    def sites(self, name: str, module: torch.nn.Module) -> Iterator[EmbeddingSite]:
+        yield from sites_inside(name, module)
+
+
+@SiteFinder.register("embedding")
+class EmbeddingFinder(SiteFinder):
+    finds = (Embedding,)
+
+    def sites(self, name: str, module: torch.nn.Module) -> Iterator[EmbeddingSite]:
+        yield EmbeddingSite(name, module, projection=module._projection)  # type: ignore[arg-type]
+
+
+@SiteFinder.register("transformer")
+class TransformerFinder(SiteFinder):
+    """
+    The word embeddings below position and type embeddings, whatever the architecture, of a
+    Hugging Face model.
+    """
+
+    finds: Tuple[Any, ...] = (PreTrainedModel,)
+
+    def sites(self, name: str, module: torch.nn.Module) -> Iterator[EmbeddingSite]:
+        try:
+            lookup = module.get_input_embeddings()  # type: ignore[operator]
+        except NotImplementedError:
+            lookup = None
+        if isinstance(lookup, torch.nn.Module):
+            transposed = isinstance(module, XLNetPreTrainedModel)
+            yield EmbeddingSite(_path(name, module, lookup), lookup, transposed=transposed)
+        else:
+            # Some encoders taken out of their model do not tell.
+            yield from sites_inside(name, module, also=(torch.nn.Embedding,))
+
+
+@SiteFinder.register("transformer_embeddings")
+class TransformerEmbeddingsFinder(SiteFinder):
+    """The same of AllenNLP's own transformers."""
+
+    finds = (TransformerEmbeddings, T5, T5Stack)
+
+    def sites(self, name: str, module: torch.nn.Module) -> Iterator[EmbeddingSite]:
+        lookup: Any = (
+            module.token_embeddings
+            if isinstance(module, (T5, T5Stack))
+            else module.embeddings["word_embeddings"]  # type: ignore[index]
+        )
+        yield EmbeddingSite(_path(name, module, lookup), lookup)
+
+
+@SiteFinder.register("elmo")
+class ElmoFinder(SiteFinder):
+    """Words below ELMo's recurrent layers, where its network over characters puts them out."""
+
+    finds = (_ElmoCharacterEncoder,)
+
+    def sites(self, name: str, module: torch.nn.Module) -> Iterator[EmbeddingSite]:
+        yield EmbeddingSite(name, module, output="token_embedding", boundaries=1)
+
+
+@SiteFinder.register("bag_of_word_counts")
+class WordCountFinder(SiteFinder):
+    finds = (BagOfWordCountsTokenEmbedder,)
+
+    def sites(self, name: str, module: torch.nn.Module) -> Iterator[EmbeddingSite]:
+        yield WordCountSite(name, module)
+
+
+@SiteFinder.register("pass_through")
+class PassThroughFinder(SiteFinder):
+    """Vectors that the dataset reader made: the output is the input."""
+
+    finds = (PassThroughTokenEmbedder,)
+
+    def sites(self, name: str, module: torch.nn.Module) -> Iterator[EmbeddingSite]:
+        yield EmbeddingSite(name, module)
+
+
+@SiteFinder.register("empty")
+class EmptyFinder(SiteFinder):
+    finds = (EmptyEmbedder,)
+
+    def sites(self, name: str, module: torch.nn.Module) -> Iterator[EmbeddingSite]:
+        return iter(())
+
+
+@SiteFinder.register("token_embedder")
+class TokenEmbedderFinder(SiteFinder):
+    """
+    Any other token embedder: the sites inside it, every embedding matrix among them; and where none
+    of these is called with the text, its output, which may lie above a contextualiser.
+    """
+
+    finds = (TokenEmbedder,)
+
+    def sites(self, name: str, module: torch.nn.Module) -> Iterator[EmbeddingSite]:
+        yield from sites_inside(name, module, also=(torch.nn.Embedding,))
+        note = f"explained at the output of {name} ({type(module).__name__}), not below it"
+        yield EmbeddingSite(name, module, note=note)
+
+
+def _path(name: str, module: torch.nn.Module, part: torch.nn.Module) -> str:
+    inner = next((path for path, found in module.named_modules() if found is part), "")
+    return ".".join(filter(None, [name, inner]))
+
+
+def sites_inside(
+    name: str,
+    module: torch.nn.Module,
+    also: Tuple[Type[torch.nn.Module], ...] = (),
+    without: Tuple[Type[torch.nn.Module], ...] = (),
+) -> Iterator[EmbeddingSite]:
+    """
+    The sites of the modules below one, down to those that a finder knows.
+
+    # Parameters
+
+    also : `Tuple[Type[torch.nn.Module], ...]`
+        Modules to take for sites where no finder knows them.
+    without : `Tuple[Type[torch.nn.Module], ...]`
+        Modules to leave out, unless a finder looks into what holds them.
+    """
+    for child_name, child in module.named_children():
+        path = f"{name}.{child_name}" if name else child_name
+        finder = SiteFinder.for_module(child)
+        if isinstance(child, without):
+            continue
+        if finder is not None:
+            yield from finder.sites(path, child)
+        elif isinstance(child, also):
+            yield EmbeddingSite(path, child)
+        else:
+            yield from sites_inside(path, child, also, without)
+
+
+def find_sites(predictor: Predictor) -> List[EmbeddingSite]:
+    """
+    The embedding sites of a predictor's model: the layer that the predictor itself names, where it
+    overrides `get_interpretable_layer`; else those of every text field embedder and transformer
+    in the model, and of what a finder of the user's own knows; else every embedding matrix in it.
+
+    # Raises
+
+    `ConfigurationError`
+        If the model has none.
+    """
+    if type(predictor).get_interpretable_layer is not Predictor.get_interpretable_layer:
+        layer = predictor.get_interpretable_layer()
+        return [EmbeddingSite(type(layer).__name__, layer)]
+    model = predictor._model
+    finder = SiteFinder.for_module(model)
+    if finder is not None:
+        found = _distinct(finder.sites("", model))
+    else:
+        # An embedding of the model's own may be one of labels, tags or positions.
+        found = _distinct(sites_inside("", model, without=(Embedding,)))
+        found = found or _distinct(sites_inside("", model, also=(torch.nn.Embedding,)))
+    if not found:
+        raise ConfigurationError(
+            f"{type(model).__name__} has no TextFieldEmbedder, no transformer and no embedding "
+            f"matrix: override `get_interpretable_layer` in its predictor to name the embedding "
+            f"layer, or register a `SiteFinder` for it"
+        )
+    return found
+
+
+def _distinct(sites: Iterable[EmbeddingSite]) -> List[EmbeddingSite]:
+    found: Dict[int, EmbeddingSite] = {}
+    for site in sites:
+        found.setdefault(id(site.lookup), site)
+    return list(found.values())

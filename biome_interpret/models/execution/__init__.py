@@ -1,0 +1,1 @@
+"""How many rows go through a model, safely."""

@@ -1,0 +1,1 @@
+"""How a model is left as it was found."""

@@ -1,0 +1,140 @@
+"""
+Stateful encoders, such as ELMo's, give something else for a text each time: they go on from the
+state that the texts before it left. Here every forward pass starts from the same one.
+"""
+
+from contextlib import ExitStack, contextmanager
+from types import SimpleNamespace
+from typing import Any, Callable, Iterator, List, Optional, Sequence, Tuple
+
+import torch
+from allennlp.models import Model
+from allennlp.modules.encoder_base import _EncoderBase
+
+from biome_interpret.models.isolation.patching import intercepted
+
+# As an encoder keeps them: each of shape (layers, rows, size).
+States = Tuple[torch.Tensor, ...]
+
+
+@contextmanager
+def same_states(model: Model, modules: Sequence[torch.nn.Module]) -> Iterator[None]:
+    """
+    Every forward pass of this thread starts from the states that the model's stateful encoders
+    have now, and each of its rows from those that a text would find which is predicted alone. The
+    encoders' own states stay what they are; other threads go on with them.
+    """
+    encoders = [
+        _Private(module)
+        for module in modules
+        if isinstance(module, _EncoderBase) and module.stateful
+    ]
+
+    def restarted(forward: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        num_rows = _num_rows([*args, kwargs]) or 1
+        for encoder in encoders:
+            encoder.restart(num_rows)
+        return forward(*args, **kwargs)
+
+    with ExitStack() as stack:
+        for encoder in encoders:
+            stack.enter_context(encoder.in_place())
+        if encoders:
+            stack.enter_context(intercepted(model, restarted))
+        yield
+
+
+class _Private:
+    """The states of one encoder for one thread: for each row of the batch, those of its texts."""
+
+    def __init__(self, encoder: _EncoderBase) -> None:
+        self._encoder = encoder
+        self._initial: Optional[States] = encoder._states
+        # Shape of each: (layers, rows, texts of a row, size).
+        self._states: Optional[List[torch.Tensor]] = None
+        self._num_rows = 1
+        self.restart(1)
+
+    def restart(self, num_rows: int) -> None:
+        self._num_rows = num_rows
+        self._states = None
+        if self._initial is not None:
+            self._states = [
+                state.detach().unsqueeze(1).expand(-1, num_rows, -1, -1).clone()
+                for state in self._initial
+            ]
+
+    @contextmanager
+    def in_place(self) -> Iterator[None]:
+        with ExitStack() as stack:
+            for name in ("_get_initial_states", "_update_states", "reset_states"):
+                around = getattr(self, name)
+                stack.enter_context(intercepted(self._encoder, around, name))
+            yield
+
+    def _get_initial_states(
+        self, method: Any, batch_size: int, num_valid: int, sorting_indices: Any
+    ) -> Any:
+        holder: Any = SimpleNamespace(_states=self._flat(batch_size))
+        # The encoder's own code, on states that are not the encoder's.
+        return type(self._encoder)._get_initial_states(
+            holder,
+            batch_size,
+            num_valid,
+            sorting_indices,
+        )
+
+    def _update_states(self, method: Any, final_states: States, restoration_indices: Any) -> None:
+        """
+        As the encoder's own, which cuts the states off from what they were made of: here the next
+        text of a pass, such as a hypothesis after its premise, hangs together with those before.
+        """
+        new = [state.index_select(1, restoration_indices) for state in final_states]
+        batch_size = int(restoration_indices.numel())
+        old = self._flat(batch_size)
+        if old is not None:
+            # Texts that only fill up are all zeros, and leave theirs as it was.
+            used = [(state[0].sum(dim=-1) != 0.0).view(1, -1, 1) for state in new]
+            new = [torch.where(u, n, n + o) for u, n, o in zip(used, new, old)]
+        self._keep(tuple(new), batch_size)
+
+    def reset_states(self, method: Any, mask: Any = None) -> None:
+        if mask is None:
+            self._states = None
+            return
+        holder: Any = SimpleNamespace(_states=self._flat(mask.numel()))
+        type(self._encoder).reset_states(holder, mask)
+        self._keep(holder._states, mask.numel())
+
+    def _keep(self, states: States, batch_size: int) -> None:
+        per_row = max(1, batch_size // self._num_rows)
+        new = [state.reshape(state.size(0), -1, per_row, state.size(2)) for state in states]
+        if self._states is not None:
+            new = [torch.cat([n, old[:, :, per_row:]], 2) for n, old in zip(new, self._states)]
+        self._states = new
+
+    def _flat(self, batch_size: int) -> Optional[States]:
+        """As many as there are texts, each row's beside one another; zeros for new ones."""
+        if self._states is None:
+            return None
+        per_row = max(1, batch_size // self._num_rows)
+        result = []
+        for state in self._states:
+            layers, rows, texts, size = state.shape
+            missing = state.new_zeros(layers, rows, max(0, per_row - texts), size)
+            fitting = torch.cat([state, missing], 2)[:, :, :per_row]
+            result.append(fitting.reshape(layers, -1, size))
+        return tuple(result)
+
+
+def _num_rows(arguments: Any) -> int:
+    """The first dimension of the tensors that a model is called with, those of text first."""
+    values = list(arguments.values()) if isinstance(arguments, dict) else list(arguments)
+    for value in sorted(values, key=lambda value: not isinstance(value, (dict, list))):
+        if isinstance(value, torch.Tensor) and value.dim():
+            return value.size(0)
+        if isinstance(value, (dict, list)):
+            found = _num_rows(value)
+            if found:
+                return found
+    return 0

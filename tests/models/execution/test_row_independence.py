@@ -1,0 +1,203 @@
+"""Models whose rows may not share a pass still get the right numbers."""
+
+from typing import Any, Dict, List
+
+import pytest
+import torch
+from allennlp.common.testing.interpret_test import (
+    FakeModelForTestingInterpret,
+    FakePredictorForTestingInterpret,
+)
+from allennlp.data import Vocabulary
+from allennlp.data.dataset_readers import TextClassificationJsonReader
+from allennlp.data.tokenizers import WhitespaceTokenizer
+from allennlp.models import BasicClassifier
+from allennlp.predictors import Predictor, TextClassifierPredictor
+
+from biome_interpret import GradientShap, IntegratedGradient, InterpretationError
+from biome_interpret.models.tensors import to_tensors
+from tests.kinds import embedders
+from tests.kinds.embedders import PAIR
+from tests.kinds.models import TwoEmbedders
+from tests.tiny_models import EXAMPLE_INPUTS, build_predictor
+
+REVIEW = EXAMPLE_INPUTS["lstm"]
+KINDS = embedders.KINDS.kinds
+
+
+class MixesRows(BasicClassifier):
+    """Subtracts the mean over the batch, as a normalisation that was never frozen would."""
+
+    def forward(self, tokens: Any, label: Any = None, metadata: Any = None) -> Dict[str, Any]:
+        outputs = super().forward(tokens, label, metadata)
+        if len(outputs["logits"]) > 1:
+            outputs["logits"] = outputs["logits"] - outputs["logits"].mean(dim=0)
+        return outputs
+
+
+class MixesGradients(BasicClassifier):
+    """Each row's value is its own, but not its gradient."""
+
+    def forward(self, tokens: Any, label: Any = None, metadata: Any = None) -> Dict[str, Any]:
+        outputs = super().forward(tokens, label, metadata)
+        if len(outputs["logits"]) > 1:
+            mean = outputs["logits"].mean(dim=0)
+            outputs["logits"] = outputs["logits"] + mean - mean.detach()
+        return outputs
+
+
+class OneOnly(BasicClassifier):
+    def forward(self, tokens: Any, label: Any = None, metadata: Any = None) -> Dict[str, Any]:
+        assert len(tokens["tokens"]["tokens"]) == 1, "one text at a time"
+        return super().forward(tokens, label, metadata)
+
+
+class FirstRowOnly(BasicClassifier):
+    def forward(self, tokens: Any, label: Any = None, metadata: Any = None) -> Dict[str, Any]:
+        outputs = super().forward(tokens, label, metadata)
+        return {**outputs, "logits": outputs["logits"][:1]}
+
+
+class SumsLoss(BasicClassifier):
+    def forward(self, tokens: Any, label: Any = None, metadata: Any = None) -> Dict[str, Any]:
+        outputs = super().forward(tokens, label, metadata)
+        if label is not None:
+            outputs["loss"] = outputs["loss"] * len(outputs["logits"])
+        return outputs
+
+
+class OddLoss(BasicClassifier):
+    def forward(self, tokens: Any, label: Any = None, metadata: Any = None) -> Dict[str, Any]:
+        outputs = super().forward(tokens, label, metadata)
+        if label is not None:
+            outputs["loss"] = outputs["loss"] * len(outputs["logits"]) ** 0.5
+        return outputs
+
+
+class MixesLongTexts(BasicClassifier):
+    """Rows mix in longer texts only: not seen by a look beforehand at a short one."""
+
+    def forward(self, tokens: Any, label: Any = None, metadata: Any = None) -> Dict[str, Any]:
+        outputs = super().forward(tokens, label, metadata)
+        if tokens["tokens"]["tokens"].size(1) > 3 and len(outputs["logits"]) > 1:
+            outputs["logits"] = outputs["logits"] - outputs["logits"].mean(dim=0)
+        return outputs
+
+
+class WritesIntoItsEmbedding(BasicClassifier):
+    """As some Hugging Face models add positions in place."""
+
+    def forward(self, tokens: Any, label: Any = None, metadata: Any = None) -> Dict[str, Any]:
+        embedder = self._text_field_embedder.token_embedder_tokens
+        # Registered last, it is the last to see what the embedder put out.
+        handle = embedder.register_forward_hook(lambda m, i, output: output.add_(1))
+        try:
+            return super().forward(tokens, label, metadata)
+        finally:
+            handle.remove()
+
+
+class Forgetful(BasicClassifier):
+    """Gives another output each time that it is asked."""
+
+    calls = 0
+
+    def forward(self, tokens: Any, label: Any = None, metadata: Any = None) -> Dict[str, Any]:
+        self.calls += 1
+        outputs = super().forward(tokens, label, metadata)
+        return {**outputs, "logits": outputs["logits"] * self.calls}
+
+
+def test_what_a_model_writes_into_its_embedding_is_not_taken_for_the_text() -> None:
+    predictor = as_kind(WritesIntoItsEmbedding)
+    [result] = IntegratedGradient(predictor, n_steps=60).interpret_json(REVIEW)
+    assert abs(result.convergence_delta) < 1e-5
+
+
+class CountsPositions(BasicClassifier):
+    """Takes no notice of its mask."""
+
+    def forward(self, tokens: Any, label: Any = None, metadata: Any = None) -> Dict[str, Any]:
+        outputs = super().forward(tokens, label, metadata)
+        outputs["logits"] = outputs["logits"] * tokens["tokens"]["tokens"].size(1)
+        return outputs
+
+
+def test_a_model_to_which_padding_matters_is_told_of() -> None:
+    [result] = IntegratedGradient(as_kind(CountsPositions)).interpret_json(REVIEW)
+    assert "changes when padding is appended" in result.notes[0]
+    assert IntegratedGradient(as_kind(BasicClassifier)).interpret_json(REVIEW)[0].notes == []
+
+
+def test_a_model_of_many_minds_is_refused_in_words() -> None:
+    with pytest.raises(InterpretationError, match="does not give the same output again"):
+        IntegratedGradient(as_kind(Forgetful)).interpret_json(REVIEW)
+
+
+def as_kind(kind: type) -> Predictor:
+    predictor = build_predictor("lstm")
+    predictor._model.__class__ = kind
+    return predictor
+
+
+@pytest.mark.parametrize("interpreter", [IntegratedGradient, GradientShap])
+@pytest.mark.parametrize("mode", ["logits", "log_softmax", "loss"])
+@pytest.mark.parametrize(
+    "kind", [MixesRows, MixesGradients, OneOnly, FirstRowOnly, SumsLoss, OddLoss, MixesLongTexts]
+)
+def test_the_right_numbers_all_the_same(kind: type, mode: str, interpreter: Any) -> None:
+    expected = interpreter(build_predictor("lstm"), inference_mode=mode).interpret_json(REVIEW)
+    odd = interpreter(as_kind(kind), inference_mode=mode)
+    odd.interpret_json({"sentence": "dull film"})
+    [found] = odd.interpret_json(REVIEW)
+    assert found.fields["tokens"].scores == pytest.approx(
+        expected[0].fields["tokens"].scores, abs=1e-5
+    )
+    assert found.convergence_delta == pytest.approx(expected[0].convergence_delta, abs=1e-5)
+
+
+class NoisyHypothesis(TwoEmbedders):
+    """The hypothesis does not matter, but for what rounding leaves, another in each company."""
+
+    def vector(self, tokens: Any) -> torch.Tensor:
+        vector = super().vector(tokens)
+        noise = self.hypothesis_embedder(tokens[1]).sum(dim=(1, 2)) * len(vector)
+        return vector + 1e-9 * noise.unsqueeze(-1)
+
+
+@pytest.mark.parametrize("mode", ["logits", "loss"])
+def test_a_text_that_does_not_matter_does_not_mix_rows(mode: str) -> None:
+    predictor = KINDS["two embedders"].build()
+    model: Any = predictor._model
+    model.__class__ = NoisyHypothesis
+    model.linear.weight.data[:, model.premise_embedder.get_output_dim() :] = 0
+    passes: List[int] = []
+    model.register_forward_hook(lambda *_: passes.append(1))
+    IntegratedGradient(predictor, n_steps=40, inference_mode=mode).interpret_json(PAIR)
+    assert len(passes) < 20
+
+
+def fake_predictor() -> Predictor:
+    """AllenNLP's own: no TextFieldEmbedder, and a batch of one only."""
+    words = REVIEW["sentence"].split()
+    vocab = Vocabulary()
+    vocab.add_tokens_to_namespace(words)
+    torch.manual_seed(0)
+    model = FakeModelForTestingInterpret(vocab, max_tokens=len(words))
+    reader = TextClassificationJsonReader(tokenizer=WhitespaceTokenizer())
+    return FakePredictorForTestingInterpret(model, reader)
+
+
+@pytest.mark.parametrize("interpreter", [IntegratedGradient, GradientShap])
+def test_a_layer_that_the_predictor_names(interpreter: Any) -> None:
+    predictor = fake_predictor()
+    assert isinstance(predictor, TextClassifierPredictor)
+    options = {"noise_std": 0} if interpreter is GradientShap else {}
+    [result] = interpreter(predictor, **options).interpret_json(REVIEW)
+    model = predictor._model
+    [instance] = predictor.json_to_labeled_instances(REVIEW)
+    ids = to_tensors([instance], model)["tokens"]["tokens"]["tokens"][0]
+    weight = model.linear.weight[instance["label"].label].reshape(len(ids), -1)
+    expected = (model.embedder(ids) * weight).sum(dim=-1).tolist()
+    assert result.fields["tokens"].scores == pytest.approx(expected, abs=1e-5)
+    assert len(interpreter(predictor).saliency_interpret_from_json(REVIEW)["instance_1"]) == 1

@@ -1,0 +1,107 @@
+"""The global random generators go on as if nothing had been drawn meanwhile."""
+
+import random
+from typing import Any, Callable, Iterator, List
+
+import numpy
+import pytest
+import torch
+
+from biome_interpret.models.isolation.random_states import random_states_kept
+
+
+def draw_nothing() -> None:
+    pass
+
+
+def draw_one_normal_each() -> None:
+    """Which uses up one that is left over, and nothing else."""
+    random.gauss(0, 1)
+    numpy.random.standard_normal()
+    torch.randn(1)
+
+
+def draw_many_numbers() -> None:
+    for _ in range(1000):
+        random.random()
+    numpy.random.rand(1000)
+    torch.rand(1000)
+
+
+def seed_alike() -> None:
+    """The numbers are what they were, and nothing is left over any more."""
+    random.seed(7)
+    numpy.random.seed(7)
+    torch.manual_seed(7)
+
+
+def seeded() -> None:
+    seed_alike()
+
+
+def with_normals_left_over() -> None:
+    seed_alike()
+    draw_one_normal_each()
+
+
+def with_another_generator_of_numpys() -> None:
+    seed_alike()
+    numpy.random.set_bit_generator(numpy.random.PCG64(7))
+    draw_one_normal_each()
+
+
+def with_another_function_for_pythons() -> None:
+    with_normals_left_over()
+    generator = random.Random(7)
+    random.random = lambda: generator.random()  # type: ignore[method-assign]
+
+
+@pytest.fixture(autouse=True)
+def generators() -> Iterator[None]:
+    own, bits = random.random, numpy.random.get_bit_generator()
+    yield
+    random.random = own  # type: ignore[method-assign]
+    numpy.random.set_bit_generator(bits)
+
+
+def next_numbers() -> List[Any]:
+    return [
+        *(random.gauss(0, 1) for _ in range(3)),
+        random.getrandbits(32),
+        *numpy.random.standard_normal(3).tolist(),
+        *numpy.random.rand(2).tolist(),
+        *torch.randn(3).tolist(),
+    ]
+
+
+@pytest.mark.parametrize(
+    "draw", [draw_nothing, draw_one_normal_each, draw_many_numbers, seed_alike]
+)
+@pytest.mark.parametrize(
+    "prepare",
+    [
+        seeded,
+        with_normals_left_over,
+        with_another_generator_of_numpys,
+        with_another_function_for_pythons,
+    ],
+)
+def test_they_go_on_as_if_nothing_had_been_drawn(
+    prepare: Callable[[], None], draw: Callable[[], None]
+) -> None:
+    prepare()
+    expected = next_numbers()
+    prepare()
+    with random_states_kept(torch.device("cpu")):
+        draw()
+    assert next_numbers() == expected
+
+
+def test_also_after_an_exception() -> None:
+    with_normals_left_over()
+    expected = next_numbers()
+    with_normals_left_over()
+    with pytest.raises(ValueError), random_states_kept(torch.device("cpu")):
+        draw_many_numbers()
+        raise ValueError
+    assert next_numbers() == expected

@@ -1,0 +1,136 @@
+"""The loss is explained row by row where it is no more than that, and as a whole elsewhere."""
+
+from typing import Any, Dict, List
+
+import pytest
+import torch
+from allennlp.data.fields import TensorField
+from allennlp.models import BasicClassifier
+
+from biome_interpret import GradientShap, IntegratedGradient, Interpretation
+from tests.models.execution.test_row_independence import OddLoss, SumsLoss, as_kind
+from tests.tiny_models import EXAMPLE_INPUTS, build_predictor
+
+REVIEW = EXAMPLE_INPUTS["lstm"]
+TEXTS = [REVIEW, {"sentence": "a dull film"}, REVIEW, {"sentence": "surprising"}]
+
+
+class WeighsLoss(BasicClassifier):
+    """Texts with the first label count twice."""
+
+    def forward(self, tokens: Any, label: Any = None, metadata: Any = None) -> Dict[str, Any]:
+        outputs = super().forward(tokens, label, metadata)
+        if label is not None:
+            outputs["loss"] = outputs["loss"] * (1 + (label == 0).float().mean())
+        return outputs
+
+
+class WeighsTexts(BasicClassifier):
+    """Each text's loss counts as often as the text says."""
+
+    def forward(
+        self, tokens: Any, weight: Any = None, label: Any = None, metadata: Any = None
+    ) -> Dict[str, Any]:
+        outputs = super().forward(tokens, label, metadata)
+        if label is not None:
+            outputs["loss"] = outputs["loss"] * weight.mean()
+        return outputs
+
+
+class CountsPasses(BasicClassifier):
+    passes = 0
+
+    def forward(self, tokens: Any, label: Any = None, metadata: Any = None) -> Dict[str, Any]:
+        self.passes += 1
+        return super().forward(tokens, label, metadata)
+
+
+def scores_of(result: Interpretation) -> List[float]:
+    return [score for field in result.fields.values() for score in field.scores]
+
+
+@pytest.mark.parametrize("kind", [BasicClassifier, SumsLoss])
+@pytest.mark.parametrize("interpreter", [IntegratedGradient, GradientShap])
+def test_a_mean_or_sum_over_rows_is_the_log_probability(kind: type, interpreter: Any) -> None:
+    found = interpreter(as_kind(kind), inference_mode="loss").interpret_batch_json(TEXTS)
+    wanted = interpreter(as_kind(kind), inference_mode="log_softmax").interpret_batch_json(TEXTS)
+    for [one], [other] in zip(found, wanted):
+        assert one.n_evaluations == other.n_evaluations
+        assert one.output == pytest.approx(other.output, abs=1e-6)
+        assert scores_of(one) == pytest.approx(scores_of(other), abs=1e-6)
+        assert one.notes == []
+
+
+def test_texts_share_passes_for_their_losses_too() -> None:
+    interpreter = IntegratedGradient(as_kind(CountsPasses), n_steps=10, inference_mode="loss")
+    model: Any = interpreter.predictor._model
+    interpreter.interpret_json(REVIEW)  # Which finds out that they may.
+    model.passes = 0
+    interpreter.saliency_interpret_batch_json([REVIEW] * 8)
+    assert model.passes == 2
+
+
+def test_a_label_of_its_own_does_not_make_a_text_slower() -> None:
+    passes: List[int] = []
+    for label in ("positive", "negative"):
+        interpreter = IntegratedGradient(as_kind(CountsPasses), n_steps=10, inference_mode="loss")
+        model, reader = interpreter.predictor._model, interpreter.predictor._dataset_reader
+        instance: Any = reader.text_to_instance(REVIEW["sentence"], label)
+        interpreter.interpret_instance(instance)
+        model.passes = 0
+        interpreter.interpret_instance(instance)
+        passes.append(int(model.passes))
+    assert passes[0] == passes[1]
+
+
+@pytest.mark.parametrize("kind", [OddLoss, WeighsLoss])
+def test_another_loss_is_explained_as_it_is(kind: type) -> None:
+    interpreter = IntegratedGradient(as_kind(kind), n_steps=40, inference_mode="loss")
+    plain = IntegratedGradient(as_kind(BasicClassifier), n_steps=40, inference_mode="log_softmax")
+    for target, factor in ((0, 2.0 if kind is WeighsLoss else 1.0), (1, 1.0)):
+        [found] = interpreter.interpret_json(REVIEW, target=target)
+        [wanted] = plain.interpret_json(REVIEW, target=target)
+        expected = [factor * score for score in scores_of(wanted)]
+        assert scores_of(found) == pytest.approx(expected, abs=1e-5)
+
+
+def test_a_text_s_own_weight_is_not_lost() -> None:
+    predictor = as_kind(WeighsTexts)
+    interpreter = IntegratedGradient(predictor, n_steps=20, inference_mode="loss")
+    plain = IntegratedGradient(as_kind(BasicClassifier), n_steps=20, inference_mode="log_softmax")
+    [wanted] = plain.interpret_json(REVIEW)
+    # More texts than are looked at on the way.
+    for weight in [1.0] * 5 + [3.0]:
+        instance: Any = predictor._dataset_reader.text_to_instance(REVIEW["sentence"])
+        instance.add_field("weight", TensorField(torch.tensor(weight)))
+        [found] = interpreter.interpret_instance(instance)
+        expected = [weight * score for score in scores_of(wanted)]
+        assert scores_of(found) == pytest.approx(expected, abs=1e-5)
+
+
+def test_a_loss_that_is_by_rows_of_the_first_text_only() -> None:
+    """A tagger's is the mean over tokens: of one token, it is that token's."""
+    predictor = build_predictor("simple_tagger")
+    review = EXAMPLE_INPUTS["simple_tagger"]
+    words = review["sentence"].split()
+    interpreter = IntegratedGradient(predictor, n_steps=20, inference_mode="loss")
+    for word in words:
+        interpreter.interpret_json({"sentence": word})
+    found = interpreter.interpret_json(review)
+    wanted = IntegratedGradient(
+        build_predictor("simple_tagger"), n_steps=20, inference_mode="loss"
+    ).interpret_json(review)
+    assert found and len(found) == len(wanted)
+    for one, other in zip(found, wanted):
+        assert scores_of(one) == pytest.approx(scores_of(other), abs=1e-6)
+        difference = one.output - (one.baseline_output or 0.0)
+        assert sum(scores_of(one)) == pytest.approx(difference, abs=1e-3)
+
+
+def test_a_loss_that_is_no_number_is_refused() -> None:
+    predictor = as_kind(BasicClassifier)
+    with torch.no_grad():
+        predictor._model._classification_layer.weight.fill_(float("nan"))
+    interpreter = IntegratedGradient(predictor, inference_mode="loss")
+    with pytest.raises(Exception, match="not finite"):
+        interpreter.interpret_json(REVIEW)
