@@ -1,4 +1,4 @@
-"""From integrals over positions to scores for tokens, words or sentences, and to whole results."""
+"""From integrals over positions to scores for tokens, words or sentences, and to results."""
 
 import math
 from dataclasses import dataclass
@@ -24,14 +24,14 @@ StandardErrors = Dict[str, List[float]]
 @dataclass(frozen=True)
 class InstanceIntegrals:
     """
-    One instance of a batch with all that its scores are made of.
+    The integrals of one instance of a batch.
 
     # Parameters
 
     fields : `Dict[str, List[SiteCall]]`
         The calls of each field, in the order in which the model reads the fields.
     row : `int`
-        Which instance of the calls.
+        The index of the instance in the calls.
     integrands : `Integrands`
     """
 
@@ -41,52 +41,48 @@ class InstanceIntegrals:
 
     @cached_property
     def keys(self) -> Dict[str, str]:
-        """AllenNLP's numbering: the fields backwards, since gradients arrive in that order."""
+        """AllenNLP's numbering: the fields backwards, because gradients arrive in that order."""
         texts = [t for calls in reversed(self.fields.values()) for t in calls[0].texts[self.row]]
         return {text.name: f"grad_input_{number}" for number, text in enumerate(texts, start=1)}
 
     def token_vectors(self, calls: Sequence[SiteCall]) -> torch.Tensor:
         """
-        Integrals over the positions of each token added up, and those of several sites set side
-        by side. Shape: (tokens, dim).
+        Integrals summed over the positions of each token, several sites side by side.
+        Shape: (tokens, dim).
         """
         sites: Dict[int, torch.Tensor] = {}
         for call in calls:
             vectors = self._per_token(call, self.integrands.integrals[call.key])
             site = call.key.site
             sites[site] = sites[site] + vectors if site in sites else vectors
-        of_sites = list(sites.values())
-        return of_sites[0] if len(of_sites) == 1 else torch.cat(of_sites, dim=-1)
+        return torch.cat(list(sites.values()), dim=-1)
 
     def token_samples(self, calls: Sequence[SiteCall]) -> torch.Tensor:
-        """The products at each node, added up for each token. Shape: (nodes, tokens)."""
+        """The products at each node, summed for each token. Shape: (nodes, tokens)."""
         terms = [self.integrands.terms[call.key].sum(dim=-1) for call in calls]
-        return sum(self._per_token(c, t.t()) for c, t in zip(calls, terms)).t()  # type: ignore
+        per_token = [self._per_token(call, term.t()) for call, term in zip(calls, terms)]
+        return torch.stack(per_token).sum(dim=0).t()
 
     def _per_token(self, call: SiteCall, values: torch.Tensor) -> torch.Tensor:
         """(positions, dim) -> (tokens, dim)"""
-        num_tokens = len(call.token_lists[self.row])
-        if call.is_in_order[self.row]:
-            return values[:num_tokens]
         owners = call.owners[self.row]
         owned = owners >= 0
-        tokens = values.new_zeros(num_tokens, values.size(-1))
+        tokens = values.new_zeros(len(call.token_lists[self.row]), values.size(-1))
         return tokens.index_add_(0, owners[owned], values[owned])
 
     @property
     def unassigned(self) -> float:
-        """The part of the total that belongs to no token."""
+        """The sum of the scores at positions without a token."""
         return math.fsum(
             float(self.integrands.integrals[call.key][call.owners[self.row] == UNOWNED].sum())
             for calls in self.fields.values()
             for call in calls
-            if call.has_unowned
         )
 
 
 class Assembly:
     """
-    How results are put together.
+    Makes results from integrals.
 
     # Parameters
 
@@ -96,25 +92,25 @@ class Assembly:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
 
-    def scores_alone(
-        self, integrals: InstanceIntegrals, batch: ExplainedBatch, sources: Sequence[str]
+    def scores_only(
+        self, integrals: InstanceIntegrals, batch: ExplainedBatch, source_texts: Sequence[str]
     ) -> Interpretation:
         """
         # Parameters
 
         batch : `ExplainedBatch`
-            In which the instance is.
-        sources : `Sequence[str]`
-            The strings that its texts may have been made of.
+            The batch of the instance.
+        source_texts : `Sequence[str]`
+            The strings that the fields may have been made from.
         """
-        fields, _ = self._fields(integrals, sources)
+        fields, _ = self._fields(integrals, source_texts)
         return Interpretation(fields, Target(), batch.outputs[integrals.row])
 
-    def in_full(
+    def complete(
         self,
         integrals: InstanceIntegrals,
         batch: ExplainedBatch,
-        sources: Sequence[str],
+        source_texts: Sequence[str],
         baseline_output: float,
         notes: Sequence[str],
     ) -> Interpretation:
@@ -122,15 +118,15 @@ class Assembly:
         # Parameters
 
         notes : `Sequence[str]`
-            What is to be said besides what batch and integrals have to say.
+            Notes beside those of the batch and the integrals.
         """
         settings, objective = self._settings, batch.objective
         row, integrands = integrals.row, integrals.integrands
-        fields, standard_error = self._fields(integrals, sources)
+        fields, standard_errors = self._fields(integrals, source_texts)
         output = batch.outputs[row]
         delta = output - baseline_output - integrands.total if settings.adds_up else None
-        of_sites = (call.site.note for call in batch.calls)
-        all_notes = [*objective.notes, *of_sites, *integrands.notes, *notes]
+        site_notes = (call.site.note for call in batch.calls)
+        all_notes = [*objective.notes, *site_notes, *integrands.notes, *notes]
         return Interpretation(
             fields=fields,
             target=objective.target_of(batch.instances[row], batch.probabilities[row]),
@@ -139,7 +135,7 @@ class Assembly:
             convergence_delta=delta,
             estimated_error=integrands.estimated_error,
             n_evaluations=len(integrands.measure.weights),
-            standard_error=standard_error,
+            standard_error=standard_errors,
             unassigned=integrals.unassigned if settings.adds_up else 0.0,
             notes=list(dict.fromkeys(note for note in all_notes if note is not None)),
             probabilities=batch.label_probabilities[row],
@@ -147,13 +143,13 @@ class Assembly:
         )
 
     def _fields(
-        self, integrals: InstanceIntegrals, sources: Sequence[str]
+        self, integrals: InstanceIntegrals, source_texts: Sequence[str]
     ) -> Tuple[Dict[str, FieldScores], Optional[StandardErrors]]:
-        """The scores of each field, and their standard errors where they can be told."""
+        """The scores of each field, and their standard errors if there are any."""
         settings = self._settings
         fields: Dict[str, FieldScores] = {}
         errors: StandardErrors = {}
-        # Of random nodes, where the sums over the embedding are at hand.
+        # Standard errors need the sums over the embedding dimension at each random node.
         strata = integrals.integrands.measure.strata if settings.reduction == "sum" else None
         for calls in integrals.fields.values():
             scores = REDUCTIONS[settings.reduction](integrals.token_vectors(calls))
@@ -162,7 +158,7 @@ class Assembly:
             for text in calls[0].texts[integrals.row]:
                 span = slice(first, first + len(text.field.tokens))
                 first = span.stop
-                segments = GRANULARITIES[settings.granularity](text.field, sources)
+                segments = GRANULARITIES[settings.granularity](text.field, source_texts)
                 groups = [segment.tokens for segment in segments]
                 grouped = Grouping(scores[span], groups, settings.strategy)
                 fields[text.name] = FieldScores(

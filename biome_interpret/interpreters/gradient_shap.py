@@ -17,9 +17,9 @@ from biome_interpret.interpreters.path_interpreter import PathInterpreter
 class GradientShap(PathInterpreter):
     """
     GradientSHAP ([Lundberg and Lee, 2017](https://arxiv.org/abs/1705.07874), in the form of their
-    `shap` package): the mean, over random baselines x'_p and random points between them and the
-    text, of the gradient times (x − x'_p). The scores add up to f(x) − mean f(x'_p), up to sampling
-    error; without noise they converge to Integrated Gradients.
+    `shap` package): the mean of the gradient times (x − x'_p), over random baselines x'_p and
+    random points between them and the text. The scores add up to f(x) − mean f(x'_p), up to
+    sampling error. Without noise they converge to Integrated Gradients.
 
     Registered as a `SaliencyInterpreter` with name "biome-gradient-shap".
 
@@ -27,31 +27,32 @@ class GradientShap(PathInterpreter):
 
     predictor : `Predictor`
     n_perturbations : `int`, optional (default = `10`)
-        The number of random baselines, with one random point on the path from each; where there is
-        a `tolerance`, that to begin with.
+        The number of random baselines, with one random point on the path from each. With a
+        `tolerance`: the number to begin with.
     noise_std : `float`, optional (default = `0.1`)
-        Standard deviation of the Gaussian noise that is added to the baseline, in each dimension.
+        The standard deviation of the Gaussian noise that is added to the baseline, in each
+        dimension.
     noise_relative : `bool`, optional (default = `False`)
-        Whether in units of the standard deviation of the text's own embeddings.
+        Whether `noise_std` is in units of the standard deviation of the text's embeddings.
     sampling : `str`, optional (default = `"stratified"`)
-        How the points are drawn from [0, 1]: `"stratified"`, from intervals that are shorter where
-        gradients usually change and in pairs of which one mirrors the other in position and noise,
-        or `"independent"`. Both are unbiased.
+        How the points are drawn from [0, 1]. `"stratified"`: from intervals that are shorter where
+        gradients usually change, in pairs that mirror each other in position and noise.
+        `"independent"`: each point on its own. Both are unbiased.
     seed : `int`, optional (default = `0`)
         The same seed gives the same numbers, whatever the global random state, the `batch_size`
-        and the company of other texts.
+        and the other texts of a batch.
     tolerance : `float`, optional
-        Double the number of samples, for each text on its own, until Σ standard error / Σ |score|
-        is no larger.
+        Double the number of samples of each text until Σ standard error / Σ |score| is at most
+        this.
     max_evaluations : `int`, optional (default = `1280`)
-        How many samples that may take at the most; a result that needed more says so.
+        The largest number of samples with a tolerance. A result that needed more says so.
     **kwargs
         The options of `PathInterpreter`.
 
     # Raises
 
     `ConfigurationError`
-        For an option that does not exist or a value that it does not take.
+        For an unknown option, or a value that an option does not take.
     """
 
     def __init__(
@@ -75,8 +76,8 @@ class GradientShap(PathInterpreter):
         self._tolerance = None if tolerance is None else options.share("tolerance", tolerance)
         if max_evaluations is not None and tolerance is None:
             raise ConfigurationError(
-                "max_evaluations bounds what a tolerance may take: give tolerance too, or "
-                "n_perturbations alone"
+                "max_evaluations bounds the samples for a tolerance: give tolerance too, or "
+                "n_perturbations only"
             )
         self._max_evaluations = options.whole_number(
             "max_evaluations", 1280 if max_evaluations is None else max_evaluations, at_least=2
@@ -90,7 +91,7 @@ class GradientShap(PathInterpreter):
         return _DoubledSample(sample, first_round, self._tolerance, self._max_evaluations)
 
     def _sample(self, num_background: int, rounds: Sequence[int]) -> PathMeasure:
-        """Samples of the given sizes, each drawn for itself, as one."""
+        """Samples of the given sizes, drawn one after the other and joined."""
         draws = [
             draw(self._strata(size), numpy.random.default_rng([self._seed, k]))
             for k, size in enumerate(rounds)
@@ -121,7 +122,7 @@ class GradientShap(PathInterpreter):
     def _backgrounds(
         self, number: int, noises: Sequence[int], num_background: int
     ) -> List[Optional[int]]:
-        """A random background text for each draw, the same for its mirror image."""
+        """A random background text for each draw; a draw and its mirror image share one."""
         if not num_background:
             return [None] * len(noises)
         generator = numpy.random.default_rng([self._seed, number, len(noises)])
@@ -131,14 +132,14 @@ class GradientShap(PathInterpreter):
 
 class _DoubledSample(RefinedMeasure):
     """
-    Random points, twice as many each time.
+    Random points, doubled at each level.
 
     # Parameters
 
     sample : `Callable[[Sequence[int]], PathMeasure]`
-        Makes one of samples of the given sizes, each drawn for itself.
+        Joins samples of the given sizes.
     first_round : `int`
-        How many there are to begin with.
+        The number of points to begin with.
     tolerance, max_evaluations
         As in `RefinedMeasure`.
     """

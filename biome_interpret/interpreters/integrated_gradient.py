@@ -28,24 +28,23 @@ class IntegratedGradient(PathInterpreter, AllenNLPIntegratedGradient):
 
     predictor : `Predictor`
     tolerance : `float`, optional (default = `0.01`)
-        The path is looked at more and more closely, for each text on its own, until the estimated
-        Σ |error| / Σ |score| is no larger.
+        Refine the integral of each text until the estimated Σ |error| / Σ |score| is at most this.
     max_evaluations : `int`, optional (default = `257`)
-        How many nodes that may take at the most, for a text; a result that needed more says so.
-    n_steps : `int`, optional (default = `50` where `quadrature` is given)
+        The largest number of nodes for a text. A result that needed more says so.
+    n_steps : `int`, optional (default = `50` if `quadrature` is given)
         A fixed number of nodes on each path instead.
-    quadrature : `str`, optional (default = `"gauss-radau"` where `n_steps` is given)
-        Where those stand and how much they weigh: `"gauss-radau"`, of which the text itself is one,
-        so that it takes a pass through the model less, `"gauss-legendre"`, `"riemann-left"`,
-        `"riemann-right"`, `"riemann-middle"` or `"trapezoid"`.
+    quadrature : `str`, optional (default = `"gauss-radau"` if `n_steps` is given)
+        The rule for the fixed nodes: `"gauss-radau"` (the text itself is one of its nodes, which
+        saves a row), `"gauss-legendre"`, `"riemann-left"`, `"riemann-right"`, `"riemann-middle"`
+        or `"trapezoid"`.
     **kwargs
         The options of `PathInterpreter`.
 
     # Raises
 
     `ConfigurationError`
-        For an option that does not exist, a value that it does not take, or a fixed number of
-        nodes beside a tolerance.
+        For an unknown option, a value that an option does not take, or a fixed number of nodes
+        together with a tolerance.
     """
 
     def __init__(

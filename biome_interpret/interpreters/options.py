@@ -1,4 +1,4 @@
-"""Checks of options, each of which names the option and what it takes."""
+"""Checks of options. Each message names the option and the values that it takes."""
 
 import difflib
 import json
@@ -40,20 +40,20 @@ def share(name: str, value: Any) -> float:
     return float(value)
 
 
+def flag(name: str, value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise ConfigurationError(f"{name} is {value!r}; it must be true or false")
+    return value
+
+
 def refuse_both(first: Dict[str, Any], second: Dict[str, Any]) -> None:
-    """Two groups of options of which one only may be given."""
+    """Two groups of options that exclude each other."""
     given = [[name for name, value in g.items() if value is not None] for g in (first, second)]
     if all(given):
         either, other = (" and ".join(group) for group in (first, second))
         raise ConfigurationError(
             f"{given[0][0]} and {given[1][0]} exclude each other: give {either}, or {other}"
         )
-
-
-def flag(name: str, value: Any) -> bool:
-    if not isinstance(value, bool):
-        raise ConfigurationError(f"{name} is {value!r}; it must be true or false")
-    return value
 
 
 def refuse_unknown(interpreter: str, given: Collection[str], allowed: Collection[str]) -> None:
@@ -68,8 +68,8 @@ def refuse_unknown(interpreter: str, given: Collection[str], allowed: Collection
 def target(value: Any) -> Union[str, int, None]:
     if isinstance(value, bool) or not isinstance(value, (str, int, type(None))):
         raise ConfigurationError(
-            f"target is {value!r}; it must be the name of a label, its index, or 'gold'; only "
-            f"interpret_json and its like take a list of them"
+            f"target is {value!r}; it must be the name of a label, its index, or 'gold'. Only "
+            f"interpret_json and the other interpret_ methods take a list of targets"
         )
     return value
 
@@ -82,8 +82,8 @@ def background(value: Union[str, Path, List[Any], None]) -> Optional[List[Any]]:
     texts = [text.as_dict() if isinstance(text, Params) else text for text in texts]
     if not texts or not all(isinstance(text, (str, dict)) for text in texts):
         raise ConfigurationError(
-            "background must be a list of texts (strings or JSON objects such as the predictor "
-            "takes), or the path of a JSONL file of them, with at least one"
+            "background must be a list of texts (strings, or JSON objects as the predictor takes "
+            "them) or the path of a JSONL file of texts, with at least one text"
         )
     return texts
 
@@ -98,7 +98,7 @@ def _read_jsonl(path: Path) -> List[Any]:
 
 
 def move_to_device(predictor: Predictor, device: Device) -> None:
-    """Moves the model, and tells the predictor."""
+    """Moves the model, and updates the device of the predictor."""
     model = predictor._model
     try:
         if isinstance(device, int):

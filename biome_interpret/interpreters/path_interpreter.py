@@ -1,4 +1,4 @@
-"""What Integrated Gradients and GradientSHAP share: all but their paths."""
+"""The base of the methods: everything except the choice of points on the paths."""
 
 from typing import Any, List, Optional, Sequence, Union
 
@@ -12,7 +12,7 @@ from biome_interpret.attribution.aggregation import REDUCTIONS, STRATEGIES
 from biome_interpret.attribution.paths import PathMeasure, RefinedMeasure
 from biome_interpret.interpretation import Interpretation, saliency_of
 from biome_interpret.interpreters import options
-from biome_interpret.interpreters.pipeline import Explainer, Outcome, Wanted
+from biome_interpret.interpreters.pipeline import Input, Outcome, Pipeline
 from biome_interpret.interpreters.settings import Settings
 from biome_interpret.models.alignment.segments import GRANULARITIES
 from biome_interpret.models.baselines import Baseline
@@ -22,58 +22,55 @@ from biome_interpret.models.objectives.inference_modes import InferenceMode
 
 Targets = Union[Target, List[Target]]
 
-
-Input = Union[JsonDict, Instance]
-
-_NO_OPTIONS = ("self", "predictor", "kwargs", "unknown")
+# Arguments of the constructors that are no options.
+_OTHER_ARGUMENTS = ("self", "predictor", "kwargs", "unknown")
 
 
 class PathInterpreter(SaliencyInterpreter):
     """
-    The base of all interpreters that integrate gradients along straight paths in embedding space.
-    A subclass says which paths, by `path_measure`.
+    The base of the interpreters that integrate gradients along straight paths in embedding space.
+    A subclass chooses the points of the paths, in `path_measure`.
 
     # Parameters
 
     predictor : `Predictor`
     baseline : `Baseline`, optional
-        x', where the paths begin: a number (every embedding is filled with it; nothing is 0), a
-        tensor or list of shape (dim,) or (tokens, dim), or the name of a registered `Baseline`:
-        `"padding"`, `"unknown"`, `"mask"` (the embedding of that token), `"mean"` (of the
-        embedding matrix).
+        x', the start of the paths: a number for every dimension (0 if not given), a tensor or list
+        of shape (dim,) or (tokens, dim), or the name of a registered `Baseline`: `"padding"`,
+        `"unknown"`, `"mask"` (the embedding of that token) or `"mean"` (of the embedding matrix).
     background : `Union[str, List]`, optional
         Texts to average over as baselines, in place of `baseline`: a list of the predictor's JSON
-        inputs (or of strings, where the input has one text), or the path of a JSONL file of them.
+        inputs (or of strings, if the input has one text), or the path of a JSONL file of them.
     hold_special_tokens : `bool`, optional (default = `False`)
-        Keep special tokens as they are along the path, so that nothing is attributed to them.
+        Keep special tokens fixed along the path, so that nothing is attributed to them.
     inference_mode : `Union[str, InferenceMode]`, optional (default = `"logits"`)
-        The explained output: `"logits"`, `"softmax"`, `"log_softmax"`, `"loss"` (as minus the
-        loss), a registered `InferenceMode` or a function of (outputs, choices).
+        The explained output: `"logits"`, `"softmax"`, `"log_softmax"`, `"loss"` (minus the loss), a
+        registered `InferenceMode`, or a function of (outputs, choices).
     target : `Union[str, int]`, optional
-        Which label is explained: its name, its index in the vocabulary, or `"gold"` for the
-        text's own. Nothing: the label that the model predicts.
+        The label to explain: its name, its index in the vocabulary, or `"gold"` for the text's own
+        label. Default: the predicted label.
     input_x_gradient : `bool`, optional (default = `True`)
-        Multiply averaged gradients by (x − x'). Without it a `reduction` other than `"sum"` is
-        wanted for a transformer, whose layer norms make the plain sum of a gradient vanish.
+        Multiply the averaged gradients by (x − x'). If not, use a `reduction` other than `"sum"`
+        for a transformer: its layer norms make the plain sum of a gradient vanish.
     reduction : `str`, optional (default = `"sum"`)
         Over the embedding dimension: `"sum"`, `"l2"` or `"mean_abs"`.
     granularity : `str`, optional (default = `"all_tokens"`)
-        `"all_tokens"`, `"token"` (special ones dropped), `"word"` or `"sentence"`.
+        `"all_tokens"`, `"token"` (without special tokens), `"word"` or `"sentence"`.
     granularity_aggregation_strategy : `str`, optional (default = `"mean"`)
-        How a word or sentence is scored by its tokens: `"mean"`, `"sum"`, `"max"`, `"min"` or
-        `"signed_max"` (the one of largest absolute value).
+        How the scores of tokens make the score of a word or sentence: `"mean"`, `"sum"`, `"max"`,
+        `"min"` or `"signed_max"` (the score with the largest absolute value).
     batch_size : `int`, optional
-        Points of the path in one forward pass; chosen by the length of the text if not given.
+        Points of the path in one forward pass. Default: chosen by the length of the text.
     device : `Union[int, str, torch.device]`, optional
         Moves the model there, once.
     autocast : `bool`, optional (default = `False`)
-        Take the gradients in bfloat16: faster on hardware that has it, at some loss of accuracy,
-        which the result states.
+        Take the gradients in bfloat16: faster on hardware that has it, and less accurate. The
+        result says by how much the output differs.
 
     # Raises
 
     `ConfigurationError`
-        For an option that does not exist or a value that it does not take.
+        For an unknown option, or a value that an option does not take.
     """
 
     def __init__(
@@ -94,7 +91,7 @@ class PathInterpreter(SaliencyInterpreter):
         **unknown: Any,
     ) -> None:
         super().__init__(predictor)
-        allowed = [name for name in infer_params(type(self)) if name not in _NO_OPTIONS]
+        allowed = [name for name in infer_params(type(self)) if name not in _OTHER_ARGUMENTS]
         options.refuse_unknown(type(self).__name__, unknown, allowed)
         if batch_size is not None:
             options.whole_number("batch_size", batch_size)
@@ -103,7 +100,6 @@ class PathInterpreter(SaliencyInterpreter):
         self._target = options.target(target)
         settings = Settings(
             method=_registered_name(type(self)),
-            path_measure=self.path_measure,
             baseline=Baseline.of(baseline),
             background=options.background(background),
             hold_special_tokens=options.flag("hold_special_tokens", hold_special_tokens),
@@ -117,139 +113,133 @@ class PathInterpreter(SaliencyInterpreter):
             batch_size=batch_size,
             autocast=options.flag("autocast", autocast),
         )
-        self._explainer = Explainer(predictor, find_sites(predictor), settings)
+        self._pipeline = Pipeline(predictor, find_sites(predictor), settings, self.path_measure)
 
     def path_measure(self, num_background: int) -> Union[PathMeasure, RefinedMeasure]:
         """
-        Which points of which paths to look at, and their weights.
+        The points of the paths, and their weights.
 
         # Parameters
 
         num_background : `int`
-            How many background texts there are to start from; 0 for the baseline alone.
+            The number of background texts to start from; 0 for the baseline.
         """
         raise NotImplementedError
 
     def saliency_interpret_from_json(self, inputs: JsonDict) -> JsonDict:
         """
-        AllenNLP's form of saliency.
+        Saliency in AllenNLP's form.
 
         # Parameters
 
         inputs : `JsonDict`
-            What the predictor's `predict_json` takes.
+            The input of the predictor's `predict_json`.
 
         # Returns
 
         `JsonDict`
             `{"instance_1": {"grad_input_1": [...], ...}, ...}`: for each labelled instance and each
-            text field that the model embeds, one float for each token (or whatever the granularity
-            is): absolute scores divided by their sum. `{}` where the predictor labels nothing.
+            text field that the model embeds, one float for each token (or word, or sentence, by the
+            granularity): absolute scores divided by their sum. `{}` if the predictor labels
+            nothing.
 
         # Raises
 
         `InterpretationError`
             If the text cannot be interpreted.
         """
-        [outcome] = self._outcomes([inputs], None, Wanted(in_full=False))
-        return saliency_of(_results(outcome))
+        return self.saliency_interpret_batch_json([inputs])[0]
 
     def saliency_interpret_batch_json(self, inputs: List[JsonDict]) -> List[JsonDict]:
         """
-        `saliency_interpret_from_json` for each of many inputs, in their order. Texts of like length
+        `saliency_interpret_from_json` for each of many inputs, in order. Texts of similar length
         share passes.
         """
-        outcomes = self._outcomes(inputs, None, Wanted(in_full=False))
+        outcomes = self.outcomes(inputs, None, complete=False)
         return [saliency_of(_results(outcome)) for outcome in outcomes]
 
     def saliency_interpret_instance(self, instance: Instance) -> JsonDict:
         """`saliency_interpret_from_json` for an instance from a dataset reader."""
-        [outcome] = self._outcomes([instance], None, Wanted(in_full=False))
+        [outcome] = self.outcomes([instance], None, complete=False)
         return saliency_of(_results(outcome))
 
     def interpret_json(self, inputs: JsonDict, target: Targets = None) -> List[Interpretation]:
         """
-        The full result.
+        The complete result.
 
         # Parameters
 
         inputs : `JsonDict`
-            What the predictor's `predict_json` takes.
+            The input of the predictor's `predict_json`.
         target : `Union[str, int, List[Union[str, int]]]`, optional
-            In place of the interpreter's own; of a list, each in turn.
+            In place of the interpreter's own target. A list: each target in turn.
 
         # Returns
 
         `List[Interpretation]`
-            One for each labelled instance and target; empty where the predictor labels nothing.
+            One for each labelled instance and target; empty if the predictor labels nothing.
 
         # Raises
 
         `InterpretationError`
             If the text cannot be interpreted.
         """
-        return _results(self._outcomes([inputs], [target], Wanted())[0])
+        return self.interpret_batch_json([inputs], target)[0]
 
     def interpret_batch_json(
         self, inputs: List[JsonDict], target: Targets = None
     ) -> List[List[Interpretation]]:
         """
-        `interpret_json` for each of many inputs, in their order. Texts of like length share passes.
+        `interpret_json` for each of many inputs, in order. Texts of similar length share passes.
         """
-        outcomes = self._outcomes(inputs, [target] * len(inputs), Wanted())
-        return [_results(outcome) for outcome in outcomes]
+        return [_results(one) for one in self.outcomes(inputs, [target] * len(inputs))]
 
     def interpret_instance(
         self, instance: Instance, target: Targets = None
     ) -> List[Interpretation]:
         """`interpret_json` for an instance from a dataset reader."""
-        return _results(self._outcomes([instance], [target], Wanted())[0])
+        return _results(self.outcomes([instance], [target])[0])
 
     def interpret_each(
         self, inputs: Sequence[Input], targets: Optional[Sequence[Targets]] = None
     ) -> List[Union[List[Interpretation], Exception]]:
         """
-        The full results of many texts, of which some may fail.
+        The complete results of many texts. Some of them may fail.
 
         # Parameters
 
         inputs : `Sequence[Union[JsonDict, Instance]]`
-            What `interpret_json` or `interpret_instance` takes.
+            Inputs of `interpret_json` or `interpret_instance`.
         targets : `Sequence[Targets]`, optional
-            One for each input; `None` for the interpreter's own.
+            One for each input; `None` for the interpreter's own target.
 
         # Returns
 
         `List[Union[List[Interpretation], Exception]]`
-            In the order of the inputs: the results, or what the text failed of.
+            In the order of the inputs: the results, or the error of the text.
         """
         return [
             outcome.error if outcome.error is not None else _results(outcome)
-            for outcome in self._outcomes(inputs, targets, Wanted())
+            for outcome in self.outcomes(inputs, targets)
         ]
 
     def outcomes(
         self,
         inputs: Sequence[Input],
         targets: Optional[Sequence[Targets]] = None,
-        in_full: bool = True,
+        complete: bool = True,
     ) -> List[Outcome]:
         """
-        As `interpret_each`, with the model's prediction for each text besides.
+        As `interpret_each`, with the model's prediction for each text.
 
         # Parameters
 
-        in_full : `bool`, optional (default = `True`)
-            Whether all of each result is wanted; otherwise it has scores and f(x) alone, which may
-            take a pass less.
+        complete : `bool`, optional (default = `True`)
+            Whether results are complete. If not, they have the scores and f(x) only, which may save
+            a pass.
         """
-        return self._outcomes(inputs, targets, Wanted(in_full, predictions=True))
-
-    def _outcomes(
-        self, inputs: Sequence[Input], targets: Optional[Sequence[Targets]], wanted: Wanted
-    ) -> List[Outcome]:
         lists = [self._targets(target) for target in targets or [None] * len(inputs)]
-        return self._explainer.outcomes(inputs, lists, wanted)
+        return self._pipeline.outcomes(inputs, lists, complete)
 
     def _targets(self, target: Targets) -> List[Target]:
         found = self._target if target is None else target
@@ -260,7 +250,7 @@ def _results(outcome: Outcome) -> List[Interpretation]:
     """
     # Raises
 
-    What the text failed of.
+    The error of the text.
     """
     if outcome.error is not None:
         raise outcome.error
@@ -268,8 +258,7 @@ def _results(outcome: Outcome) -> List[Interpretation]:
     return outcome.interpretations
 
 
-def _registered_name(kind: type) -> str:
-    names = [
-        n for n in SaliencyInterpreter.list_available() if SaliencyInterpreter.by_name(n) is kind
-    ]
-    return names[0] if names else kind.__name__
+def _registered_name(method: type) -> str:
+    names = SaliencyInterpreter.list_available()
+    found = (name for name in names if SaliencyInterpreter.by_name(name) is method)
+    return next(found, method.__name__)

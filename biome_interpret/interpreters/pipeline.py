@@ -1,33 +1,49 @@
-"""From texts to results: predicted, labelled, put together, integrated and assembled."""
+"""The steps from texts to results: predict, label, batch, integrate, assemble."""
 
 import traceback
-from typing import Dict, Hashable, Iterator, List, NamedTuple, Optional, Sequence, Set, Tuple, Union
+from functools import cached_property
+from typing import (
+    Callable,
+    Dict,
+    Hashable,
+    Iterator,
+    List,
+    NamedTuple,
+    Optional,
+    Sequence,
+    Set,
+    Tuple,
+    Union,
+)
 
 from allennlp.common.util import JsonDict
 from allennlp.data import Instance
 from allennlp.predictors import Predictor
 
+from biome_interpret.attribution.paths import PathMeasure, RefinedMeasure
 from biome_interpret.errors import InterpretationError
 from biome_interpret.interpretation import Interpretation
 from biome_interpret.interpreters.assembly import Assembly, InstanceIntegrals
-from biome_interpret.interpreters.company import Company
 from biome_interpret.interpreters.path_integral import PathIntegral
-from biome_interpret.interpreters.points import Points
 from biome_interpret.interpreters.settings import Settings
 from biome_interpret.models.baselines.background import Background
 from biome_interpret.models.baselines.path_starts import Origins
 from biome_interpret.models.embedding.sites import EmbeddingSite, widest
+from biome_interpret.models.execution.batching import BatchPlanner
 from biome_interpret.models.execution.evaluation import ExplainedBatch, RowsMixed
-from biome_interpret.models.execution.prediction import Companions, Prediction, predict
-from biome_interpret.models.execution.recurrent import narrow_recurrence
-from biome_interpret.models.execution.row_independence import Verdict
+from biome_interpret.models.execution.prediction import Prediction, predict
+from biome_interpret.models.execution.row_independence import RowIndependence
 from biome_interpret.models.isolation.guard import untouched
-from biome_interpret.models.labelling import Labelling, Target, labelled_instances, targeted
+from biome_interpret.models.labelling.base import labelled_instances
+from biome_interpret.models.labelling.targets import Target, targeted
 from biome_interpret.models.labelling.texts import Text
 from biome_interpret.models.objectives import LossByRows, LossNotByRows, Objective, objective_for
 from biome_interpret.models.tensors import chunks
 
-# Texts that are looked at together, to find those of like length.
+# A predictor's input.
+Input = Union[JsonDict, Instance]
+
+# Texts are grouped by length within windows of this size.
 _WINDOW = 1024
 
 # Texts of each label whose values are held against their losses, where that takes a pass, and where
@@ -42,17 +58,16 @@ PADDING_NOTE = (
 
 class Outcome(NamedTuple):
     """
-    What became of one text.
+    The outcome of one text.
 
     # Parameters
 
     outputs : `JsonDict`, optional
-        The model's prediction, as `Model.forward_on_instance` gives it, where predictions are
-        wanted; `None` where it failed.
+        The model's prediction, as given by `Model.forward_on_instance`; `None` if it failed.
     interpretations : `List[Interpretation]`, optional
-        One for each labelled instance and target; `None` where it failed.
+        One for each labelled instance and target; `None` if one of them failed.
     error : `Exception`, optional
-        What it failed of.
+        Why there are none.
     """
 
     outputs: Optional[JsonDict] = None
@@ -60,77 +75,68 @@ class Outcome(NamedTuple):
     error: Optional[Exception] = None
 
 
-class Wanted(NamedTuple):
-    """
-    What of each outcome is wanted.
-
-    # Parameters
-
-    in_full : `bool`
-        All of the interpretations, or scores and f(x) alone.
-    predictions : `bool`
-        The model's outputs too, made human-readable.
-    """
-
-    in_full: bool = True
-    predictions: bool = False
-
-
 class _Job(NamedTuple):
-    """A text and what is asked about it."""
+    """A text, and the targets to explain."""
 
     text: Text
     targets: List[Target]
 
 
 class _Item(NamedTuple):
-    """A labelled instance, and of which job in its group it is."""
+    """A labelled instance, and the index of its job in the group."""
 
     job: int
     instance: Instance
     objective: Objective
 
 
-class Explainer:
+class Pipeline:
     """
     # Parameters
 
     predictor : `Predictor`
     sites : `Sequence[EmbeddingSite]`
     settings : `Settings`
+    path_measure : `Callable[[int], Union[PathMeasure, RefinedMeasure]]`
+        The points of the paths for a number of background texts. Called when first needed.
     """
 
     def __init__(
-        self, predictor: Predictor, sites: Sequence[EmbeddingSite], settings: Settings
+        self,
+        predictor: Predictor,
+        sites: Sequence[EmbeddingSite],
+        settings: Settings,
+        path_measure: Callable[[int], Union[PathMeasure, RefinedMeasure]],
     ) -> None:
         self._predictor = predictor
         self._model = predictor._model
         self._sites = sites
         self._settings = settings
+        self._path_measure = path_measure
         self._background: Optional[Background] = None
-        # The kinds of objectives of which the loss is no matter of rows: found out on the way.
+        # Kinds of objectives with a loss that is not made of its rows' log-probabilities.
         self._whole_losses: Set[type] = set()
         # By label, how many texts' values were held against their losses.
         self._checked_losses: Dict[Optional[int], int] = {}
-        # Whether labels are made of outputs as they are, too: found out by the first text.
-        self._reads_outputs_alike = False
         self._assembly = Assembly(settings)
-        self._company = Company(settings, narrow_recurrence(self._model), widest(sites))
+        self._planner = BatchPlanner(widest(sites), settings.batch_size)
+
+    @cached_property
+    def _measure(self) -> Union[PathMeasure, RefinedMeasure]:
+        return self._path_measure(len(self._settings.background or []))
 
     def outcomes(
-        self,
-        inputs: Sequence[Union[JsonDict, Instance]],
-        targets: Sequence[List[Target]],
-        wanted: Wanted,
+        self, inputs: Sequence[Input], targets: Sequence[List[Target]], complete: bool
     ) -> List[Outcome]:
         """
         # Parameters
 
         inputs : `Sequence[Union[JsonDict, Instance]]`
-            What `predict_json` or `predict_instance` takes.
+            As for `predict_json` or `predict_instance`.
         targets : `Sequence[List[Target]]`
-            For each input, what to explain.
-        wanted : `Wanted`
+            The targets of each input.
+        complete : `bool`
+            Whether results are complete, or have the scores and f(x) only.
 
         # Returns
 
@@ -140,15 +146,15 @@ class Explainer:
         found: List[Outcome] = []
         for window in chunks(list(zip(inputs, targets)), _WINDOW):
             with untouched(self._model):
-                found += self._window(window, wanted)
+                found += self._window(window, complete)
         return found
 
     def _window(
-        self, window: Sequence[Tuple[Union[JsonDict, Instance], List[Target]]], wanted: Wanted
+        self, window: Sequence[Tuple[Input, List[Target]]], complete: bool
     ) -> List[Outcome]:
         found: Dict[int, Outcome] = {}
         jobs: Dict[int, _Job] = {}
-        # For each input, its jobs: one for each text that the predictor makes of it.
+        # The jobs of each input: one for each text that the predictor makes of it.
         parts: List[List[int]] = []
         for inputs, targets in window:
             first = len(found) + len(jobs)
@@ -159,68 +165,52 @@ class Explainer:
             except Exception as error:
                 found[first] = _failed(error)
                 parts.append([first])
-        self._learn(list(jobs.values()))
-        positions = list(jobs)
-        for group in self._company.groups([job.text for job in jobs.values()]):
-            members = [positions[i] for i in group]
-            outcomes = self._group_outcomes([jobs[i] for i in members], wanted)
+        self._probe_rows(list(jobs.values()))
+        indices = list(jobs)
+        for group in self._planner.groups([job.text for job in jobs.values()]):
+            members = [indices[i] for i in group]
+            outcomes = self._group_outcomes([jobs[i] for i in members], complete)
             found.update(zip(members, outcomes))
-        return [_merged([found[i] for i in indices]) for indices in parts]
+        return [_merged([found[i] for i in part]) for part in parts]
 
-    def _learn(self, jobs: Sequence[_Job]) -> None:
+    def _probe_rows(self, jobs: Sequence[_Job]) -> None:
         """
-        Finds out how rows relate and outputs are read, by the first text that tells: not from its
-        interpretation, so that this goes the same way as that of any other text.
+        Probes how rows relate, on the first text that can be labelled. The text is interpreted
+        later, in its turn, in the same way as every other text.
         """
         for job in jobs:
-            if self._company.is_known:
+            if self._planner.has_probed:
                 return
             try:
-                [outputs], prediction = self._predicted([job], readable=True)
-                if prediction is not None:
-                    labelling = Labelling.of(self._predictor)
-                    self._reads_outputs_alike = labelling.reads_alike(prediction.outputs, outputs)
+                [outputs], prediction = self._predicted([job])
                 for item in self._items(0, job, outputs):
-                    self._verdict(item, prediction)
+                    self._row_independence(item, prediction)
             except LossNotByRows as error:
                 self._whole_losses.add(error.of)
-                return self._learn(jobs)
-            except Exception:  # It will be told of when the text's turn comes.
+                return self._probe_rows(jobs)
+            except Exception:  # It is reported when the text's turn comes.
                 continue
 
-    def _group_outcomes(self, jobs: List[_Job], wanted: Wanted) -> List[Outcome]:
-        # For several targets the points would not be the rows that are needed.
-        is_one_each = all(len(job.targets) == 1 for job in jobs)
-        if is_one_each and self._company.may_go_along([job.text for job in jobs]):
-            try:
-                return self._explained(jobs, wanted, in_company=True)
-            except Exception:
-                pass  # Predicted alone, the texts will tell whether it is a matter of theirs.
+    def _group_outcomes(self, jobs: List[_Job], complete: bool) -> List[Outcome]:
         try:
-            return self._explained(jobs, wanted)
+            return self._explained(jobs, complete)
         except LossNotByRows as error:
             self._whole_losses.add(error.of)
-            return self._group_outcomes(jobs, wanted)
+            return self._group_outcomes(jobs, complete)
         except Exception as error:
             if len(jobs) == 1 and not isinstance(error, RowsMixed):
                 return [_failed(error)]
-            # Where rows mix, they are run one by one from here on.
-            return [self._alone(job, wanted) for job in jobs]
+            # If rows mix, they are run one by one from now on.
+            return [self._outcome_alone(job, complete) for job in jobs]
 
-    def _alone(self, job: _Job, wanted: Wanted) -> Outcome:
+    def _outcome_alone(self, job: _Job, complete: bool) -> Outcome:
         try:
-            return self._explained([job], wanted)[0]
+            return self._explained([job], complete)[0]
         except Exception as error:
             return _failed(error)
 
-    def _explained(
-        self, jobs: List[_Job], wanted: Wanted, in_company: bool = False
-    ) -> List[Outcome]:
-        points = None
-        if in_company:
-            rows = self._company.rows_along(len(jobs), with_origins=wanted.in_full)
-            points = Points(rows, self._origins(jobs[0].text))
-        outputs, prediction = self._predicted(jobs, wanted.predictions, points)
+    def _explained(self, jobs: List[_Job], complete: bool) -> List[Outcome]:
+        outputs, prediction = self._predicted(jobs)
         errors: Dict[int, Exception] = {}
         items: List[_Item] = []
         for i, job in enumerate(jobs):
@@ -228,39 +218,31 @@ class Explainer:
                 items += self._items(i, job, outputs[i])
             except Exception as error:
                 errors[i] = error
-        results: Dict[int, Interpretation] = {}
-        for members in self._together(items, prediction):
-            sources = [items[k].job for k in members]
-            batch = self._batch([items[k] for k in members], prediction, self._settings.autocast)
-            texts = [jobs[source].text for source in sources]
-            results.update(zip(members, self._integrated(batch, texts, wanted.in_full, points)))
-        by_job: List[List[Interpretation]] = [[] for _ in jobs]
-        for k, item in enumerate(items):
-            by_job[item.job].append(results[k])
+        by_job: List[Dict[int, Interpretation]] = [{} for _ in jobs]
+        for members in self._batches(items, prediction):
+            of_batch = [items[k] for k in members]
+            batch = self._batch(of_batch, prediction, self._settings.autocast)
+            texts = [jobs[item.job].text for item in of_batch]
+            for k, item, one in zip(members, of_batch, self._integrated(batch, texts, complete)):
+                by_job[item.job][k] = one
         return [
-            _failed(errors[i], outputs[i]) if i in errors else Outcome(outputs[i], by_job[i])
+            _failed(errors[i], outputs[i])
+            if i in errors
+            else Outcome(outputs[i], [by_job[i][k] for k in sorted(by_job[i])])
             for i in range(len(jobs))
         ]
 
-    def _predicted(
-        self, jobs: Sequence[_Job], readable: bool, points: Optional[Points] = None
-    ) -> Tuple[List[JsonDict], Optional[Prediction]]:
-        instances = [job.text.instance for job in jobs]
-        companions = None
-        if points is not None:
-            companions = Companions(points.rows.instances, points.of, points.rows.lines)
-        readable = readable or not self._reads_outputs_alike
+    def _predicted(self, jobs: Sequence[_Job]) -> Tuple[List[JsonDict], Optional[Prediction]]:
         try:
-            return predict(self._model, self._sites, instances, readable, companions)
+            return predict(self._model, self._sites, [job.text.instance for job in jobs])
         except Exception:
-            # A model may fail in any way on a text without tokens: the cause is what helps.
+            # A model may fail in any way on a text without tokens: the cause helps more.
             for job in jobs:
                 job.text.check_tokens()
             raise
 
     def _items(self, index: int, job: _Job, outputs: JsonDict) -> List[_Item]:
-        model = self._model
-        predictor, text = self._predictor, job.text
+        model, predictor, text = self._model, self._predictor, job.text
         labelled = labelled_instances(predictor, text.instance, outputs)
         instances = targeted(predictor, text.instance, labelled, job.targets, text.labels)
         mode, whole_losses = self._settings.mode, self._whole_losses
@@ -268,25 +250,25 @@ class Explainer:
             _Item(index, one, objective_for(model, one, mode, whole_losses)) for one in instances
         ]
 
-    def _together(
+    def _batches(
         self, items: Sequence[_Item], prediction: Optional[Prediction]
     ) -> Iterator[List[int]]:
-        """Which items make one batch, as indices: those of a kind, where rows may share a pass."""
+        """The items of each batch, as indices: those of one kind, if rows may share a pass."""
         kinds: Dict[Tuple[Hashable, str], List[int]] = {}
         for k, item in enumerate(items):
             kinds.setdefault((item.objective.kind, item.objective.label_name), []).append(k)
         for members in kinds.values():
-            if self._verdict(items[members[0]], prediction).rows_are_shared:
+            if self._row_independence(items[members[0]], prediction).rows_are_shared:
                 yield members
             else:
                 yield from ([k] for k in members)
 
-    def _verdict(self, item: _Item, prediction: Optional[Prediction]) -> Verdict:
-        # In full precision: what bfloat16 rounds away would hide that rows mix.
+    def _row_independence(self, item: _Item, prediction: Optional[Prediction]) -> RowIndependence:
+        # In full precision: bfloat16 rounds the traces of rows that mix away.
         def batch() -> ExplainedBatch:
             return self._batch([item], prediction, autocast=False)
 
-        return self._company.verdict(item.objective, batch)
+        return self._planner.row_independence(item.objective, batch)
 
     def _batch(
         self, items: Sequence[_Item], prediction: Optional[Prediction], autocast: bool
@@ -306,42 +288,35 @@ class Explainer:
         return batch
 
     def _integrated(
-        self,
-        batch: ExplainedBatch,
-        texts: Sequence[Text],
-        in_full: bool,
-        along: Optional[Points],
+        self, batch: ExplainedBatch, texts: Sequence[Text], complete: bool
     ) -> List[Interpretation]:
         settings, objective = self._settings, batch.given_objective
         self._check_loss(batch, texts)
-        verdict = self._company.verdict(objective, lambda: batch)
+        independence = self._planner.row_independence(objective, lambda: batch)
         integral = PathIntegral(
             batch,
-            self._origins(texts[0]),
-            verdict.row_power,
-            self._company.rows_per_pass(max(call.embedded.size(1) for call in batch.calls)),
-            self._company.rows_are_cheap,
+            self._path_starts(texts[0]),
+            independence.loss_reduction,
+            self._planner.rows_per_pass(max(call.embedded.size(1) for call in batch.calls)),
             settings.input_x_gradient,
             sum_dimensions=settings.reduction == "sum",
-            along=along if batch.has_points_along else None,
         )
         try:
-            found = integral.integrands(settings.measure)
+            found = integral.integrands(self._measure)
         except RowsMixed:
-            self._company.run_row_by_row(objective)
+            self._planner.run_row_by_row(objective)
             raise
-        notes = [PADDING_NOTE] if verdict.padding_matters else []
+        notes = [PADDING_NOTE] if independence.padding_matters else []
         results: List[Interpretation] = []
-        for row, integrands in enumerate(found):
+        for row, (text, integrands) in enumerate(zip(texts, found)):
             integrals = InstanceIntegrals(batch.calls_by_field, row, integrands)
-            strings = texts[row].strings
-            if in_full:
-                baseline_output = integral.origin_output(integrands.measure, row)
+            if complete:
+                baseline_output = integral.baseline_output(integrands.measure, row)
                 results.append(
-                    self._assembly.in_full(integrals, batch, strings, baseline_output, notes)
+                    self._assembly.complete(integrals, batch, text.strings, baseline_output, notes)
                 )
             else:
-                results.append(self._assembly.scores_alone(integrals, batch, strings))
+                results.append(self._assembly.scores_only(integrals, batch, text.strings))
         return results
 
     def _check_loss(self, batch: ExplainedBatch, texts: Sequence[Text]) -> None:
@@ -362,8 +337,8 @@ class Explainer:
             batch.check_loss(objective)
             checked.update((label, checked.get(label, 0) + 1) for label in labels)
 
-    def _origins(self, text: Text) -> Origins:
-        """Of a batch with this text in it."""
+    def _path_starts(self, text: Text) -> Origins:
+        """For a batch with this text in it."""
         settings, background = self._settings, self._background_for(text)
         return Origins(
             settings.baseline, background, settings.hold_special_tokens, self._model.vocab
@@ -389,7 +364,7 @@ class Explainer:
 
 
 def _merged(outcomes: Sequence[Outcome]) -> Outcome:
-    """Of several texts that were made of one input: the results of all, or the first error."""
+    """For several texts made of one input: all results, or the first error."""
     if len(outcomes) == 1:
         return outcomes[0]
     failed = next((outcome for outcome in outcomes if outcome.error is not None), None)
@@ -400,7 +375,7 @@ def _merged(outcomes: Sequence[Outcome]) -> Outcome:
 
 
 def _failed(error: Exception, outputs: Optional[JsonDict] = None) -> Outcome:
-    """Without what the frames that the error went through still hold, tensors and all."""
+    """The frames of the traceback are cleared: they hold tensors."""
     cause: Optional[BaseException] = error
     while cause is not None:
         traceback.clear_frames(cause.__traceback__)
@@ -409,7 +384,7 @@ def _failed(error: Exception, outputs: Optional[JsonDict] = None) -> Outcome:
 
 
 def _like(example: JsonDict, inputs: Union[JsonDict, str]) -> JsonDict:
-    """A background text that is given as a string, as the kind of JSON that is interpreted."""
+    """The JSON input for a background text that is given as a string."""
     if isinstance(inputs, dict):
         return inputs
     strings = [name for name, value in example.items() if isinstance(value, str)]

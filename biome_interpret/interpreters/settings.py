@@ -1,10 +1,8 @@
-"""What an interpreter's options come to."""
+"""The options of an interpreter, checked."""
 
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Any, Callable, List, Optional, Union
+from typing import Any, List, Optional
 
-from biome_interpret.attribution.paths import PathMeasure, RefinedMeasure
 from biome_interpret.models.baselines import Baseline
 from biome_interpret.models.objectives.inference_modes import InferenceMode
 
@@ -17,13 +15,10 @@ class Settings:
     # Parameters
 
     method : `str`
-        The interpreter's registered name.
-    path_measure : `Callable[[int], Union[PathMeasure, RefinedMeasure]]`
-        Which points of which paths to look at, for a number of background texts.
+        The registered name of the interpreter.
     """
 
     method: str
-    path_measure: Callable[[int], Union[PathMeasure, RefinedMeasure]]
     baseline: Baseline
     background: Optional[List[Any]]
     hold_special_tokens: bool
@@ -37,16 +32,5 @@ class Settings:
 
     @property
     def adds_up(self) -> bool:
-        """Whether the scores add up to the difference that they explain."""
+        """Whether the scores add up to f(x) − f(x')."""
         return self.input_x_gradient and self.reduction == "sum"
-
-    # Not found out with the settings, when the interpreter is not yet whole.
-    @cached_property
-    def measure(self) -> Union[PathMeasure, RefinedMeasure]:
-        return self.path_measure(len(self.background or []))
-
-    @cached_property
-    def first_points(self) -> PathMeasure:
-        """All points, or those that a refined measure begins with."""
-        measure = self.measure
-        return measure.first if isinstance(measure, RefinedMeasure) else measure

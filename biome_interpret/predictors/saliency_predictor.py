@@ -107,7 +107,7 @@ class SaliencyPredictor(Predictor):
     def _all(self, inputs: Sequence[Input]) -> List[JsonDict]:
         if not isinstance(self._interpreter, PathInterpreter):
             return [self._by_another_interpreter(one) for one in inputs]
-        outcomes = self._interpreter.outcomes(inputs, in_full=self._full)
+        outcomes = self._interpreter.outcomes(inputs, complete=self._full)
         return [self._output(outcome, one) for outcome, one in zip(outcomes, inputs)]
 
     def _output(self, outcome: Outcome, inputs: Input) -> JsonDict:

@@ -104,50 +104,48 @@ def passes_of(interpreter: PathInterpreter, inputs: List[JsonDict]) -> int:
 
 
 @pytest.mark.parametrize(
-    "interpreter, options, passes",
+    "interpreter, options",
     [
-        (IntegratedGradient, {"n_steps": 10}, 1),
-        (IntegratedGradient, {"tolerance": 0.3}, 1),
-        # Where the scores are not known to add up, the prediction is run for itself.
-        (IntegratedGradient, {"n_steps": 10, "reduction": "l2"}, 2),
-        (GradientShap, {}, 2),
+        (IntegratedGradient, {"n_steps": 10}),
+        (IntegratedGradient, {"tolerance": 0.3}),
+        (IntegratedGradient, {"n_steps": 10, "reduction": "l2"}),
+        (GradientShap, {}),
     ],
 )
-def test_a_text_goes_through_the_model_together_with_its_path(
-    interpreter: Any, options: Dict[str, Any], passes: int
+def test_one_pass_predicts_and_one_evaluates_the_points(
+    interpreter: Any, options: Dict[str, Any]
 ) -> None:
     interpreter = interpreter(as_kind(Counting), **options)
     inputs = EXAMPLE_INPUTS["lstm"]
-    passes_of(interpreter, [inputs])  # Which also finds out how rows relate.
-    assert passes_of(interpreter, [inputs]) == passes
+    passes_of(interpreter, [inputs])  # This also probes the rows.
+    assert passes_of(interpreter, [inputs]) == 2
 
 
-def test_for_several_targets_no_point_goes_through_the_model_in_vain() -> None:
+def test_several_targets_share_the_prediction() -> None:
     interpreter = IntegratedGradient(as_kind(Counting), n_steps=10)
     model: Any = interpreter.predictor._model
     inputs = EXAMPLE_INPUTS["lstm"]
     interpreter.interpret_json(inputs)
     model.rows = 0
     results = interpreter.interpret_json(inputs, target=[0, 1])
-    # The text itself, and for each target ten nodes, of which it is one, and the baseline.
+    # The text, and for each target ten nodes with the text among them, and the baseline.
     assert len(results) == 2
     assert model.rows == 1 + 2 * 11
 
 
-def test_texts_of_like_length_share_passes() -> None:
+def test_texts_of_similar_length_share_passes() -> None:
     interpreter = IntegratedGradient(as_kind(Counting), n_steps=10)
     inputs = [EXAMPLE_INPUTS["lstm"]] * 8
     passes_of(interpreter, inputs)
-    assert passes_of(interpreter, inputs) == 1
-    assert passes_of(interpreter, [*inputs, {"sentence": "dull"}]) == 2
+    assert passes_of(interpreter, inputs) == 2
+    assert passes_of(interpreter, [*inputs, {"sentence": "dull"}]) == 4
 
 
-def test_a_path_that_is_too_long_for_one_pass_is_not_begun_with_the_prediction() -> None:
-    interpreter = IntegratedGradient(as_kind(Counting), n_steps=10, batch_size=10)
+def test_the_points_of_a_path_may_take_several_passes() -> None:
+    interpreter = IntegratedGradient(as_kind(Counting), n_steps=10, batch_size=4)
     inputs = EXAMPLE_INPUTS["lstm"]
     [together] = interpreter.interpret_json(inputs)
-    # The baseline and ten nodes, the text among them, are eleven rows.
-    assert passes_of(interpreter, [inputs]) == 2
+    assert passes_of(interpreter, [inputs]) == 1 + 3
     [alone] = IntegratedGradient(as_kind(Counting), n_steps=10).interpret_json(inputs)
     assert_alike([together], [alone])
 

@@ -8,8 +8,3 @@ from biome_interpret.models.tensors import rows_at
 def test_rows_are_those_that_are_asked_for(rows: list) -> None:
     tensor = torch.arange(6).reshape(3, 2)
     assert torch.equal(rows_at(tensor, rows), tensor[rows])
-
-
-def test_all_rows_in_their_order_are_no_copy() -> None:
-    tensor = torch.arange(6).reshape(3, 2)
-    assert rows_at(tensor, [0, 1, 2]) is tensor

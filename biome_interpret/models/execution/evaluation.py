@@ -1,4 +1,4 @@
-"""f and its gradients at points of a model's embedding space, many rows to a forward pass."""
+"""f and its gradients at points of the embedding space, many rows in one forward pass."""
 
 import math
 from contextlib import contextmanager
@@ -14,47 +14,44 @@ from biome_interpret.models.embedding.calls import CallKey, SiteCall
 from biome_interpret.models.embedding.site_hooks import observed
 from biome_interpret.models.embedding.sites import EmbeddingSite
 from biome_interpret.models.embedding.tracing import CallMatcher, text_field_names, trace
-from biome_interpret.models.execution.layers import fast_backward
-from biome_interpret.models.execution.lines import Lines
 from biome_interpret.models.execution.prediction import Prediction
+from biome_interpret.models.execution.recurrent import differentiable_recurrence
 from biome_interpret.models.objectives import (
-    LossByRows,
     NotTold,
     Objective,
     forward_arguments,
     loss_in_place_of,
 )
 from biome_interpret.models.objectives.inference_modes import Outputs
-from biome_interpret.models.tensors import TensorDict, take_rows, to_padded_tensors, to_tensors
+from biome_interpret.models.tensors import take_rows, to_tensors
 
-# How far two computations of one number may differ, relative to its size, before it is no longer
-# put down to rounding.
+# The largest relative difference of two computations of one number that is taken for rounding.
 ROUNDING = 1e-4
 
-# For each call, a point of its embedding space for each row. Shape: (rows, positions, dim).
-Points = Dict[CallKey, torch.Tensor]
+# For each call a point of its embedding space for each row. Shape: (rows, positions, dim).
+PointsByCall = Dict[CallKey, torch.Tensor]
 
 
 class Evaluation(NamedTuple):
     """
     values : f of each row, in float64. Shape: (rows,).
-    gradients : ∂f/∂point of each row, for each call; empty where none were asked for.
+    gradients : ∂f/∂point of each row, for each call; empty if none were asked for.
     """
 
     values: torch.Tensor
-    gradients: Points
+    gradients: PointsByCall
 
 
 class RowsMixed(InterpretationError):
-    """The rows of a batch were found to influence one another."""
+    """The rows of a batch influence one another."""
 
     def __init__(self) -> None:
-        super().__init__("the model's output cannot be told into the rows that it was given")
+        super().__init__("the model's output cannot be split into the rows of its input")
 
 
 class ExplainedBatch:
     """
-    Labelled instances as one batch, and what the model makes of them and of other points.
+    Labelled instances as one batch, and the model's output for them and for other points.
 
     # Parameters
 
@@ -62,20 +59,20 @@ class ExplainedBatch:
         In evaluation mode.
     sites : `Sequence[EmbeddingSite]`
     instances : `Sequence[Instance]`
-        Labelled, and of like kind. An objective that takes the loss wants one alone.
+        Labelled, and alike. One only if the objective needs the loss.
     objective : `Objective`
-        Replaced by the loss where the model's output does not bear it.
+        The loss takes its place if the model's output does not give its value.
     prediction : `Prediction`, optional
-        Of the texts that the instances were labelled for, where there is one; it spares a pass.
+        For the texts of the instances. It spares a pass.
     sources : `Sequence[int]`, optional
-        Of which of those texts each instance is.
+        The row of the prediction for each instance.
     autocast : `bool`, optional (default = `False`)
-        Whether other points than the texts themselves are evaluated in bfloat16.
+        Whether points other than the texts are evaluated in bfloat16.
 
     # Raises
 
     `InterpretationError`
-        If the model calls no embedding site with a field's text, or f is not a finite number.
+        If the model calls no embedding site with the text of a field, or f is not finite.
     """
 
     def __init__(
@@ -98,18 +95,16 @@ class ExplainedBatch:
             known = prediction.for_batch(sources, instances, model)
         self._tensors = to_tensors(instances, model) if known is None else known.tensors
         self._fields = text_field_names(instances[0], self._tensors)
-        self._along = None if known is None else known.along
-        self._values_along: Optional[torch.Tensor] = None
         if known is None:
-            self._text_outputs = self._trace()
+            self._outputs = self._trace()
         else:
-            self.calls, self._text_outputs = self._of_text(known.calls), known.outputs
-        # f(x). Shape: (instances,).
+            self.calls, self._outputs = self._without_label(known.calls), known.outputs
+        # f(x). Shape: (instances,)
         self.values = self._text_values_or_loss()
 
     @cached_property
     def outputs(self) -> List[float]:
-        """The `values` as plain numbers."""
+        """f(x) of each instance."""
         return [*self.values.tolist()]
 
     @cached_property
@@ -122,98 +117,80 @@ class ExplainedBatch:
 
     @cached_property
     def probabilities(self) -> List[Optional[float]]:
-        """The model's for each instance's target."""
+        """The model's probability for each instance's target."""
         with torch.no_grad():
-            found = self.objective.probabilities(self._text_outputs, self._tensors)
+            found = self.objective.probabilities(self._outputs, self._tensors)
         return [*found] or [None] * len(self.instances)
 
     @cached_property
     def label_probabilities(self) -> List[Optional[Dict[str, float]]]:
-        """For each instance the model's for each label."""
+        """For each instance the model's probability for each label."""
         with torch.no_grad():
-            found = self.objective.label_probabilities(self._text_outputs, self._tensors)
+            found = self.objective.label_probabilities(self._outputs, self._tensors)
         return found or [None] * len(self.instances)
 
-    def check_loss(self, objective: LossByRows) -> None:
+    def check_loss(self, objective: Any) -> None:
         """Holds the values of the texts against the loss that the model gives for them."""
         with torch.no_grad():
-            objective.check(self._text_outputs, self._tensors)
+            objective.check(self._outputs, self._tensors)
 
     def _trace(self) -> Outputs:
         """Runs the model on the texts."""
         arguments = forward_arguments(self.objective, self._tensors)
         run, sites = self.objective.run, self._sites
         calls, outputs = trace(run, sites, self.instances, self._tensors, arguments)
-        self.calls = self._of_text(calls)
+        self.calls = self._without_label(calls)
         return outputs
 
-    def _of_text(self, calls: Sequence[SiteCall]) -> List[SiteCall]:
-        """Those of the text: a target sequence may be embedded by the same module."""
+    def _without_label(self, calls: Sequence[SiteCall]) -> List[SiteCall]:
+        """A target sequence may be embedded by the same module as the text."""
         return [call for call in calls if call.key.field not in self.objective.label_names]
 
     def _text_values_or_loss(self) -> torch.Tensor:
-        """Shape: (instances,). Sets the loss as objective where the output does not tell."""
+        """Shape: (instances,). The loss becomes the objective if the output lacks f."""
         try:
             return self._text_values()
         except NotTold:
-            self.objective, self._along = loss_in_place_of(self.objective), None
-            self._text_outputs = self._trace()
+            self.objective = loss_in_place_of(self.objective)
+            self._outputs = self._trace()
             return self._text_values()
 
     def _text_values(self) -> torch.Tensor:
-        if self._along is None:
-            with torch.no_grad():
-                return _finite(self.objective.values(self._text_outputs, self._tensors).double())
-        rows, _, outputs, tensors = self._along
-        labels = {name: value for name, value in self._tensors.items() if name not in tensors}
-        with torch.enable_grad():
-            tensors = {**tensors, **self._rows_of(labels, rows)}
-            self._values_along = self._row_values(outputs, tensors, len(rows))
-        # The texts are the first rows.
-        return _finite(self._values_along[: len(self.instances)].detach().double())
+        with torch.no_grad():
+            return _finite(self.objective.values(self._outputs, self._tensors).double())
 
-    @property
-    def has_points_along(self) -> bool:
-        """Whether points went along with the prediction that this batch is of."""
-        return self._along is not None
-
-    def padded_value(self, extra: int) -> float:
-        """f(x) of the first instance with padding appended, as in a batch with a longer one."""
-        tensors = to_padded_tensors(self.instances[0], self._model, extra)
+    def padded_value(self, padding: int) -> float:
+        """f(x) of the first instance with so much padding, as beside a longer instance."""
+        tensors = to_tensors(self.instances[:1], self._model, padding)
         with torch.no_grad():
             outputs = self.objective.run(forward_arguments(self.objective, tensors))
             return float(self.objective.values(outputs, tensors).double())
 
     def evaluate(
-        self,
-        rows: Sequence[int],
-        points: Points,
-        want_gradients: bool,
-        lines: Optional[Lines] = None,
+        self, rows: Sequence[int], points: PointsByCall, want_gradients: bool
     ) -> Evaluation:
         """
-        One forward pass over all rows, and one gradient call on their embeddings alone.
+        One forward pass over all rows, and one gradient call on their embeddings.
 
         # Parameters
 
         rows : `Sequence[int]`
-            Of which instance each row is.
-        points : `Points`
+            The instance of each row.
+        points : `PointsByCall`
         want_gradients : `bool`
-        lines : `Lines`, optional
-            On which the points stand, where that is known: some models then take less time.
 
         # Returns
 
         `Evaluation`
-            For an objective that takes the loss: the value and the gradients of the batch's loss.
+            The value and gradients of the batch's loss, if the objective needs the loss.
 
         # Raises
 
         `RowsMixed`
-            If the model's output cannot be told into so many rows.
+            If the model's output cannot be split into the rows.
         """
-        tensors = self._rows_of(self._tensors, rows)
+        index = torch.tensor(list(rows), dtype=torch.long, device=self._device)
+        tensors = take_rows(self._tensors, index, len(self.instances))
         leaves = {
             key: point.detach().requires_grad_(want_gradients) for key, point in points.items()
         }
@@ -228,41 +205,24 @@ class ExplainedBatch:
                 return None
             if leaf.numel() != output.numel():
                 raise RowsMixed
-            # A copy, since the model may write into what it is given.
+            # A copy: the model may write into its embedding.
             return leaf.clone().reshape(output.shape)
 
-        with torch.set_grad_enabled(want_gradients), fast_backward(self._model, lines):
+        with torch.set_grad_enabled(want_gradients), differentiable_recurrence(self._model):
             with self._precision(), observed(self._sites, replace):
                 outputs = self.objective.run(forward_arguments(self.objective, tensors))
-            values = self._row_values(outputs, tensors, len(rows))
-            return self._evaluation(rows, leaves, values, want_gradients)
-
-    def evaluate_along(self) -> Evaluation:
-        """The same at the points that went along with the prediction."""
-        assert self._along is not None and self._values_along is not None
-        along, values = self._along, self._values_along
-        # They are looked at once, and hold on to all that led to them.
-        self._along = self._values_along = None
-        with torch.enable_grad():
-            return self._evaluation(along.rows, along.leaves, values, want_gradients=True)
-
-    def _row_values(self, outputs: Outputs, tensors: TensorDict, num_rows: int) -> torch.Tensor:
-        outputs = {name: _full_precision(value) for name, value in outputs.items()}
-        values = self.objective.values(outputs, tensors)
-        if values.shape != ((1,) if self.objective.needs_loss else (num_rows,)):
-            raise RowsMixed
-        return values
-
-    def _evaluation(
-        self, rows: Sequence[int], leaves: Points, values: torch.Tensor, want_gradients: bool
-    ) -> Evaluation:
-        gradients = _gradients(values, leaves, self.values[list(rows)]) if want_gradients else {}
+            outputs = {name: _full_precision(value) for name, value in outputs.items()}
+            values = self.objective.values(outputs, tensors)
+            if values.shape != ((1,) if self.objective.needs_loss else (len(rows),)):
+                raise RowsMixed
+            inputs = self.values[list(rows)]
+            gradients = _gradients(values, leaves, inputs) if want_gradients else {}
         return Evaluation(_finite(values.detach().double()), gradients)
 
     def evaluate_one_by_one(
-        self, rows: Sequence[int], points: Points, want_gradients: bool
+        self, rows: Sequence[int], points: PointsByCall, want_gradients: bool
     ) -> Evaluation:
-        """A forward pass for each row, for models whose rows are not each other's business."""
+        """One forward pass for each row, for models with rows that depend on each other."""
         parts = [
             self.evaluate([row], {k: p[i : i + 1] for k, p in points.items()}, want_gradients)
             for i, row in enumerate(rows)
@@ -272,26 +232,24 @@ class ExplainedBatch:
             {key: torch.cat([part.gradients[key] for part in parts]) for key in parts[0].gradients},
         )
 
+    @property
+    def _device(self) -> torch.device:
+        return self.calls[0].embedded.device
+
     @contextmanager
     def _precision(self) -> Iterator[None]:
         if not self.autocast:
             yield
             return
-        device = self.calls[0].embedded.device.type
         try:
-            with torch.autocast(device_type=device, dtype=torch.bfloat16):
+            with torch.autocast(device_type=self._device.type, dtype=torch.bfloat16):
                 yield
-        except TypeError as error:  # As AllenNLP's own operations raise.
-            kind = type(self._model).__name__
-            raise InterpretationError(f"{kind} does not run under autocast: {error}") from error
-
-    def _rows_of(self, tensors: TensorDict, rows: Sequence[int]) -> TensorDict:
-        device = self.calls[0].embedded.device
-        index = torch.tensor(list(rows), dtype=torch.long, device=device)
-        return take_rows(tensors, index, len(self.instances))
+        except TypeError as error:  # Raised by operations of AllenNLP.
+            name = type(self._model).__name__
+            raise InterpretationError(f"{name} does not run under autocast: {error}") from error
 
 
-def _gradients(values: torch.Tensor, leaves: Points, inputs: torch.Tensor) -> Points:
+def _gradients(values: torch.Tensor, leaves: PointsByCall, inputs: torch.Tensor) -> PointsByCall:
     """
     # Parameters
 
@@ -301,7 +259,7 @@ def _gradients(values: torch.Tensor, leaves: Points, inputs: torch.Tensor) -> Po
     # Raises
 
     `InterpretationError`
-        If f does not hang together with any leaf and yet is not f(x).
+        If f depends on no leaf by its graph and yet differs from f(x).
     """
     found: Sequence[Optional[torch.Tensor]] = [None] * len(leaves)
     if values.requires_grad:
@@ -319,7 +277,7 @@ def _gradients(values: torch.Tensor, leaves: Points, inputs: torch.Tensor) -> Po
 
 
 def _full_precision(value: Any) -> Any:
-    """What autocast left in bfloat16, for sums and logarithms to be taken in float32."""
+    """float32 in place of autocast's bfloat16, for sums and logarithms."""
     is_half = isinstance(value, torch.Tensor) and value.dtype == torch.bfloat16
     return value.float() if is_half else value
 

@@ -1,97 +1,99 @@
-"""Whether the rows of a batch may share a forward pass: found out from the model, never assumed."""
+"""Whether the rows of a batch are independent: probed on the model, never assumed."""
 
 from dataclasses import dataclass, replace
 from typing import Optional, Sequence
 
 import torch
 
-from biome_interpret.models.execution.evaluation import ROUNDING, Evaluation, ExplainedBatch, Points
+from biome_interpret.models.execution.evaluation import (
+    ROUNDING,
+    Evaluation,
+    ExplainedBatch,
+    PointsByCall,
+)
 
-# How a batch's gradient by one row grows into that row's own: times (number of rows) to this
-# power. 0: each row has a value of its own, or the loss is a sum. 1: the loss is a mean.
+# The gradient of one row in a batch, times (number of rows) to this power, is the gradient of the
+# row alone. SUM: each row has its own value, or the loss is a sum. MEAN: the loss is a mean.
 SUM, MEAN = 0, 1
 
-# Multiples of the input, far enough from each other that rows which mix give themselves away.
+# Multiples of the input, far enough from each other to reveal rows that mix.
 _PROBES = (0.5, 1.5, -1.0)
 
-# How many positions are appended to see whether padding matters.
+# So many positions are appended to a text to see whether padding matters.
 _PADDING = 3
 
 
 @dataclass(frozen=True)
-class Verdict:
+class RowIndependence:
     """
-    How rows of a batch relate, for one kind of objective.
+    How the rows of a batch relate, for one kind of objective.
 
     # Parameters
 
-    row_power : `int`, optional
-        `SUM` or `MEAN`; `None` where the model must be run row by row, since other rows change a
-        row's value or gradient, or since it takes no batch of several.
+    loss_reduction : `int`, optional
+        `SUM` or `MEAN`. `None` if the model must be run row by row: other rows change the value or
+        gradient of a row, or the model takes one row only.
     needs_loss : `bool`
-        Whether what is explained is a batch's loss.
-    goes_with_prediction : `bool`
-        Whether the objective says so.
+        Whether the explained output is the loss of a batch.
     padding_matters : `bool`
         Whether padding appended to a text changes f.
     """
 
-    row_power: Optional[int]
+    loss_reduction: Optional[int]
     needs_loss: bool
-    goes_with_prediction: bool
     padding_matters: bool
 
     @property
     def rows_are_shared(self) -> bool:
-        """Whether different instances may go through the model in one pass."""
-        return self.row_power == SUM and not self.needs_loss
+        """Whether different instances may share a pass."""
+        return self.loss_reduction == SUM and not self.needs_loss
 
-    def row_by_row(self) -> "Verdict":
-        return replace(self, row_power=None)
+    def row_by_row(self) -> "RowIndependence":
+        return replace(self, loss_reduction=None)
 
 
-def find_verdict(batch: ExplainedBatch) -> Verdict:
-    """By evaluating a batch's first instance alone, beside other points, and padded."""
-    objective = batch.objective
-    return Verdict(
-        _row_power(batch),
-        objective.needs_loss,
-        objective.goes_with_prediction,
-        _padding_matters(batch),
+def probe_row_independence(batch: ExplainedBatch) -> RowIndependence:
+    """Evaluates the first instance of a batch alone, beside other points, and padded."""
+    return RowIndependence(
+        _loss_reduction(batch), batch.objective.needs_loss, _padding_matters(batch)
     )
 
 
-def _row_power(batch: ExplainedBatch) -> Optional[int]:
+def _loss_reduction(batch: ExplainedBatch) -> Optional[int]:
     alone = batch.evaluate([0], _probes(batch, _PROBES[:1]), want_gradients=True)
-    powers = {_power(batch, alone, _PROBES[:count]) for count in range(2, len(_PROBES) + 1)}
-    return powers.pop() if len(powers) == 1 else None
+    found = {
+        _loss_reduction_among(batch, alone, _PROBES[:count]) for count in range(2, len(_PROBES) + 1)
+    }
+    return found.pop() if len(found) == 1 else None
+
+
+def _loss_reduction_among(
+    batch: ExplainedBatch, alone: Evaluation, probes: Sequence[float]
+) -> Optional[int]:
+    needs_loss = batch.objective.needs_loss
+    try:
+        together = batch.evaluate([0] * len(probes), _probes(batch, probes), want_gradients=True)
+    except Exception:  # A model that takes one row only may fail in any way.
+        return None
+    if not needs_loss and not close(alone.values[0], together.values[0]):
+        return None
+    if needs_loss and not any(gradient.any() for gradient in alone.gradients.values()):
+        return None  # Gradients of zero fit a sum and a mean alike.
+    for reduction in (SUM, MEAN) if needs_loss else (SUM,):
+        if same_gradients(alone.gradients, together.gradients, 0, len(probes) ** reduction):
+            return reduction
+    return None
 
 
 def _padding_matters(batch: ExplainedBatch) -> bool:
     try:
         padded = batch.padded_value(_PADDING)
-    except Exception:  # The text may fill all that the model takes.
+    except Exception:  # The text may be as long as the model allows.
         return False
     return not close(batch.values[0], batch.values.new_tensor(padded))
 
 
-def _power(batch: ExplainedBatch, alone: Evaluation, probes: Sequence[float]) -> Optional[int]:
-    try:
-        together = batch.evaluate([0] * len(probes), _probes(batch, probes), want_gradients=True)
-    except Exception:  # A model that takes no batch of several may fail in any way.
-        return None
-    if not batch.objective.needs_loss and not close(alone.values[0], together.values[0]):
-        return None
-    if batch.objective.needs_loss and not any(g.any() for g in alone.gradients.values()):
-        return None  # Gradients of zero do not tell a sum from a mean.
-    for power in (SUM, MEAN) if batch.objective.needs_loss else (SUM,):
-        scale = len(probes) ** power
-        if same_gradients(alone.gradients, together.gradients, 0, scale):
-            return power
-    return None
-
-
-def _probes(batch: ExplainedBatch, multiples: Sequence[float]) -> Points:
+def _probes(batch: ExplainedBatch, multiples: Sequence[float]) -> PointsByCall:
     return {
         call.key: torch.stack([multiple * call.embedded[0] for multiple in multiples])
         for call in batch.calls
@@ -99,18 +101,18 @@ def _probes(batch: ExplainedBatch, multiples: Sequence[float]) -> Points:
 
 
 def close(expected: torch.Tensor, found: torch.Tensor, size: float = 0.0) -> bool:
-    """Equal up to rounding, by the largest element, or by a size that is larger."""
+    """Equal up to rounding, relative to the largest element or to a larger size."""
     largest = max(float(expected.abs().max()), float(found.abs().max()), size)
     return float((expected - found).abs().max()) <= ROUNDING * largest
 
 
-def same_gradients(alone: Points, together: Points, row: int, scale: float) -> bool:
+def same_gradients(alone: PointsByCall, together: PointsByCall, row: int, scale: float) -> bool:
     """
-    Whether one row's gradients are those of a row among others, but for a factor, up to rounding.
-    What is small is measured by the largest over all calls: a text that does not matter beside
-    another has a gradient of nothing but rounding, which is never the same twice.
+    Whether the gradients of a row alone are those of the row in a batch times a factor.
+
+    Rounding is relative to the largest gradient of all calls: a text without influence has a
+    gradient of rounding errors, which differ from pass to pass.
     """
-    found = {key: scale * gradients[row] for key, gradients in together.items()}
-    pairs = [(alone[key][0], gradient) for key, gradient in found.items()]
+    pairs = [(alone[key][0], scale * gradients[row]) for key, gradients in together.items()]
     size = max((float(g.abs().max()) for pair in pairs for g in pair), default=0.0)
-    return all(close(expected, gradient, size) for expected, gradient in pairs)
+    return all(close(expected, found, size) for expected, found in pairs)

