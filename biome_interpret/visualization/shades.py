@@ -1,4 +1,4 @@
-"""How strongly a score is shaded: from not at all to fully, in equal steps."""
+"""The shade of a score, from none to full in equal steps."""
 
 LEVELS = 12
 
@@ -9,7 +9,7 @@ def level(score: float, largest: float) -> int:
 
     score : `float`
     largest : `float`
-        The absolute value that is shaded fully.
+        The absolute score with the full shade.
 
     # Returns
 
@@ -17,6 +17,6 @@ def level(score: float, largest: float) -> int:
         From −`LEVELS` (against the target) to `LEVELS` (for it).
     """
     share = min(abs(score) / largest, 1.0) if largest and score == score else 0.0
-    # Halves go up, as JavaScript rounds them.
+    # Round half up, as text.js does.
     shade = int(share * LEVELS + 0.5)
     return shade if score > 0 else -shade

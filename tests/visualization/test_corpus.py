@@ -19,7 +19,7 @@ def read(*texts: str, target: str = "yes") -> Corpus:
     return corpus
 
 
-def test_words_are_counted_with_their_mean_and_where_they_speak_loudest() -> None:
+def test_words_are_counted_with_their_mean_and_the_lines_with_their_largest_scores() -> None:
     corpus = read("good:1 bad:-1", "Good:3 the:0.01", "good:2 the:0.01", "good:-4", "good:0.5")
     [words] = corpus.words()
     assert words.label == "yes" and words.num_texts == 5
@@ -82,6 +82,13 @@ def test_the_summary_stands_in_the_page(tmp_path: Path) -> None:
     records.append({"line": 8, "error": "ValueError: no text"})
     write_report(json.loads(json.dumps(records)), page, "Films")
     summary = page.read_text(encoding="utf-8").split('<form class="tools"')[0]
-    for part in ("8 texts, 1 of them", "splendid", "+2.5", "×7", "−0.25", "ValueError: no text"):
+    for part in (
+        "8 texts, 1 with an error",
+        "splendid",
+        "+2.5",
+        "×7",
+        "−0.25",
+        "ValueError: no text",
+    ):
         assert part in summary
-    assert "0 of 1 predicted as labelled (0.0 %)" in summary
+    assert "0 of 1 predictions match the label (0.0 %)" in summary

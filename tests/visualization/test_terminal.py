@@ -66,7 +66,7 @@ def test_small_scores_keep_their_digits() -> None:
     assert "most[+0.0042] less[-0.0011]" in text
     text = shown(result({"most": 4.2e-9, "less": -1.1e-9}))
     assert "most[+4.2e-09] less[-1.1e-09]" in text
-    assert "nothing counts" in shown(result({"most": 0.0}))
+    assert "all scores are 0" in shown(result({"most": 0.0}))
 
 
 def test_with_colour_the_two_directions_differ_in_more_than_colour() -> None:
