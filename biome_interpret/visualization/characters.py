@@ -4,19 +4,8 @@ import re
 import unicodedata
 from typing import Iterable, List, NamedTuple, Optional, Sequence
 
-# Embeddings, overrides and isolates. Ordinary writing uses marks (U+200E, U+200F) and joiners, so
-# they stay.
-_BIDIRECTIONAL = {
-    "\u202a": "LRE",
-    "\u202b": "RLE",
-    "\u202c": "PDF",
-    "\u202d": "LRO",
-    "\u202e": "RLO",
-    "\u2066": "LRI",
-    "\u2067": "RLI",
-    "\u2068": "FSI",
-    "\u2069": "PDI",
-}
+# Embeddings, overrides and isolates. Marks (U+200E, U+200F) and joiners belong to ordinary writing.
+_BIDIRECTIONAL = re.compile("[\u202a-\u202e\u2066-\u2069]")
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 _INVISIBLE = re.compile("[\\s\u200b-\u200f\u2060\ufeff\u00ad]*")
 
@@ -50,9 +39,9 @@ def without_controls(text: str) -> str:
 
 
 def _picture(character: str) -> str:
-    if character in _BIDIRECTIONAL:
-        # The isolates keep the Latin letters apart from the direction of the text around them.
-        return f"\u2066⟨{_BIDIRECTIONAL[character]}⟩\u2069"
+    if _BIDIRECTIONAL.match(character):
+        # The isolates keep the name (such as RLO) apart from the direction of the text around it.
+        return f"\u2066⟨{unicodedata.bidirectional(character)}⟩\u2069"
     return "↵" if character in "\u2028\u2029" else _plain_picture(character)
 
 
@@ -64,35 +53,17 @@ def _plain_picture(character: str) -> str:
 
 
 class Piece(NamedTuple):
-    """
-    A token as it is shown.
-
-    text : `str`
-        The token as the input writes it, if it was found there.
-    spaced : `bool`
-        Whether a space stands before it.
-    """
+    """A token as it is shown: as the input writes it, if it was found there."""
 
     text: str
-    spaced: bool
+    spaced: bool  # Whether a space stands before it.
 
 
 def set_out(tokens: Sequence[str], texts: Iterable[str] = ()) -> List[Piece]:
     """
-    Writes the tokens as in the text that they were made from.
-
-    # Parameters
-
-    tokens : `Sequence[str]`
-        Words, or pieces with the marks of WordPiece, SentencePiece or byte-pair encodings.
-    texts : `Iterable[str]`
-        The texts that the tokens may come from. If none of them contains the tokens, the tokens'
-        own marks decide on the spaces. Tokens without marks are separated by spaces.
-
-    # Returns
-
-    `List[Piece]`
-        One piece for each token.
+    Gives one piece for each token, written and spaced as in the text that contains the tokens. If
+    none of the texts does, the marks of WordPiece, SentencePiece and byte-pair encodings decide on
+    the spaces. Tokens without marks are separated by spaces.
     """
     matches = [match for match in (_match(tokens, text) for text in texts) if match is not None]
     if matches:

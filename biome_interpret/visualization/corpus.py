@@ -1,9 +1,8 @@
 """Statistics over many interpretations, gathered one record at a time in little memory."""
 
 import math
-from collections import Counter
 from dataclasses import dataclass, field
-from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Tuple
+from typing import Any, Counter, Dict, Iterable, List, NamedTuple, Optional, Tuple
 
 from biome_interpret.interpretation import Interpretation
 from biome_interpret.visualization.characters import is_word, visible, without_mark
@@ -13,7 +12,7 @@ _GOLD_NAMES = ("label", "gold_label", "gold")
 
 _NUM_WORDS = 12
 _NUM_EXAMPLES = 3
-_NUM_ERRORS = 100
+_NUM_ERRORS = 8
 _LONGEST_WORD = 100
 # The bars of the relative delta lie between 10^-7 and 10^0.
 _LEAST_DECADE, _LARGEST_DECADE = -7, 0
@@ -82,7 +81,7 @@ class Bar(NamedTuple):
 class Deltas:
     """A histogram of |f(x) − f(x') − Σ scores| / |f(x) − f(x')| by decade."""
 
-    counts: Counter = field(default_factory=Counter)
+    counts: Counter[int] = field(default_factory=Counter)
 
     def add(self, relative: float) -> None:
         decade = math.floor(math.log10(relative)) + 1 if relative > 0 else _LEAST_DECADE
@@ -111,17 +110,16 @@ class Corpus:
 
     def __init__(self) -> None:
         self.num_texts = 0
-        self.num_interpretations = 0
         self.num_errors = 0
         self.errors: List[Tuple[int, str]] = []
-        self.methods: Counter = Counter()
-        self.notes: Counter = Counter()
+        self.methods: Counter[Optional[str]] = Counter()
+        self.notes: Counter[str] = Counter()
         self.deltas: Dict[Optional[str], Deltas] = {}
         self.num_gold = 0
         self.num_right = 0
-        self._predicted: Counter = Counter()
-        self._right: Counter = Counter()
-        self._explained: Counter = Counter()
+        self._predicted: Counter[str] = Counter()
+        self._right: Counter[Optional[str]] = Counter()
+        self._explained: Counter[Tuple[str, Optional[str]]] = Counter()
         self._words: Dict[Tuple[str, Optional[str]], Dict[str, Word]] = {}
 
     def add_error(self, line: int, reason: str) -> None:
@@ -131,18 +129,9 @@ class Corpus:
             self.errors.append((line, visible(reason)))
 
     def add(self, line: int, found: List[Interpretation], gold: Optional[str]) -> None:
-        """
-        # Parameters
-
-        line : `int`
-        found : `List[Interpretation]`
-            The interpretations of the text.
-        gold : `str`, optional
-            The text's own label, if it is known.
-        """
+        """Adds the interpretations of one text, and the text's own label if it is known."""
         self.num_texts += 1
-        self.num_interpretations += len(found)
-        predicted = prediction(found)
+        predicted = next(iter(probabilities_of(found)), None)
         if predicted is not None:
             self._predicted[predicted] += 1
         if gold is not None:
@@ -191,10 +180,9 @@ class Corpus:
                     words.setdefault(text, Word(text)).add(line, score)
 
 
-def prediction(found: List[Interpretation]) -> Optional[str]:
-    """The label that the model predicts for the text, if it predicts one."""
-    probabilities = next((one.probabilities for one in found if one.probabilities), None)
-    return None if probabilities is None else next(iter(probabilities))
+def probabilities_of(found: List[Interpretation]) -> Dict[str, float]:
+    """The probabilities of the labels, most probable first; empty if the text has no label."""
+    return next((one.probabilities for one in found if one.probabilities), {})
 
 
 def gold_label(inputs: Any, found: List[Interpretation]) -> Optional[str]:

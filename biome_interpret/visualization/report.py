@@ -17,7 +17,12 @@ from markupsafe import Markup
 from biome_interpret.interpretation import FieldScores, Interpretation
 from biome_interpret.models.alignment.source_text import strings_in
 from biome_interpret.visualization.characters import set_out, visible
-from biome_interpret.visualization.corpus import Corpus, gold_label, prediction, relative_delta
+from biome_interpret.visualization.corpus import (
+    Corpus,
+    gold_label,
+    probabilities_of,
+    relative_delta,
+)
 from biome_interpret.visualization.shades import LEVELS, level
 
 _DIGITS = 5
@@ -162,14 +167,15 @@ def _shown(record: Dict[str, Any], corpus: Corpus) -> Dict[str, Any]:
     found = [Interpretation.from_json(one) for one in record["interpretations"]]
     gold = gold_label(inputs, found)
     corpus.add(line, found, gold)
-    texts = list(strings_in(inputs))
-    named = {"predicted": prediction(found), "gold": gold}
-    shown.update({name: _short(label) for name, label in named.items() if label is not None})
-    probabilities = next((one.probabilities for one in found if one.probabilities), None)
+    if gold is not None:
+        shown["gold"] = _short(gold)
+    probabilities = probabilities_of(found)
     if probabilities:
-        alternatives = list(probabilities.items())[:_NUM_ALTERNATIVES]
-        shown["probabilities"] = [[_short(label), _rounded(p)] for label, p in alternatives]
-        shown["others"] = len(probabilities) - len(alternatives)
+        first = list(probabilities.items())[:_NUM_ALTERNATIVES]
+        shown["probabilities"] = [[_short(label), _rounded(p)] for label, p in first]
+        shown["predicted"] = shown["probabilities"][0][0]
+        shown["others"] = len(probabilities) - len(first)
+    texts = list(strings_in(inputs))
     shown["results"] = [_item(one, texts) for one in found]
     return shown
 

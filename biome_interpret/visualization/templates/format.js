@@ -12,6 +12,7 @@ function make(tag, attributes, ...children) {
   return element;
 }
 const bdi = (text) => make("bdi", null, text);
+const span = (cls, ...children) => make("span", { class: cls }, ...children);
 
 const minus = (text) => text.replaceAll("-", "−");
 function number(value) {

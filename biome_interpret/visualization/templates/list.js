@@ -6,7 +6,7 @@ const PRINTED = 500; // The largest number of texts that are printed.
 
 const list = byId("texts");
 let view = []; // The records that match the filters, in order.
-let chunks = [];
+let chunks = []; // Elements with the range of `view` that they show, from `start` to `end`.
 
 function estimatedHeight(record) {
   const perLine = Math.max(20, Math.min(list.clientWidth - 64, 736) / 8.5);
@@ -24,29 +24,29 @@ function estimatedHeight(record) {
 function reserveHeight(chunk) {
   const shown = view.slice(chunk.start, chunk.end);
   const height = shown.reduce((sum, record) => sum + estimatedHeight(record), 0);
-  chunk.element.style.minHeight = `${height}px`;
+  chunk.style.minHeight = `${height}px`;
 }
 
 function fill(chunk) {
   if (chunk.isDrawn) return;
   chunk.isDrawn = true;
   const shown = view.slice(chunk.start, chunk.end);
-  chunk.element.append(...shown.map((record, i) => drawText(record, chunk.start + i, view.length)));
-  chunk.element.style.minHeight = "";
+  chunk.append(...shown.map((record, i) => drawText(record, chunk.start + i, view.length)));
+  chunk.style.minHeight = "";
 }
 
 // A chunk stays drawn while it has the focus or an open element.
 function empty(chunk) {
-  const { element, isDrawn } = chunk;
-  if (!isDrawn || element.contains(document.activeElement) || element.querySelector("details[open]")) return;
-  element.style.minHeight = `${element.offsetHeight}px`;
-  element.replaceChildren();
+  const isUsed = chunk.contains(document.activeElement) || chunk.querySelector("details[open]");
+  if (!chunk.isDrawn || isUsed) return;
+  chunk.style.minHeight = `${chunk.offsetHeight}px`;
+  chunk.replaceChildren();
   chunk.isDrawn = false;
 }
 
 const observer = new IntersectionObserver(
   (entries) => {
-    for (const entry of entries) (entry.isIntersecting ? fill : empty)(entry.target.chunk);
+    for (const entry of entries) (entry.isIntersecting ? fill : empty)(entry.target);
   },
   { rootMargin: `${NEAR}px 0px` }
 );
@@ -56,16 +56,16 @@ function drawList() {
   hideTip();
   chunks = [];
   for (let start = 0; start < view.length; start += CHUNK) {
-    const element = make("div", { class: "chunk", role: "presentation" });
-    element.chunk = { start, end: Math.min(start + CHUNK, view.length), isDrawn: false, element };
-    reserveHeight(element.chunk);
-    chunks.push(element.chunk);
+    const chunk = make("div", { class: "chunk", role: "presentation" });
+    Object.assign(chunk, { start, end: start + CHUNK, isDrawn: false });
+    reserveHeight(chunk);
+    chunks.push(chunk);
   }
-  list.replaceChildren(...chunks.map((chunk) => chunk.element));
+  list.replaceChildren(...chunks);
   if (!view.length) list.append(make("p", { class: "none" }, "No text matches."));
   // The first chunk is drawn at once. The observer draws the others when they come near.
   if (chunks.length) fill(chunks[0]);
-  for (const chunk of chunks) observer.observe(chunk.element);
+  for (const chunk of chunks) observer.observe(chunk);
 }
 
 let width = innerWidth;
@@ -80,7 +80,7 @@ addEventListener("beforeprint", () => {
   observer.disconnect();
   for (const chunk of chunks) {
     if (chunk.start < PRINTED) fill(chunk);
-    else chunk.element.classList.add("unprinted");
+    else chunk.classList.add("unprinted");
   }
   for (const paragraph of document.querySelectorAll(".cut")) paragraph.drawAll();
   if (view.length > PRINTED) {
@@ -92,7 +92,7 @@ addEventListener("beforeprint", () => {
 addEventListener("afterprint", () => {
   for (const added of document.querySelectorAll(".only-printed")) added.remove();
   for (const chunk of chunks) {
-    chunk.element.classList.remove("unprinted");
-    observer.observe(chunk.element);
+    chunk.classList.remove("unprinted");
+    observer.observe(chunk);
   }
 });

@@ -38,18 +38,17 @@ function drawTokens(paragraph, field, item, scale, end) {
     const token = field.tokens[i];
     const spaced = token.startsWith(" ");
     if (spaced && i > 0) nodes.push(" ");
-    const span = document.createElement("span");
-    span.className = ("t " + shade(field.scores[i], scale)).trim();
-    span.textContent = shortened(spaced ? token.slice(1) : token);
-    span.tabIndex = i === 0 ? 0 : -1;
-    span.of = { field, item, i };
-    nodes.push(span);
+    const text = shortened(spaced ? token.slice(1) : token);
+    const node = span(("t " + shade(field.scores[i], scale)).trim(), text);
+    node.tabIndex = i === 0 ? 0 : -1;
+    node.of = { field, item, i };
+    nodes.push(node);
   }
   paragraph.drawn = end;
   paragraph.append(...nodes);
 }
 
-function drawField(record, item, field, isOnly) {
+function drawField(record, item, field) {
   const scale = scaleOf(record, item);
   const total = field.tokens.length;
   const paragraph = make("p", {
@@ -59,7 +58,7 @@ function drawField(record, item, field, isOnly) {
     "aria-label": `${field.name}: ${count(total)} tokens. Use the arrow keys to read their scores.`,
   });
   drawTokens(paragraph, field, item, scale, Math.min(total, CUT_TOKENS));
-  const name = isOnly ? null : make("span", { class: "name" }, bdi(field.name));
+  const name = item.fields.length === 1 ? null : span("name", bdi(field.name));
   const element = make("div", { class: "field" }, name, paragraph);
   if (total > CUT_TOKENS) {
     const button = make("button", { type: "button" }, `Show all ${count(total)} tokens`);
@@ -88,10 +87,10 @@ function numbers(item) {
   if (item.error !== undefined) parts.push(`estimated error ${percent(item.error)}`);
   if (item.unassigned !== undefined) parts.push(`unassigned ${number(item.unassigned)}`);
   parts.push(`${count(item.evaluations)} evaluation${item.evaluations === 1 ? "" : "s"}`);
-  return make("span", { class: "numbers" }, ...parts.map((text) => make("span", null, text)));
+  return span("numbers", ...parts.map((text) => make("span", null, text)));
 }
 
-function scoreTable(field, isOnly) {
+function scoreTable(item, field) {
   const total = totalScore(field);
   const rows = field.tokens.map((token, i) => {
     const cells = [signed(field.scores[i]), percent(total ? Math.abs(field.scores[i]) / total : 0)];
@@ -103,7 +102,7 @@ function scoreTable(field, isOnly) {
   const head = make(
     "tr",
     null,
-    make("th", { scope: "col" }, isOnly ? "token" : bdi(field.name)),
+    make("th", { scope: "col" }, item.fields.length === 1 ? "token" : bdi(field.name)),
     ...columns.map((name) => make("th", { scope: "col", class: "n" }, name))
   );
   const table = make("table", null, make("thead", null, head), make("tbody", null, ...rows));
@@ -127,24 +126,21 @@ function drawTarget(record, item) {
   if (items(record).length === 1 && isPredicted && !isNamed) return null;
   const heading = make("h3", null, "for ", item.target === undefined ? "the loss" : bdi(item.target));
   if (item.words !== undefined) heading.append(" at ", make("q", null, bdi(item.words)));
-  if (item.probability !== undefined) {
-    heading.append(" ", make("span", { class: "p" }, percent(item.probability)));
-  }
+  if (item.probability !== undefined) heading.append(" ", span("p", percent(item.probability)));
   if (isNamed) heading.append(" · ", make("code", null, item.method));
   return heading;
 }
 
 function drawItem(record, item) {
-  const isOnly = item.fields.length === 1;
   const hasInput = items(record).length === 1 && record.inputs !== undefined;
   return make(
     "section",
     { class: "item" },
     drawTarget(record, item),
-    ...item.fields.map((field) => drawField(record, item, field, isOnly)),
+    ...item.fields.map((field) => drawField(record, item, field)),
     ...(item.notes || []).map((note) => make("p", { class: "quiet" }, "Note: " + note)),
     more(numbers(item), () => [
-      ...item.fields.map((field) => scoreTable(field, isOnly)),
+      ...item.fields.map((field) => scoreTable(item, field)),
       ...(hasInput ? [drawInput(record)] : []),
     ])
   );
@@ -152,27 +148,23 @@ function drawItem(record, item) {
 
 function drawProbabilities(record) {
   const [[label, p], ...others] = record.probabilities;
-  const share = make("span", { class: "p" }, percent(p));
-  const prediction = make("span", null, make("b", null, bdi(label)), " ", share);
-  const parts = others.map(([other, q]) => make("span", { class: "p" }, bdi(other), " " + percent(q)));
+  const prediction = make("span", null, make("b", null, bdi(label)), " ", span("p", percent(p)));
+  const parts = others.map(([other, q]) => span("p", bdi(other), " " + percent(q)));
   if (record.others) parts.push(`and ${count(record.others)} more`);
   if (!parts.length) return [prediction];
   const separated = parts.flatMap((part, i) => (i ? [", ", part] : [part]));
-  return [prediction, make("span", { class: "alternatives" }, ...separated)];
+  return [prediction, span("alternatives", ...separated)];
 }
 
 function drawHeader(record) {
   const attributes = { class: "line", href: `#L${record.line}`, "aria-label": `Line ${record.line}` };
   const header = make("header", null, make("a", attributes, String(record.line)));
-  if (record.error !== undefined) header.append(make("span", { class: "error" }, record.error));
+  if (record.error !== undefined) header.append(span("error", record.error));
   if (record.probabilities) header.append(...drawProbabilities(record));
-  if (isWrong(record)) {
-    header.append(make("span", { class: "wrong" }, "✗ should be ", bdi(record.gold)));
-  } else if (record.gold !== undefined) {
-    header.append(make("span", { class: "quiet" }, "✓ correct"));
-  }
+  if (isWrong(record)) header.append(span("wrong", "✗ should be ", bdi(record.gold)));
+  else if (record.gold !== undefined) header.append(span("quiet", "✓ correct"));
   if (record.results && !record.results.length) {
-    header.append(make("span", { class: "quiet" }, "The model labels nothing in this text."));
+    header.append(span("quiet", "The model labels nothing in this text."));
   }
   return header;
 }
