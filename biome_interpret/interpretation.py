@@ -78,7 +78,7 @@ class Interpretation:
         the number of points was fixed.
     n_evaluations : `int`
         The number of path points at which the gradient was taken.
-    standard_error : `Dict[str, List[Optional[float]]]`, optional
+    standard_error : `Dict[str, List[float]]`, optional
         The standard error of each score, by field. `None` if the scores are not means over random
         samples, or if there are too few samples.
     unassigned : `float`

@@ -59,10 +59,12 @@ def plot(
         raise ValueError("there is no interpretation to plot")
     if any(_tokens(one) != _tokens(several[0]) for one in several):
         raise ValueError("only interpretations of the same tokens can share a heat map")
-    return _bar_chart(several[0], ax) if len(several) == 1 else _heat_map(several, ax)
+    ax = _bar_chart(several[0], ax) if len(several) == 1 else _heat_map(several, ax)
+    figure: Any = ax.figure
+    return figure
 
 
-def _bar_chart(interpretation: Interpretation, ax: Optional["Axes"]) -> "Figure":
+def _bar_chart(interpretation: Interpretation, ax: Optional["Axes"]) -> "Axes":
     all_bars = _bars(interpretation)
     bars = _strongest(all_bars)
     ax = ax if ax is not None else _new_axes(7.0, 1.2 + 0.26 * len(bars))
@@ -88,7 +90,7 @@ def _bar_chart(interpretation: Interpretation, ax: Optional["Axes"]) -> "Figure"
     if len(bars) < len(all_bars):
         title += f"\n{len(bars)} of {len(all_bars)} tokens: the largest scores"
     ax.set_title(title, parse_math=False, fontsize="medium")
-    return _figure_of(ax)
+    return ax
 
 
 def _name_fields(ax: "Axes", bars: List[_Bar]) -> None:
@@ -101,7 +103,7 @@ def _name_fields(ax: "Axes", bars: List[_Bar]) -> None:
             ax.text(1.0, place - 0.4, name, transform=across, ha="right", va="top", color="#666666")
 
 
-def _heat_map(several: List[Interpretation], ax: Optional["Axes"]) -> "Figure":
+def _heat_map(several: List[Interpretation], ax: Optional["Axes"]) -> "Axes":
     rows = [[bar.score for bar in _bars(one)][:_MAX_COLUMNS] for one in several]
     all_bars = _bars(several[0])
     bars = all_bars[:_MAX_COLUMNS]
@@ -128,14 +130,13 @@ def _heat_map(several: List[Interpretation], ax: Optional["Axes"]) -> "Figure":
     ax.figure.colorbar(image, ax=ax, label="score", fraction=0.05, pad=0.02)
     if len(bars) < len(all_bars):
         ax.set_title(f"the first {len(bars)} of {len(all_bars)} tokens", fontsize="medium")
-    return _figure_of(ax)
+    return ax
 
 
 def _bars(interpretation: Interpretation) -> List[_Bar]:
     bars: List[_Bar] = []
     for name, field in interpretation.fields.items():
-        errors: Sequence[Optional[float]] = (interpretation.standard_error or {}).get(name, [])
-        errors = errors or [None] * len(field.tokens)
+        errors = (interpretation.standard_error or {}).get(name) or [0.0] * len(field.tokens)
         bars += [
             _Bar(_shortened(token), score, error, name)
             for token, score, error in zip(field.tokens, field.scores, errors)
@@ -184,11 +185,6 @@ def _new_axes(width: float, height: float) -> "Axes":
 
     figure = Picture(figsize=(min(width, 40.0), min(height, 40.0)), layout="constrained")
     return figure.add_subplot()
-
-
-def _figure_of(ax: "Axes") -> "Figure":
-    figure: Any = ax.figure
-    return figure
 
 
 def _colours() -> Any:

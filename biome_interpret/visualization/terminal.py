@@ -3,7 +3,7 @@
 import math
 import os
 import sys
-from typing import IO, Iterator, List, Optional, Tuple
+from typing import IO, Iterator, List, Optional
 
 from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.padding import Padding
@@ -93,8 +93,8 @@ class _Legend:
             yield Text("[+] speaks for the target, [-] against it, in units of the output")
             return
         levels = range(len(_FOR))
-        against = [("  ", palette.style(-1, level) or "") for level in reversed(levels)]
-        speaks_for = [("  ", palette.style(1, level) or "") for level in levels]
+        against = [("  ", palette.style(-1, level)) for level in reversed(levels)]
+        speaks_for = [("  ", palette.style(1, level)) for level in levels]
         yield Text.assemble("against ", *against, " ", *speaks_for, " for the target")
 
 
@@ -150,32 +150,22 @@ class _Result:
             yield Text(f"note: {clean(note)}", style="italic")
 
     def _headline(self) -> Text:
+        target, probabilities = self._result.target, self._result.probabilities or {}
+        name = target_name(target)
+        predicted = max(probabilities, key=lambda label: probabilities[label], default=name)
         line = Text()
         for heading in self._headings:
             line.append(f"{heading}  ", style="dim")
-        for position, (role, name, probability) in enumerate(self._roles()):
-            line.append(", " if position else "")
-            line.append(f"{role} ").append(clean(name), style="bold")
-            words = self._result.target.words
-            if position == 0 and words is not None:
-                line.append(f" at “{clean(words)}”")
-            if probability is not None:
-                line.append(f" {probability:.1%}")
+        is_predicted = bool(probabilities) and predicted == name
+        line.append("predicted " if is_predicted else "target ").append(clean(name), style="bold")
+        if target.words is not None:
+            line.append(f" at “{clean(target.words)}”")
+        if target.probability is not None:
+            line.append(f" {target.probability:.1%}")
+        if predicted != name:
+            line.append(", predicted ").append(clean(predicted), style="bold")
+            line.append(f" {probabilities[predicted]:.1%}")
         return line
-
-    def _roles(self) -> List[Tuple[str, str, Optional[float]]]:
-        """Role, name and probability of the target, and of the prediction if it differs."""
-        target, probabilities = self._result.target, self._result.probabilities
-        name = target_name(target)
-        if not probabilities:
-            return [("target", name, target.probability)]
-        predicted = max(probabilities, key=lambda label: probabilities[label])
-        if predicted == name:
-            return [("predicted", name, target.probability)]
-        return [
-            ("target", name, target.probability),
-            ("predicted", predicted, probabilities[predicted]),
-        ]
 
     def _words(self, field: FieldScores, palette: _Palette) -> Text:
         words = Text()
@@ -194,15 +184,11 @@ class _Result:
             for word, score in zip(field.tokens, field.scores)
             if abs(score) >= _LEAST_NAMED * self._largest
         ]
-        sides = {
-            "for": sorted((pair for pair in scored if pair[0] > 0), reverse=True),
-            "against": sorted(pair for pair in scored if pair[0] < 0),
-        }
-        for side, pairs in sides.items():
-            if pairs:
-                named = (
-                    f"{clean(word)} {self._number(score)}" for score, word in pairs[:_NUM_NAMED]
-                )
+        speak_for = sorted((pair for pair in scored if pair[0] > 0), reverse=True)
+        speak_against = sorted(pair for pair in scored if pair[0] < 0)
+        for side, pairs in (("for", speak_for), ("against", speak_against)):
+            named = [f"{clean(word)} {self._number(score)}" for score, word in pairs[:_NUM_NAMED]]
+            if named:
                 yield f"{side}: {', '.join(named)}"
         if not self._largest:
             yield "all scores are 0"

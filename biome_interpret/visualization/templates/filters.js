@@ -48,7 +48,9 @@ function showOnly({ search = "", label = "", show = "" }) {
 }
 
 function addOptions(id, options) {
-  byId(id).append(...options.map(([value, text, n]) => make("option", { value }, `${text} (${count(n)})`)));
+  for (const [value, text, n] of options) {
+    byId(id).append(make("option", { value }, `${text} (${count(n)})`));
+  }
 }
 
 // Offers the labels, and the filters that some but not all texts match.
@@ -77,7 +79,7 @@ byId("search").addEventListener("input", () => {
 });
 for (const id of ["label", "show", "sort"]) byId(id).addEventListener("change", update);
 byId("scale").addEventListener("change", () => {
-  shadeWithin(byId("scale").value);
+  shadeRelativeTo(byId("scale").value);
   drawList();
 });
 tools.addEventListener("submit", (event) => event.preventDefault());

@@ -6,12 +6,13 @@ const CUT_CHARACTERS = 300; // A longer token is cut.
 // The score with the full shade for each interpreter, or null if each text has its own.
 let scales = null;
 
-function shadeWithin(scale) {
+function shadeRelativeTo(scale) {
   scales = null;
   if (scale !== "all") return;
   const all = records.flatMap(items);
-  const fieldsOf = (method) => all.filter((item) => item.method === method).flatMap((item) => item.fields);
-  scales = new Map([...methods].map((method) => [method, largestScore(fieldsOf(method))]));
+  const ofMethod = (method) => all.filter((item) => item.method === method);
+  const largest = (method) => largestScore(ofMethod(method).flatMap((item) => item.fields));
+  scales = new Map([...methods].map((method) => [method, largest(method)]));
 }
 
 function scaleOf(record, item) {
