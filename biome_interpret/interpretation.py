@@ -1,4 +1,4 @@
-"""The result: what each token contributed, to what, and how far the numbers can be trusted."""
+"""The result: the score of each token, the explained target and the error of the scores."""
 
 import math
 from dataclasses import asdict, dataclass, field
@@ -12,35 +12,34 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from pandas import DataFrame
 
-Drawing = TypeVar("Drawing", bound=Callable[..., Any])
+Renderer = TypeVar("Renderer", bound=Callable[..., Any])
 
-# How a result is drawn is the business of the floor above, which puts it in here: importing the
-# package imports that floor too.
-_DRAWINGS: Dict[str, Callable[..., Any]] = {}
+# `visualization` registers its functions here. This module cannot import it: it is a floor above.
+_RENDERERS: Dict[str, Callable[..., Any]] = {}
 
 
-def drawn_as(form: str) -> Callable[[Drawing], Drawing]:
-    """Decorates the function that draws an `Interpretation` as `"html"` or as a `"figure"`."""
+def renders(form: str) -> Callable[[Renderer], Renderer]:
+    """Registers the function that renders an `Interpretation` as `"html"` or as a `"figure"`."""
 
-    def remember(draw: Drawing) -> Drawing:
-        _DRAWINGS[form] = draw
-        return draw
+    def register(renderer: Renderer) -> Renderer:
+        _RENDERERS[form] = renderer
+        return renderer
 
-    return remember
+    return register
 
 
 @dataclass(frozen=True)
 class FieldScores:
     """
-    One text field.
+    The scores of one text field.
 
     # Parameters
 
     tokens : `List[str]`
         The tokens, words or sentences, at the chosen granularity.
     scores : `List[float]`
-        One for each: signed, in units of the explained output. A positive one speaks for the
-        target.
+        One signed score for each token, in units of the explained output. A positive score speaks
+        for the target.
     key : `str`
         The field's name in AllenNLP's numbering, as in `grad_input_2`.
     """
@@ -50,42 +49,44 @@ class FieldScores:
     key: str
 
     def shares(self) -> List[float]:
-        """Absolute scores divided by their sum: in [0, 1], and adding up to 1 (or all 0)."""
+        """Absolute scores divided by their sum. They add up to 1, or are all 0."""
         return absolute_shares(self.scores)
 
 
 @dataclass(frozen=True)
 class Interpretation:
     """
+    The scores of one text for one target.
+
     # Parameters
 
     fields : `Dict[str, FieldScores]`
-        By the field's own name, in the order in which the model reads them; a text inside a
-        `ListField` as `sentences[0]`.
+        The scores by the field's own name, in the order in which the model reads the fields. A text
+        inside a `ListField` is named like `sentences[0]`.
     target : `Target`
-        What the scores speak for or against.
+        The target that the scores speak for or against.
     output : `float`
         f(x), the explained output for the text.
     baseline_output : `float`, optional
-        f(x'), the same for the baseline; the mean over all baselines where there are several.
+        f(x'), the explained output for the baseline. It is the mean if there are several baselines.
     convergence_delta : `float`, optional
-        f(x) − f(x') − Σ scores, over all positions and before anything was dropped or put
-        together. For random samples it holds their sampling error too. `None` where the scores do
-        not add up by definition (`input_x_gradient: false`, another `reduction` than `sum`).
+        f(x) − f(x') − Σ scores, over all positions, before any score is dropped or aggregated. For
+        random samples it contains the sampling error. `None` if the scores do not add up by
+        definition (`input_x_gradient: false`, or a `reduction` other than `sum`).
     estimated_error : `float`, optional
-        Σ |error| / Σ |score| over all positions, as estimated where refining stopped; `None` where
-        the nodes were not chosen by it.
+        Σ |error| / Σ |score| over all positions, as estimated when refinement stopped. `None` if
+        the number of points was fixed.
     n_evaluations : `int`
-        Points of the paths at which the gradient was taken.
-    standard_error : `Dict[str, List[Optional[float]]]`, optional
-        Of each score, by field, where the scores are means over random samples; `None` where they
-        are not, or where there are too few samples to tell.
+        The number of path points at which the gradient was taken.
+    standard_error : `Dict[str, List[float]]`, optional
+        The standard error of each score, by field. `None` if the scores are not means over random
+        samples, or if there are too few samples.
     unassigned : `float`
         The part of Σ scores that belongs to no token, such as pieces that an indexer added.
     notes : `List[str]`
         Plain statements of what fell back or was cut short.
     probabilities : `Dict[str, float]`, optional
-        The model's probability for each label, most probable first, where it gives one label to
+        The model's probability for each label, most probable first, if the model gives one label to
         the text.
     method : `str`, optional
         The registered name of the interpreter.
@@ -105,7 +106,7 @@ class Interpretation:
     method: Optional[str] = None
 
     def to_json(self) -> Dict[str, Any]:
-        """As plain dicts, lists, strings and numbers."""
+        """Plain dicts, lists, strings and numbers."""
         return asdict(self)
 
     @classmethod
@@ -116,8 +117,8 @@ class Interpretation:
 
     def to_pandas(self) -> "DataFrame":
         """
-        A row for each token, with the columns `field`, `position` (in its field, from 0), `token`,
-        `score`, `share` (of its field) and `standard_error` (NaN where there is none).
+        A row for each token. The columns are `field`, `position` (in its field, from 0), `token`,
+        `score`, `share` (of its field) and `standard_error` (NaN if there is none).
 
         # Raises
 
@@ -145,29 +146,29 @@ class Interpretation:
 
     def plot(self, ax: Optional["Axes"] = None) -> "Figure":
         """
-        A bar for each token's signed score.
+        Draws a bar for each token's signed score.
 
         # Parameters
 
         ax : `matplotlib.axes.Axes`, optional
-            Where to draw; a figure of its own if not given.
+            The axes to draw into. A new figure is made if they are not given.
 
         # Raises
 
         `ImportError`
             If matplotlib is not installed.
         """
-        return _DRAWINGS["figure"](self, ax)
+        return _RENDERERS["figure"](self, ax)
 
     def _repr_html_(self) -> str:
-        return _DRAWINGS["html"](self)
+        return _RENDERERS["html"](self)
 
     def saliency(self) -> Dict[str, List[float]]:
-        """The shares of each field by its key, `grad_input_1` first: AllenNLP's own form."""
+        """The shares of each field by its key, `grad_input_1` first, as AllenNLP returns them."""
         fields = sorted(self.fields.values(), key=lambda scores: int(scores.key.split("_")[-1]))
         return {scores.key: scores.shares() for scores in fields}
 
 
 def saliency_of(interpretations: Sequence[Interpretation]) -> Dict[str, Dict[str, List[float]]]:
-    """What `saliency_interpret_from_json` returns for these results."""
+    """These results in the form that `saliency_interpret_from_json` returns."""
     return {f"instance_{i}": one.saliency() for i, one in enumerate(interpretations, start=1)}

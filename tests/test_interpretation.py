@@ -8,9 +8,9 @@ from tests.tiny_models import EXAMPLE_INPUTS, build_predictor
 
 
 @pytest.mark.parametrize("interpreter", [IntegratedGradient, GradientShap])
-@pytest.mark.parametrize("kind", ["lstm", "esim", "crf_tagger", "bert_mismatched"])
-def test_json_and_back(kind: str, interpreter: type) -> None:
-    for result in interpreter(build_predictor(kind)).interpret_json(EXAMPLE_INPUTS[kind]):
+@pytest.mark.parametrize("model", ["lstm", "esim", "crf_tagger", "bert_mismatched"])
+def test_json_and_back(model: str, interpreter: type) -> None:
+    for result in interpreter(build_predictor(model)).interpret_json(EXAMPLE_INPUTS[model]):
         assert result.method
         assert Interpretation.from_json(result.to_json()) == result
         assert Interpretation.from_json(json.loads(json.dumps(result.to_json()))) == result

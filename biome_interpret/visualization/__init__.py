@@ -1,4 +1,4 @@
-"""How interpretations are shown to people. Importing it teaches `Interpretation` to draw itself."""
+"""Shows interpretations to people. `Interpretation` finds its renderers when this is imported."""
 
 from biome_interpret.visualization import figure, fragment
 

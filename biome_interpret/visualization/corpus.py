@@ -1,26 +1,25 @@
-"""What many interpretations say together: gathered one record at a time, in little memory."""
+"""Statistics over many interpretations, gathered one record at a time in little memory."""
 
 import math
-from collections import Counter
 from dataclasses import dataclass, field
-from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Tuple
+from typing import Any, Counter, Dict, Iterable, List, NamedTuple, Optional, Tuple
 
 from biome_interpret.interpretation import Interpretation
 from biome_interpret.visualization.characters import is_word, visible, without_mark
 
-# Under which names an input commonly holds its own label.
+# The usual names of the label in an input.
 _GOLD_NAMES = ("label", "gold_label", "gold")
 
 _NUM_WORDS = 12
 _NUM_EXAMPLES = 3
-_NUM_ERRORS = 100
+_NUM_ERRORS = 8
 _LONGEST_WORD = 100
-# Decades of the relative delta that have a bar of their own.
+# The bars of the relative delta lie between 10^-7 and 10^0.
 _LEAST_DECADE, _LARGEST_DECADE = -7, 0
 
 
 class Example(NamedTuple):
-    """Where a word stands: the line, and its score there."""
+    """A line that contains a word, and the score of the word there."""
 
     line: int
     score: float
@@ -28,7 +27,7 @@ class Example(NamedTuple):
 
 @dataclass
 class Word:
-    """How a word speaks for or against a label, over all its places."""
+    """The scores of one word for one label, over all its occurrences."""
 
     text: str
     count: int = 0
@@ -42,28 +41,27 @@ class Word:
     @property
     def weight(self) -> float:
         """
-        Mean score times the square root of the count: a word seen once has to speak louder than
-        one that always says the same, and one that says next to nothing stays behind, however
-        often it does.
+        Mean score times the square root of the count. A rare word needs a higher score than a
+        frequent one, and a frequent word with tiny scores stays low.
         """
         return self.total / math.sqrt(self.count)
 
     def add(self, line: int, score: float) -> None:
         self.count += 1
         self.total += score
-        # Loudest first, and each line once.
         is_full = len(self.examples) == _NUM_EXAMPLES
         if is_full and abs(score) <= abs(self.examples[-1].score):
             return
-        others = [example for example in self.examples if example.line != line]
-        same = [example for example in self.examples if example.line == line]
-        loudest = max([*same, Example(line, score)], key=lambda example: abs(example.score))
-        examples = sorted([*others, loudest], key=lambda example: -abs(example.score))
-        self.examples = examples[:_NUM_EXAMPLES]
+        # Largest score first; each line once.
+        ranked = sorted([*self.examples, Example(line, score)], key=lambda one: -abs(one.score))
+        by_line: Dict[int, Example] = {}
+        for example in ranked:
+            by_line.setdefault(example.line, example)
+        self.examples = list(by_line.values())[:_NUM_EXAMPLES]
 
 
 class LabelWords(NamedTuple):
-    """The words that count most for a label, and those that count most against it."""
+    """The words with the largest weights for and against a label."""
 
     label: str
     method: Optional[str]
@@ -73,7 +71,7 @@ class LabelWords(NamedTuple):
 
 
 class Bar(NamedTuple):
-    """How many texts fall below `limit` (and not below the one before)."""
+    """The number of texts below `limit` and not below the limit of the previous bar."""
 
     limit: Optional[float]
     num_texts: int
@@ -81,23 +79,23 @@ class Bar(NamedTuple):
 
 @dataclass
 class Deltas:
-    """Relative deltas, |f(x) − f(x') − Σ scores| / |f(x) − f(x')|, by decade."""
+    """A histogram of |f(x) − f(x') − Σ scores| / |f(x) − f(x')| by decade."""
 
-    counts: Counter = field(default_factory=Counter)
+    counts: Counter[int] = field(default_factory=Counter)
 
     def add(self, relative: float) -> None:
         decade = math.floor(math.log10(relative)) + 1 if relative > 0 else _LEAST_DECADE
         self.counts[min(max(decade, _LEAST_DECADE), _LARGEST_DECADE + 1)] += 1
 
     def bars(self) -> List[Bar]:
-        """From the least to the largest; the last one has no limit."""
+        """From the smallest to the largest limit. The last bar has none."""
         decades = [*range(_LEAST_DECADE, _LARGEST_DECADE + 1)]
         bars = [Bar(10.0**decade, self.counts[decade]) for decade in decades]
         return [*bars, Bar(None, self.counts[_LARGEST_DECADE + 1])]
 
 
 class LabelCount(NamedTuple):
-    """How often a label was predicted, and how often rightly where that is known."""
+    """How often a label was predicted, and how often correctly, if that is known."""
 
     label: str
     predicted: int
@@ -106,23 +104,22 @@ class LabelCount(NamedTuple):
 
 class Corpus:
     """
-    Reads records, such as `write_report` takes, one after the other; at any time its attributes
-    and methods tell of those read so far. Its memory grows with the vocabulary only.
+    Statistics over the records that have been added so far. Memory grows with the vocabulary, not
+    with the number of records.
     """
 
     def __init__(self) -> None:
         self.num_texts = 0
-        self.num_interpretations = 0
         self.num_errors = 0
         self.errors: List[Tuple[int, str]] = []
-        self.methods: Counter = Counter()
-        self.notes: Counter = Counter()
+        self.methods: Counter[Optional[str]] = Counter()
+        self.notes: Counter[str] = Counter()
         self.deltas: Dict[Optional[str], Deltas] = {}
         self.num_gold = 0
         self.num_right = 0
-        self._predicted: Counter = Counter()
-        self._right: Counter = Counter()
-        self._explained: Counter = Counter()
+        self._predicted: Counter[str] = Counter()
+        self._right: Counter[Optional[str]] = Counter()
+        self._explained: Counter[Tuple[str, Optional[str]]] = Counter()
         self._words: Dict[Tuple[str, Optional[str]], Dict[str, Word]] = {}
 
     def add_error(self, line: int, reason: str) -> None:
@@ -132,18 +129,9 @@ class Corpus:
             self.errors.append((line, visible(reason)))
 
     def add(self, line: int, found: List[Interpretation], gold: Optional[str]) -> None:
-        """
-        # Parameters
-
-        line : `int`
-        found : `List[Interpretation]`
-            The text's.
-        gold : `str`, optional
-            Its own label, where it is known.
-        """
+        """Adds the interpretations of one text, and the text's own label if it is known."""
         self.num_texts += 1
-        self.num_interpretations += len(found)
-        predicted = prediction(found)
+        predicted = next(iter(probabilities_of(found)), None)
         if predicted is not None:
             self._predicted[predicted] += 1
         if gold is not None:
@@ -160,14 +148,13 @@ class Corpus:
 
     def labels(self) -> List[LabelCount]:
         """The predicted labels, most frequent first."""
-        gold_known = self.num_gold > 0
         return [
-            LabelCount(label, count, self._right[label] if gold_known else None)
+            LabelCount(label, count, self._right[label] if self.num_gold else None)
             for label, count in sorted(self._predicted.items(), key=lambda pair: (-pair[1], pair))
         ]
 
     def words(self) -> List[LabelWords]:
-        """For each explained label, most frequent first."""
+        """The words of each explained label, most frequent label first."""
         several = len(self.methods) > 1
         return [
             LabelWords(
@@ -193,14 +180,13 @@ class Corpus:
                     words.setdefault(text, Word(text)).add(line, score)
 
 
-def prediction(found: List[Interpretation]) -> Optional[str]:
-    """The label that the model gives to the text, where it gives one."""
-    probabilities = next((one.probabilities for one in found if one.probabilities), None)
-    return None if probabilities is None else next(iter(probabilities))
+def probabilities_of(found: List[Interpretation]) -> Dict[str, float]:
+    """The probabilities of the labels, most probable first; empty if the text has no label."""
+    return next((one.probabilities for one in found if one.probabilities), {})
 
 
 def gold_label(inputs: Any, found: List[Interpretation]) -> Optional[str]:
-    """The text's own label, where the input has one that is a label of the model's."""
+    """The label in the input, if the model knows it."""
     known = {label for one in found for label in one.probabilities or {}}
     if not isinstance(inputs, dict):
         return None
@@ -209,7 +195,7 @@ def gold_label(inputs: Any, found: List[Interpretation]) -> Optional[str]:
 
 
 def relative_delta(one: Interpretation) -> Optional[float]:
-    """|delta| / |f(x) − f(x')|; `None` where there is no delta or nothing to explain."""
+    """|delta| / |f(x) − f(x')|, or `None` if there is no delta or the difference is 0."""
     if one.convergence_delta is None or one.baseline_output is None:
         return None
     difference = abs(one.output - one.baseline_output)

@@ -1,9 +1,10 @@
-"""Interpretations as figures to save, with matplotlib (the extra `plot`)."""
+"""Draws interpretations with matplotlib (the extra `plot`)."""
 
 import io
-from typing import TYPE_CHECKING, Any, List, NamedTuple, Optional, Sequence, Tuple, Union
+from typing import TYPE_CHECKING, Any, List, NamedTuple, Optional, Sequence, Union
 
-from biome_interpret.interpretation import Interpretation, drawn_as
+from biome_interpret.interpretation import Interpretation, renders
+from biome_interpret.visualization.captions import target_name
 from biome_interpret.visualization.characters import visible, without_mark
 
 if TYPE_CHECKING:
@@ -12,8 +13,8 @@ if TYPE_CHECKING:
 
 _FOR = "#3a7dd2"
 _AGAINST = "#d6640a"
-_MOST_BARS = 60
-_MOST_COLUMNS = 200
+_MAX_BARS = 60
+_MAX_COLUMNS = 200
 _LONGEST_TOKEN = 30
 
 
@@ -24,33 +25,32 @@ class _Bar(NamedTuple):
     field: str
 
 
-@drawn_as("figure")
+@renders("figure")
 def plot(
     interpretations: Union[Interpretation, Sequence[Interpretation]], ax: Optional["Axes"] = None
 ) -> "Figure":
     """
-    A figure of the scores: bars for one interpretation, with the standard errors where there are
-    any; for several of the same text (targets, or interpreters) a heat map with a row for each.
+    Draws the scores. One interpretation gives a bar chart, with standard errors if there are any.
+    Several interpretations of one text (targets or interpreters) give a heat map with a row each.
 
     # Parameters
 
     interpretations : `Union[Interpretation, Sequence[Interpretation]]`
-        At least one. Of a text with more than 60 tokens the bars show those 60 that count most.
+        At least one. The bar chart shows at most 60 tokens: those with the largest absolute scores.
     ax : `matplotlib.axes.Axes`, optional
-        Where to draw; a figure of its own, of a fitting size, if not given.
+        The axes to draw into. A new figure of a suitable size is made if they are not given.
 
     # Returns
 
     `matplotlib.figure.Figure`
-        To be shown, or saved by its `savefig`. pyplot does not know of it: nothing has to be
-        closed.
+        Save it with its `savefig`. pyplot does not hold it, so it need not be closed.
 
     # Raises
 
     `ImportError`
         If matplotlib is not installed.
     `ValueError`
-        If there is no interpretation, or there are several that are not of the same tokens.
+        If there is no interpretation, or if several have different tokens.
     """
     several = (
         [interpretations] if isinstance(interpretations, Interpretation) else list(interpretations)
@@ -59,11 +59,14 @@ def plot(
         raise ValueError("there is no interpretation to plot")
     if any(_tokens(one) != _tokens(several[0]) for one in several):
         raise ValueError("only interpretations of the same tokens can share a heat map")
-    return _bars(several[0], ax) if len(several) == 1 else _heat_map(several, ax)
+    ax = _bar_chart(several[0], ax) if len(several) == 1 else _heat_map(several, ax)
+    figure: Any = ax.figure
+    return figure
 
 
-def _bars(interpretation: Interpretation, ax: Optional["Axes"]) -> "Figure":
-    bars, left_out = _strongest(_all_bars(interpretation))
+def _bar_chart(interpretation: Interpretation, ax: Optional["Axes"]) -> "Axes":
+    all_bars = _bars(interpretation)
+    bars = _strongest(all_bars)
     ax = ax if ax is not None else _new_axes(7.0, 1.2 + 0.26 * len(bars))
     places = list(range(len(bars)))
     errors = [bar.error or 0.0 for bar in bars] if any(bar.error for bar in bars) else None
@@ -74,9 +77,9 @@ def _bars(interpretation: Interpretation, ax: Optional["Axes"]) -> "Figure":
         color=[_FOR if bar.score > 0 else _AGAINST for bar in bars],
         error_kw={"elinewidth": 1, "ecolor": "#555555"},
     )
-    # A dollar sign in a text begins no formula.
+    # `parse_math=False`: a dollar sign in a text does not begin a formula.
     ax.set_yticks(places, labels=[bar.token for bar in bars], parse_math=False)
-    ax.set_ylim(len(bars) - 0.4, -0.6)  # From above.
+    ax.set_ylim(len(bars) - 0.4, -0.6)  # The first token is at the top.
     if len(interpretation.fields) > 1:
         _name_fields(ax, bars)
     ax.axvline(0, color="#333333", linewidth=0.8)
@@ -84,10 +87,10 @@ def _bars(interpretation: Interpretation, ax: Optional["Axes"]) -> "Figure":
     ax.tick_params(axis="y", length=0)
     ax.set_xlabel("against   ←   score, in units of the explained output   →   for")
     title = _name(interpretation, with_method=False)
-    if left_out:
-        title += f"\nthe {len(bars)} of {len(bars) + left_out} tokens that count most"
+    if len(bars) < len(all_bars):
+        title += f"\n{len(bars)} of {len(all_bars)} tokens: the largest scores"
     ax.set_title(title, parse_math=False, fontsize="medium")
-    return _figure_of(ax)
+    return ax
 
 
 def _name_fields(ax: "Axes", bars: List[_Bar]) -> None:
@@ -100,9 +103,10 @@ def _name_fields(ax: "Axes", bars: List[_Bar]) -> None:
             ax.text(1.0, place - 0.4, name, transform=across, ha="right", va="top", color="#666666")
 
 
-def _heat_map(several: List[Interpretation], ax: Optional["Axes"]) -> "Figure":
-    rows = [[bar.score for bar in _all_bars(one)][:_MOST_COLUMNS] for one in several]
-    bars = _all_bars(several[0])[:_MOST_COLUMNS]
+def _heat_map(several: List[Interpretation], ax: Optional["Axes"]) -> "Axes":
+    rows = [[bar.score for bar in _bars(one)][:_MAX_COLUMNS] for one in several]
+    all_bars = _bars(several[0])
+    bars = all_bars[:_MAX_COLUMNS]
     if ax is None:
         ax = _new_axes(2.5 + 0.34 * len(bars), 1.6 + 0.4 * len(several))
     largest = max((abs(score) for row in rows for score in row), default=0.0) or 1.0
@@ -124,45 +128,42 @@ def _heat_map(several: List[Interpretation], ax: Optional["Axes"]) -> "Figure":
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
     ax.figure.colorbar(image, ax=ax, label="score", fraction=0.05, pad=0.02)
-    left_out = len(_all_bars(several[0])) - len(bars)
-    if left_out:
-        ax.set_title(f"the first {len(bars)} of {len(bars) + left_out} tokens", fontsize="medium")
-    return _figure_of(ax)
+    if len(bars) < len(all_bars):
+        ax.set_title(f"the first {len(bars)} of {len(all_bars)} tokens", fontsize="medium")
+    return ax
 
 
-def _all_bars(interpretation: Interpretation) -> List[_Bar]:
+def _bars(interpretation: Interpretation) -> List[_Bar]:
     bars: List[_Bar] = []
     for name, field in interpretation.fields.items():
-        errors: Sequence[Optional[float]] = (interpretation.standard_error or {}).get(name, [])
-        errors = errors or [None] * len(field.tokens)
+        errors = (interpretation.standard_error or {}).get(name) or [0.0] * len(field.tokens)
         bars += [
-            _Bar(_shown(token), score, error, name)
+            _Bar(_shortened(token), score, error, name)
             for token, score, error in zip(field.tokens, field.scores, errors)
         ]
     return bars
 
 
-def _strongest(bars: List[_Bar]) -> Tuple[List[_Bar], int]:
-    """The bars that count most, in the order of the text, and how many there are besides."""
+def _strongest(bars: List[_Bar]) -> List[_Bar]:
+    """The bars with the largest absolute scores, in the order of the text."""
     order = sorted(range(len(bars)), key=lambda i: -abs(bars[i].score))
-    kept = sorted(order[:_MOST_BARS])
-    return [bars[i] for i in kept], len(bars) - len(kept)
+    return [bars[i] for i in sorted(order[:_MAX_BARS])]
 
 
 def _tokens(interpretation: Interpretation) -> List[Any]:
     return [(name, field.tokens) for name, field in interpretation.fields.items()]
 
 
-def _shown(token: str) -> str:
+def _shortened(token: str) -> str:
     text = visible(without_mark(token))
     return text if len(text) <= _LONGEST_TOKEN else text[: _LONGEST_TOKEN - 1] + "…"
 
 
 def _name(interpretation: Interpretation, with_method: bool) -> str:
     target = interpretation.target
-    name = "the loss" if target.label is None else visible(target.label)
+    name = visible(target_name(target))
     if target.words is not None:
-        name += f" at “{_shown(target.words)}”"
+        name += f" at “{_shortened(target.words)}”"
     if target.probability is not None:
         name += f"  {target.probability:.1%}"
     return f"{name}\n{interpretation.method}" if with_method else name
@@ -175,7 +176,7 @@ def _new_axes(width: float, height: float) -> "Axes":
         raise ImportError("plot() needs matplotlib: pip install 'biome-interpret[plot]'") from error
 
     class Picture(Figure):
-        """A figure that a notebook shows, also where nobody has imported pyplot."""
+        """A figure that a notebook shows without pyplot."""
 
         def _repr_png_(self) -> bytes:
             stream = io.BytesIO()
@@ -184,11 +185,6 @@ def _new_axes(width: float, height: float) -> "Axes":
 
     figure = Picture(figsize=(min(width, 40.0), min(height, 40.0)), layout="constrained")
     return figure.add_subplot()
-
-
-def _figure_of(ax: "Axes") -> "Figure":
-    figure: Any = ax.figure
-    return figure
 
 
 def _colours() -> Any:

@@ -1,27 +1,28 @@
-"""An interpretation as a piece of HTML for notebooks: it needs no style sheet and no script."""
+"""HTML for notebooks, without a style sheet or a script."""
 
 from html import escape
 from typing import List, Tuple
 
-from biome_interpret.interpretation import FieldScores, Interpretation, drawn_as
+from biome_interpret.interpretation import FieldScores, Interpretation, renders
+from biome_interpret.visualization.captions import largest_score, numbers, target_name
 from biome_interpret.visualization.characters import set_out, visible
 from biome_interpret.visualization.shades import LEVELS, level
 
-# Translucent, so that the notebook's own text stays readable on them, dark on light or light on
-# dark. Blue and orange differ for every kind of colour vision; so do the lines, for none.
+# The shades are translucent: the notebook's text stays readable on them, in light and dark themes.
+# Blue and orange differ in every type of colour vision. The lines differ without any colour.
 FOR = (58, 125, 210)
 AGAINST = (214, 100, 10)
 DENSEST = 0.55
 
-_MOST_TOKENS = 1000
+_MAX_TOKENS = 1000
 _LONGEST_TOKEN = 300
 
 
-@drawn_as("html")
+@renders("html")
 def render(interpretation: Interpretation) -> str:
-    """The text's words, shaded, with target and numbers; the exact score of each on hover."""
+    """The shaded words with target and numbers. Hovering over a word shows its exact score."""
     several = len(interpretation.fields) > 1
-    largest = max((abs(s) for f in interpretation.fields.values() for s in f.scores), default=0.0)
+    largest = largest_score(interpretation)
     parts = [_headline(interpretation)]
     for name, field in interpretation.fields.items():
         head = f'<div><small style="opacity:.75">{_text(name)}</small></div>' if several else ""
@@ -35,28 +36,21 @@ def render(interpretation: Interpretation) -> str:
 
 def _headline(interpretation: Interpretation) -> str:
     target = interpretation.target
-    label = "the loss" if target.label is None else _text(target.label)
     words = "" if target.words is None else f" at <q><bdi>{_text(target.words)}</bdi></q>"
     probability = "" if target.probability is None else f" {target.probability:.1%}"
-    numbers = [f"output {interpretation.output:.3f}"]
-    if interpretation.baseline_output is not None:
-        numbers.append(f"baseline {interpretation.baseline_output:.3f}")
-    if interpretation.convergence_delta is not None:
-        numbers.append(f"delta {interpretation.convergence_delta:.1e}")
-    numbers.append(f"{interpretation.n_evaluations} evaluations")
     return (
-        f"<b><bdi>{label}</bdi></b>{words}{probability} &ensp;"
-        f'<small style="opacity:.75">{_text(", ".join(numbers).replace("-", "−"))}</small>'
+        f"<b><bdi>{_text(target_name(target))}</bdi></b>{words}{probability} &ensp;"
+        f'<small style="opacity:.75">{numbers(interpretation).replace("-", "−")}</small>'
     )
 
 
 def _words(field: FieldScores, largest: float) -> str:
     words: List[str] = []
-    pieces = set_out(field.tokens[:_MOST_TOKENS])
+    pieces = set_out(field.tokens[:_MAX_TOKENS])
     for piece, score, share in zip(pieces, field.scores, field.shares()):
-        text = (
-            piece.text if len(piece.text) <= _LONGEST_TOKEN else piece.text[:_LONGEST_TOKEN] + "…"
-        )
+        text = piece.text
+        if len(text) > _LONGEST_TOKEN:
+            text = text[:_LONGEST_TOKEN] + "…"
         title = f"{score:+.4g} ({share:.1%})".replace("-", "−")
         words.append(
             f'{" " if piece.spaced else ""}<span title="{title}" style="{_style(score, largest)}">'

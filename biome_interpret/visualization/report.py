@@ -1,4 +1,4 @@
-"""One self-contained page for one text or ten thousand."""
+"""Writes one self-contained HTML page for any number of texts."""
 
 import json
 import math
@@ -17,17 +17,24 @@ from markupsafe import Markup
 from biome_interpret.interpretation import FieldScores, Interpretation
 from biome_interpret.models.alignment.source_text import strings_in
 from biome_interpret.visualization.characters import set_out, visible
-from biome_interpret.visualization.corpus import Corpus, gold_label, prediction, relative_delta
+from biome_interpret.visualization.corpus import (
+    Corpus,
+    gold_label,
+    probabilities_of,
+    relative_delta,
+)
 from biome_interpret.visualization.shades import LEVELS, level
 
 _DIGITS = 5
 _NUM_ALTERNATIVES = 5
 _LONGEST = 400
-# Texts that stand in the page itself, for readers without JavaScript.
+# The page itself contains this many texts as HTML, for readers without JavaScript.
 _NUM_STATIC = 20
+# The place of the data in the rendered page. No text contains it, since `visible` replaces \x00.
+_DATA_MARK = "\x00data\x00"
 
-# Inside a <script> element nothing may look like markup, whatever the text; the last two end a
-# line in old readings of JavaScript.
+# Nothing inside a <script> element may look like markup. Old versions of JavaScript end a line at
+# U+2028 and U+2029.
 _ESCAPES = {ord(c): f"\\u{ord(c):04x}" for c in "<>&\u2028\u2029"}
 
 _TEMPLATES = jinja2.Environment(
@@ -40,7 +47,7 @@ _TEMPLATES = jinja2.Environment(
 
 
 def _shade_class(score: Optional[float], item: Dict[str, Any]) -> str:
-    """The style of a score's shade, among those of its result."""
+    """The CSS class of a score's shade, relative to the scores of its result."""
     scores = [one or 0.0 for field in item["fields"] for one in field["scores"]]
     shade = level(score or 0.0, max(map(abs, scores)))
     return f"{'f' if shade > 0 else 'a'}{abs(shade)}" if shade else ""
@@ -54,23 +61,23 @@ def write_report(
     records: Iterable[Dict[str, Any]], path: Union[str, Path], title: Optional[str] = None
 ) -> None:
     """
-    Writes a page that needs no network and no other file. Memory does not grow with the number of
-    records, and the file appears only when it is complete.
+    Writes a page that needs neither a network nor other files. Memory does not grow with the number
+    of records. The file appears only when it is complete.
 
     # Parameters
 
     records : `Iterable[Dict[str, Any]]`
-        For each text its `line`, from 1; its `inputs`, where they are known; and either
-        `interpretations`, a list of what `Interpretation.to_json` gives, or `error`, the reason why
-        there are none. Texts from them are shown, never taken as markup.
+        One record for each text: its `line` (from 1), its `inputs` if they are known, and either
+        `interpretations` (a list of results of `Interpretation.to_json`) or `error` (a message).
+        Their texts are never interpreted as markup.
     path : `Union[str, Path]`
-        Of the page; a file that is there is replaced.
+        The file to write. An existing file is replaced.
     title : `str`, optional
 
     # Raises
 
     `OSError`
-        If the file cannot be written; what was there stays as it was.
+        If the file cannot be written. An existing file is then unchanged.
     """
     path = Path(path)
     corpus = Corpus()
@@ -82,11 +89,11 @@ def write_report(
                 static.append(shown)
             data.write((",\n" if corpus.num_texts > 1 else "") + _json(shown))
         data.seek(0)
-        _replace(path, _page(corpus, static, title), data)
+        _write(path, _page(corpus, static, title), data)
 
 
 def _page(corpus: Corpus, static: List[Dict[str, Any]], title: Optional[str]) -> List[str]:
-    """What comes before the data and what comes after."""
+    """The page before the data, and the page after the data."""
     style, script = _source("report.css"), _source("report.js")
     page = _TEMPLATES.get_template("report.html").render(
         title=_short(title or "Interpretations"),
@@ -105,10 +112,6 @@ def _page(corpus: Corpus, static: List[Dict[str, Any]], title: Optional[str]) ->
     return parts
 
 
-# No text can hold it: `visible` leaves no such character.
-_DATA_MARK = "\x00data\x00"
-
-
 def _source(name: str) -> str:
     return _TEMPLATES.get_template(name).render(levels=LEVELS)
 
@@ -117,17 +120,16 @@ def _hash(source: str) -> str:
     return "sha256-" + b64encode(sha256(source.encode("utf-8")).digest()).decode("ascii")
 
 
-def _replace(path: Path, around: List[str], data: IO[str]) -> None:
-    if path.exists() and not path.is_file():  # A device or a pipe, in whose place no file may come.
+def _write(path: Path, parts: List[str], data: IO[str]) -> None:
+    if path.exists() and not path.is_file():  # A device or a pipe cannot be replaced by a file.
         with path.open("w", encoding="utf-8", newline="\n") as page:
-            _put_together(page, around, data)
+            _join(page, parts, data)
         return
-    # The file itself, where the path is a link to it.
-    path = Path(os.path.realpath(path))
+    path = Path(os.path.realpath(path))  # Replace the file that a link points to, not the link.
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
     try:
         with open(handle, "w", encoding="utf-8", newline="\n") as page:
-            _put_together(page, around, data)
+            _join(page, parts, data)
         os.chmod(temporary, 0o666 & ~_umask())
         os.replace(temporary, path)
     except BaseException:
@@ -136,10 +138,10 @@ def _replace(path: Path, around: List[str], data: IO[str]) -> None:
         raise
 
 
-def _put_together(page: IO[str], around: List[str], data: IO[str]) -> None:
-    page.write(around[0])
+def _join(page: IO[str], parts: List[str], data: IO[str]) -> None:
+    page.write(parts[0])
     shutil.copyfileobj(data, page)
-    page.write(around[1])
+    page.write(parts[1])
 
 
 def _umask() -> int:
@@ -154,25 +156,26 @@ def _json(value: Any) -> str:
 
 
 def _shown(record: Dict[str, Any], corpus: Corpus) -> Dict[str, Any]:
-    """A record as the page has it: short, rounded, and with nothing invisible in its texts."""
+    """The record as the page's script reads it: short, rounded, and with visible characters."""
     line, inputs = record["line"], record.get("inputs")
     shown: Dict[str, Any] = {"line": line}
     if inputs is not None:
-        shown["inputs"] = visible_json(inputs)
+        shown["inputs"] = _visible_json(inputs)
     if record.get("error") is not None:
         corpus.add_error(line, str(record["error"]))
         return {**shown, "error": _short(str(record["error"]))}
     found = [Interpretation.from_json(one) for one in record["interpretations"]]
     gold = gold_label(inputs, found)
     corpus.add(line, found, gold)
-    texts = list(strings_in(inputs))
-    named = {"predicted": prediction(found), "gold": gold}
-    shown.update({name: _short(label) for name, label in named.items() if label is not None})
-    probabilities = next((one.probabilities for one in found if one.probabilities), None)
+    if gold is not None:
+        shown["gold"] = _short(gold)
+    probabilities = probabilities_of(found)
     if probabilities:
-        alternatives = list(probabilities.items())[:_NUM_ALTERNATIVES]
-        shown["probabilities"] = [[_short(label), _rounded(p)] for label, p in alternatives]
-        shown["others"] = len(probabilities) - len(alternatives)
+        first = list(probabilities.items())[:_NUM_ALTERNATIVES]
+        shown["probabilities"] = [[_short(label), _rounded(p)] for label, p in first]
+        shown["predicted"] = shown["probabilities"][0][0]
+        shown["others"] = len(probabilities) - len(first)
+    texts = list(strings_in(inputs))
     shown["results"] = [_item(one, texts) for one in found]
     return shown
 
@@ -203,7 +206,7 @@ def _field(
     pieces = set_out(scores.tokens, texts)
     field = {
         "name": _short(name),
-        # A space in front stands for the one before the token.
+        # A leading space means that a space stands before the token.
         "tokens": [" " * piece.spaced + piece.text for piece in pieces],
         "scores": [_rounded(score) for score in scores.scores],
     }
@@ -212,19 +215,19 @@ def _field(
     return field
 
 
-def visible_json(value: Any) -> Any:
-    """JSON with every string in it made visible; line ends, which JSON escapes, stay."""
+def _visible_json(value: Any) -> Any:
+    """The JSON value with every string made visible."""
     if isinstance(value, dict):
-        return {visible(str(name)): visible_json(one) for name, one in value.items()}
+        return {visible(str(name)): _visible_json(one) for name, one in value.items()}
     if isinstance(value, (list, tuple)):
-        return [visible_json(one) for one in value]
+        return [_visible_json(one) for one in value]
     if isinstance(value, str):
         return visible(value) if value else value
     return value if not isinstance(value, float) or math.isfinite(value) else str(value)
 
 
 def _short(text: str) -> str:
-    """A label or a message, of which a page of ten thousand characters would be no use."""
+    """A label or a message, cut if it is very long."""
     return visible(text if len(text) <= _LONGEST else text[:_LONGEST] + " …")
 
 

@@ -1,50 +1,48 @@
-"""Interpretations in the terminal: words shaded by what they say for or against the target."""
+"""Shows interpretations in the terminal, with words shaded by their scores."""
 
 import math
 import os
-import re
 import sys
-from typing import IO, Iterator, List, Optional, Tuple
+from typing import IO, Iterator, List, Optional
 
 from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.padding import Padding
 from rich.text import Text
 
 from biome_interpret.interpretation import FieldScores, Interpretation
+from biome_interpret.visualization.captions import largest_score, numbers, target_name
+from biome_interpret.visualization.characters import without_controls
 
-# Shades from hardly to fully, for backgrounds of their own with a foreground that stands out on
-# them: readable on light and dark terminals alike. Blue and orange differ for every kind of
-# colour vision; what speaks against the target is underlined too, for where there are only greys.
+# Background colours, from light to full. Each has a foreground with enough contrast, so words stay
+# readable on light and dark terminals. Blue and orange differ in every type of colour vision. Words
+# against the target are also underlined, for terminals that show only greys.
 _FOR = [(222, 235, 247), (158, 202, 225), (66, 146, 198), (8, 81, 156)]
 _AGAINST = [(254, 230, 206), (253, 174, 107), (230, 130, 50), (150, 65, 3)]
-# The same where a terminal has sixteen colours, of which light ones would all become white.
+# For terminals with sixteen colours. There the light shades above would all become white.
 _FOR_16 = ["black on cyan", "black on cyan", "bright_white on blue", "bright_white on blue"]
 _AGAINST_16 = ["black on yellow", "black on yellow", "bright_white on red", "bright_white on red"]
 _FIRST_SHADE = 0.08
 
-# How many words are named for each side, and from which share of the largest score on.
-_STRONGEST = 3
+# The number of words that are named on each side, and the share of the largest score that a word
+# needs to be named.
+_NUM_NAMED = 3
 _LEAST_NAMED = 0.01
 _INDENT = "  "
-# More than any text has, so that nothing is wrapped where lines are read by programs.
+# Longer than any text: output that a program reads is not wrapped.
 _UNLIMITED = 10_000_000
-
-# C0 and C1 control characters, the separators of lines and paragraphs, and what changes the
-# direction of everything behind it.
-_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
 
 def make_console(shown_on: Optional[IO[str]] = None, file: Optional[IO[str]] = None) -> Console:
     """
-    A console for a stream (standard output if not given). Where that is no terminal, or `NO_COLOR`
-    is set, it writes plain text; where it is no terminal, lines of any length too.
+    Makes a console. It writes plain text if `shown_on` is not a terminal or `NO_COLOR` is set. It
+    does not wrap lines if `shown_on` is not a terminal.
 
     # Parameters
 
-    shown_on : `IO[str]`, optional
+    shown_on : `IO[str]`, optional (default = standard output)
         The stream that people look at.
-    file : `IO[str]`, optional
-        What is written to, if not that stream itself.
+    file : `IO[str]`, optional (default = `shown_on`)
+        The stream to write to.
     """
     shown_on = shown_on or sys.stdout
     is_terminal = shown_on.isatty()
@@ -61,30 +59,30 @@ def make_console(shown_on: Optional[IO[str]] = None, file: Optional[IO[str]] = N
 
 
 def clean(text: str) -> str:
-    """A text without characters by which it could steer the terminal: "␛" in an escape's place."""
-    return _CONTROLS.sub(_visible, text)
+    """Replaces the characters that could control the terminal: an escape becomes "␛"."""
+    return without_controls(text)
 
 
 def render(
     interpretation: Interpretation, heading: str = "", with_method: bool = False
 ) -> RenderableType:
     """
-    A text's words, shaded, with prediction, target and the numbers behind them. Without colour
-    each word that would be shaded has its score beside it.
+    The shaded words of a text with prediction, target and numbers. Without colour, the words that
+    would be shaded have their scores beside them.
 
     # Parameters
 
     heading : `str`, optional (default = `""`)
-        Where it is from.
+        The origin of the text, such as "line 7".
     with_method : `bool`, optional (default = `False`)
-        Whether to say which interpreter made it.
+        Whether to name the interpreter.
     """
     method = interpretation.method if with_method else None
-    return _Interpretation(interpretation, [heading, method or ""])
+    return _Result(interpretation, [heading, method or ""])
 
 
 def legend() -> RenderableType:
-    """What the shades, or the numbers in their place, mean."""
+    """Explains the shades, or the numbers that replace them."""
     return _Legend()
 
 
@@ -95,20 +93,20 @@ class _Legend:
             yield Text("[+] speaks for the target, [-] against it, in units of the output")
             return
         levels = range(len(_FOR))
-        against = [("  ", palette.style(-1, level) or "") for level in reversed(levels)]
-        speaks_for = [("  ", palette.style(1, level) or "") for level in levels]
+        against = [("  ", palette.style(-1, level)) for level in reversed(levels)]
+        speaks_for = [("  ", palette.style(1, level)) for level in levels]
         yield Text.assemble("against ", *against, " ", *speaks_for, " for the target")
 
 
 class _Palette:
-    """The styles that a console can show."""
+    """The styles for the colours that a console has."""
 
     def __init__(self, console: Console) -> None:
         self.is_plain = console.color_system is None or console.no_color
         self._few_colours = console.color_system in ("standard", "windows")
 
     def of(self, score: float, largest: float) -> Optional[str]:
-        """A word's style by its score; `None` for one that counts for next to nothing."""
+        """The style of a word, or `None` if its score is very small."""
         share = abs(score) / largest if largest else 0.0
         if share < _FIRST_SHADE:
             return None
@@ -125,72 +123,49 @@ class _Palette:
         return style if sign > 0 else f"underline {style}"
 
 
-class _Interpretation:
+class _Result:
     def __init__(self, interpretation: Interpretation, headings: List[str]) -> None:
         self._result = interpretation
         self._headings = [clean(heading) for heading in headings if heading]
-        scores = [s for field in interpretation.fields.values() for s in field.scores]
-        self._largest = max(map(abs, scores), default=0.0)
+        self._largest = largest_score(interpretation)
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         palette = _Palette(console)
-        for line, indented in self._lines(palette):
-            if not indented:
-                yield line
-            elif palette.is_plain:  # Padding would fill the line with blanks.
+        yield self._headline()
+        for line in self._details(palette):
+            if palette.is_plain:  # `Padding` would fill the line with spaces.
                 yield Text(_INDENT) + line
             else:
                 yield Padding(line, (0, 0, 0, len(_INDENT)), expand=False)
 
-    def _lines(self, palette: _Palette) -> Iterator[Tuple[Text, bool]]:
-        yield self._headline(), False
+    def _details(self, palette: _Palette) -> Iterator[Text]:
         several = len(self._result.fields) > 1
         for name, field in self._result.fields.items():
             words = self._words(field, palette)
-            # The name's style is not to be the words' too, as that of a text's beginning is.
-            heading = (f"{clean(name)}: ", "dim")
-            yield Text.assemble(heading, words) if several else words, True
-        for line in self._strongest():
-            yield Text(line, style="dim"), True
-        yield Text(", ".join(self._numbers()), style="dim"), True
+            # `assemble` keeps the style of the name off the words.
+            yield Text.assemble((f"{clean(name)}: ", "dim"), words) if several else words
+        for line in [*self._strongest(), numbers(self._result)]:
+            yield Text(line, style="dim")
         for note in self._result.notes:
-            yield Text(f"note: {clean(note)}", style="italic"), True
+            yield Text(f"note: {clean(note)}", style="italic")
 
     def _headline(self) -> Text:
+        target, probabilities = self._result.target, self._result.probabilities or {}
+        name = target_name(target)
+        predicted = max(probabilities, key=lambda label: probabilities[label], default=name)
         line = Text()
         for heading in self._headings:
             line.append(f"{heading}  ", style="dim")
-        for position, (role, name, probability) in enumerate(self._roles()):
-            line.append(", " if position else "")
-            line.append(f"{role} ").append(clean(name), style="bold")
-            words = self._result.target.words
-            if position == 0 and words is not None:
-                line.append(f" at “{clean(words)}”")
-            if probability is not None:
-                line.append(f" {probability:.1%}")
+        is_predicted = bool(probabilities) and predicted == name
+        line.append("predicted " if is_predicted else "target ").append(clean(name), style="bold")
+        if target.words is not None:
+            line.append(f" at “{clean(target.words)}”")
+        if target.probability is not None:
+            line.append(f" {target.probability:.1%}")
+        if predicted != name:
+            line.append(", predicted ").append(clean(predicted), style="bold")
+            line.append(f" {probabilities[predicted]:.1%}")
         return line
-
-    def _roles(self) -> List[Tuple[str, str, Optional[float]]]:
-        """What the target is, and what the model predicts where that is something else."""
-        target, probabilities = self._result.target, self._result.probabilities
-        name = "the loss" if target.label is None else target.label
-        if not probabilities:
-            return [("target", name, target.probability)]
-        predicted = max(probabilities, key=lambda label: probabilities[label])
-        if predicted == name:
-            return [("predicted", name, target.probability)]
-        return [
-            ("target", name, target.probability),
-            ("predicted", predicted, probabilities[predicted]),
-        ]
-
-    def _numbers(self) -> Iterator[str]:
-        yield f"output {self._result.output:.3f}"
-        if self._result.baseline_output is not None:
-            yield f"baseline {self._result.baseline_output:.3f}"
-        if self._result.convergence_delta is not None:
-            yield f"delta {self._result.convergence_delta:.1e}"
-        yield f"{self._result.n_evaluations} evaluations"
 
     def _words(self, field: FieldScores, palette: _Palette) -> Text:
         words = Text()
@@ -209,28 +184,18 @@ class _Interpretation:
             for word, score in zip(field.tokens, field.scores)
             if abs(score) >= _LEAST_NAMED * self._largest
         ]
-        strongest = sorted(scored, reverse=True)
-        sides = [
-            ("for", [pair for pair in strongest if pair[0] > 0][:_STRONGEST]),
-            ("against", [pair for pair in reversed(strongest) if pair[0] < 0][:_STRONGEST]),
-        ]
-        for side, pairs in sides:
-            if pairs:
-                words = (f"{clean(word)} {self._number(score)}" for score, word in pairs)
-                yield f"{side}: {', '.join(words)}"
+        speak_for = sorted((pair for pair in scored if pair[0] > 0), reverse=True)
+        speak_against = sorted(pair for pair in scored if pair[0] < 0)
+        for side, pairs in (("for", speak_for), ("against", speak_against)):
+            named = [f"{clean(word)} {self._number(score)}" for score, word in pairs[:_NUM_NAMED]]
+            if named:
+                yield f"{side}: {', '.join(named)}"
         if not self._largest:
-            yield "nothing counts"
+            yield "all scores are 0"
 
     def _number(self, score: float) -> str:
-        """With two digits that say something, where the largest score is a small number."""
+        """A score with enough decimals for two significant digits of the largest score."""
         if not self._largest:
             return f"{score:+.2f}"
         decimals = max(2, 1 - math.floor(math.log10(self._largest)))
         return f"{score:+.{decimals}f}" if decimals <= 6 else f"{score:+.1e}"
-
-
-def _visible(match: "re.Match[str]") -> str:
-    code = ord(match.group())
-    if code < 0x20:
-        return chr(0x2400 + code)
-    return "\u2421" if code == 0x7F else "\ufffd"

@@ -1,4 +1,4 @@
-"""A real Chromium without a window, driven through its DevTools protocol."""
+"""Drives a real Chromium without a window through its DevTools protocol."""
 
 import base64
 import itertools
@@ -19,18 +19,18 @@ _SECONDS = 60
 
 
 def find_chromium() -> Optional[str]:
-    """Its path, or nothing where there is none."""
+    """The path of Chromium, or `None` if it is not on PATH."""
     return next(filter(None, map(shutil.which, _NAMES)), None)
 
 
 class Browser:
-    """One window with one page, closed on leaving the `with` block."""
+    """One window with one page. The end of the `with` block closes it."""
 
     def __init__(self, path: str) -> None:
         self._folder = tempfile.mkdtemp(prefix="chromium_")
         arguments = [
             "--headless=new",
-            "--no-sandbox",  # Which needs another user than a container's root.
+            "--no-sandbox",  # The sandbox does not work for root in a container.
             "--disable-gpu",
             "--disable-dev-shm-usage",
             "--hide-scrollbars",
@@ -65,7 +65,7 @@ class Browser:
 
     def __exit__(
         self,
-        kind: Optional[Type[BaseException]],
+        cls: Optional[Type[BaseException]],
         error: Optional[BaseException],
         trace: Optional[TracebackType],
     ) -> None:
@@ -77,7 +77,7 @@ class Browser:
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def call(self, method: str, **parameters: Any) -> Dict[str, Any]:
-        """A command of the protocol, and its result."""
+        """Sends a command of the protocol and returns its result."""
         return self._send(method, parameters, self._session)
 
     def resize(self, width: int, height: int) -> None:
@@ -90,7 +90,7 @@ class Browser:
         )
 
     def prefer(self, **features: str) -> None:
-        """Such as `prefers_color_scheme="dark"`."""
+        """Sets media features, such as `prefers_color_scheme="dark"`."""
         listed = [{"name": n.replace("_", "-"), "value": v} for n, v in features.items()]
         self.call("Emulation.setEmulatedMedia", features=listed)
 
@@ -101,14 +101,7 @@ class Browser:
         self.wait("document.readyState === 'complete' && location.protocol === 'file:'")
 
     def run(self, script: str) -> Any:
-        """
-        The value of an expression, or of the promise that it gives.
-
-        # Raises
-
-        `RuntimeError`
-            If it throws.
-        """
+        """The value of an expression, or of its promise. `RuntimeError` if it throws."""
         found = self.call(
             "Runtime.evaluate", expression=script, returnByValue=True, awaitPromise=True
         )
@@ -125,10 +118,10 @@ class Browser:
 
     def press(self, key: str) -> None:
         codes = {"Tab": 9, "Escape": 27, "End": 35, "Home": 36, "ArrowLeft": 37, "ArrowRight": 39}
-        for kind in ("keyDown", "keyUp"):
+        for event in ("keyDown", "keyUp"):
             self.call(
                 "Input.dispatchKeyEvent",
-                type=kind,
+                type=event,
                 key=key,
                 code=key,
                 windowsVirtualKeyCode=codes[key],
@@ -147,8 +140,8 @@ class Browser:
         return base64.b64decode(self.call("Page.printToPDF", printBackground=False)["data"])
 
     def complaints(self) -> List[str]:
-        """What went wrong on the page: exceptions, refused resources and requests to anywhere."""
-        self.run("0")  # Whatever happened before has been told by now.
+        """The page's exceptions, blocked resources and network requests."""
+        self.run("0")  # All earlier events have arrived when this returns.
         found = []
         for event in self.events:
             parameters = event["params"]
@@ -181,4 +174,4 @@ class Browser:
             found = re.search(rb"ws://\S+", line)
             if found:
                 return found.group().decode()
-        raise RuntimeError("Chromium ended before it could be asked anything")
+        raise RuntimeError("Chromium ended before it gave its address")

@@ -3,7 +3,7 @@ from typing import List
 
 import pytest
 
-from biome_interpret.visualization.characters import set_out, visible
+from biome_interpret.visualization.characters import set_out, visible, without_controls
 
 
 def written(tokens: List[str], *texts: str) -> str:
@@ -23,12 +23,12 @@ def written(tokens: List[str], *texts: str) -> str:
         (["", "a", "▁", "b"], "a  b"),
     ],
 )
-def test_tokens_are_set_out_as_their_text_is_written(tokens: List[str], text: str) -> None:
+def test_tokens_are_spaced_as_in_their_text(tokens: List[str], text: str) -> None:
     shown = written(tokens, "another text", text)
     assert shown.replace("␣", " ").split() == text.split()
 
 
-def test_special_tokens_stand_between() -> None:
+def test_special_tokens_are_kept() -> None:
     assert written(["[CLS]", "a", "film", "[SEP]"], "A film") == "[CLS] A film [SEP]"
     assert written(["<s>", "Ġa", "Ġfilm", "</s>"], "a film") == "<s> a film </s>"
 
@@ -42,16 +42,16 @@ def test_special_tokens_stand_between() -> None:
         (["▁the", "▁film", "s"], "the films"),
     ],
 )
-def test_without_their_text_the_marks_decide(tokens: List[str], expected: str) -> None:
+def test_without_the_text_the_marks_decide_on_the_spaces(tokens: List[str], expected: str) -> None:
     assert written(tokens) == expected
     assert written(tokens, "quite another text") == expected
 
 
-def test_the_text_with_least_left_out_is_taken() -> None:
+def test_the_text_with_the_smallest_gaps_is_taken() -> None:
     assert written(["a", "b"], "a - b", "ab") == "ab"
 
 
-def test_every_character_that_is_not_seen_is_made_visible() -> None:
+def test_every_invisible_character_becomes_visible() -> None:
     for code in range(0x11_0000):
         character = chr(code)
         if unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") or code in (
@@ -60,15 +60,17 @@ def test_every_character_that_is_not_seen_is_made_visible() -> None:
         ):
             shown = visible(f"a{character}b")
             assert shown not in ("ab", f"a{character}b"), hex(code)
+            plain = without_controls(f"a{character}b")
+            assert len(plain) == 3 and plain.isprintable(), hex(code)
             left = set(shown) - set("ab\u2066\u2069")
             assert left and all(c.isprintable() for c in left), hex(code)
 
 
 @pytest.mark.parametrize("text", ["", " ", "\u200b", "\ufeff", "\u00ad", "\u200e"])
-def test_nothing_is_shown_as_something(text: str) -> None:
+def test_an_invisible_text_becomes_visible(text: str) -> None:
     assert visible(text) == "␣"
 
 
-def test_ordinary_writing_stays_as_it_is() -> None:
+def test_ordinary_writing_is_unchanged() -> None:
     for text in ["é", "👩‍👩‍👧", "می‌خواهم", "हिन्दी", "שלום", "a b", "$x_1$"]:
         assert visible(text) == text

@@ -10,7 +10,7 @@ from tests.visualization.test_report import interpretation, record
 
 
 def read(*texts: str, target: str = "yes") -> Corpus:
-    """Of texts as "word:score word:score"."""
+    """A corpus of texts that are written as "word:score word:score"."""
     corpus = Corpus()
     for line, text in enumerate(texts, start=1):
         pairs = [pair.split(":") for pair in text.split()]
@@ -19,7 +19,7 @@ def read(*texts: str, target: str = "yes") -> Corpus:
     return corpus
 
 
-def test_words_are_counted_with_their_mean_and_where_they_speak_loudest() -> None:
+def test_words_are_counted_with_their_mean_and_the_lines_with_their_largest_scores() -> None:
     corpus = read("good:1 bad:-1", "Good:3 the:0.01", "good:2 the:0.01", "good:-4", "good:0.5")
     [words] = corpus.words()
     assert words.label == "yes" and words.num_texts == 5
@@ -29,7 +29,7 @@ def test_words_are_counted_with_their_mean_and_where_they_speak_loudest() -> Non
     assert [word.text for word in words.speak_against] == ["bad"]
 
 
-def test_a_word_in_many_places_counts_more_than_one_that_is_seen_once() -> None:
+def test_a_frequent_word_ranks_above_a_rare_one() -> None:
     corpus = read(*["good:1"] * 9, "odd:2", *["the:0.01"] * 10_000)
     assert [word.text for word in corpus.words()[0].speak_for] == ["good", "odd", "the"]
 
@@ -40,12 +40,12 @@ def test_a_line_is_an_example_once_with_its_largest_score() -> None:
     assert [(e.line, e.score) for e in so.examples] == [(1, -5.0), (2, 1.0)]
 
 
-def test_punctuation_is_no_word_and_pictographs_are() -> None:
+def test_pictographs_are_words_and_punctuation_is_not() -> None:
     corpus = read(".:9 🎉:1 ，:3 电影:2 7:0.5")
     assert [word.text for word in corpus.words()[0].speak_for] == ["电影", "🎉", "7"]
 
 
-def test_predictions_are_held_against_the_texts_own_labels() -> None:
+def test_predictions_are_compared_with_the_texts_own_labels() -> None:
     corpus = Corpus()
     for line, (gold, predicted) in enumerate([("a", "a"), ("a", "b"), ("b", "b"), (None, "b")]):
         other = "b" if predicted == "a" else "a"
@@ -57,7 +57,7 @@ def test_predictions_are_held_against_the_texts_own_labels() -> None:
 
 
 @pytest.mark.parametrize("inputs", [None, "text", {"label": 7}, {"label": "0"}, {"text": "yes"}])
-def test_what_is_no_label_of_the_model_is_no_gold(inputs: object) -> None:
+def test_a_label_that_the_model_does_not_know_is_ignored(inputs: object) -> None:
     found = [interpretation(["x"], [1.0], probabilities={"yes": 0.9, "no": 0.1})]
     assert gold_label(inputs, found) is None
 
@@ -72,7 +72,7 @@ def test_deltas_are_relative_and_counted_by_decade() -> None:
     assert relative_delta(without) is None
 
 
-def test_the_summary_stands_in_the_page(tmp_path: Path) -> None:
+def test_the_page_contains_the_summary(tmp_path: Path) -> None:
     page = tmp_path / "report.html"
     records = [
         record(i, "splendid stuff", [2.5, -0.25], probabilities={"positive": 1.0, "negative": 0.0})
@@ -82,6 +82,13 @@ def test_the_summary_stands_in_the_page(tmp_path: Path) -> None:
     records.append({"line": 8, "error": "ValueError: no text"})
     write_report(json.loads(json.dumps(records)), page, "Films")
     summary = page.read_text(encoding="utf-8").split('<form class="tools"')[0]
-    for part in ("8 texts, 1 of them", "splendid", "+2.5", "×7", "−0.25", "ValueError: no text"):
+    for part in (
+        "8 texts, 1 with an error",
+        "splendid",
+        "+2.5",
+        "×7",
+        "−0.25",
+        "ValueError: no text",
+    ):
         assert part in summary
-    assert "0 of 1 predicted as labelled (0.0 %)" in summary
+    assert "0 of 1 predictions match the label (0.0 %)" in summary

@@ -28,7 +28,7 @@ def test_one_interpretation_gives_a_bar_for_each_token() -> None:
     assert result.target.label is not None and result.target.label in ax.get_title()
 
 
-def test_standard_errors_are_drawn_where_there_are_any() -> None:
+def test_standard_errors_are_drawn_if_there_are_any() -> None:
     predictor, inputs = build_predictor("lstm"), EXAMPLE_INPUTS["lstm"]
     [sampled] = GradientShap(predictor).interpret_json(inputs)
     [exact] = IntegratedGradient(predictor).interpret_json(inputs)
@@ -58,11 +58,11 @@ def test_a_figure_can_be_saved_and_drawn_into_given_axes(tmp_path: Path) -> None
     result.plot().savefig(tmp_path / "figure.pdf")
     assert (tmp_path / "figure.png").stat().st_size > 1000
     assert labels(left.yaxis)[1] == "$5"
-    # As a notebook asks for it.
+    # The form that a notebook shows.
     assert result.plot()._repr_png_().startswith(b"\x89PNG")
 
 
-def test_of_a_long_text_the_bars_that_count_most_are_shown() -> None:
+def test_a_long_text_shows_the_bars_with_the_largest_scores() -> None:
     scores = [0.0] * 500
     scores[400], scores[100] = -3.0, 2.0
     [ax] = interpretation([f"w{i}" for i in range(500)], scores).plot().axes
@@ -71,7 +71,7 @@ def test_of_a_long_text_the_bars_that_count_most_are_shown() -> None:
     assert "60 of 500 tokens" in ax.get_title()
 
 
-def test_what_cannot_be_drawn_together_is_refused() -> None:
+def test_different_tokens_cannot_share_a_heat_map() -> None:
     one, other = interpretation(["a"], [1.0]), interpretation(["b"], [1.0])
     with pytest.raises(ValueError, match="same tokens"):
         figure.plot([one, other])

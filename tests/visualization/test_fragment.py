@@ -13,7 +13,7 @@ from tests.visualization.test_report import interpretation
 
 
 class Reader(HTMLParser):
-    """The tags of a piece of HTML, and its text."""
+    """Collects the tags and the text of a piece of HTML."""
 
     def __init__(self, html: str) -> None:
         super().__init__()
@@ -34,9 +34,9 @@ def read(result: Interpretation) -> Reader:
     return Reader(result._repr_html_())
 
 
-@pytest.mark.parametrize("kind", ["lstm", "esim", "bert_mismatched", "crf_tagger"])
-def test_a_notebook_shows_words_target_and_exact_scores(kind: str) -> None:
-    for result in IntegratedGradient(build_predictor(kind)).interpret_json(EXAMPLE_INPUTS[kind]):
+@pytest.mark.parametrize("model", ["lstm", "esim", "bert_mismatched", "crf_tagger"])
+def test_a_notebook_shows_words_target_and_exact_scores(model: str) -> None:
+    for result in IntegratedGradient(build_predictor(model)).interpret_json(EXAMPLE_INPUTS[model]):
         html = result._repr_html_()
         shown = Reader(html)
         assert result.target.label and result.target.label in shown.text
@@ -95,7 +95,7 @@ def test_words_can_be_read_in_light_and_dark_notebooks(colour: Any, ink: Any, pa
 
 
 def luminance(rgb: Any) -> float:
-    """Relative luminance as WCAG 2 has it."""
+    """Relative luminance, as defined by WCAG 2."""
     shares = [value / 255 for value in rgb]
     linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in shares]
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]

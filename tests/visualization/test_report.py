@@ -40,11 +40,11 @@ def page(tmp_path: Path) -> Path:
     return tmp_path / "report.html"
 
 
-@pytest.mark.parametrize("kind", ["lstm", "esim", "crf_tagger", "bert_mismatched"])
-def test_every_score_of_every_kind_of_model_is_in_the_page(kind: str, page: Path) -> None:
-    found = IntegratedGradient(build_predictor(kind)).interpret_json(EXAMPLE_INPUTS[kind])
+@pytest.mark.parametrize("model", ["lstm", "esim", "crf_tagger", "bert_mismatched"])
+def test_the_page_contains_every_score(model: str, page: Path) -> None:
+    found = IntegratedGradient(build_predictor(model)).interpret_json(EXAMPLE_INPUTS[model])
     interpretations = [json.loads(json.dumps(one.to_json())) for one in found]
-    inputs = EXAMPLE_INPUTS[kind]
+    inputs = EXAMPLE_INPUTS[model]
     write_report([{"line": 1, "inputs": inputs, "interpretations": interpretations}], page)
     [shown] = data_of(page)
     assert [item["target"] for item in shown["results"]] == [one.target.label for one in found]
@@ -55,7 +55,7 @@ def test_every_score_of_every_kind_of_model_is_in_the_page(kind: str, page: Path
             assert "".join(field["tokens"]).strip() in inputs.values()
 
 
-def test_a_failed_write_leaves_what_was_there_and_nothing_else(page: Path) -> None:
+def test_a_failed_write_keeps_the_existing_file_and_leaves_no_other(page: Path) -> None:
     page.write_text("before")
 
     def broken() -> Any:
@@ -68,7 +68,9 @@ def test_a_failed_write_leaves_what_was_there_and_nothing_else(page: Path) -> No
     assert os.listdir(page.parent) == ["report.html"]
 
 
-def test_a_pipe_is_written_to_and_a_link_s_file_is_replaced(page: Path, tmp_path: Path) -> None:
+def test_a_pipe_is_written_to_and_the_target_of_a_link_is_replaced(
+    page: Path, tmp_path: Path
+) -> None:
     records = [record(1, "a fine film", [0.1, 1.0, -0.5])]
     write_report(records, page)
     pipe, link, linked = (tmp_path / name for name in ("pipe", "link.html", "linked.html"))

@@ -1,4 +1,4 @@
-"""The page of `write_report` in a real Chromium."""
+"""Opens the page of `write_report` in a real Chromium."""
 
 import time
 from pathlib import Path
@@ -52,7 +52,7 @@ def show(browser: Browser, records: List[Dict[str, Any]], folder: Path, **others
 
 
 def reviews(number: int) -> List[Dict[str, Any]]:
-    """Every third one negative, every seventh wrongly, every tenth an error."""
+    """Every third text is negative, every seventh is predicted wrongly, every tenth is an error."""
     found: List[Dict[str, Any]] = []
     for i in range(1, number + 1):
         if i % 10 == 0:
@@ -114,7 +114,7 @@ def test_a_page_of_ten_thousand_texts_opens_at_once_and_scrolls(
     show(browser, reviews(10_000), tmp_path)
     start = time.monotonic()
     browser.open(tmp_path / "report.html")
-    # Two seconds are promised; a machine that does other things meanwhile gets some more.
+    # The goal is two seconds. A busy machine gets more time.
     assert time.monotonic() - start < 5
     assert text_of(browser, "#found") == "10,000 texts"
     for share in (0.5, 1.0, 0.1):
@@ -157,11 +157,31 @@ def test_search_filters_and_order(browser: Browser, tmp_path: Path) -> None:
     assert shown_lines(browser)[:2] == [1, 2]
     choose(browser, "sort", "most")
     assert shown_lines(browser)[:2] == [3, 6]
-    # Links from the summary lead to a line, also to one that is filtered out.
+    # A link in the summary leads to its line, even if a filter hides the line.
     choose(browser, "show", "errors")
     browser.run("document.querySelector('.examples a').click()")
     browser.wait("document.activeElement.matches('article')")
     assert text_of(browser, "#found") == "30 texts"
+
+
+def test_the_buttons_of_the_summary_search_and_filter(browser: Browser, tmp_path: Path) -> None:
+    show(browser, reviews(100), tmp_path)
+    browser.run("document.querySelector('button[data-label=negative]').click()")
+    assert text_of(browser, "#found") == "30 of 100 texts"
+    browser.run("document.querySelector('button[data-show=errors]').click()")
+    assert text_of(browser, "#found") == "10 of 100 texts"
+    browser.run("document.querySelector('button[data-search=fine]').click()")
+    assert text_of(browser, "#found") == "90 of 100 texts"
+
+
+def test_shades_are_relative_to_each_text_or_to_all(browser: Browser, tmp_path: Path) -> None:
+    show(browser, [record(1, "good film", [3.0, 1.0]), record(2, "bad", [-1.5])], tmp_path)
+    shades = "[...document.querySelectorAll('#texts .t')].map(t => t.className)"
+    assert browser.run(shades) == ["t f12", "t f4", "t a12"]
+    choose(browser, "scale", "all")
+    assert browser.run(shades) == ["t f12", "t f4", "t a6"]
+    choose(browser, "scale", "text")
+    assert browser.run(shades) == ["t f12", "t f4", "t a12"]
 
 
 def test_exact_values_on_hover_and_with_the_keyboard(browser: Browser, tmp_path: Path) -> None:
@@ -180,7 +200,7 @@ def test_exact_values_on_hover_and_with_the_keyboard(browser: Browser, tmp_path:
     assert browser.run("document.activeElement.getAttribute('aria-describedby')") == "tip"
     browser.press("Escape")
     assert browser.run("document.getElementById('tip').hidden")
-    # One stop for each text: the next one is beyond its tokens.
+    # The tab key stops once in each text, so it leaves the tokens now.
     browser.press("Tab")
     assert browser.run("document.activeElement.matches('summary')")
 
@@ -203,8 +223,8 @@ def test_targets_and_interpreters_stand_side_by_side(browser: Browser, tmp_path:
     predictor, inputs = build_predictor("lstm"), EXAMPLE_INPUTS["lstm"]
     results = [
         one
-        for kind in (IntegratedGradient, GradientShap)
-        for one in kind(predictor).interpret_json(inputs, target=["positive", "negative"])
+        for cls in (IntegratedGradient, GradientShap)
+        for one in cls(predictor).interpret_json(inputs, target=["positive", "negative"])
     ]
     records = [{"line": 1, "inputs": inputs, "interpretations": [r.to_json() for r in results]}]
     show(browser, records, tmp_path)
@@ -235,7 +255,7 @@ def test_words_can_be_read_on_every_shade(browser: Browser, tmp_path: Path, them
         behind = [alpha * c + (1 - alpha) * p for c, p in zip((red, green, blue), paper)]
         lighter, darker = sorted([luminance(_rgba(ink)[:3]), luminance(behind)], reverse=True)
         assert (lighter + 0.05) / (darker + 0.05) >= 4.5, (ink, shade)
-    # Without colour the line under a word tells how much, and its style for or against.
+    # Without colour, the width of the line shows the size of the score, and its style the sign.
     lines = browser.run(
         "[...document.querySelectorAll('#texts .t')].map(t => [parseInt("
         "getComputedStyle(t).borderBottomWidth), getComputedStyle(t).borderBottomStyle])"
@@ -267,13 +287,13 @@ def test_a_narrow_window_has_no_sideways_scrolling(browser: Browser, tmp_path: P
     show(browser, records, tmp_path, title="T" * 200)
     browser.run("document.querySelectorAll('#texts details').forEach(d => d.open = true)")
     assert browser.run("document.documentElement.scrollWidth") == 360
-    # A long text is cut, and whole when asked for.
+    # A long text is cut. A button shows the rest.
     assert browser.run("document.querySelectorAll('#L13 .t').length") == 400
     browser.run("document.querySelector('#L13 .field button').click()")
     assert browser.run("document.querySelectorAll('#L13 .t').length") == 5000
 
 
-def test_on_paper_every_text_is_drawn(browser: Browser, tmp_path: Path) -> None:
+def test_every_text_is_printed(browser: Browser, tmp_path: Path) -> None:
     show(browser, reviews(60), tmp_path)
     assert len(shown_lines(browser)) < 60
     browser.run("dispatchEvent(new Event('beforeprint'))")
@@ -282,7 +302,16 @@ def test_on_paper_every_text_is_drawn(browser: Browser, tmp_path: Path) -> None:
     assert browser.pdf().startswith(b"%PDF")
 
 
-def test_without_javascript_the_first_texts_stand_there(browser: Browser, tmp_path: Path) -> None:
+def test_a_long_list_is_printed_in_part(browser: Browser, tmp_path: Path) -> None:
+    show(browser, reviews(600), tmp_path)
+    browser.run("dispatchEvent(new Event('beforeprint'))")
+    assert len(shown_lines(browser)) == 500
+    assert "first 500 of 600 texts" in text_of(browser, ".only-printed")
+    browser.run("dispatchEvent(new Event('afterprint'))")
+    assert browser.run("document.querySelector('.only-printed, .unprinted')") is None
+
+
+def test_without_javascript_the_first_texts_are_shown(browser: Browser, tmp_path: Path) -> None:
     path = tmp_path / "report.html"
     write_report([*reviews(30), record(31, HOSTILE[0], [1.0])], path)
     browser.call("Emulation.setScriptExecutionDisabled", value=True)

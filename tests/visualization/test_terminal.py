@@ -36,9 +36,9 @@ class Screen(io.StringIO):
         return True
 
 
-@pytest.mark.parametrize("kind", ["lstm", "esim", "crf_tagger"])
-def test_without_colour_words_target_and_scores_stand_there(kind: str) -> None:
-    for found in IntegratedGradient(build_predictor(kind)).interpret_json(EXAMPLE_INPUTS[kind]):
+@pytest.mark.parametrize("model", ["lstm", "esim", "crf_tagger"])
+def test_without_colour_words_target_and_scores_are_written(model: str) -> None:
+    for found in IntegratedGradient(build_predictor(model)).interpret_json(EXAMPLE_INPUTS[model]):
         text = shown(found)
         assert "\x1b" not in text
         assert found.target.label in text
@@ -66,7 +66,7 @@ def test_small_scores_keep_their_digits() -> None:
     assert "most[+0.0042] less[-0.0011]" in text
     text = shown(result({"most": 4.2e-9, "less": -1.1e-9}))
     assert "most[+4.2e-09] less[-1.1e-09]" in text
-    assert "nothing counts" in shown(result({"most": 0.0}))
+    assert "all scores are 0" in shown(result({"most": 0.0}))
 
 
 def test_with_colour_the_two_directions_differ_in_more_than_colour() -> None:
@@ -82,7 +82,7 @@ def test_with_colour_the_two_directions_differ_in_more_than_colour() -> None:
     assert "for[" not in text
 
 
-def test_sixteen_colours_are_enough() -> None:
+def test_a_terminal_with_sixteen_colours_has_shades_of_its_own() -> None:
     scores = {"for": 1.0, "against": -1.0}
     text = shown(result(scores), force_terminal=True, color_system="standard")
     assert "\x1b[97;44mfor\x1b[0m" in text
@@ -90,7 +90,7 @@ def test_sixteen_colours_are_enough() -> None:
 
 
 def contrast(style: str) -> float:
-    """The ratio of luminances of a style's two colours, as WCAG 2 defines it."""
+    """The contrast ratio of a style's two colours, as defined by WCAG 2."""
     from rich.style import Style
 
     parsed = Style.parse(style)
@@ -111,7 +111,7 @@ def test_shaded_words_are_readable_on_any_terminal(sign: int, level: int) -> Non
     assert contrast(terminal._Palette(console).style(sign, level)) >= 4.5
 
 
-def test_what_steers_a_terminal_is_shown_and_not_obeyed() -> None:
+def test_control_characters_are_shown_and_do_not_control_the_terminal() -> None:
     hostile = {"a\x1b[2Jb": 1.0, "c\u202ed\u2066": -1.0, "e\x07\n\r\t\x00\x7f\x9b\u2028": 0.5}
     found = result(hostile, {"go\x1bod": 1.0}, "go\x1bod")
     found.notes.append("n\x1bote")
@@ -140,9 +140,7 @@ class TestConsole:
         assert console.color_system is not None
         assert console.width < 10_000
 
-    def test_of_a_terminal_is_plain_where_no_colour_is_wanted(
-        self, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_of_a_terminal_is_plain_with_no_color(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("TERM", "xterm-256color")
         monkeypatch.setenv("NO_COLOR", "1")
         screen = Screen()
@@ -179,7 +177,7 @@ def test_only_the_names_of_fields_are_dim() -> None:
     assert [s.text.strip() for s in words if s.style and s.style.dim] == ["premise:", "hypothesis:"]
 
 
-def test_words_that_count_for_nothing_are_not_named_as_the_strongest() -> None:
+def test_words_with_tiny_scores_are_not_named_as_the_strongest() -> None:
     plain = shown(result({"a": 2.0, "b": -0.001, "c": 0.5}))
     assert "for: a +2.00, c +0.50" in plain
     assert "against:" not in plain

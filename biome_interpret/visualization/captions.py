@@ -1,0 +1,25 @@
+"""The words and numbers that the terminal, the notebook and the figure share."""
+
+from biome_interpret.interpretation import Interpretation
+from biome_interpret.models.objectives import Target
+
+
+def target_name(target: Target) -> str:
+    return "the loss" if target.label is None else target.label
+
+
+def largest_score(interpretation: Interpretation) -> float:
+    """The largest absolute score, or 0 if there are no scores."""
+    scores = (score for field in interpretation.fields.values() for score in field.scores)
+    return max(map(abs, scores), default=0.0)
+
+
+def numbers(interpretation: Interpretation) -> str:
+    """For example "output 1.520, baseline 0.408, delta 2.2e-06, 9 evaluations"."""
+    parts = [f"output {interpretation.output:.3f}"]
+    if interpretation.baseline_output is not None:
+        parts.append(f"baseline {interpretation.baseline_output:.3f}")
+    if interpretation.convergence_delta is not None:
+        parts.append(f"delta {interpretation.convergence_delta:.1e}")
+    parts.append(f"{interpretation.n_evaluations} evaluations")
+    return ", ".join(parts)
