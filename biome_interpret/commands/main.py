@@ -1,4 +1,4 @@
-"""The command `biome-interpret`: `interpret` without a list of plugins, and what goes with it."""
+"""The command `biome-interpret`: `interpret` without a list of plugins, and smaller commands."""
 
 import argparse
 import logging
@@ -15,16 +15,17 @@ from allennlp.common.checks import ConfigurationError
 from allennlp.common.plugins import import_plugins
 from allennlp.common.util import import_module_and_submodules
 
+import biome_interpret
 from biome_interpret.commands import plugin, report
 from biome_interpret.commands.interpret import FAILED, INTERRUPTED, WRONG_USE, Interpret
 from biome_interpret.commands.jobs.sinks import WriteError
 
 _DESCRIPTION = "Which words made an AllenNLP model say what it said?"
 _PLUGIN = """\
-Lists biome_interpret in ~/.allennlp/plugins, so that AllenNLP's own command
-finds it: as `allennlp interpret`, and in `allennlp predict` and configurations
-the predictor and the interpreters. Other plugins there are left alone."""
-_REPORT = "Makes a page of what `interpret --output-file` has written."
+Lists biome_interpret in ~/.allennlp/plugins. Then AllenNLP's own command finds
+it: as `allennlp interpret`, and its predictor and interpreters in `allennlp
+predict` and in configurations. Other plugins in the list stay."""
+_REPORT = "Makes a page from an --output-file of `interpret`."
 
 
 def main(argv: Optional[List[str]] = None, prog: str = "biome-interpret") -> None:
@@ -32,12 +33,12 @@ def main(argv: Optional[List[str]] = None, prog: str = "biome-interpret") -> Non
     # Parameters
 
     argv : `List[str]`, optional
-        The arguments, without the program's name; those of the process if not given.
+        The arguments without the program's name; those of the process if not given.
 
     # Raises
 
     `SystemExit`
-        With the exit status, where that is not 0.
+        With the exit status, if it is not 0.
     """
     _quieten()
     parser = _parser(prog)
@@ -47,20 +48,19 @@ def main(argv: Optional[List[str]] = None, prog: str = "biome-interpret") -> Non
         return
     try:
         arguments.func(arguments)
-    except KeyboardInterrupt:  # Where there is nothing to leave in order.
+    except KeyboardInterrupt:  # `interpret` handles it itself while it runs.
         sys.exit(INTERRUPTED)
 
 
 def _parser(prog: str) -> argparse.ArgumentParser:
-    from biome_interpret import __version__
-
     parser = argparse.ArgumentParser(prog=prog, description=_DESCRIPTION)
-    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+    version = f"%(prog)s {biome_interpret.__version__}"
+    parser.add_argument("--version", action="version", version=version)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     _add_interpret(commands)
     for name, module, description, help_text, run in (
-        ("report", report, _REPORT, "Make a page of what `interpret` has written.", _report),
-        ("plugin", plugin, _PLUGIN, "Tell AllenNLP's own command of all this.", _plugin),
+        ("report", report, _REPORT, "Make a page from an output file of `interpret`.", _report),
+        ("plugin", plugin, _PLUGIN, "Make all this known to AllenNLP's own command.", _plugin),
     ):
         subparser = commands.add_parser(name, description=description, help=help_text)
         module.add_arguments(subparser)
@@ -115,14 +115,15 @@ def _fail(parser: argparse.ArgumentParser, status: int, message: str) -> NoRetur
 
 @lru_cache(maxsize=None)
 def _import_plugins() -> None:
-    """Once for a process: looking for them again takes a second."""
+    """Once in a process, since a second search takes a second."""
+    biome_interpret.import_all()
     with _without_lines(b"[nltk_data]"):  # A module of allennlp_models downloads on import.
         import_plugins()
 
 
 @contextmanager
 def _without_lines(beginning: bytes) -> Iterator[None]:
-    """Holds back standard error, of whoever writes to it, and then leaves such lines out."""
+    """Holds back standard error, also that of C code, and then writes it without such lines."""
     sys.stderr.flush()
     stderr = os.dup(2)
     with tempfile.TemporaryFile() as kept:
@@ -139,11 +140,11 @@ def _without_lines(beginning: bytes) -> Iterator[None]:
 
 
 def _quieten() -> None:
-    """What the libraries say of themselves is for developers, who set ALLENNLP_DEBUG."""
+    """The logs and warnings of the libraries are for developers, who can set ALLENNLP_DEBUG."""
     if os.environ.get("ALLENNLP_DEBUG"):
         logging.basicConfig(level=logging.DEBUG)
         return
     logging.basicConfig(level=os.environ.get("ALLENNLP_LOG_LEVEL", "ERROR"))
-    # It logs what it raises, and that is told with the text.
+    # It logs an error that it also raises, and the text's record has that one.
     logging.getLogger("allennlp.data.vocabulary").setLevel(logging.CRITICAL)
     warnings.filterwarnings("ignore")

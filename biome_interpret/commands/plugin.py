@@ -1,4 +1,4 @@
-"""AllenNLP's list of plugins, by which its own command finds `interpret`."""
+"""`biome-interpret plugin`: the list by which AllenNLP's own command finds its plugins."""
 
 import argparse
 import os
@@ -8,36 +8,36 @@ from typing import List
 _MODULE = "biome_interpret"
 
 
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    action = parser.add_mutually_exclusive_group(required=True)
+    action.add_argument("--install", action="store_true", help="add the line; once is enough")
+    action.add_argument("--remove", action="store_true", help="remove the line")
+
+
 def plugins_file() -> Path:
-    """AllenNLP's list for all of a user's folders."""
+    """AllenNLP's list for all folders of a user."""
     return Path.home() / ".allennlp" / "plugins"
 
 
 def install() -> str:
-    """Puts this package on the list; says what was done."""
+    """Puts this package on the list; returns a message."""
     path = plugins_file()
     lines = _lines(path)
     if _is_listed(lines):
-        return f"{path} lists {_MODULE} already"
+        return f"{path} already lists {_MODULE}"
     path.parent.mkdir(parents=True, exist_ok=True)
     _write(path, [*lines, _MODULE])
     return f"added {_MODULE} to {path}: `allennlp interpret` works everywhere now"
 
 
 def remove() -> str:
-    """Takes it off again; other plugins stay."""
+    """Takes this package off the list; returns a message."""
     path = plugins_file()
     lines = _lines(path)
     if not _is_listed(lines):
         return f"{path} does not list {_MODULE}"
     _write(path, [line for line in lines if line.strip() != _MODULE])
     return f"removed {_MODULE} from {path}"
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    action = parser.add_mutually_exclusive_group(required=True)
-    action.add_argument("--install", action="store_true", help="add the line; once is enough")
-    action.add_argument("--remove", action="store_true", help="take it out again")
 
 
 def _lines(path: Path) -> List[str]:
@@ -49,8 +49,7 @@ def _is_listed(lines: List[str]) -> bool:
 
 
 def _write(path: Path, lines: List[str]) -> None:
-    # The file itself, where the path is a link to it.
-    target = Path(os.path.realpath(path))
+    target = Path(os.path.realpath(path))  # If the path is a link, it stays one.
     draft = target.with_name(target.name + ".part")
     draft.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
     os.replace(draft, target)
