@@ -87,8 +87,10 @@ def _is_the_command() -> bool:
         # in this way may import this one, so only the whole command line says which it is.
         whole = getattr(sys, "orig_argv", [])  # From Python 3.10 on.
         return "-m" in whole and whole[whole.index("-m") + 1] == __name__
-    # A process that the command spawns has its `sys.argv`, and needs everything.
-    is_spawned = "__mp_main__" in sys.modules
+    # A process that the command spawns has its `sys.argv` and runs its script as `__mp_main__`. It
+    # needs everything.
+    main = sys.modules.get("__main__")
+    is_spawned = sys.modules.get("__mp_main__", main) is not main
     return PurePath(program).name in ("biome-interpret", "biome-interpret.exe") and not is_spawned
 
 

@@ -165,7 +165,7 @@ def _add_model(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--use-dataset-reader",
         action="store_true",
-        help="read INPUT with the model's dataset reader instead of the predictor",
+        help="read INPUT with the model's dataset reader, not the predictor",
     )
     group.add_argument(
         "--dataset-reader-choice",
@@ -216,34 +216,28 @@ def check(arguments: argparse.Namespace) -> None:
 
 
 def _check_together(arguments: argparse.Namespace) -> None:
-    conflicts = [
-        (
-            arguments.targets and arguments.target_field is not None,
-            "--target-field names each text's target: leave out --target and --target-index",
+    reads_instances = arguments.use_dataset_reader
+    has_field = arguments.target_field is not None
+    conflicts = {
+        "--target-field names each text's target: leave out --target and --target-index": (
+            has_field and arguments.targets
         ),
-        (
-            arguments.use_dataset_reader and arguments.target_field is not None,
-            "--target-field is a key of JSON lines, and --use-dataset-reader reads none: use "
-            "--target gold to explain the instances' own labels",
+        "--target-field is a key of JSON lines, and --use-dataset-reader reads none: use --target "
+        "gold to explain the instances' own labels": has_field and reads_instances,
+        "--use-dataset-reader cannot read standard input: give it a path": (
+            reads_instances and arguments.input_file == "-"
         ),
-        (
-            arguments.use_dataset_reader and arguments.input_file == "-",
-            "--use-dataset-reader cannot read standard input: give it a path",
+        "--multitask-head requires --use-dataset-reader": (
+            arguments.multitask_head is not None and not reads_instances
         ),
-        (
-            arguments.multitask_head is not None and not arguments.use_dataset_reader,
-            "--multitask-head requires --use-dataset-reader",
+        "--resume requires the --output-file that it continues": (
+            arguments.resume and arguments.output_file is None
         ),
-        (
-            arguments.resume and arguments.output_file is None,
-            "--resume requires the --output-file that it continues",
+        "--resume cannot read standard input again: put the texts in a file": (
+            arguments.resume and arguments.input_file == "-"
         ),
-        (
-            arguments.resume and arguments.input_file == "-",
-            "--resume cannot read standard input again: put the texts in a file",
-        ),
-    ]
-    for applies, message in conflicts:
+    }
+    for message, applies in conflicts.items():
         if applies:
             raise ConfigurationError(message)
 

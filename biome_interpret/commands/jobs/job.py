@@ -109,7 +109,8 @@ class Job:
         with signals.held() if keeps_lines else nullcontext():
             for sink in destination.sinks:
                 sink.write(records)
-            self.written = self.written.plus(records)
+            for record in records:
+                self.written = self.written.plus(record.line, record.error is not None)
             failed = self.written.failed - destination.before.failed
             if failed:
                 bar.set_postfix(failed=failed, refresh=False)

@@ -9,7 +9,7 @@ import math
 import re
 import zlib
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple, Union
+from typing import Any, Dict, Iterator, NamedTuple, Optional, Sequence, Tuple, Union
 
 from allennlp.common.checks import ConfigurationError
 from allennlp.common.file_utils import open_compressed
@@ -68,10 +68,20 @@ def make_record(
 
 
 def _mended(inputs: Any) -> Any:
-    if not _is_json(inputs):
+    """With `None` for NaN and infinity; `None` if JSON cannot hold the inputs at all."""
+    try:
         inputs = _finite(inputs)
-    # A predictor may make anything from a line.
+    except RecursionError:
+        return None
     return inputs if _is_json(inputs) else None
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _is_json(value: Any) -> bool:
@@ -85,22 +95,6 @@ def _is_json(value: Any) -> bool:
 def _dump(value: Any) -> bytes:
     # In ASCII, and so the same in every locale.
     return json.dumps(value, allow_nan=False).encode("ascii") + b"\n"
-
-
-def _finite(value: Any) -> Any:
-    """The value with `None` for NaN and infinity; `None` if it is nested too deeply."""
-    try:
-        return _with_finite_numbers(value)
-    except RecursionError:
-        return None
-
-
-def _with_finite_numbers(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _with_finite_numbers(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_with_finite_numbers(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def reason_of(error: BaseException, inputs: Any = None) -> str:
@@ -140,14 +134,8 @@ class Written(NamedTuple):
     def texts(self) -> int:
         return self.good + self.failed
 
-    def plus(self, records: List[Record]) -> "Written":
-        """With more records. Their size is not counted."""
-        written = self
-        for record in records:
-            written = written._with(record.line, record.error is not None, 0)
-        return written
-
-    def _with(self, line: int, is_error: bool, size: int) -> "Written":
+    def plus(self, line: int, is_error: bool, size: int = 0) -> "Written":
+        """With one more record."""
         lines = self.failed_lines
         if is_error and len(lines) < _NAMED_LINES:
             lines += (line,)
@@ -176,7 +164,7 @@ class Written(NamedTuple):
                     raise ConfigurationError(
                         f"line {number} of {path} was not written by this command"
                     )
-                written = written._with(line, beginning.group(2) == b"error", len(raw))
+                written = written.plus(line, beginning.group(2) == b"error", len(raw))
         return written
 
 
