@@ -8,8 +8,7 @@ import tempfile
 import warnings
 from contextlib import contextmanager
 from functools import lru_cache, partial
-from pathlib import Path
-from typing import Iterator, List, NoReturn, Optional
+from typing import Callable, Iterator, List, Optional
 
 from allennlp.common.checks import ConfigurationError
 from allennlp.common.plugins import import_plugins
@@ -21,11 +20,6 @@ from biome_interpret.commands.interpret import FAILED, INTERRUPTED, WRONG_USE, I
 from biome_interpret.commands.jobs.sinks import WriteError
 
 _DESCRIPTION = "Which words made an AllenNLP model say what it said?"
-_PLUGIN = """\
-Lists biome_interpret in ~/.allennlp/plugins. Then AllenNLP's own command finds
-it: as `allennlp interpret`, and its predictor and interpreters in `allennlp
-predict` and in configurations. Other plugins in the list stay."""
-_REPORT = "Makes a page from an --output-file of `interpret`."
 
 
 def main(argv: Optional[List[str]] = None, prog: str = "biome-interpret") -> None:
@@ -58,13 +52,13 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=version)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     _add_interpret(commands)
-    for name, module, description, help_text, run in (
-        ("report", report, _REPORT, "Make a page from an output file of `interpret`.", _report),
-        ("plugin", plugin, _PLUGIN, "Make all this known to AllenNLP's own command.", _plugin),
+    for name, module, help_text in (
+        ("report", report, "Make a page from an output file of `interpret`."),
+        ("plugin", plugin, "Make all this known to AllenNLP's own command."),
     ):
-        subparser = commands.add_parser(name, description=description, help=help_text)
+        subparser = commands.add_parser(name, description=module.DESCRIPTION, help=help_text)
         module.add_arguments(subparser)
-        subparser.set_defaults(func=partial(run, subparser))
+        subparser.set_defaults(func=partial(_run, subparser.prog, module.run))
     return parser
 
 
@@ -85,32 +79,20 @@ def _add_interpret(commands: argparse._SubParsersAction) -> None:
             try:
                 import_module_and_submodules(package)
             except ModuleNotFoundError as error:
-                _fail(subparser, WRONG_USE, f"--include-package {package}: {error}")
+                raise ConfigurationError(f"--include-package {package}: {error}") from error
         interpret(arguments)
 
-    subparser.set_defaults(func=with_plugins)
+    subparser.set_defaults(func=partial(_run, subparser.prog, with_plugins))
 
 
-def _report(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> None:
-    records = Path(arguments.records_file)
+def _run(
+    program: str, command: Callable[[argparse.Namespace], None], arguments: argparse.Namespace
+) -> None:
     try:
-        report.make_report(records, arguments.html, arguments.title or records.name)
-    except ConfigurationError as error:
-        _fail(parser, WRONG_USE, str(error))
-    except WriteError as error:
-        _fail(parser, FAILED, str(error))
-
-
-def _plugin(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> None:
-    try:
-        print(plugin.install() if arguments.install else plugin.remove())
-    except OSError as error:
-        _fail(parser, FAILED, f"{plugin.plugins_file()}: {error.strerror or error}")
-
-
-def _fail(parser: argparse.ArgumentParser, status: int, message: str) -> NoReturn:
-    print(f"{parser.prog}: error: {message}", file=sys.stderr)
-    sys.exit(status)
+        command(arguments)
+    except (ConfigurationError, WriteError) as error:
+        print(f"{program}: error: {error}", file=sys.stderr)
+        sys.exit(WRONG_USE if isinstance(error, ConfigurationError) else FAILED)
 
 
 @lru_cache(maxsize=None)

@@ -9,11 +9,18 @@ from allennlp.common.checks import ConfigurationError
 from biome_interpret.commands.jobs.records import read_records, reason_of
 from biome_interpret.commands.jobs.sinks import WriteError
 
+DESCRIPTION = "Makes a page from an --output-file of `interpret`."
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("records_file", metavar="FILE", help="an --output-file of `interpret`")
     parser.add_argument("--html", metavar="OUT", required=True, help="the page to write")
     parser.add_argument("--title", help="the page's heading. Default: the name of FILE")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    records = Path(arguments.records_file)
+    make_report(records, arguments.html, arguments.title or records.name)
 
 
 def make_report(

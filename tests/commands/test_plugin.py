@@ -36,7 +36,7 @@ def test_a_file_that_cannot_be_written_gets_one_line(command: CommandLine, plugi
     plugins.parent.write_text("no folder")
     done = command("plugin", "--install")
     assert done.status == 1
-    assert done.err.startswith(f"biome-interpret plugin: error: {plugins}: ")
+    assert done.err.startswith(f"biome-interpret plugin: error: cannot write {plugins}: ")
 
 
 def test_one_action_is_required(command: CommandLine) -> None:

@@ -36,12 +36,7 @@ def open_destination(
     arguments: Namespace, configs: List[Dict[str, Any]], source: Source, stack: ExitStack
 ) -> Destination:
     """
-    # Parameters
-
-    configs : `List[Dict[str, Any]]`
-        The parameters of the interpreters.
-    stack : `ExitStack`
-        Closes what is opened.
+    Opens what the arguments name. `configs` are the parameters of the interpreters.
 
     # Raises
 

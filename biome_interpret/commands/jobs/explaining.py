@@ -34,17 +34,11 @@ class NamedInterpreter(NamedTuple):
 
 class RecordMaker:
     """
-    # Parameters
+    Puts the results of all interpreters into one record of each text.
 
-    source : `Source`
-        It reads the texts.
-    interpreters : `Sequence[NamedInterpreter]`
-        Their results stand side by side in a text's record.
-    targets : `List[Union[str, int]]`
-        The targets of every text; the interpreters' own if empty.
-    target_field : `str`, optional
-        Instead of `targets`, the key in each text's JSON that holds its target or a list of them;
-        `null` there for the interpreters' own.
+    targets : the targets of every text; the interpreters' own if empty.
+    target_field : instead of `targets`, the key in each text's JSON that holds its target or a list
+        of them; `null` there for the interpreters' own.
     """
 
     def __init__(

@@ -20,14 +20,8 @@ class FirstFailure(Exception):
 
 class Job:
     """
-    # Parameters
-
-    source : `Source`
-    maker : `RecordMaker`
-    batch_size : `int`
-        The number of source lines that are explained together.
-    fail_fast : `bool`, optional (default = `False`)
-        Whether to stop at the first text that fails.
+    Explains `batch_size` lines of the source together. With `fail_fast` it stops at the first text
+    that fails.
     """
 
     def __init__(
@@ -55,16 +49,10 @@ class Job:
         # The first batch is put back, since a pipe gives it only once.
         self._batches = chain([first] if first else [], batches)
 
-    def run(
-        self, destination: Destination, signals: StopSignals, total: Optional[int] = None
-    ) -> None:
+    def run(self, destination: Destination, signals: StopSignals, total: Optional[int]) -> None:
         """
-        Writes a record of each text. `self.written` counts them, also after an exception.
-
-        # Parameters
-
-        total : `int`, optional
-            The number of texts, for the progress bar.
+        Writes a record of each text. `self.written` counts them, also after an exception. The
+        progress bar shows the `total` number of texts, if it is known.
 
         # Raises
 

@@ -36,13 +36,8 @@ class Sink:
 
 class RecordFile(Sink):
     """
-    A file with one record in each line. After a failed write it still ends with a whole line.
-
-    # Parameters
-
-    path : `Path`
-    size : `int`, optional
-        The number of bytes to keep. The file is emptied if it is not given.
+    A file with one record in each line. After a failed write it still ends with a whole line. The
+    first `size` bytes of the file are kept; none if `size` is `None`.
     """
 
     def __init__(self, path: Path, size: Optional[int] = None) -> None:

@@ -35,16 +35,9 @@ class SourceLine(NamedTuple):
 
 
 class Source:
-    """
-    # Parameters
-
-    path : `Path`, optional
-        The file that is read. If it is a regular file it can be read again, so that a job can be
-        resumed.
-    """
-
     def __init__(self, path: Optional[Path]) -> None:
         self.path = path
+        # Only then can a job be resumed.
         self.is_repeatable = path is not None and path.is_file()
 
     def lines(self) -> Iterator[SourceLine]:
