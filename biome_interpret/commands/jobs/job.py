@@ -31,7 +31,7 @@ class Job:
         self._maker = maker
         self._batch_size = batch_size
         self._fail_fast = fail_fast
-        self._batches: Optional[Iterator[List[SourceLine]]] = None
+        self._batches: Iterator[List[SourceLine]] = source.batches(batch_size)
         self.written = Written()
 
     def check_first_texts(self) -> None:
@@ -43,11 +43,11 @@ class Job:
         `ConfigurationError`
             If a target of every text is unknown to the model.
         """
-        batches = self._source.batches(self._batch_size)
-        first = list(next(batches, []))
-        self._maker.refuse_unknown_targets(first)
-        # The first batch is put back, since a pipe gives it only once.
-        self._batches = chain([first] if first else [], batches)
+        for first in self._batches:
+            self._maker.refuse_unknown_targets(first)
+            # The batch is put back, since a pipe gives it only once.
+            self._batches = chain([first], self._batches)
+            return
 
     def run(self, destination: Destination, signals: StopSignals, total: Optional[int]) -> None:
         """
@@ -78,7 +78,7 @@ class Job:
     def _records(self, done: int) -> Iterator[List[Record]]:
         """The records of each batch, for the lines after the first `done`."""
         is_first = True
-        for batch in self._batches or self._source.batches(self._batch_size):
+        for batch in self._batches:
             if batch[-1].number <= done:
                 continue
             if is_first and done:

@@ -44,7 +44,7 @@ class RecordFile(Sink):
         self._path = path
         self._size = size or 0
         try:
-            # Unbuffered: a buffer would later write the rest of a line whose write failed.
+            # Unbuffered: a buffer would write the rest of a failed line later.
             self._file = path.open("wb" if size is None else "r+b", buffering=0)
             self.keeps_lines = stat.S_ISREG(os.fstat(self._file.fileno()).st_mode)
             if size is not None and self._file.seek(0, os.SEEK_END) > size:

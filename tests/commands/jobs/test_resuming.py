@@ -36,7 +36,7 @@ class TestResume:
         assert out.read_bytes() == whole and out.stat().st_mtime_ns == written
         assert "51 texts interpreted, 5 failed" in done.err
 
-    def test_a_missing_or_empty_output_is_begun(
+    def test_a_missing_or_empty_output_is_started(
         self, command: CommandLine, source: Path, out: Path, whole: bytes
     ) -> None:
         for prepare in (lambda: out.unlink(), lambda: out.write_bytes(b"")):
