@@ -105,7 +105,10 @@ def _import_plugins() -> None:
 
 @contextmanager
 def _without_lines(beginning: bytes) -> Iterator[None]:
-    """Holds back standard error, also that of C code, and then writes it without such lines."""
+    """
+    Holds back standard error, then writes it without such lines. It replaces the file descriptor,
+    since nltk keeps the stream from before.
+    """
     sys.stderr.flush()
     stderr = os.dup(2)
     with tempfile.TemporaryFile() as kept:

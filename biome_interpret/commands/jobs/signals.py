@@ -2,8 +2,8 @@
 
 import signal
 from contextlib import contextmanager
-from types import FrameType, TracebackType
-from typing import Any, Dict, Iterator, Optional, Type
+from types import FrameType
+from typing import Any, Dict, Iterator, Optional
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -36,12 +36,7 @@ class StopSignals:
                 break
         return self
 
-    def __exit__(
-        self,
-        cls: Optional[Type[BaseException]],
-        error: Optional[BaseException],
-        traceback: Optional[TracebackType],
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         for signum, handler in self._before.items():
             signal.signal(signum, handler)
 
