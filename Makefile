@@ -1,5 +1,5 @@
 PYTHON = .venv/bin/python
-CODE = biome_interpret biome_interpret_command.py benchmarks tests scripts docs/examples setup.py
+CODE = biome_interpret benchmarks tests scripts docs/examples setup.py
 
 help: ## List the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 22

@@ -1,6 +1,21 @@
-"""`python -m biome_interpret` is the command `biome-interpret`."""
+"""The command `biome-interpret`, also as `python -m biome_interpret`."""
 
-from biome_interpret.commands.main import main
+import signal
+import warnings
+
+
+def main() -> None:
+    # It warns developers that it will drop this version of Python.
+    warnings.filterwarnings("ignore", category=FutureWarning, module=r"google\.api_core")
+    # Ctrl-C while AllenNLP is imported ends the process without a traceback.
+    handler = signal.getsignal(signal.SIGINT)
+    if handler is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    from biome_interpret.commands.main import main as run
+
+    signal.signal(signal.SIGINT, handler)
+    run()
+
 
 if __name__ == "__main__":
     main()

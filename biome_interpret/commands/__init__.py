@@ -1,4 +1,4 @@
-"""The command line: `allennlp interpret`, and `biome-interpret` with what belongs to it."""
+"""The command line: `allennlp interpret`, and `biome-interpret` with its smaller commands."""
 
 from biome_interpret.commands.interpret import Interpret
 

@@ -1,4 +1,4 @@
-"""The predictor and the interpreters that the arguments ask for."""
+"""Makes the predictor and the interpreters that the arguments name."""
 
 import json
 from argparse import Namespace
@@ -18,38 +18,45 @@ from biome_interpret.predictors.saliency_predictor import interpreter_params
 
 DEFAULT_INTERPRETER = "biome-integrated-gradient"
 
-Settings = Dict[str, Any]
+InterpreterConfig = Dict[str, Any]
 
 
-def interpreter_settings(arguments: Namespace) -> List[Settings]:
+def interpreter_configs(arguments: Namespace) -> List[InterpreterConfig]:
     """
-    The parameters of each interpreter, with what other arguments say of them.
+    The parameters of each interpreter, with `--granularity` and `--tolerance` put in.
 
     # Raises
 
     `ConfigurationError`
-        If there is no such interpreter, or it gives no full results, or an argument is of no use
-        to any.
+        If an interpreter does not exist or gives no full results, or if no interpreter has one of
+        these options.
     """
-    found = [
+    configs = [
         interpreter_params(given).as_dict(quiet=True)
         for given in arguments.interpreter or [DEFAULT_INTERPRETER]
     ]
-    for settings in found:
-        _class_of(settings)
-    _put(found, "granularity", arguments.granularity)
-    _put(found, "tolerance", arguments.tolerance)
-    return found
+    options = [set(infer_params(_class_of(config))) for config in configs]
+    for option in ("granularity", "tolerance"):
+        value = getattr(arguments, option)
+        if value is None:
+            continue
+        takers = [config for config, known in zip(configs, options) if option in known]
+        if not takers:
+            names = " and ".join(sorted({config["type"] for config in configs}))
+            raise ConfigurationError(f"--{option} is given, but {names} has no such option")
+        for config in takers:
+            config[option] = value
+    return configs
 
 
 def load_predictor(arguments: Namespace) -> Predictor:
     """
-    The archive's, as `allennlp predict` loads it.
+    The archive's predictor, loaded as `allennlp predict` loads it.
 
     # Raises
 
     `ConfigurationError`
-        If that fails.
+        If it cannot be loaded.
     """
     extra_args = _predictor_args(arguments.predictor_args)
     try:
@@ -77,56 +84,46 @@ def load_predictor(arguments: Namespace) -> Predictor:
         ) from error
 
 
-def make_interpreters(found: List[Settings], predictor: Predictor) -> List[NamedInterpreter]:
+def make_interpreters(
+    configs: List[InterpreterConfig], predictor: Predictor
+) -> List[NamedInterpreter]:
     """
     # Raises
 
     `ConfigurationError`
-        For an option that an interpreter does not have, or a value that it does not take.
+        If an interpreter does not have an option, or does not take its value.
     """
-    names = [settings["type"] for settings in found]
+    names = [config["type"] for config in configs]
     made = []
-    for position, settings in enumerate(found):
-        name = settings["type"]
-        interpreter = SaliencyInterpreter.from_params(Params(dict(settings)), predictor=predictor)
+    for position, (name, config) in enumerate(zip(names, configs)):
+        interpreter = SaliencyInterpreter.from_params(Params(dict(config)), predictor=predictor)
         assert isinstance(interpreter, PathInterpreter)
         occurrence = names[: position + 1].count(name)
         method = f"{name} #{occurrence}" if names.count(name) > 1 else None
-        made.append(NamedInterpreter(interpreter, method, settings.get("target")))
+        made.append(NamedInterpreter(interpreter, method, config.get("target")))
     return made
 
 
-def _class_of(settings: Settings) -> Type[PathInterpreter]:
-    name = settings.get("type")
+def _class_of(config: InterpreterConfig) -> Type[PathInterpreter]:
+    name = config.get("type")
     if name is None:
-        raise ConfigurationError(f"an interpreter's parameters must name its 'type': {settings}")
-    kind, _ = SaliencyInterpreter.resolve_class_name(name)
-    if not issubclass(kind, PathInterpreter):
+        raise ConfigurationError(f"an interpreter's parameters must name its 'type': {config}")
+    cls, _ = SaliencyInterpreter.resolve_class_name(name)
+    if not issubclass(cls, PathInterpreter):
         raise ConfigurationError(
-            f"interpreter {name!r} gives shares only, no signed scores: use one of "
-            f"biome_interpret's, or `allennlp predict --predictor saliency`"
+            f"interpreter {name!r} gives no signed scores: use one of biome_interpret's, or "
+            f"`allennlp predict --predictor saliency`"
         )
-    return kind
-
-
-def _put(found: List[Settings], option: str, value: Any) -> None:
-    if value is None:
-        return
-    taking = [settings for settings in found if option in infer_params(_class_of(settings))]
-    if not taking:
-        names = " and ".join(sorted({settings["type"] for settings in found}))
-        raise ConfigurationError(f"--{option} is given, but {names} takes none")
-    for settings in taking:
-        settings[option] = value
+    return cls
 
 
 def _predictor_args(text: str) -> Dict[str, Any]:
     if not text.strip():
         return {}
     try:
-        found = json.loads(text)
-        if not isinstance(found, dict):
-            raise ValueError("it is no object")
-        return found
+        arguments = json.loads(text)
+        if not isinstance(arguments, dict):
+            raise ValueError("it is not an object")
+        return arguments
     except ValueError as error:
         raise ConfigurationError(f"--predictor-args must be a JSON object: {error}") from error

@@ -1,4 +1,4 @@
-"""The command `biome-interpret`: `interpret` without a list of plugins, and what goes with it."""
+"""The command `biome-interpret`: `interpret` without a list of plugins, and smaller commands."""
 
 import argparse
 import logging
@@ -8,23 +8,18 @@ import tempfile
 import warnings
 from contextlib import contextmanager
 from functools import lru_cache, partial
-from pathlib import Path
-from typing import Iterator, List, NoReturn, Optional
+from typing import Callable, Iterator, List, Optional
 
 from allennlp.common.checks import ConfigurationError
 from allennlp.common.plugins import import_plugins
 from allennlp.common.util import import_module_and_submodules
 
+import biome_interpret
 from biome_interpret.commands import plugin, report
 from biome_interpret.commands.interpret import FAILED, INTERRUPTED, WRONG_USE, Interpret
 from biome_interpret.commands.jobs.sinks import WriteError
 
 _DESCRIPTION = "Which words made an AllenNLP model say what it said?"
-_PLUGIN = """\
-Lists biome_interpret in ~/.allennlp/plugins, so that AllenNLP's own command
-finds it: as `allennlp interpret`, and in `allennlp predict` and configurations
-the predictor and the interpreters. Other plugins there are left alone."""
-_REPORT = "Makes a page of what `interpret --output-file` has written."
 
 
 def main(argv: Optional[List[str]] = None, prog: str = "biome-interpret") -> None:
@@ -32,12 +27,12 @@ def main(argv: Optional[List[str]] = None, prog: str = "biome-interpret") -> Non
     # Parameters
 
     argv : `List[str]`, optional
-        The arguments, without the program's name; those of the process if not given.
+        The arguments without the program's name; those of the process if not given.
 
     # Raises
 
     `SystemExit`
-        With the exit status, where that is not 0.
+        With the exit status, if it is not 0.
     """
     _quieten()
     parser = _parser(prog)
@@ -47,24 +42,23 @@ def main(argv: Optional[List[str]] = None, prog: str = "biome-interpret") -> Non
         return
     try:
         arguments.func(arguments)
-    except KeyboardInterrupt:  # Where there is nothing to leave in order.
+    except KeyboardInterrupt:  # `interpret` handles it itself while it runs.
         sys.exit(INTERRUPTED)
 
 
 def _parser(prog: str) -> argparse.ArgumentParser:
-    from biome_interpret import __version__
-
     parser = argparse.ArgumentParser(prog=prog, description=_DESCRIPTION)
-    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+    version = f"%(prog)s {biome_interpret.__version__}"
+    parser.add_argument("--version", action="version", version=version)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     _add_interpret(commands)
-    for name, module, description, help_text, run in (
-        ("report", report, _REPORT, "Make a page of what `interpret` has written.", _report),
-        ("plugin", plugin, _PLUGIN, "Tell AllenNLP's own command of all this.", _plugin),
+    for name, module, help_text in (
+        ("report", report, "Make a page from an output file of `interpret`."),
+        ("plugin", plugin, "Make all this known to AllenNLP's own command."),
     ):
-        subparser = commands.add_parser(name, description=description, help=help_text)
+        subparser = commands.add_parser(name, description=module.DESCRIPTION, help=help_text)
         module.add_arguments(subparser)
-        subparser.set_defaults(func=partial(run, subparser))
+        subparser.set_defaults(func=partial(_run, subparser.prog, module.run))
     return parser
 
 
@@ -85,44 +79,36 @@ def _add_interpret(commands: argparse._SubParsersAction) -> None:
             try:
                 import_module_and_submodules(package)
             except ModuleNotFoundError as error:
-                _fail(subparser, WRONG_USE, f"--include-package {package}: {error}")
+                raise ConfigurationError(f"--include-package {package}: {error}") from error
         interpret(arguments)
 
-    subparser.set_defaults(func=with_plugins)
+    subparser.set_defaults(func=partial(_run, subparser.prog, with_plugins))
 
 
-def _report(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> None:
-    records = Path(arguments.records_file)
+def _run(
+    program: str, command: Callable[[argparse.Namespace], None], arguments: argparse.Namespace
+) -> None:
     try:
-        report.make_report(records, arguments.html, arguments.title or records.name)
-    except ConfigurationError as error:
-        _fail(parser, WRONG_USE, str(error))
-    except WriteError as error:
-        _fail(parser, FAILED, str(error))
-
-
-def _plugin(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> None:
-    try:
-        print(plugin.install() if arguments.install else plugin.remove())
-    except OSError as error:
-        _fail(parser, FAILED, f"{plugin.plugins_file()}: {error.strerror or error}")
-
-
-def _fail(parser: argparse.ArgumentParser, status: int, message: str) -> NoReturn:
-    print(f"{parser.prog}: error: {message}", file=sys.stderr)
-    sys.exit(status)
+        command(arguments)
+    except (ConfigurationError, WriteError) as error:
+        print(f"{program}: error: {error}", file=sys.stderr)
+        sys.exit(WRONG_USE if isinstance(error, ConfigurationError) else FAILED)
 
 
 @lru_cache(maxsize=None)
 def _import_plugins() -> None:
-    """Once for a process: looking for them again takes a second."""
+    """Once in a process, since a second search takes a second."""
+    biome_interpret.import_all()
     with _without_lines(b"[nltk_data]"):  # A module of allennlp_models downloads on import.
         import_plugins()
 
 
 @contextmanager
 def _without_lines(beginning: bytes) -> Iterator[None]:
-    """Holds back standard error, of whoever writes to it, and then leaves such lines out."""
+    """
+    Holds back standard error, then writes it without such lines. It replaces the file descriptor,
+    since nltk keeps the stream from before.
+    """
     sys.stderr.flush()
     stderr = os.dup(2)
     with tempfile.TemporaryFile() as kept:
@@ -139,11 +125,11 @@ def _without_lines(beginning: bytes) -> Iterator[None]:
 
 
 def _quieten() -> None:
-    """What the libraries say of themselves is for developers, who set ALLENNLP_DEBUG."""
+    """The logs and warnings of the libraries are for developers, who can set ALLENNLP_DEBUG."""
     if os.environ.get("ALLENNLP_DEBUG"):
         logging.basicConfig(level=logging.DEBUG)
         return
     logging.basicConfig(level=os.environ.get("ALLENNLP_LOG_LEVEL", "ERROR"))
-    # It logs what it raises, and that is told with the text.
+    # It logs an error that it also raises, and the text's record has that one.
     logging.getLogger("allennlp.data.vocabulary").setLevel(logging.CRITICAL)
     warnings.filterwarnings("ignore")

@@ -1,4 +1,4 @@
-"""From a file of records to a page."""
+"""`biome-interpret report`: from a file of records to a page."""
 
 import argparse
 from pathlib import Path
@@ -9,12 +9,25 @@ from allennlp.common.checks import ConfigurationError
 from biome_interpret.commands.jobs.records import read_records, reason_of
 from biome_interpret.commands.jobs.sinks import WriteError
 
+DESCRIPTION = "Makes a page from an --output-file of `interpret`."
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("records_file", metavar="FILE", help="an --output-file of `interpret`")
+    parser.add_argument("--html", metavar="OUT", required=True, help="the page to write")
+    parser.add_argument("--title", help="the page's heading. Default: the name of FILE")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    records = Path(arguments.records_file)
+    make_report(records, arguments.html, arguments.title or records.name)
+
 
 def make_report(
     records: Union[str, Path], html: Union[str, Path], title: Optional[str] = None
 ) -> None:
     """
-    Writes the report of a file of records, as `interpret --output-file` makes them.
+    Writes the report of an `--output-file` of `interpret`.
 
     # Raises
 
@@ -23,23 +36,14 @@ def make_report(
     `WriteError`
         If the page cannot be written.
     """
-    # What draws pages is only needed here.
+    # Only a report needs the template engine.
     from biome_interpret.visualization.report import write_report
 
     try:
         write_report(read_records(records), html, title)
     except (KeyError, TypeError, AttributeError) as error:
         raise ConfigurationError(
-            f"{records} holds no records as `interpret --output-file` writes them: "
-            f"{reason_of(error)}"
+            f"{records} was not written by `interpret --output-file`: {reason_of(error)}"
         ) from error
     except OSError as error:
         raise WriteError(str(html), error) from error
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "records_file", metavar="FILE", help="what `interpret --output-file` has written"
-    )
-    parser.add_argument("--html", metavar="OUT", required=True, help="where the page goes")
-    parser.add_argument("--title", help="its heading. Default: the name of FILE")

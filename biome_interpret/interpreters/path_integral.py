@@ -93,7 +93,7 @@ class PathIntegral:
                 i: level
                 for i in levels
                 if not self._is_exact(found[i], measure)
-                for level in [measure.following(found[i].measure, False)]
+                for level in [measure.following(found[i].measure, True)]
                 if level is not None
             }
         return [found[i] for i in instances]

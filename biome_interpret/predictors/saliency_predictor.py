@@ -24,10 +24,10 @@ _ARGUMENTS = ["interpreter", "predictor", "predictor_args", "interpretations", "
 @Predictor.register("saliency")
 class SaliencyPredictor(Predictor):
     """
-    Another predictor with an interpreter beside it: to each output is added `interpretation`, the
-    dict of `saliency_interpret_from_json`. A text that cannot be interpreted gets its prediction,
-    `null` for its interpretation and the reason as `interpretation_error`; one that cannot even be
-    predicted, the reason as `prediction_error`. The others are not affected.
+    Another predictor together with an interpreter. Each output is that predictor's, with the dict
+    of `saliency_interpret_from_json` as `interpretation`. If a text cannot be interpreted,
+    `interpretation` is `null` and `interpretation_error` holds the reason. If it cannot be
+    predicted, the output is `prediction_error` alone. The other texts are not affected.
 
     Registered as a `Predictor` with name "saliency", for `allennlp predict --predictor saliency
     --predictor-args '{...}'`.
@@ -40,16 +40,16 @@ class SaliencyPredictor(Predictor):
         A registered name, the interpreter's parameters with their `type` (also as text), or the
         path of a Jsonnet file that holds them.
     predictor : `str`, optional
-        The registered name of the predictor to go with; the model's own default if not given.
+        The registered name of the other predictor; by default the model's default predictor.
     predictor_args : `Dict[str, Any]`, optional
-        That predictor's own arguments.
+        The other predictor's own arguments.
     interpretations : `bool`, optional (default = `False`)
         Add `interpretations` too: a list of full results, as `Interpretation.to_json` gives them.
 
     # Raises
 
     `ConfigurationError`
-        If there is no such interpreter or predictor.
+        If the interpreter or the predictor does not exist.
     """
 
     def __init__(
@@ -106,27 +106,27 @@ class SaliencyPredictor(Predictor):
 
     def _all(self, inputs: Sequence[Input]) -> List[JsonDict]:
         if not isinstance(self._interpreter, PathInterpreter):
-            return [self._by_another_interpreter(one) for one in inputs]
+            return [self._with_other_interpreter(one) for one in inputs]
         outcomes = self._interpreter.outcomes(inputs, complete=self._full)
         return [self._output(outcome, one) for outcome, one in zip(outcomes, inputs)]
 
     def _output(self, outcome: Outcome, inputs: Input) -> JsonDict:
         if outcome.outputs is None:
             assert outcome.error is not None
-            return {"prediction_error": _reason(outcome.error)}
-        outputs = self._predict(inputs) if self._predicts_by_itself else sanitize(outcome.outputs)
-        if outcome.interpretations is None:
+            return _unpredicted(outcome.error)
+        outputs = self._predict(inputs) if self._adds_to_outputs else sanitize(outcome.outputs)
+        results = outcome.interpretations
+        if results is None:
             assert outcome.error is not None
             return {**outputs, **_uninterpreted(outcome.error)}
-        results = outcome.interpretations
         full = {"interpretations": [result.to_json() for result in results]} if self._full else {}
         return {**outputs, "interpretation": saliency_of(results), **full}
 
-    def _by_another_interpreter(self, inputs: Input) -> JsonDict:
+    def _with_other_interpreter(self, inputs: Input) -> JsonDict:
         try:
             outputs = self._predict(inputs)
         except Exception as error:
-            return {"prediction_error": _reason(error)}
+            return _unpredicted(error)
         try:
             if isinstance(inputs, Instance):
                 raise ConfigurationError(f"{type(self._interpreter).__name__} takes JSON only")
@@ -141,21 +141,17 @@ class SaliencyPredictor(Predictor):
         return self._inner.predict_json(inputs)
 
     @property
-    def _predicts_by_itself(self) -> bool:
-        """Whether the wrapped predictor makes more of the model's output than AllenNLP's own do."""
-        kind = type(self._inner)
-        own = (kind.predict_json, kind.predict_instance)
+    def _adds_to_outputs(self) -> bool:
+        """Whether the inner predictor may change the model's outputs, unlike AllenNLP's base."""
+        cls = type(self._inner)
+        own = (cls.predict_json, cls.predict_instance)
         return own != (Predictor.predict_json, Predictor.predict_instance)
-
-
-def _uninterpreted(error: Exception) -> JsonDict:
-    return {"interpretation": None, "interpretation_error": _reason(error)}
 
 
 def interpreter_params(interpreter: Union[str, Dict[str, Any]]) -> Params:
     """
-    An interpreter's parameters from its registered name, from themselves (also as Jsonnet text,
-    such as `{"type": "biome-gradient-shap"}`), or from the path of a Jsonnet file.
+    An interpreter's parameters from its registered name, from the parameters themselves (also as
+    Jsonnet text, such as `{"type": "biome-gradient-shap"}`), or from the path of a Jsonnet file.
 
     # Raises
 
@@ -166,34 +162,21 @@ def interpreter_params(interpreter: Union[str, Dict[str, Any]]) -> Params:
         return Params(dict(interpreter))
     if interpreter in SaliencyInterpreter.list_available():
         return Params({"type": interpreter})
-    if interpreter.lstrip().startswith("{"):
-        return _params_from_text(interpreter)
-    if Path(interpreter).is_file():
-        return _params_from_file(interpreter)
-    known = ", ".join(repr(name) for name in SaliencyInterpreter.list_available())
-    raise ConfigurationError(
-        f"interpreter {interpreter!r} is neither a file nor one of the registered names {known}"
-    )
-
-
-def _params_from_text(text: str) -> Params:
-    try:
-        return Params(json.loads(evaluate_snippet("interpreter", text)))
-    except (RuntimeError, ValueError) as error:  # Of Jsonnet, and of JSON where that is missing.
-        raise ConfigurationError(f"interpreter {text!r} is no JSON: {_in_a_line(error)}") from error
-
-
-def _params_from_file(path: str) -> Params:
-    try:
-        return Params.from_file(path)
-    except (RuntimeError, ValueError) as error:
+    is_text = interpreter.lstrip().startswith("{")
+    if not is_text and not Path(interpreter).is_file():
+        known = ", ".join(repr(name) for name in SaliencyInterpreter.list_available())
         raise ConfigurationError(
-            f"interpreter file {path} is no Jsonnet: {_in_a_line(error)}"
+            f"interpreter {interpreter!r} is neither a file nor one of the registered names {known}"
+        )
+    try:
+        if is_text:
+            return Params(json.loads(evaluate_snippet("interpreter", interpreter)))
+        return Params.from_file(interpreter)
+    except (RuntimeError, ValueError) as error:  # Without Jsonnet it must be JSON.
+        reason = " ".join(str(error).split())
+        raise ConfigurationError(
+            f"interpreter {interpreter!r} is not valid Jsonnet: {reason}"
         ) from error
-
-
-def _in_a_line(error: Exception) -> str:
-    return " ".join(str(error).split())
 
 
 def _inner_predictor(
@@ -205,6 +188,14 @@ def _inner_predictor(
             f"{type(model).__name__} has no default predictor: name one as `predictor`"
         )
     return Predictor.by_name(name)(model, reader, **arguments)
+
+
+def _uninterpreted(error: Exception) -> JsonDict:
+    return {"interpretation": None, "interpretation_error": _reason(error)}
+
+
+def _unpredicted(error: Exception) -> JsonDict:
+    return {"prediction_error": _reason(error)}
 
 
 def _reason(error: Exception) -> str:

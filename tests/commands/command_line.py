@@ -1,4 +1,4 @@
-"""What the tests of the command line share: running it in this process, and inputs for it."""
+"""Runs the command line in this process, and makes inputs for it."""
 
 import io
 import json
@@ -9,11 +9,15 @@ from unittest import mock
 
 import pytest
 
+from biome_interpret import Interpretation
 from biome_interpret.commands.main import main
 
 ROOT = Path(__file__).parent.parent.parent
 ARCHIVE = ROOT / "fixtures" / "sst2_bilstm" / "model.tar.gz"
 REVIEWS = ROOT / "fixtures" / "reviews.jsonl"
+
+DULL = {"sentence": "A dull film."}
+WARM = {"sentence": "Warm, clever and moving.", "mine": "negative"}
 
 
 class Done(NamedTuple):
@@ -63,7 +67,14 @@ def read_lines(path: Path) -> List[Dict[str, Any]]:
     return [json.loads(line) for line in path.read_text(encoding="ascii").splitlines()]
 
 
+def results(path: Path) -> List[List[Interpretation]]:
+    return [
+        [Interpretation.from_json(one) for one in record["interpretations"]]
+        for record in read_lines(path)
+    ]
+
+
 def reviews(number: int) -> List[Dict[str, Any]]:
-    """As many texts, no two alike."""
+    """This number of texts, all different."""
     shipped = [json.loads(line) for line in REVIEWS.read_text(encoding="utf-8").splitlines()]
     return [{"sentence": f"{shipped[i % len(shipped)]['sentence']} {i}"} for i in range(number)]

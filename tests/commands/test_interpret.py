@@ -1,50 +1,28 @@
-"""Each argument of `interpret` does what it says."""
+"""What `interpret` writes and prints, and what its options change."""
 
-import bz2
-import gzip
 import json
-import lzma
-import os
 import re
+import subprocess
 import sys
-import zipfile
 from pathlib import Path
-from typing import Any, Callable, Dict, List
+from typing import Any, List
 
 import pytest
 import torch
-from allennlp.commands import main as allennlp
 from allennlp.predictors import Predictor
 
-from biome_interpret import IntegratedGradient, Interpretation
+from biome_interpret import IntegratedGradient
 from tests.commands.command_line import (
     ARCHIVE,
+    DULL,
     ROOT,
+    WARM,
     CommandLine,
     read_lines,
+    results,
     reviews,
     write_lines,
 )
-
-DULL = {"sentence": "A dull film."}
-WARM = {"sentence": "Warm, clever and moving.", "mine": "negative"}
-
-
-@pytest.fixture
-def two(tmp_path: Path) -> Path:
-    return write_lines(tmp_path / "two.jsonl", [DULL, WARM])
-
-
-@pytest.fixture
-def out(tmp_path: Path) -> Path:
-    return tmp_path / "out.jsonl"
-
-
-def results(path: Path) -> List[List[Interpretation]]:
-    return [
-        [Interpretation.from_json(one) for one in record["interpretations"]]
-        for record in read_lines(path)
-    ]
 
 
 class TestOutput:
@@ -66,16 +44,18 @@ class TestOutput:
         )
         assert found.method == "biome-integrated-gradient"
 
-    def test_allennlp_s_own_command_does_the_same(
-        self, command: CommandLine, two: Path, out: Path, monkeypatch: pytest.MonkeyPatch
+    def test_allennlp_itself_writes_the_same(
+        self, command: CommandLine, two: Path, out: Path, tmp_path: Path
     ) -> None:
         command.interpret(two, "--output-file", out)
         expected = out.read_bytes()
-        arguments = ["interpret", str(ARCHIVE), str(two), "--output-file", str(out), "--silent"]
-        arguments += ["--include-package", "biome_interpret.predictors"]
-        monkeypatch.setattr(sys, "argv", ["allennlp", *arguments])
         out.unlink()
-        allennlp(prog="allennlp")
+        # As a plugin, which only a process of its own can show.
+        (tmp_path / ".allennlp_plugins").write_text("biome_interpret\n")
+        arguments = [sys.executable, "-m", "allennlp", "interpret", str(ARCHIVE), str(two)]
+        arguments += ["--output-file", str(out), "--silent"]
+        done = subprocess.run(arguments, cwd=tmp_path, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
         assert out.read_bytes() == expected
 
     def test_without_a_file_the_texts_are_printed(self, command: CommandLine, two: Path) -> None:
@@ -104,7 +84,7 @@ class TestOutput:
         assert out.read_bytes() == b""
         assert "0 texts interpreted, 0 failed" in done.err
 
-    def test_hostile_text_reaches_file_and_terminal_harmless(
+    def test_control_characters_do_not_reach_the_terminal(
         self, command: CommandLine, tmp_path: Path, out: Path
     ) -> None:
         text = "bad\x1b]0;title\x07 \u202egnp.exe \ud800 \u2028 film \x9b31m [red]fine[/red]"
@@ -117,168 +97,8 @@ class TestOutput:
         assert not set(done.out) & set("\x1b\x07\x9b\u202e\u2028")
 
 
-class TestInput:
-    @pytest.mark.parametrize(
-        "ending, compress",
-        [("gz", gzip.compress), ("bz2", bz2.compress), ("xz", lzma.compress)],
-        ids=["gz", "bz2", "xz"],
-    )
-    def test_compressed(
-        self,
-        command: CommandLine,
-        two: Path,
-        out: Path,
-        ending: str,
-        compress: Callable[[bytes], bytes],
-    ) -> None:
-        packed = two.with_name(f"packed.jsonl.{ending}")
-        packed.write_bytes(compress(two.read_bytes()))
-        assert command.interpret(packed, "--output-file", out).status == 0
-        assert [record["inputs"] for record in read_lines(out)] == [DULL, WARM]
-
-    def test_zip(self, command: CommandLine, two: Path, out: Path) -> None:
-        packed = two.with_name("packed.zip")
-        with zipfile.ZipFile(packed, "w") as archive:
-            archive.write(two, "two.jsonl")
-        assert command.interpret(packed, "--output-file", out).status == 0
-        assert [record["inputs"] for record in read_lines(out)] == [DULL, WARM]
-        with zipfile.ZipFile(packed, "a") as archive:
-            archive.write(two, "other.jsonl")
-        done = command.interpret(packed, "--output-file", out)
-        assert done.status == 2
-        assert "holds 2 files" in done.err
-
-    def test_compressed_and_cut_short(self, command: CommandLine, two: Path, out: Path) -> None:
-        packed = two.with_name("packed.jsonl.gz")
-        packed.write_bytes(gzip.compress(two.read_bytes())[:-12])
-        done = command.interpret(packed, "--output-file", out)
-        assert done.status == 2
-        assert "the input cannot be read" in done.err
-        assert "Traceback" not in done.err
-
-    def test_standard_input(self, command: CommandLine, two: Path, out: Path) -> None:
-        done = command.interpret("-", "--output-file", out, stdin=two.read_bytes())
-        assert done.status == 0
-        assert [record["inputs"] for record in read_lines(out)] == [DULL, WARM]
-
-    def test_a_pipe(self, command: CommandLine, tmp_path: Path, two: Path, out: Path) -> None:
-        read_end, write_end = os.pipe()
-        os.write(write_end, two.read_bytes())
-        os.close(write_end)
-        done = command.interpret(f"/dev/fd/{read_end}", "--output-file", out)
-        os.close(read_end)
-        assert done.status == 0
-        assert len(read_lines(out)) == 2
-
-    def test_lines_that_fail_say_why_and_where(
-        self, command: CommandLine, tmp_path: Path, out: Path
-    ) -> None:
-        lines = [
-            "",
-            DULL,
-            "not json",
-            b'{"sentence": "\xff"}',
-            '["a", "list"]',
-            {"sentence": ""},
-            {"text": "the key of another model"},
-            " \t\r",
-            {"sentence": None},
-            '{"sentence": "A fine film.", "n": NaN}',
-            "[" * 100_000,
-        ]
-        source = write_lines(tmp_path / "broken.jsonl", lines)
-        done = command.interpret(source, "--output-file", out)
-        assert done.status == 1
-        assert done.err.endswith("2 texts interpreted, 7 failed (lines 3, 4, 5, 6, 7, ...)\n")
-        records = {record["line"]: record for record in read_lines(out)}
-        assert [*records] == [2, 3, 4, 5, 6, 7, 9, 10, 11]
-        assert records[2]["inputs"] == DULL
-        assert records[10]["inputs"] == {"sentence": "A fine film.", "n": None}
-        reasons = {
-            3: "JSONDecodeError: Expecting value at character 1",
-            4: "UnicodeDecodeError",
-            5: "no object",
-            6: "InterpretationError: field 'tokens' has no tokens",
-            7: "which has 'text' (KeyError: 'sentence')",
-            9: "TypeError",
-            11: "RecursionError",
-        }
-        for line, reason in reasons.items():
-            assert reason in records[line]["error"], line
-            assert "interpretations" not in records[line]
-            assert ("inputs" in records[line]) == (line in (6, 7, 9))
-
-    @pytest.mark.parametrize("depth", [150, 400, 800, 960])
-    def test_a_text_that_is_nested_deeply_does_not_stop_the_others(
-        self, command: CommandLine, tmp_path: Path, out: Path, depth: int
-    ) -> None:
-        nested = '{"sentence": "A dull film.", "n": ' + "[" * depth + "NaN" + "]" * depth + "}"
-        source = write_lines(tmp_path / "nested.jsonl", [nested, DULL])
-        assert command.interpret(source, "--output-file", out).status in (0, 1)
-        assert [record["line"] for record in read_lines(out)] == [1, 2]
-        assert "interpretations" in read_lines(out)[1]
-
-    def test_a_byte_order_mark_and_windows_line_ends(
-        self, command: CommandLine, tmp_path: Path, out: Path
-    ) -> None:
-        source = tmp_path / "windows.jsonl"
-        source.write_bytes(b"\xef\xbb\xbf" + json.dumps(DULL).encode() + b"\r\n\r\n")
-        assert command.interpret(source, "--output-file", out).status == 0
-        assert read_lines(out)[0]["inputs"] == DULL
-
-    def test_a_hint_where_everything_fails(
-        self, command: CommandLine, tmp_path: Path, out: Path
-    ) -> None:
-        source = write_lines(tmp_path / "texts.jsonl", [{"text": "a"}, {"text": "b"}])
-        done = command.interpret(source, "--output-file", out)
-        assert "all of the first 2 texts failed; the first: InterpretationError:" in done.err
-        assert "input, which has 'text' (KeyError: 'sentence')" in " ".join(done.err.split())
-
-    def test_a_dataset_reader(self, command: CommandLine, tmp_path: Path, out: Path) -> None:
-        rows = [
-            {"text": "A dull film.", "label": "positive"},
-            {"text": "Good.", "label": "negative"},
-        ]
-        source = write_lines(tmp_path / "rows.jsonl", rows)
-        arguments = (source, "--use-dataset-reader", "--target", "gold", "--output-file", out)
-        done = command.interpret(*arguments)
-        assert done.status == 0, done.err
-        assert [*read_lines(out)[0]] == ["line", "interpretations"]
-        assert [record["line"] for record in read_lines(out)] == [1, 2]
-        assert [one.target.label for [one] in results(out)] == ["positive", "negative"]
-        assert "line 2  target negative" in command.interpret(*arguments[:-2]).out
-
-    def test_which_dataset_reader(self, command: CommandLine, tmp_path: Path, out: Path) -> None:
-        source = write_lines(
-            tmp_path / "rows.jsonl", [{"text": "A dull film.", "label": "positive"}]
-        )
-        reader = {
-            "type": "text_classification_json",
-            "tokenizer": "character",
-            "token_indexers": {"tokens": {"type": "single_id"}},
-        }
-        overrides = json.dumps({"validation_dataset_reader": reader})
-        arguments = [source, "--use-dataset-reader", "-o", overrides, "--output-file", out]
-        command.interpret(*arguments)
-        assert len(results(out)[0][0].fields["tokens"].tokens) == len("A dull film.")
-        command.interpret(*arguments, "--dataset-reader-choice", "train")
-        assert results(out)[0][0].fields["tokens"].tokens == ["A", "dull", "film", "."]
-
-    def test_a_reader_that_breaks_off_ends_the_job_in_a_line(
-        self, command: CommandLine, tmp_path: Path, out: Path
-    ) -> None:
-        rows = [{"text": f"text {i}"} for i in range(3)]
-        source = write_lines(tmp_path / "rows.jsonl", [*rows, "not json"])
-        done = command.interpret(
-            *(source, "--use-dataset-reader", "--batch-size", "2", "--output-file", out)
-        )
-        assert done.status == 1
-        assert "the input cannot be read behind line 3: JSONDecodeError" in done.err
-        assert len(read_lines(out)) == 2
-
-
 class TestWhatIsExplained:
-    def test_the_interpreter_may_be_named_written_out_or_a_file(
+    def test_the_interpreter_is_a_name_json_or_a_file(
         self, command: CommandLine, two: Path, out: Path
     ) -> None:
         for given in (
@@ -308,10 +128,10 @@ class TestWhatIsExplained:
         printed = command.interpret(two, *given).out
         assert "line 1  biome-gradient-shap #2  predicted negative" in printed
 
-    def test_a_text_that_one_of_several_fails_on_names_it(
+    def test_an_error_names_the_interpreter_that_failed(
         self, command: CommandLine, two: Path, out: Path
     ) -> None:
-        # Gold, where the texts have no label.
+        # The texts have no label.
         given = ["--interpreter", '{"type": "biome-integrated-gradient", "target": "gold"}']
         given += ["--interpreter", "biome-integrated-gradient"]
         assert command.interpret(two, *given, "--output-file", out).status == 1
@@ -342,7 +162,7 @@ class TestWhatIsExplained:
         assert found == [["negative"], ["positive"], ["negative", "positive"], ["positive"]]
         assert "unknown target 'neutral'" in records[4]["error"]
         assert all("target is" in record["error"] for record in records[5:7])
-        assert "the text has no 'mine'" in records[7]["error"]
+        assert "the text has no key 'mine'" in records[7]["error"]
 
     @pytest.mark.parametrize(
         "arguments",
@@ -376,7 +196,7 @@ class TestWhatIsExplained:
             "biome-gradient-shap",
         ]
         needed = []
-        for tolerance in ("0.5", "0.0000001"):
+        for tolerance in ("0.5", "0.00001"):
             command.interpret(two, *both, "--tolerance", tolerance, "--output-file", out)
             needed.append([one.n_evaluations for found in results(out) for one in found])
         assert all(few < many for few, many in zip(*needed))
@@ -441,7 +261,7 @@ class TestModelAndPredictor:
         assert command.interpret(*mine).status == 0
         done = command.interpret(*mine, "--tolerance", "0.1")
         assert done.status == 2
-        assert "--tolerance is given, but my-shap takes none" in done.err
+        assert "--tolerance is given, but my-shap has no such option" in done.err
         done = command.interpret(*arguments, "--include-package", "no_such_package")
         assert done.status == 2
         assert "no_such_package" in done.err
@@ -451,81 +271,3 @@ class TestModelAndPredictor:
         friendly = command.interpret(two, "--output-file", out, "--file-friendly-logging").err
         assert "\r" in plain and "2/2" in plain
         assert "\r" not in friendly and "2/2" in friendly
-
-
-WRONG: Dict[str, Any] = {
-    "no such input": (["{nowhere}"], "cannot be read.*not found"),
-    "no such archive": (None, "archive .*nowhere.* cannot be loaded"),
-    "no such interpreter": (["{two}", "--interpreter", "nope"], "'biome-gradient-shap'"),
-    "shares only": (["{two}", "--interpreter", "simple-gradient"], "gives shares only"),
-    "broken JSON": (["{two}", "--interpreter", "{"], "is no JSON"),
-    "no type": (["{two}", "--interpreter", "{}"], "'type'"),
-    "unknown option": (
-        ["{two}", "--interpreter", '{"type": "biome-gradient-shap", "n_stps": 3}'],
-        "no option 'n_stps'",
-    ),
-    "tolerance with steps": (
-        ["{two}", "--interpreter", '{"type": "biome-integrated-gradient", "n_steps": 5}']
-        + ["--tolerance", "0.1"],
-        "exclude each other",
-    ),
-    "tolerance too large": (["{two}", "--tolerance", "2"], "between 0 and 1"),
-    "two kinds of target": (
-        ["{two}", "--target", "positive", "--target-field", "label"],
-        "leave out --target",
-    ),
-    "field of no line": (
-        ["{two}", "--use-dataset-reader", "--target-field", "label"],
-        "--target gold",
-    ),
-    "reader of standard input": (["-", "--use-dataset-reader"], "standard input"),
-    "head without reader": (["{two}", "--multitask-head", "a"], "--use-dataset-reader"),
-    "head of no multitask reader": (
-        ["{two}", "--use-dataset-reader", "--multitask-head", "a"],
-        "only works with a multitask",
-    ),
-    "resume of nothing": (["{two}", "--resume"], "--output-file"),
-    "resume of standard input": (
-        ["-", "--resume", "--output-file", "{out}"],
-        "cannot be read again",
-    ),
-    "resume to a pipe": (
-        ["{two}", "--resume", "--output-file", "/dev/null"],
-        "no ordinary file",
-    ),
-    "output over input": (["{two}", "--output-file", "{two}"], "is the input"),
-    "html over output": (["{two}", "--output-file", "{out}", "--html", "{out}"], "overwrite"),
-    "no such folder": (["{two}", "--output-file", "{nowhere}/out"], "there is no folder"),
-    "folder": (["{two}", "--output-file", "{folder}"], "is a folder"),
-    "html of nothing": (["{two}", "--output-file", "/dev/null", "--html", "{out}"], "--html"),
-    "batch size": (["{two}", "--batch-size", "0"], "a whole number from 1 up"),
-    "target index": (["{two}", "--target-index", "-1"], "a whole number from 0 up"),
-    "granularity": (["{two}", "--granularity", "letter"], "invalid choice"),
-    "predictor": (["{two}", "--predictor", "nope"], "predictor cannot be made.*nope"),
-    "predictor's arguments": (["{two}", "--predictor-args", "[]"], "must be a JSON object"),
-    "overrides": (["{two}", "-o", "{"], "cannot be loaded"),
-    "weights": (["{two}", "--weights-file", "{nowhere}"], "cannot be loaded"),
-    "device": (["{two}", "--cuda-device", "77"], "cannot be loaded"),
-}
-
-
-@pytest.mark.parametrize("wrong", WRONG)
-def test_wrong_arguments_get_one_line_and_status_2(
-    command: CommandLine, two: Path, out: Path, tmp_path: Path, wrong: str
-) -> None:
-    given, said = WRONG[wrong]
-    names = {"two": two, "out": out, "nowhere": tmp_path / "nowhere", "folder": tmp_path}
-    if given is None:
-        done = command("interpret", tmp_path / "nowhere.tar.gz", two)
-    else:
-        filled = [
-            re.sub(r"\{(two|out|nowhere|folder)\}", lambda m: str(names[m.group(1)]), argument)
-            for argument in given
-        ]
-        done = command.interpret(*filled)
-    assert done.status == 2
-    last = done.err.splitlines()[-1]
-    assert re.search(said, last), done.err
-    assert last.startswith("biome-interpret interpret: error: ")
-    assert "Traceback" not in done.err
-    assert not out.exists()

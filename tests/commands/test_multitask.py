@@ -1,4 +1,4 @@
-"""A model of several heads, of whose data each head has a reader."""
+"""A model of several heads, with a dataset reader for each."""
 
 import json
 from importlib import import_module
@@ -19,7 +19,7 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = tmp_path_factory.mktemp("multitask")
     config = json.dumps(multitask())
     (folder / "config.json").write_text(config)
-    # Where the heads are registered.
+    # It registers the heads.
     import_module("tests.kinds.own")
     model = build_from_params(Params(json.loads(config)))._model
     torch.save(model.state_dict(), folder / "weights.th")
@@ -27,7 +27,7 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     yield folder
 
 
-def test_the_head_says_who_reads_and_who_is_explained(
+def test_the_head_chooses_the_reader_and_the_output(
     command: CommandLine, archive: Path, tmp_path: Path
 ) -> None:
     source = write_lines(tmp_path / "texts.jsonl", [{"text": "a dull film"}, {"text": "bad story"}])

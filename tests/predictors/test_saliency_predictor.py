@@ -1,12 +1,14 @@
 """The predictor "saliency", through the command line and from Python."""
 
+import argparse
 import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any, Dict, List
+from typing import Any, Dict, List, Sequence
 
 import pytest
+from allennlp.commands.predict import Predict
 from allennlp.common.checks import ConfigurationError
 from allennlp.common.util import JsonDict
 from allennlp.data import Instance
@@ -24,22 +26,35 @@ REVIEWS = [
 ]
 
 
-def predict(folder: Path, lines: List[str], *arguments: str) -> List[Dict[str, Any]]:
-    """`allennlp predict` in a process of its own, with the plugin listed as a user lists it."""
-    (folder / "input.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    (folder / ".allennlp_plugins").write_text("biome_interpret\n")
-    command = [sys.executable, "-m", "allennlp", "predict", str(ARCHIVE), "input.jsonl"]
-    command += ["--output-file", "output.jsonl", "--silent", "--predictor", "saliency"]
-    done = subprocess.run([*command, *arguments], cwd=folder, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    return [json.loads(line) for line in (folder / "output.jsonl").read_text().splitlines()]
+def predict(
+    folder: Path, lines: Sequence[JsonDict], *arguments: str, own_process: bool = False
+) -> List[Dict[str, Any]]:
+    """`allennlp predict --predictor saliency`. A process of its own finds it as a plugin."""
+    source, output = folder / "input.jsonl", folder / "output.jsonl"
+    source.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    command = ["predict", str(ARCHIVE), str(source), "--output-file", str(output), "--silent"]
+    command += ["--predictor", "saliency", *arguments]
+    if own_process:
+        (folder / ".allennlp_plugins").write_text("biome_interpret\n")
+        whole = [sys.executable, "-m", "allennlp", *command]
+        done = subprocess.run(whole, cwd=folder, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+    else:
+        # Without AllenNLP's search for plugins, which takes a second.
+        parser = argparse.ArgumentParser()
+        Predict().add_subparser(parser.add_subparsers())
+        parsed = parser.parse_args(command)
+        parsed.func(parsed)
+    return [json.loads(line) for line in output.read_text().splitlines()]
 
 
 class TestCommandLine:
-    @pytest.mark.parametrize("batch_size", [1, 2])
-    def test_adds_the_interpretation_to_each_output(self, tmp_path: Path, batch_size: int) -> None:
+    @pytest.mark.parametrize("batch_size, own_process", [(1, False), (2, True)])
+    def test_adds_the_interpretation_to_each_output(
+        self, tmp_path: Path, batch_size: int, own_process: bool
+    ) -> None:
         outputs = predict(
-            tmp_path, [json.dumps(r) for r in REVIEWS], "--batch-size", str(batch_size)
+            tmp_path, REVIEWS, "--batch-size", str(batch_size), own_process=own_process
         )
         predictor = Predictor.from_path(ARCHIVE, import_plugins=False)
         interpreter = IntegratedGradient(predictor)
@@ -60,11 +75,11 @@ class TestCommandLine:
         ],
         ids=["name", "inline", "jsonnet"],
     )
-    def test_the_interpreter_may_be_named_written_out_or_a_file(
+    def test_the_interpreter_is_a_name_json_or_a_file(
         self, tmp_path: Path, interpreter: Any
     ) -> None:
         arguments = json.dumps({"interpreter": interpreter, "interpretations": True})
-        outputs = predict(tmp_path, [json.dumps(REVIEWS[2])], "--predictor-args", arguments)
+        outputs = predict(tmp_path, [REVIEWS[2]], "--predictor-args", arguments)
         [result] = [Interpretation.from_json(one) for one in outputs[0]["interpretations"]]
         assert result.standard_error is not None
         assert outputs[0]["interpretation"]["instance_1"] == result.saliency()
@@ -72,7 +87,7 @@ class TestCommandLine:
             assert result.fields["tokens"].tokens == ["It was not good.", "It was great!"]
 
     @pytest.mark.parametrize("batch_size", [1, 2])
-    def test_with_the_dataset_reader_and_its_gold_labels(
+    def test_explains_gold_labels_with_the_dataset_reader(
         self, tmp_path: Path, batch_size: int
     ) -> None:
         rows = [
@@ -83,7 +98,7 @@ class TestCommandLine:
         arguments = json.dumps({"interpreter": interpreter, "interpretations": True})
         outputs = predict(
             tmp_path,
-            [json.dumps(row) for row in rows],
+            rows,
             *("--use-dataset-reader", "--predictor-args", arguments),
             *("--batch-size", str(batch_size)),
         )
@@ -92,13 +107,13 @@ class TestCommandLine:
         assert [output["label"] for output in outputs] == ["negative", "positive"]
 
     @pytest.mark.parametrize("batch_size", [1, 3])
-    def test_a_text_without_tokens_costs_the_others_nothing(
+    def test_a_text_without_tokens_does_not_affect_the_others(
         self, tmp_path: Path, batch_size: int
     ) -> None:
-        lines = [json.dumps(one) for one in (REVIEWS[0], {"sentence": ""}, REVIEWS[1])]
+        lines = [REVIEWS[0], {"sentence": ""}, REVIEWS[1]]
         first, empty, last = predict(tmp_path, lines, "--batch-size", str(batch_size))
         assert first["interpretation"] and last["interpretation"]
-        # Alone it cannot even be predicted; filled up to the length of the others it can.
+        # It cannot be predicted alone, but it can with padding beside longer texts.
         assert not empty.get("interpretation")
         assert "field 'tokens' has no tokens" in empty.get(
             "interpretation_error", empty.get("prediction_error")
@@ -107,7 +122,7 @@ class TestCommandLine:
 
 @Predictor.register("reviews-with-their-own-lines")
 class OwnLines(TextClassifierPredictor):
-    """Reads and writes plain text, and says so in its predictions."""
+    """Reads and writes plain text, and marks its predictions."""
 
     def __init__(self, model: Any, dataset_reader: Any, mark: str = "plain") -> None:
         super().__init__(model, dataset_reader)
@@ -128,7 +143,7 @@ def wrap(inner: Predictor, **arguments: Any) -> SaliencyPredictor:
 
 
 class TestPython:
-    def test_the_inner_predictor_s_own_ways_are_kept(self) -> None:
+    def test_the_inner_predictor_keeps_its_own_methods(self) -> None:
         predictor = wrap(
             build_predictor("lstm"),
             predictor="reviews-with-their-own-lines",
@@ -137,23 +152,23 @@ class TestPython:
         inputs = predictor.load_line("a dull film\n")
         assert predictor.dump_line(predictor.predict_json(inputs)) == "own\t1\n"
 
-    @pytest.mark.parametrize("kind", ["lstm", "esim", "crf_tagger"])
-    def test_gives_exactly_what_the_interpreter_gives(self, kind: str) -> None:
-        inner = build_predictor(kind)
-        arguments = {"language": str(spacy_folder())} if kind == "crf_tagger" else {}
+    @pytest.mark.parametrize("name", ["lstm", "esim", "crf_tagger"])
+    def test_gives_the_same_as_the_interpreter(self, name: str) -> None:
+        inner = build_predictor(name)
+        arguments = {"language": str(spacy_folder())} if name == "crf_tagger" else {}
         predictor = wrap(inner, interpreter="biome-gradient-shap", predictor_args=arguments)
-        output = predictor.predict_json(EXAMPLE_INPUTS[kind])
-        expected = GradientShap(inner).saliency_interpret_from_json(EXAMPLE_INPUTS[kind])
+        output = predictor.predict_json(EXAMPLE_INPUTS[name])
+        expected = GradientShap(inner).saliency_interpret_from_json(EXAMPLE_INPUTS[name])
         assert output["interpretation"] == expected
         json.dumps(output)
 
-    def test_another_interpreter_of_allennlp_s(self) -> None:
+    def test_an_interpreter_of_allennlp(self) -> None:
         output = wrap(build_predictor("lstm"), interpreter="simple-gradient").predict_json(
             EXAMPLE_INPUTS["lstm"]
         )
         assert output["interpretation"]["instance_1"]["grad_input_1"]
 
-    def test_a_text_that_cannot_be_interpreted_yields_its_prediction_and_the_reason(self) -> None:
+    def test_a_text_that_cannot_be_interpreted_gets_its_prediction_and_the_reason(self) -> None:
         interpreter = {"type": "biome-integrated-gradient", "target": "gold"}
         predictor = wrap(build_predictor("lstm"), interpreter=interpreter)
         good, bad = predictor.predict_batch_json(
@@ -163,7 +178,7 @@ class TestPython:
         assert bad["label"] and bad["interpretation"] is None
         assert "'gold' needs the text's own 'label'" in bad["interpretation_error"]
 
-    def test_instances_one_by_one_and_in_batches(self) -> None:
+    def test_instances_alone_and_in_batches(self) -> None:
         predictor = wrap(build_predictor("lstm"))
         instances: List[Instance] = [
             predictor._dataset_reader.text_to_instance(text) for text in ("a film", "dull")
@@ -174,7 +189,7 @@ class TestPython:
             assert output["interpretation"] == alone
 
     @pytest.mark.parametrize(
-        "arguments, said",
+        "arguments, message",
         [
             ({"interpreter": "biome-gradient"}, "neither a file nor .*biome-gradient-shap"),
             ({"interpreter": {"type": "biome-gradient-shap", "n": 3}}, "no option 'n'"),
@@ -183,6 +198,6 @@ class TestPython:
             ({"interpretter": "biome-gradient-shap"}, "did you mean 'interpreter'"),
         ],
     )
-    def test_wrong_arguments_are_answered(self, arguments: dict, said: str) -> None:
-        with pytest.raises(ConfigurationError, match=said):
+    def test_wrong_arguments_are_refused(self, arguments: dict, message: str) -> None:
+        with pytest.raises(ConfigurationError, match=message):
             wrap(build_predictor("lstm"), **arguments)

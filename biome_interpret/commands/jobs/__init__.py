@@ -1,1 +1,1 @@
-"""One job: texts in, records out, stopped and resumed."""
+"""One run of `interpret`: texts in, records out; it can be stopped and resumed."""

@@ -1,4 +1,4 @@
-"""Where a job's records go, and how one goes on with what an earlier run of it has written."""
+"""Where a job's records go. A resumed job appends to the records that are there."""
 
 import tempfile
 from argparse import Namespace
@@ -7,21 +7,19 @@ from pathlib import Path
 from typing import Any, Dict, List, NamedTuple, Optional
 
 from allennlp.common.checks import ConfigurationError
-from allennlp.common.file_utils import cached_path
 
 from biome_interpret.commands.jobs import fingerprint
-from biome_interpret.commands.jobs.fingerprint import Fingerprint
 from biome_interpret.commands.jobs.records import Written
 from biome_interpret.commands.jobs.sinks import RecordFile, Sink, TerminalView
-from biome_interpret.commands.jobs.sources import Source, digest_of
+from biome_interpret.commands.jobs.sources import Source
 
 
 class Destination(NamedTuple):
     """
-    sinks : what takes the records.
-    records : the file of records that a report can be made of.
+    sinks : they take the records.
+    records : the file that a report can be made from.
     before : what an earlier run has written.
-    is_resumable : whether a later run could go on.
+    is_resumable : whether a later run can continue this one.
     """
 
     sinks: List[Sink]
@@ -34,61 +32,25 @@ class Destination(NamedTuple):
         return any(isinstance(sink, TerminalView) for sink in self.sinks)
 
 
-def check_paths(arguments: Namespace) -> None:
-    """
-    So that a long job does not fail at its end, nor writes over its own input.
-
-    # Raises
-
-    `ConfigurationError`
-        If a file is not there, or cannot be where it is asked for.
-    """
-    if not arguments.use_dataset_reader and arguments.input_file != "-":
-        try:
-            cached_path(arguments.input_file)
-        except Exception as error:
-            raise ConfigurationError(f"the input cannot be read: {error}") from error
-    taken = {"the input": arguments.input_file, "the archive": arguments.archive_file}
-    for name in ("output_file", "html"):
-        given = getattr(arguments, name)
-        if given is None:
-            continue
-        flag, path = "--" + name.replace("_", "-"), Path(given)
-        if path.is_dir():
-            raise ConfigurationError(f"{flag} {path} is a folder")
-        if not path.absolute().parent.is_dir():
-            raise ConfigurationError(f"{flag} {path}: there is no folder {path.parent}")
-        for what, other in taken.items():
-            if _is_same(path, Path(other)):
-                raise ConfigurationError(f"{flag} {path} is {what}, which it would overwrite")
-        taken[flag] = given
-
-
 def open_destination(
-    arguments: Namespace, settings: List[Dict[str, Any]], source: Source, stack: ExitStack
+    arguments: Namespace, configs: List[Dict[str, Any]], source: Source, stack: ExitStack
 ) -> Destination:
     """
-    # Parameters
-
-    settings : `List[Dict[str, Any]]`
-        The parameters of the interpreters.
-    stack : `ExitStack`
-        Which closes what is opened.
+    Opens what the arguments name. `configs` are the parameters of the interpreters.
 
     # Raises
 
     `ConfigurationError`
-        If there is an output to go on with which another job began.
+        If the output cannot be resumed, or another job began it.
     `WriteError`
         If the output cannot be written.
     """
     if arguments.output_file is not None:
-        path = Path(arguments.output_file)
-        return _output_file(path, arguments, settings, source, stack)
+        return _output_file(arguments, configs, source, stack)
     sinks: List[Sink] = [] if arguments.silent else [TerminalView()]
     if arguments.html is None:
         return Destination(sinks, None)
-    # A report is made of records in a file, of which there may be more than memory holds.
+    # A report is made from a file: memory may not hold all records.
     folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="biome-interpret-"))
     path = Path(folder) / "records.jsonl"
     sinks.append(stack.enter_context(closing(RecordFile(path))))
@@ -96,63 +58,29 @@ def open_destination(
 
 
 def _output_file(
-    path: Path,
-    arguments: Namespace,
-    settings: List[Dict[str, Any]],
-    source: Source,
-    stack: ExitStack,
+    arguments: Namespace, configs: List[Dict[str, Any]], source: Source, stack: ExitStack
 ) -> Destination:
+    path = Path(arguments.output_file)
     is_file = path.is_file() or not path.exists()
     is_resumable = is_file and source.is_repeatable
     if arguments.resume and not is_resumable:
-        what = str(path) if source.is_repeatable else arguments.input_file
-        raise ConfigurationError(f"there is no --resume here, since {what} is no ordinary file")
+        culprit = path if source.is_repeatable else arguments.input_file
+        raise ConfigurationError(f"--resume needs an ordinary file, and {culprit} is not one")
     if arguments.html is not None and not is_file:
         raise ConfigurationError(
-            f"--html is made of the lines in --output-file, which {path} does not keep"
+            f"--html is made from the lines in --output-file, and {path} does not keep them"
         )
-    job = _fingerprint(arguments, settings, source) if is_resumable else None
-    if arguments.resume and path.exists() and path.stat().st_size:
-        assert job is not None
+    job = fingerprint.of_job(arguments, configs, source) if is_resumable else None
+    before = Written()
+    if arguments.resume and job is not None and path.exists() and path.stat().st_size:
         fingerprint.check(job, path)
         before = Written.read(path)
         file = stack.enter_context(closing(RecordFile(path, before.size)))
-        return Destination([file], path, before, is_resumable)
-    # Emptied first: what is left when the process is killed between these two is begun anew.
-    file = stack.enter_context(closing(RecordFile(path)))
-    if job is not None:
-        fingerprint.save(job, path)
-    elif is_file:
-        fingerprint.forget(path)
-    return Destination([file], path if is_file else None, Written(), is_resumable)
-
-
-def _fingerprint(
-    arguments: Namespace, settings: List[Dict[str, Any]], source: Source
-) -> Fingerprint:
-    weights = arguments.weights_file
-    return {
-        "archive": fingerprint.digest_of_archive(arguments.archive_file),
-        "--weights-file": weights and {"sha256": digest_of(Path(cached_path(weights)))},
-        "input": {"sha256": source.digest()},
-        "--use-dataset-reader": arguments.use_dataset_reader,
-        "--dataset-reader-choice": arguments.dataset_reader_choice,
-        "--multitask-head": arguments.multitask_head,
-        "--overrides": arguments.overrides,
-        "--predictor": arguments.predictor,
-        "--predictor-args": arguments.predictor_args,
-        "--interpreter": settings,
-        "file named by an interpreter": {"sha256": fingerprint.digests_of_files_in(settings)},
-        "--target": arguments.targets,
-        "--target-field": arguments.target_field,
-        "--batch-size": arguments.batch_size,
-        "--cuda-device": arguments.cuda_device,
-        "version": fingerprint.versions(),
-    }
-
-
-def _is_same(path: Path, other: Path) -> bool:
-    try:
-        return path.samefile(other)
-    except (OSError, ValueError):  # One of them is not there, or no path at all.
-        return path.absolute() == other.absolute()
+    else:
+        # The file is emptied first. If the process is killed now, the next one starts again.
+        file = stack.enter_context(closing(RecordFile(path)))
+        if job is not None:
+            fingerprint.save(job, path)
+        elif is_file:
+            fingerprint.forget(path)
+    return Destination([file], path if is_file else None, before, is_resumable)

@@ -1,4 +1,4 @@
-"""From texts to records: what several interpreters say of each, or why they cannot."""
+"""From texts to records: what several interpreters find for each text, or why they fail."""
 
 import logging
 from dataclasses import replace
@@ -7,8 +7,8 @@ from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Union
 from allennlp.common.checks import ConfigurationError
 from allennlp.data import Instance
 
-from biome_interpret.commands.jobs.records import Record, completed, reason_of
-from biome_interpret.commands.jobs.sources import Source, Text
+from biome_interpret.commands.jobs.records import Record, make_record, reason_of
+from biome_interpret.commands.jobs.sources import Source, SourceLine
 from biome_interpret.errors import InterpretationError
 from biome_interpret.interpretation import Interpretation
 from biome_interpret.interpreters import PathInterpreter, options
@@ -22,9 +22,9 @@ Result = Union[List[Interpretation], Exception]
 
 class NamedInterpreter(NamedTuple):
     """
-    interpreter : one of those asked for.
-    method : what its results are called; `None` for its registered name.
-    target : its own, for texts that are given none.
+    interpreter : one of the interpreters of the job.
+    method : the name of its results; its registered name if `None`.
+    target : its own target, for texts without another one.
     """
 
     interpreter: PathInterpreter
@@ -34,17 +34,11 @@ class NamedInterpreter(NamedTuple):
 
 class RecordMaker:
     """
-    # Parameters
+    Puts the results of all interpreters into one record of each text.
 
-    source : `Source`
-        Which reads the texts.
-    interpreters : `Sequence[NamedInterpreter]`
-        Their results stand side by side in a text's record.
-    targets : `List[Union[str, int]]`
-        For every text; none for the interpreters' own.
-    target_field : `str`, optional
-        In place of `targets`, the key of each text's JSON that holds its target, or a list of
-        them; `null` there for the interpreters' own.
+    targets : the targets of every text; the interpreters' own if empty.
+    target_field : instead of `targets`, the key in each text's JSON that holds its target or a list
+        of them; `null` there for the interpreters' own.
     """
 
     def __init__(
@@ -59,63 +53,65 @@ class RecordMaker:
         self._targets = list(targets)
         self._target_field = target_field
 
-    def records(self, batch: List[Text]) -> List[Record]:
-        """One for each text, in their order; a text that fails does not affect the others."""
+    def records(self, batch: List[SourceLine]) -> List[Record]:
+        """One for each text, in order. A text that fails does not affect the others."""
         failed: Dict[int, Record] = {}
         inputs: Dict[int, Any] = {}
         targets: Dict[int, Targets] = {}
-        for text in batch:
+        for line in batch:
+            number = line.number
             try:
-                inputs[text.line] = self._source.inputs(text)
-                targets[text.line] = self._targets_of(inputs[text.line])
+                inputs[number] = self._source.inputs(line)
+                targets[number] = self._targets_of(inputs[number])
             except Exception as error:
-                failed[text.line] = _failure(text.line, inputs.get(text.line), error)
-        found: Dict[int, List[Interpretation]] = {line: [] for line in targets}
-        for named in self._interpreters:
-            lines = [line for line in found if line not in failed]
+                failed[number] = _failure(number, inputs.get(number), error)
+        found: Dict[int, List[Interpretation]] = {number: [] for number in targets}
+        for interpreter, method, _ in self._interpreters:
+            left = [number for number in found if number not in failed]
             results = _interpret_each(
-                named.interpreter, [inputs[n] for n in lines], [targets[n] for n in lines]
+                interpreter, [inputs[number] for number in left], [targets[n] for n in left]
             )
-            for line, result in zip(lines, results):
+            for number, result in zip(left, results):
                 if isinstance(result, Exception):
-                    failed[line] = _failure(line, inputs[line], result, named.method)
+                    failed[number] = _failure(number, inputs[number], result, method)
                 else:
-                    found[line] += _called(named.method, result)
+                    found[number] += _with_method(result, method)
         return [
-            failed.get(text.line)
-            or completed(Record(text.line, _json(inputs[text.line]), found[text.line]))
-            for text in batch
+            failed.get(number) or make_record(number, _json(inputs[number]), found[number])
+            for number, _ in batch
         ]
 
-    def refuse_unknown_targets(self, batch: List[Text]) -> None:
+    def refuse_unknown_targets(self, batch: List[SourceLine]) -> None:
         """
-        Looks at the labels that the model has for the first text that can be explained.
+        Checks the targets of every text against the labels of the first text that can be explained.
 
         # Raises
 
         `ConfigurationError`
-            If a target that is meant for every text is none of them.
+            If the model has no such label.
         """
-        own = [named.target for named in self._interpreters]
-        wanted = [t for t in self._targets or own if t is not None and t != GOLD]
-        labels = self._labels(batch) if wanted and self._target_field is None else []
-        for target in wanted:
+        if self._target_field is not None:
+            return
+        own = [interpreter.target for interpreter in self._interpreters]
+        targets = [t for t in self._targets or own if t is not None and t != GOLD]
+        labels = self._labels(batch) if targets else []
+        for target in targets if labels else []:
             is_known = target in labels if isinstance(target, str) else target < len(labels)
-            if labels and not is_known:
+            if not is_known:
                 known = ", ".join(repr(label) for label in labels)
                 raise ConfigurationError(
                     f"unknown target {target!r}: the labels are {known}, their indices 0 to "
                     f"{len(labels) - 1}"
                 )
 
-    def _labels(self, batch: List[Text]) -> List[str]:
-        """The model's; none where it gives its texts no such labels."""
+    def _labels(self, batch: List[SourceLine]) -> List[str]:
+        """The model's labels; empty if it gives a text none."""
         interpret = self._interpreters[0].interpreter.interpret_each
-        for text in batch:
+        for line in batch:
             try:
-                # Whatever the labels are, one has the index 0.
-                [result] = interpret([self._source.inputs(text)], [0])
-            except Exception:  # That is told in its turn.
+                # Every set of labels has the index 0.
+                [result] = interpret([self._source.inputs(line)], [0])
+            except Exception:  # `records` reports it later.
                 continue
             if not isinstance(result, Exception) and result:
                 return sorted(result[0].probabilities or {})
@@ -125,7 +121,9 @@ class RecordMaker:
         if self._target_field is None:
             return self._targets[0] if len(self._targets) == 1 else self._targets or None
         if self._target_field not in inputs:
-            raise InterpretationError(f"the text has no '{self._target_field}' to take as target")
+            raise InterpretationError(
+                f"the text has no key '{self._target_field}', which should hold its target"
+            )
         targets = inputs[self._target_field]
         for target in targets if isinstance(targets, list) else [targets]:
             options.target(target)
@@ -140,7 +138,7 @@ def _interpret_each(
     try:
         return interpreter.interpret_each(inputs, targets)
     except Exception as error:
-        # What all failed of together, such as a want of memory, need not stop one alone.
+        # A failure of the whole batch, such as a lack of memory, need not hit each text alone.
         logger.debug("a batch failed as a whole", exc_info=True)
         if len(inputs) == 1:
             return [error]
@@ -148,15 +146,16 @@ def _interpret_each(
         return [_interpret_each(interpreter, [one], [target])[0] for one, target in alone]
 
 
-def _called(method: Optional[str], result: List[Interpretation]) -> List[Interpretation]:
+def _with_method(result: List[Interpretation], method: Optional[str]) -> List[Interpretation]:
     return result if method is None else [replace(one, method=method) for one in result]
 
 
-def _failure(line: int, inputs: Any, error: Exception, method: Optional[str] = None) -> Record:
-    logger.debug("the text of line %d failed", line, exc_info=error)
+def _failure(number: int, inputs: Any, error: Exception, method: Optional[str] = None) -> Record:
+    logger.debug("the text of line %d failed", number, exc_info=error)
     reason = reason_of(error, inputs)
-    reason = reason if method is None else f"{reason} ({method})"
-    return completed(Record(line, _json(inputs), [], reason))
+    if method is not None:
+        reason = f"{reason} ({method})"
+    return make_record(number, _json(inputs), error=reason)
 
 
 def _json(inputs: Any) -> Optional[Dict[str, Any]]:

@@ -1,29 +1,59 @@
-"""What a job's output depends on, kept beside it, so that only the same job goes on with it."""
+"""What a job's output depends on. It is kept beside the output: only the same job may resume it."""
 
+import hashlib
 import json
 import os
+from argparse import Namespace
 from pathlib import Path
-from typing import Any, Dict, Iterator
+from typing import Any, Dict, Iterator, List
 
 import torch
 from allennlp.common.checks import ConfigurationError
 from allennlp.common.file_utils import cached_path
 
-from biome_interpret.commands.jobs.sources import digest_of
+from biome_interpret.commands.jobs.sources import Source
 
 Fingerprint = Dict[str, Any]
 
-_ENDING = ".job.json"
-# What of a serialization directory goes into a model.
+# The parts of a serialization directory that make up a model.
 _MODEL_FILES = ("config.json", "weights.th", "best.th", "vocabulary/*")
+_CHUNK = 1 << 20
+
+
+def of_job(arguments: Namespace, configs: List[Dict[str, Any]], source: Source) -> Fingerprint:
+    """The fingerprint of a job with a repeatable source and interpreters of these parameters."""
+    from biome_interpret import __version__
+
+    assert source.path is not None
+    weights = arguments.weights_file
+    return {
+        "archive": _archive(Path(cached_path(arguments.archive_file))),
+        "--weights-file": weights and {"sha256": _digest(Path(cached_path(weights)))},
+        "input": {"sha256": _digest(source.path)},
+        "--use-dataset-reader": arguments.use_dataset_reader,
+        "--dataset-reader-choice": arguments.dataset_reader_choice,
+        "--multitask-head": arguments.multitask_head,
+        "--overrides": arguments.overrides,
+        "--predictor": arguments.predictor,
+        "--predictor-args": arguments.predictor_args,
+        "--interpreter": configs,
+        "file named by an interpreter": {
+            "sha256": {path: _digest(Path(path)) for path in _files_in(configs)}
+        },
+        "--target": arguments.targets,
+        "--target-field": arguments.target_field,
+        "--batch-size": arguments.batch_size,
+        "--cuda-device": arguments.cuda_device,
+        "version": {"biome_interpret": __version__, "torch": torch.__version__},
+    }
 
 
 def job_file(output_file: Path) -> Path:
-    return output_file.with_name(output_file.name + _ENDING)
+    return output_file.with_name(output_file.name + ".job.json")
 
 
 def save(fingerprint: Fingerprint, output_file: Path) -> None:
-    """Whole or not at all, whenever the process is killed."""
+    """Writes the whole file or none of it, also if the process is killed."""
     path = job_file(output_file)
     draft = path.with_name(path.name + ".part")
     draft.write_text(json.dumps(fingerprint, indent=2) + "\n", encoding="utf-8")
@@ -31,7 +61,6 @@ def save(fingerprint: Fingerprint, output_file: Path) -> None:
 
 
 def forget(output_file: Path) -> None:
-    """An output that cannot be gone on with has no job."""
     try:
         job_file(output_file).unlink()
     except FileNotFoundError:
@@ -43,16 +72,16 @@ def check(fingerprint: Fingerprint, output_file: Path) -> None:
     # Raises
 
     `ConfigurationError`
-        If the output was begun by another job; it says what differs.
+        If another job began the output. The message names the differences.
     """
     path = job_file(output_file)
     try:
         before = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise ConfigurationError(
-            f"cannot resume: {path}, which says how {output_file} was begun, cannot be read"
+            f"cannot resume {output_file}: its job file {path} cannot be read"
         ) from error
-    # Through JSON and back, as the other went.
+    # Through JSON and back, like the one that was saved.
     now = json.loads(json.dumps(fingerprint))
     differences = [
         _difference(part, before.get(part), now.get(part))
@@ -61,46 +90,39 @@ def check(fingerprint: Fingerprint, output_file: Path) -> None:
     ]
     if differences:
         raise ConfigurationError(
-            f"cannot resume {output_file}: {'; '.join(differences)}. Undo that, or begin anew "
+            f"cannot resume {output_file}: {'; '.join(differences)}. Undo that, or start again "
             f"without --resume"
         )
 
 
-def digest_of_archive(archive_file: str) -> Any:
-    """Of an archive's bytes; of a serialization directory, those of the files of its model."""
-    path = Path(cached_path(archive_file))
-    if path.is_file():
-        return {"sha256": digest_of(path)}
-    files = [file for pattern in _MODEL_FILES for file in sorted(path.glob(pattern))]
-    return {"sha256": {str(f.relative_to(path)): digest_of(f) for f in files if f.is_file()}}
-
-
-def digests_of_files_in(value: Any) -> Dict[str, str]:
-    """Of all files that are named anywhere in some parameters."""
-    return {path: digest_of(Path(path)) for path in _strings(value) if _is_file(path)}
-
-
-def versions() -> Dict[str, str]:
-    from biome_interpret import __version__
-
-    return {"biome_interpret": __version__, "torch": torch.__version__}
-
-
 def _difference(part: str, before: Any, now: Any) -> str:
-    if isinstance(now, dict) and "sha256" in now or isinstance(before, dict) and "sha256" in before:
-        return f"the {part} is not what it was then"
+    if any(isinstance(value, dict) and "sha256" in value for value in (before, now)):
+        return f"the {part} has changed"
     return f"{part} was {json.dumps(before)} and is {json.dumps(now)}"
 
 
-def _strings(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
+def _archive(path: Path) -> Any:
+    if path.is_file():
+        return {"sha256": _digest(path)}
+    files = [file for pattern in _MODEL_FILES for file in sorted(path.glob(pattern))]
+    return {"sha256": {str(f.relative_to(path)): _digest(f) for f in files if f.is_file()}}
+
+
+def _digest(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        for chunk in iter(lambda: file.read(_CHUNK), b""):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _files_in(value: Any) -> Iterator[str]:
+    """All strings in these parameters that are paths of files."""
+    if isinstance(value, (dict, list)):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from _files_in(item)
+    elif isinstance(value, str) and _is_file(value):
         yield value
-    elif isinstance(value, dict):
-        for item in value.values():
-            yield from _strings(item)
-    elif isinstance(value, list):
-        for item in value:
-            yield from _strings(item)
 
 
 def _is_file(path: str) -> bool:

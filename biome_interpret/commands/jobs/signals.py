@@ -1,35 +1,27 @@
-"""Being asked to stop, by Ctrl-C or by `kill`: at once, but never in the middle of a line."""
+"""Ctrl-C and `kill`: they stop the job at once, but never within a line of output."""
 
 import signal
 from contextlib import contextmanager
-from types import FrameType, TracebackType
-from typing import Any, Dict, Iterator, Optional, Type
+from types import FrameType
+from typing import Any, Dict, Iterator, Optional
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Stopped(BaseException):
     """
-    The process was asked to stop. No `Exception`, lest it be taken for a text's failure.
-
-    # Parameters
-
-    signum : `int`
-        By which signal.
+    The process got a signal to stop. It is a `BaseException` so that it does not count as the
+    failure of a text.
     """
 
     def __init__(self, signum: int) -> None:
         super().__init__(signum)
-        self.signum = signum
-
-    @property
-    def exit_status(self) -> int:
-        """What a shell expects of it."""
-        return 128 + self.signum
+        # What a shell expects.
+        self.exit_status = 128 + signum
 
 
 class StopSignals:
-    """Raises `Stopped` while entered; only after it, where it comes while `held`."""
+    """A context that raises `Stopped` at a signal; while `held`, it waits until the hold ends."""
 
     def __init__(self) -> None:
         self._before: Dict[int, Any] = {}
@@ -40,16 +32,11 @@ class StopSignals:
         for signum in _SIGNALS:
             try:
                 self._before[signum] = signal.signal(signum, self._handle)
-            except ValueError:  # Outside the main thread, which alone gets signals.
+            except ValueError:  # Only the main thread gets signals.
                 break
         return self
 
-    def __exit__(
-        self,
-        kind: Optional[Type[BaseException]],
-        error: Optional[BaseException],
-        traceback: Optional[TracebackType],
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         for signum, handler in self._before.items():
             signal.signal(signum, handler)
 
@@ -64,7 +51,7 @@ class StopSignals:
             raise Stopped(self._pending)
 
     def ignore(self) -> None:
-        """Until left: what is still done is done quickly."""
+        """Ignores further signals until the context ends."""
         for signum in self._before:
             signal.signal(signum, signal.SIG_IGN)
 

@@ -1,0 +1,86 @@
+"""Wrong arguments of `interpret`."""
+
+import re
+from pathlib import Path
+from typing import Any, Dict
+
+import pytest
+
+from tests.commands.command_line import CommandLine
+
+WRONG: Dict[str, Any] = {
+    "no such input": (["{nowhere}"], "cannot be read.*not found"),
+    "no such archive": (None, "archive .*nowhere.* cannot be loaded"),
+    "no such interpreter": (["{two}", "--interpreter", "nope"], "'biome-gradient-shap'"),
+    "no signed scores": (["{two}", "--interpreter", "simple-gradient"], "gives no signed scores"),
+    "broken JSON": (["{two}", "--interpreter", "{"], "is not valid Jsonnet"),
+    "no type": (["{two}", "--interpreter", "{}"], "'type'"),
+    "unknown option": (
+        ["{two}", "--interpreter", '{"type": "biome-gradient-shap", "n_stps": 3}'],
+        "no option 'n_stps'",
+    ),
+    "tolerance with steps": (
+        ["{two}", "--interpreter", '{"type": "biome-integrated-gradient", "n_steps": 5}']
+        + ["--tolerance", "0.1"],
+        "exclude each other",
+    ),
+    "tolerance too large": (["{two}", "--tolerance", "2"], "between 0 and 1"),
+    "two kinds of target": (
+        ["{two}", "--target", "positive", "--target-field", "label"],
+        "leave out --target",
+    ),
+    "field with a dataset reader": (
+        ["{two}", "--use-dataset-reader", "--target-field", "label"],
+        "--target gold",
+    ),
+    "dataset reader of standard input": (["-", "--use-dataset-reader"], "standard input"),
+    "head without dataset reader": (["{two}", "--multitask-head", "a"], "--use-dataset-reader"),
+    "head with another dataset reader": (
+        ["{two}", "--use-dataset-reader", "--multitask-head", "a"],
+        "only works with a multitask",
+    ),
+    "resume without output file": (["{two}", "--resume"], "--output-file"),
+    "resume of standard input": (
+        ["-", "--resume", "--output-file", "{out}"],
+        "cannot read standard input again",
+    ),
+    "resume to a pipe": (
+        ["{two}", "--resume", "--output-file", "/dev/null"],
+        "needs an ordinary file",
+    ),
+    "output over input": (["{two}", "--output-file", "{two}"], "would overwrite the input"),
+    "html over output": (["{two}", "--output-file", "{out}", "--html", "{out}"], "overwrite"),
+    "no such folder": (["{two}", "--output-file", "{nowhere}/out"], "there is no folder"),
+    "folder": (["{two}", "--output-file", "{folder}"], "is a folder"),
+    "html of a pipe": (["{two}", "--output-file", "/dev/null", "--html", "{out}"], "--html"),
+    "batch size": (["{two}", "--batch-size", "0"], "a whole number from 1 up"),
+    "target index": (["{two}", "--target-index", "-1"], "a whole number from 0 up"),
+    "granularity": (["{two}", "--granularity", "letter"], "invalid choice"),
+    "predictor": (["{two}", "--predictor", "nope"], "predictor cannot be made.*nope"),
+    "predictor's arguments": (["{two}", "--predictor-args", "[]"], "must be a JSON object"),
+    "overrides": (["{two}", "-o", "{"], "cannot be loaded"),
+    "weights": (["{two}", "--weights-file", "{nowhere}"], "cannot be loaded"),
+    "device": (["{two}", "--cuda-device", "77"], "cannot be loaded"),
+}
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+def test_wrong_arguments_get_one_line_and_status_2(
+    command: CommandLine, two: Path, out: Path, tmp_path: Path, wrong: str
+) -> None:
+    given, message = WRONG[wrong]
+    names = {"two": two, "out": out, "nowhere": tmp_path / "nowhere", "folder": tmp_path}
+    if given is None:
+        done = command("interpret", tmp_path / "nowhere.tar.gz", two)
+    else:
+        filled = [
+            re.sub(r"\{(two|out|nowhere|folder)\}", lambda m: str(names[m.group(1)]), argument)
+            for argument in given
+        ]
+        done = command.interpret(*filled)
+    assert done.status == 2
+    last = done.err.splitlines()[-1]
+    assert re.search(message, last), done.err
+    assert last.startswith("biome-interpret interpret: error: ")
+    assert "Traceback" not in done.err
+    assert not out.exists()

@@ -1,0 +1,122 @@
+"""How the package is imported, and how the command `biome-interpret` starts."""
+
+import configparser
+import signal
+import subprocess
+import sys
+import time
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+from typing import List, Optional
+
+import pytest
+
+import biome_interpret
+
+ROOT = Path(__file__).parent.parent
+# As in an installed script: `sys.argv[0]` is its path.
+SCRIPT = "import sys; sys.argv[0] = '/usr/bin/biome-interpret';"
+
+
+class TestImport:
+    def test_every_public_name_has_a_module(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        assert set(biome_interpret._MODULES) == set(biome_interpret.__all__)
+        before = {name: getattr(biome_interpret, name) for name in biome_interpret.__all__}
+        for name in biome_interpret.__all__:
+            monkeypatch.delattr(biome_interpret, name)
+            assert name in dir(biome_interpret)
+        biome_interpret.import_all()
+        assert {name: vars(biome_interpret)[name] for name in before} == before
+
+    def test_an_unknown_name_is_an_attribute_error(self) -> None:
+        with pytest.raises(AttributeError, match="no attribute 'IntegratedGradients'"):
+            biome_interpret.IntegratedGradients  # noqa: B018
+
+    def test_the_command_imports_no_allennlp_first(self) -> None:
+        code = SCRIPT + (
+            "import biome_interpret.__main__;"
+            "heavy = {'allennlp', 'torch', 'numpy'} & {*sys.modules}; assert not heavy, heavy"
+        )
+        assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
+
+    @pytest.mark.parametrize(
+        "argv, whole, is_the_command",
+        [
+            (["/usr/bin/biome-interpret", "report"], [], True),
+            (["biome-interpret.exe"], [], True),
+            (["-m", "report"], ["python", "-W", "ignore", "-m", "biome_interpret"], True),
+            # A package of somebody else, which imports this one.
+            (["-m", "train"], ["python", "-m", "my_package"], False),
+            # Before Python 3.10.
+            (["-m", "report"], None, False),
+            (["biome-interpret-reviews.py"], [], False),
+            (["/usr/bin/allennlp", "interpret"], [], False),
+            (["-c"], [], False),
+            ([""], [], False),
+            ([], [], False),
+            (None, [], False),
+        ],
+    )
+    def test_only_the_command_is_lazy(
+        self,
+        argv: Optional[List[str]],
+        whole: Optional[List[str]],
+        is_the_command: bool,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        for name, value in (("argv", argv), ("orig_argv", whole)):
+            if value is None:
+                monkeypatch.delattr(sys, name, raising=False)
+            else:
+                monkeypatch.setattr(sys, name, value, raising=False)
+        assert biome_interpret._is_the_command() == is_the_command
+
+    def test_a_process_that_the_command_spawns_is_not_lazy(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(sys, "argv", ["biome-interpret"])
+        monkeypatch.setitem(sys.modules, "__mp_main__", ModuleType("__mp_main__"))
+        assert not biome_interpret._is_the_command()
+
+
+class TestConsoleScript:
+    @pytest.fixture
+    def entry_point(self) -> List[str]:
+        config = configparser.ConfigParser()
+        config.read(ROOT / "setup.cfg")
+        script = config["options.entry_points"]["console_scripts"].strip()
+        name, _, place = script.partition(" = ")
+        assert name == "biome-interpret"
+        return place.split(":")
+
+    def test_setup_cfg_names_a_function(self, entry_point: List[str]) -> None:
+        module, function = entry_point
+        assert callable(getattr(import_module(module), function))
+
+    def test_starts_without_messages_of_libraries(self, entry_point: List[str]) -> None:
+        module, function = entry_point
+        call = f"sys.argv[1:] = ['--version']; from {module} import {function}; {function}()"
+        done = subprocess.run(
+            [sys.executable, "-c", SCRIPT + call], cwd=ROOT, capture_output=True, text=True
+        )
+        assert (done.returncode, done.stderr) == (0, "")
+        assert done.stdout == f"biome-interpret {biome_interpret.__version__}\n"
+
+    def test_ctrl_c_while_it_starts_ends_it_quietly(self) -> None:
+        # A shell's background jobs ignore SIGINT, and so do their children.
+        start = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler);"
+        ready = "from biome_interpret.__main__ import main; print('ready', flush=True); main()"
+        process = subprocess.Popen(
+            [sys.executable, "-c", SCRIPT + start + ready],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"ready\n"
+        time.sleep(0.3)  # The import of AllenNLP takes longer on any machine.
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
+        assert errors == b""
+        assert process.returncode == -signal.SIGINT
