@@ -4,9 +4,10 @@ from typing import Callable, Dict, Hashable, List, Sequence, Tuple
 
 from biome_interpret.interpreters.points import RowSet
 from biome_interpret.interpreters.settings import Settings
+from biome_interpret.models.execution.batching import grouped
 from biome_interpret.models.execution.evaluation import ExplainedBatch
 from biome_interpret.models.execution.row_independence import Verdict, find_verdict
-from biome_interpret.models.labelling.texts import Text, grouped
+from biome_interpret.models.labelling.texts import InputText
 from biome_interpret.models.objectives import Objective
 
 # What goes through the model in one pass, in numbers of the texts' embeddings, where the user does
@@ -54,16 +55,16 @@ class Company:
 
     def verdict(self, objective: Objective, batch: Callable[[], ExplainedBatch]) -> Verdict:
         """The verdict for a kind of objective; by a batch that is made where it is not known."""
-        kind = objective.kind
+        kind = objective.type_key
         if kind not in self._verdicts:
             self._verdicts[kind] = find_verdict(batch())
         return self._verdicts[kind]
 
     def run_row_by_row(self, objective: Objective) -> None:
         """From here on, since the rows of a pass were found to mix."""
-        self._verdicts[objective.kind] = self._verdicts[objective.kind].row_by_row()
+        self._verdicts[objective.type_key] = self._verdicts[objective.type_key].row_by_row()
 
-    def groups(self, texts: Sequence[Text]) -> List[List[int]]:
+    def groups(self, texts: Sequence[InputText]) -> List[List[int]]:
         """Which texts share passes, as indices: those of like length, where rows are shared."""
         verdicts = self._verdicts.values()
         if len(texts) < 2 or not verdicts or not all(v.rows_are_shared for v in verdicts):
@@ -72,7 +73,7 @@ class Company:
         fits = self._fits_with_points if self._points_go_along else _fits_alone
         return grouped(texts, only_equal, fits)
 
-    def may_go_along(self, texts: Sequence[Text]) -> bool:
+    def may_go_along(self, texts: Sequence[InputText]) -> bool:
         """Whether the first points of texts may go through the model with their prediction."""
         # A model that is given labels puts out a loss, which must not be one of points.
         if not self._points_go_along or not all(text.is_unlabelled for text in texts):

@@ -22,17 +22,13 @@ from biome_interpret.models.execution.prediction import Companions, Prediction, 
 from biome_interpret.models.execution.recurrent import narrow_recurrence
 from biome_interpret.models.execution.row_independence import Verdict
 from biome_interpret.models.isolation.guard import untouched
-from biome_interpret.models.labelling import Labelling, Target, labelled_instances, targeted
-from biome_interpret.models.labelling.texts import Text
-from biome_interpret.models.objectives import LossByRows, LossNotByRows, Objective, objective_for
+from biome_interpret.models.labelling import TargetSpec, labelled_instances, targeted
+from biome_interpret.models.labelling.texts import InputText
+from biome_interpret.models.objectives import LossNotAdditive, Objective, objective_for
 from biome_interpret.models.tensors import chunks
 
 # Texts that are looked at together, to find those of like length.
 _WINDOW = 1024
-
-# Texts of each label whose values are held against their losses, where that takes a pass, and where
-# there is nothing in a text but what its values are made of.
-_CHECKED_LOSSES = 3
 
 PADDING_NOTE = (
     "the model's output changes when padding is appended to a text: what is explained is the text "
@@ -79,8 +75,8 @@ class Wanted(NamedTuple):
 class _Job(NamedTuple):
     """A text and what is asked about it."""
 
-    text: Text
-    targets: List[Target]
+    text: InputText
+    targets: List[TargetSpec]
 
 
 class _Item(NamedTuple):
@@ -108,19 +104,15 @@ class Explainer:
         self._sites = sites
         self._settings = settings
         self._background: Optional[Background] = None
-        # The kinds of objectives of which the loss is no matter of rows: found out on the way.
-        self._whole_losses: Set[type] = set()
-        # By label, how many texts' values were held against their losses.
-        self._checked_losses: Dict[Optional[int], int] = {}
-        # Whether labels are made of outputs as they are, too: found out by the first text.
-        self._reads_outputs_alike = False
+        # The classes of objectives whose loss was found not to be additive over rows.
+        self._non_additive: Set[type] = set()
         self._assembly = Assembly(settings)
         self._company = Company(settings, narrow_recurrence(self._model), widest(sites))
 
     def outcomes(
         self,
         inputs: Sequence[Union[JsonDict, Instance]],
-        targets: Sequence[List[Target]],
+        targets: Sequence[List[TargetSpec]],
         wanted: Wanted,
     ) -> List[Outcome]:
         """
@@ -128,7 +120,7 @@ class Explainer:
 
         inputs : `Sequence[Union[JsonDict, Instance]]`
             What `predict_json` or `predict_instance` takes.
-        targets : `Sequence[List[Target]]`
+        targets : `Sequence[List[TargetSpec]]`
             For each input, what to explain.
         wanted : `Wanted`
 
@@ -144,7 +136,7 @@ class Explainer:
         return found
 
     def _window(
-        self, window: Sequence[Tuple[Union[JsonDict, Instance], List[Target]]], wanted: Wanted
+        self, window: Sequence[Tuple[Union[JsonDict, Instance], List[TargetSpec]]], wanted: Wanted
     ) -> List[Outcome]:
         found: Dict[int, Outcome] = {}
         jobs: Dict[int, _Job] = {}
@@ -153,7 +145,7 @@ class Explainer:
         for inputs, targets in window:
             first = len(found) + len(jobs)
             try:
-                texts = Text.read(self._predictor, inputs)
+                texts = InputText.read(self._predictor, inputs)
                 jobs.update((first + k, _Job(text, targets)) for k, text in enumerate(texts))
                 parts.append([first + k for k in range(len(texts))])
             except Exception as error:
@@ -176,14 +168,11 @@ class Explainer:
             if self._company.is_known:
                 return
             try:
-                [outputs], prediction = self._predicted([job], readable=True)
-                if prediction is not None:
-                    labelling = Labelling.of(self._predictor)
-                    self._reads_outputs_alike = labelling.reads_alike(prediction.outputs, outputs)
+                [outputs], prediction = self._predicted([job])
                 for item in self._items(0, job, outputs):
                     self._verdict(item, prediction)
-            except LossNotByRows as error:
-                self._whole_losses.add(error.of)
+            except LossNotAdditive as error:
+                self._non_additive.add(error.objective_class)
                 return self._learn(jobs)
             except Exception:  # It will be told of when the text's turn comes.
                 continue
@@ -198,8 +187,8 @@ class Explainer:
                 pass  # Predicted alone, the texts will tell whether it is a matter of theirs.
         try:
             return self._explained(jobs, wanted)
-        except LossNotByRows as error:
-            self._whole_losses.add(error.of)
+        except LossNotAdditive as error:
+            self._non_additive.add(error.objective_class)
             return self._group_outcomes(jobs, wanted)
         except Exception as error:
             if len(jobs) == 1 and not isinstance(error, RowsMixed):
@@ -220,7 +209,7 @@ class Explainer:
         if in_company:
             rows = self._company.rows_along(len(jobs), with_origins=wanted.in_full)
             points = Points(rows, self._origins(jobs[0].text))
-        outputs, prediction = self._predicted(jobs, wanted.predictions, points)
+        outputs, prediction = self._predicted(jobs, points)
         errors: Dict[int, Exception] = {}
         items: List[_Item] = []
         for i, job in enumerate(jobs):
@@ -243,15 +232,14 @@ class Explainer:
         ]
 
     def _predicted(
-        self, jobs: Sequence[_Job], readable: bool, points: Optional[Points] = None
+        self, jobs: Sequence[_Job], points: Optional[Points] = None
     ) -> Tuple[List[JsonDict], Optional[Prediction]]:
         instances = [job.text.instance for job in jobs]
         companions = None
         if points is not None:
             companions = Companions(points.rows.instances, points.of, points.rows.lines)
-        readable = readable or not self._reads_outputs_alike
         try:
-            return predict(self._model, self._sites, instances, readable, companions)
+            return predict(self._model, self._sites, instances, True, companions)
         except Exception:
             # A model may fail in any way on a text without tokens: the cause is what helps.
             for job in jobs:
@@ -263,9 +251,9 @@ class Explainer:
         predictor, text = self._predictor, job.text
         labelled = labelled_instances(predictor, text.instance, outputs)
         instances = targeted(predictor, text.instance, labelled, job.targets, text.labels)
-        mode, whole_losses = self._settings.mode, self._whole_losses
+        mode, non_additive = self._settings.mode, self._non_additive
         return [
-            _Item(index, one, objective_for(model, one, mode, whole_losses)) for one in instances
+            _Item(index, one, objective_for(model, one, mode, non_additive)) for one in instances
         ]
 
     def _together(
@@ -274,7 +262,7 @@ class Explainer:
         """Which items make one batch, as indices: those of a kind, where rows may share a pass."""
         kinds: Dict[Tuple[Hashable, str], List[int]] = {}
         for k, item in enumerate(items):
-            kinds.setdefault((item.objective.kind, item.objective.label_name), []).append(k)
+            kinds.setdefault((item.objective.type_key, item.objective.label_name), []).append(k)
         for members in kinds.values():
             if self._verdict(items[members[0]], prediction).rows_are_shared:
                 yield members
@@ -308,12 +296,11 @@ class Explainer:
     def _integrated(
         self,
         batch: ExplainedBatch,
-        texts: Sequence[Text],
+        texts: Sequence[InputText],
         in_full: bool,
         along: Optional[Points],
     ) -> List[Interpretation]:
         settings, objective = self._settings, batch.given_objective
-        self._check_loss(batch, texts)
         verdict = self._company.verdict(objective, lambda: batch)
         integral = PathIntegral(
             batch,
@@ -344,32 +331,14 @@ class Explainer:
                 results.append(self._assembly.scores_alone(integrals, batch, strings))
         return results
 
-    def _check_loss(self, batch: ExplainedBatch, texts: Sequence[Text]) -> None:
-        """
-        # Raises
-
-        `LossNotByRows`
-            If the loss of texts is not made of their log-probabilities, though explained by these.
-        """
-        objective = batch.objective
-        if not isinstance(objective, LossByRows) or objective.needs_label:
-            return
-        labels = [objective.target_of(instance, None).index for instance in batch.instances]
-        checked = self._checked_losses
-        # By what else there is in a text its loss may be weighted.
-        has_others = any(text.has_others_than(objective.label_names) for text in texts)
-        if has_others or any(checked.get(label, 0) < _CHECKED_LOSSES for label in labels):
-            batch.check_loss(objective)
-            checked.update((label, checked.get(label, 0) + 1) for label in labels)
-
-    def _origins(self, text: Text) -> Origins:
+    def _origins(self, text: InputText) -> Origins:
         """Of a batch with this text in it."""
         settings, background = self._settings, self._background_for(text)
         return Origins(
             settings.baseline, background, settings.hold_special_tokens, self._model.vocab
         )
 
-    def _background_for(self, text: Text) -> Optional[Background]:
+    def _background_for(self, text: InputText) -> Optional[Background]:
         given = self._settings.background
         if given is not None and self._background is None:
             instances = [self._background_instance(_like(text.json, inputs)) for inputs in given]
@@ -378,7 +347,7 @@ class Explainer:
 
     def _background_instance(self, inputs: JsonDict) -> Instance:
         try:
-            text = Text.read(self._predictor, inputs)[0]
+            text = InputText.read(self._predictor, inputs)[0]
             text.check_tokens()
             return text.instance
         except Exception as error:

@@ -18,8 +18,7 @@ from biome_interpret.models.execution.layers import fast_backward
 from biome_interpret.models.execution.lines import Lines
 from biome_interpret.models.execution.prediction import Prediction
 from biome_interpret.models.objectives import (
-    LossByRows,
-    NotTold,
+    NoOutput,
     Objective,
     forward_arguments,
     loss_in_place_of,
@@ -134,11 +133,6 @@ class ExplainedBatch:
             found = self.objective.label_probabilities(self._text_outputs, self._tensors)
         return found or [None] * len(self.instances)
 
-    def check_loss(self, objective: LossByRows) -> None:
-        """Holds the values of the texts against the loss that the model gives for them."""
-        with torch.no_grad():
-            objective.check(self._text_outputs, self._tensors)
-
     def _trace(self) -> Outputs:
         """Runs the model on the texts."""
         arguments = forward_arguments(self.objective, self._tensors)
@@ -155,7 +149,7 @@ class ExplainedBatch:
         """Shape: (instances,). Sets the loss as objective where the output does not tell."""
         try:
             return self._text_values()
-        except NotTold:
+        except NoOutput:
             self.objective, self._along = loss_in_place_of(self.objective), None
             self._text_outputs = self._trace()
             return self._text_values()

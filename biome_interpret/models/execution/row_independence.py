@@ -6,6 +6,7 @@ from typing import Optional, Sequence
 import torch
 
 from biome_interpret.models.execution.evaluation import ROUNDING, Evaluation, ExplainedBatch, Points
+from biome_interpret.models.objectives import LabelObjective
 
 # How a batch's gradient by one row grows into that row's own: times (number of rows) to this
 # power. 0: each row has a value of its own, or the loss is a sum. 1: the loss is a mean.
@@ -31,7 +32,7 @@ class Verdict:
     needs_loss : `bool`
         Whether what is explained is a batch's loss.
     goes_with_prediction : `bool`
-        Whether the objective says so.
+        Whether a text has one label, so that one instance is made of it.
     padding_matters : `bool`
         Whether padding appended to a text changes f.
     """
@@ -56,7 +57,7 @@ def find_verdict(batch: ExplainedBatch) -> Verdict:
     return Verdict(
         _row_power(batch),
         objective.needs_loss,
-        objective.goes_with_prediction,
+        isinstance(objective, LabelObjective),
         _padding_matters(batch),
     )
 

@@ -1,9 +1,9 @@
-"""Texts to interpret: read from a predictor's input, and put together by length."""
+"""Texts to interpret, as they are read from a predictor's input."""
 
 import copy
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Callable, Container, Dict, List, Sequence, Union
+from typing import Any, Dict, List, Union
 
 from allennlp.common.util import JsonDict
 from allennlp.data import Instance
@@ -13,29 +13,23 @@ from allennlp.predictors import Predictor
 from biome_interpret.errors import InterpretationError
 from biome_interpret.models.alignment.source_text import strings_in
 from biome_interpret.models.alignment.text_fields import texts_of, with_readable_texts
-from biome_interpret.models.labelling import apply_indexers, instances_of
-
-# Texts share passes where padding them to one length makes them no longer than this, in all.
-_PADDING_FACTOR = 1.15
-
-# Whether so many texts, each padded to such lengths of its fields, may go together.
-Fits = Callable[[int, Sequence[int]], bool]
+from biome_interpret.models.labelling.base import apply_indexers, instances_of
 
 
 @dataclass(frozen=True)
-class Text:
+class InputText:
     """
     # Parameters
 
     instance : `Instance`
-        Indexed, and without a label, unless it came from a dataset reader with one.
+        Indexed. It has a label only if a dataset reader gave it one.
     strings : `List[str]`
-        Which its fields may have been made of.
+        The source texts that its fields may have been made of.
     labels : `Dict[str, Any]`
         What may be its own labels, by field name: the values of the input, or the fields of an
         instance.
     json : `JsonDict`
-        The predictor's input, where there was one.
+        The predictor's input; empty if that was an instance.
     """
 
     instance: Instance
@@ -44,7 +38,7 @@ class Text:
     json: JsonDict
 
     @classmethod
-    def read(cls, predictor: Predictor, inputs: Union[JsonDict, Instance]) -> List["Text"]:
+    def read(cls, predictor: Predictor, inputs: Union[JsonDict, Instance]) -> List["InputText"]:
         """
         From what `predict_json` or `predict_instance` takes: one text for each instance that the
         predictor makes of it.
@@ -52,7 +46,7 @@ class Text:
         if isinstance(inputs, Instance):
             fields = inputs.fields.items()
             metadata = [field.metadata for _, field in fields if isinstance(field, MetadataField)]
-            # A copy, since what is in it is not ours.
+            # A copy, since the caller's instance must stay as it is.
             indexed = _indexed(predictor, inputs).duplicate()
             return [cls(indexed, list(strings_in(metadata)), dict(indexed.fields), {})]
         strings = list(strings_in(inputs))
@@ -68,7 +62,10 @@ class Text:
 
     @cached_property
     def lengths(self) -> List[int]:
-        """Of each field of text, in positions, as far as its tokens tell."""
+        """
+        The number of positions of each field of text, by its tokens. Texts in a list count with the
+        length of the longest.
+        """
         fields = [texts_of(self.instance, name) for name in self.instance.fields]
         return [
             len(texts) * max(len(text.field.tokens) for text in texts) for texts in fields if texts
@@ -76,15 +73,9 @@ class Text:
 
     @property
     def is_unlabelled(self) -> bool:
-        """Whether there is nothing but text in it, and metadata."""
-        return not self.has_others_than(())
-
-    def has_others_than(self, names: Container[str]) -> bool:
-        """Whether it has fields beside those of these names, of text and of metadata."""
-        return any(
-            name not in names
-            and not isinstance(field, (MetadataField, TextField))
-            and not texts_of(self.instance, name)
+        """Whether all of its fields are text or metadata."""
+        return all(
+            isinstance(field, (MetadataField, TextField)) or texts_of(self.instance, name)
             for name, field in self.instance.fields.items()
         )
 
@@ -105,7 +96,7 @@ class Text:
             raise InterpretationError(f"field '{name}' has no tokens to interpret")
 
 
-def _indexed(predictor: Predictor, instance: Instance) -> "_Shared":
+def _indexed(predictor: Predictor, instance: Instance) -> "_SharingInstance":
     apply_indexers(predictor, instance)
     try:
         instance.index_fields(predictor._model.vocab)
@@ -113,22 +104,22 @@ def _indexed(predictor: Predictor, instance: Instance) -> "_Shared":
         raise InterpretationError(
             f"the instance has a label that the model's vocabulary does not know ({error})"
         ) from error
-    shared = _Shared(dict(instance.fields))
-    shared.indexed = instance.indexed
-    with_readable_texts(shared, predictor._dataset_reader)
-    return shared
+    sharing = _SharingInstance(dict(instance.fields))
+    sharing.indexed = instance.indexed
+    with_readable_texts(sharing, predictor._dataset_reader)
+    return sharing
 
 
-class _Shared(Instance):
+class _SharingInstance(Instance):
     """
-    Its duplicates share what is in the fields. Predictors duplicate an instance to give it a
-    label, for which a deep copy takes longer than a small model takes to predict.
+    Its duplicates share the content of its fields. Predictors duplicate an instance to label it: a
+    deep copy takes longer than the prediction of a small model.
     """
 
     __slots__: List[str] = []
 
-    def duplicate(self) -> "_Shared":
-        duplicate = _Shared({name: _copied(field) for name, field in self.fields.items()})
+    def duplicate(self) -> "_SharingInstance":
+        duplicate = _SharingInstance({name: _copied(field) for name, field in self.fields.items()})
         duplicate.indexed = self.indexed
         return duplicate
 
@@ -138,47 +129,3 @@ def _copied(field: Field) -> Field:
         # Predictors write into it.
         return MetadataField(dict(field.metadata))
     return copy.copy(field)
-
-
-class _Group:
-    """Texts that go together, as indices."""
-
-    def __init__(self, first: int, text: Text) -> None:
-        self.members = [first]
-        self._closed = bool(text.empty_fields)
-        self._padding = text.padding_lengths
-        self._longest = text.lengths
-        self._total = sum(text.lengths)
-
-    def takes(self, index: int, text: Text, only_equal: bool, fits: Fits) -> bool:
-        """Whether the text fits in; if so, it is in."""
-        lengths = text.lengths
-        if self._closed or text.empty_fields or len(lengths) != len(self._longest):
-            return False
-        if only_equal and text.padding_lengths != self._padding:
-            return False
-        longest = [max(pair) for pair in zip(lengths, self._longest)]
-        total = self._total + sum(lengths)
-        size = len(self.members) + 1
-        if size * sum(longest) > _PADDING_FACTOR * total or not fits(size, longest):
-            return False
-        self.members.append(index)
-        self._longest, self._total = longest, total
-        return True
-
-
-def grouped(texts: Sequence[Text], only_equal: bool, fits: Fits) -> List[List[int]]:
-    """
-    Which texts go together, as indices: those of like length, so that little is padded.
-
-    # Parameters
-
-    only_equal : `bool`
-        Only those which as a batch need no padding at all.
-    fits : `Fits`
-    """
-    groups: List[_Group] = []
-    for i in sorted(range(len(texts)), key=lambda i: texts[i].lengths):
-        if not groups or not groups[-1].takes(i, texts[i], only_equal, fits):
-            groups.append(_Group(i, texts[i]))
-    return [group.members for group in groups]

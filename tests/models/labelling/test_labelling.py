@@ -12,7 +12,7 @@ from biome_interpret import IntegratedGradient, InterpretationError
 from biome_interpret.interpretation import Interpretation
 from biome_interpret.models.labelling import Labelling, labelled_instances
 from biome_interpret.models.labelling.tags import has_scheme, runs_of, spans_of
-from biome_interpret.models.labelling.texts import Text
+from biome_interpret.models.labelling.texts import InputText
 from tests.kinds.predictors import FILM, KINDS, LONG_FILM, NEWS, QUESTION, REVIEW, SOURCE, TWO_VERBS
 from tests.tiny_models import build_predictor
 
@@ -132,7 +132,7 @@ def test_what_a_reader_labels_is_explained_for_what_is_predicted() -> None:
     for name in ("dependencies", "span of a passage, BiDAF", "sequence, attention"):
         predictor, inputs = build(name), KINDS.kinds[name].inputs
         [expected] = interpret(predictor, inputs)
-        [instance] = Text.read(predictor, inputs)
+        [instance] = InputText.read(predictor, inputs)
         [labelled, *_] = labelled_instances(
             predictor,
             instance.instance,
@@ -338,23 +338,3 @@ def test_labels_follow_scores_that_are_made_human_readable() -> None:
     for inputs, [expected] in zip((REVIEW, DULL), plain):
         [found] = interpreter.interpret_json(inputs)
         assert found.target.label != expected.target.label
-
-
-def test_predictions_are_made_human_readable_only_where_it_matters() -> None:
-    predictor = build_predictor("cnn")
-    readable, made = predictor._model.make_output_human_readable, []
-
-    def counted(outputs: Dict[str, Any]) -> Dict[str, Any]:
-        made.append(outputs)
-        return readable(outputs)
-
-    vars(predictor._model)["make_output_human_readable"] = counted
-    interpreter = IntegratedGradient(predictor, n_steps=3)
-    interpreter.interpret_json(REVIEW)
-    assert made
-    made.clear()
-    interpreter.interpret_json(DULL)
-    assert not made
-    [outcome] = interpreter.outcomes([REVIEW])
-    assert made and outcome.outputs is not None
-    assert outcome.outputs["label"] == predictor.predict_json(REVIEW)["label"]

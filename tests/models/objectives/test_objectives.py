@@ -10,7 +10,7 @@ from allennlp.predictors import Predictor
 from biome_interpret import IntegratedGradient
 from biome_interpret.interpretation import Interpretation
 from biome_interpret.models.labelling import labelled_instances
-from biome_interpret.models.labelling.texts import Text
+from biome_interpret.models.labelling.texts import InputText
 from biome_interpret.models.objectives import Objective, forward_arguments, objective_for
 from biome_interpret.models.objectives.inference_modes import InferenceMode
 from biome_interpret.models.objectives.labels import LabelObjective
@@ -32,7 +32,7 @@ def interpret(predictor: Predictor, inputs: Any, **options: Any) -> List[Interpr
 def labelled(predictor: Predictor, inputs: Any) -> List[Instance]:
     return [
         instance
-        for text in Text.read(predictor, inputs)
+        for text in InputText.read(predictor, inputs)
         for instance in labelled_instances(
             predictor, text.instance, predictor._model.forward_on_instance(text.instance)
         )
