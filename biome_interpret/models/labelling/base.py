@@ -37,8 +37,7 @@ class Labelling(Registrable):
     predictor is used.
     """
 
-    # Classes with a higher priority are asked first; among equals, the latest registered. Not
-    # inherited: a class that sets none has 0. Ours are negative, so that a user's class goes first.
+    # As in `Objective`: a class that sets none has 0, and is asked before ours.
     priority = 0
 
     @classmethod
@@ -97,28 +96,6 @@ class PredictorLabelling(Labelling):
 
     def labelled(self, predictor: Predictor, instance: Instance, output: Output) -> List[Instance]:
         return predictor.predictions_to_labeled_instances(instance, output)
-
-
-def instances_of(predictor: Predictor, inputs: JsonDict) -> List[Instance]:
-    """
-    What a predictor makes of an input, without labels: mostly one instance.
-
-    # Raises
-
-    `InterpretationError`
-        If the predictor does not take the input, or if nothing labels what it predicts.
-    """
-    labelling = Labelling.of(predictor)
-    has = ", ".join(repr(name) for name in inputs) or "nothing"
-    with refused(predictor, f"does not take this input, which has {has}"):
-        return labelling.instances(predictor, inputs)
-
-
-def apply_indexers(predictor: Predictor, instance: Instance) -> None:
-    """Gives the instance's texts the indexers of the predictor's reader."""
-    labelling = Labelling.of(predictor)
-    with refused(predictor, "does not take this instance"):
-        labelling.apply_indexers(predictor, instance)
 
 
 def labelled_instances(predictor: Predictor, instance: Instance, output: Output) -> List[Instance]:

@@ -1,7 +1,6 @@
 """Labels for a text as a whole: the most probable, all that are probable, or an alternative."""
 
-import math
-from typing import Any, Iterator, List, Mapping, Optional, Sequence
+from typing import Any, Iterator, List, Mapping, Optional
 
 import numpy
 import torch
@@ -140,20 +139,14 @@ def _are_sigmoids(scores: Mapping[str, numpy.ndarray]) -> bool:
     probabilities = next((s for name, s in scores.items() if not name.endswith("logits")), None)
     if logits is None or probabilities is None or logits.shape != probabilities.shape:
         return False
-    # Plain numbers, since there are few.
-    values, found = logits.tolist(), probabilities.tolist()
-    largest = max(values)
-    if not math.isfinite(largest):
-        return False  # The text will be refused later.
-    powers = [math.exp(value - largest) for value in values]
-    total = sum(powers)
-    if _are_near([power / total for power in powers], found):
-        return False
-    return _are_near([(1 + math.tanh(value / 2)) / 2 for value in values], found)
+    values, found = torch.tensor(logits).double(), torch.tensor(probabilities).double()
 
+    def is_found(expected: torch.Tensor) -> bool:
+        return torch.allclose(expected, found, rtol=0.0, atol=1e-4)
 
-def _are_near(expected: Sequence[float], found: Sequence[float]) -> bool:
-    return all(abs(one - other) < 1e-4 for one, other in zip(expected, found))
+    # A text with other scores is refused later.
+    is_finite = bool(values.max().isfinite())
+    return is_finite and not is_found(values.softmax(dim=0)) and is_found(values.sigmoid())
 
 
 @Labelling.register("alternative")

@@ -52,6 +52,56 @@ class TagsLabelling(Labelling):
         return _instances_of_spans(predictor, instance, _own_tags(instance))
 
 
+@Labelling.register("frames")
+class FrameLabelling(Labelling):
+    """Semantic roles: one instance for each predicate that has any, labelled with its roles."""
+
+    priority = -60
+
+    @classmethod
+    def fits(cls, predictor: Predictor) -> bool:
+        return labels_nothing(predictor) and hasattr(predictor, "_sentence_to_srl_instances")
+
+    def instances(self, predictor: Predictor, inputs: JsonDict) -> List[Instance]:
+        return predictor._sentence_to_srl_instances(inputs)  # type: ignore[attr-defined]
+
+    def labelled(self, predictor: Predictor, instance: Instance, output: Output) -> List[Instance]:
+        # If the model reads word pieces, the predicted tags are those of the pieces.
+        tags = [str(tag) for tag in output.get("wordpiece_tags", output["tags"])]
+        if not {*tags} - {OUTSIDE}:
+            return []
+        new = _tagged(predictor, instance, tags)
+        # The model's metric needs them if there are tags.
+        metadata: Any = instance["metadata"]
+        gold = {"gold_tags": list(output["tags"])}
+        return [with_fields(predictor, new, metadata=MetadataField({**metadata.metadata, **gold}))]
+
+    def gold(self, predictor: Predictor, instance: Instance) -> List[Instance]:
+        tags = _own_tags(instance)
+        return [_tagged(predictor, instance, tags)] if {*tags} - {OUTSIDE} else []
+
+
+@Labelling.register("extractions")
+class ExtractionLabelling(FrameLabelling):
+    """Open information extraction: the predicates are those that the predictor looks for."""
+
+    priority = -50
+
+    @classmethod
+    def fits(cls, predictor: Predictor) -> bool:
+        return labels_nothing(predictor) and has_class_named(predictor, "OpenIePredictor")
+
+    def instances(self, predictor: Predictor, inputs: JsonDict) -> List[Instance]:
+        tokens = predictor._tokenizer.tokenize(inputs["sentence"])  # type: ignore[attr-defined]
+        english = predictor._language.startswith("en_")  # type: ignore[attr-defined]
+        predicates = ("VERB", "AUX") if english else ("VERB",)
+        return [
+            predictor._json_to_instance({"sentence": tokens, "predicate_index": i})
+            for i, token in enumerate(tokens)
+            if token.pos_ in predicates
+        ]
+
+
 def _instances_of_spans(
     predictor: Predictor, instance: Instance, tags: List[str]
 ) -> List[Instance]:
@@ -119,15 +169,7 @@ def spans_of(tags: Sequence[str]) -> List[Tuple[int, int]]:
 
 def runs_of(tags: Sequence[str]) -> List[Tuple[int, int]]:
     """First and last token of each run of one tag that is not "O"."""
-    spans: List[Tuple[int, int]] = []
-    for position, tag in enumerate(tags):
-        if tag == OUTSIDE:
-            continue
-        if position and tags[position - 1] == tag:
-            spans[-1] = (spans[-1][0], position)
-        else:
-            spans.append((position, position))
-    return spans
+    return spans_of([tag if tag == OUTSIDE else f"I-{tag}" for tag in tags])
 
 
 def _text_of_length(instance: Instance, length: int) -> TextField:
@@ -136,53 +178,3 @@ def _text_of_length(instance: Instance, length: int) -> TextField:
         if text.sequence_length() == length:
             return text
     raise InterpretationError(f"no text of the instance has the {length} tokens that are tagged")
-
-
-@Labelling.register("frames")
-class FrameLabelling(Labelling):
-    """Semantic roles: one instance for each predicate that has any, labelled with its roles."""
-
-    priority = -60
-
-    @classmethod
-    def fits(cls, predictor: Predictor) -> bool:
-        return labels_nothing(predictor) and hasattr(predictor, "_sentence_to_srl_instances")
-
-    def instances(self, predictor: Predictor, inputs: JsonDict) -> List[Instance]:
-        return predictor._sentence_to_srl_instances(inputs)  # type: ignore[attr-defined]
-
-    def labelled(self, predictor: Predictor, instance: Instance, output: Output) -> List[Instance]:
-        # A model of word pieces predicts the tags of these.
-        tags = [str(tag) for tag in output.get("wordpiece_tags", output["tags"])]
-        if all(tag == OUTSIDE for tag in tags):
-            return []
-        new = _tagged(predictor, instance, tags)
-        # The model's metric needs them if there are tags.
-        metadata: Any = instance["metadata"]
-        gold = {"gold_tags": list(output["tags"])}
-        return [with_fields(predictor, new, metadata=MetadataField({**metadata.metadata, **gold}))]
-
-    def gold(self, predictor: Predictor, instance: Instance) -> List[Instance]:
-        tags = _own_tags(instance)
-        return [_tagged(predictor, instance, tags)] if {*tags} - {OUTSIDE} else []
-
-
-@Labelling.register("extractions")
-class ExtractionLabelling(FrameLabelling):
-    """Open information extraction: the predicates are those that the predictor looks for."""
-
-    priority = -50
-
-    @classmethod
-    def fits(cls, predictor: Predictor) -> bool:
-        return labels_nothing(predictor) and has_class_named(predictor, "OpenIePredictor")
-
-    def instances(self, predictor: Predictor, inputs: JsonDict) -> List[Instance]:
-        tokens = predictor._tokenizer.tokenize(inputs["sentence"])  # type: ignore[attr-defined]
-        english = predictor._language.startswith("en_")  # type: ignore[attr-defined]
-        predicates = ("VERB", "AUX") if english else ("VERB",)
-        return [
-            predictor._json_to_instance({"sentence": tokens, "predicate_index": i})
-            for i, token in enumerate(tokens)
-            if token.pos_ in predicates
-        ]

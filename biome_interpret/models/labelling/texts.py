@@ -13,7 +13,7 @@ from allennlp.predictors import Predictor
 from biome_interpret.errors import InterpretationError
 from biome_interpret.models.alignment.source_text import strings_in
 from biome_interpret.models.alignment.text_fields import texts_of, with_readable_texts
-from biome_interpret.models.labelling.base import apply_indexers, instances_of
+from biome_interpret.models.labelling.base import Labelling, refused
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,11 @@ class InputText:
         """
         From what `predict_json` or `predict_instance` takes: one text for each instance that the
         predictor makes of it.
+
+        # Raises
+
+        `InterpretationError`
+            If the predictor does not take the input, or if nothing labels what it predicts.
         """
         if isinstance(inputs, Instance):
             fields = inputs.fields.items()
@@ -50,10 +55,10 @@ class InputText:
             indexed = _indexed(predictor, inputs).duplicate()
             return [cls(indexed, list(strings_in(metadata)), dict(indexed.fields), {})]
         strings = list(strings_in(inputs))
-        return [
-            cls(_indexed(predictor, instance), strings, inputs, inputs)
-            for instance in instances_of(predictor, inputs)
-        ]
+        has = ", ".join(repr(name) for name in inputs) or "nothing"
+        with refused(predictor, f"does not take this input, which has {has}"):
+            instances = Labelling.of(predictor).instances(predictor, inputs)
+        return [cls(_indexed(predictor, one), strings, inputs, inputs) for one in instances]
 
     @property
     def padding_lengths(self) -> Dict[str, Dict[str, int]]:
@@ -97,7 +102,8 @@ class InputText:
 
 
 def _indexed(predictor: Predictor, instance: Instance) -> "_SharingInstance":
-    apply_indexers(predictor, instance)
+    with refused(predictor, "does not take this instance"):
+        Labelling.of(predictor).apply_indexers(predictor, instance)
     try:
         instance.index_fields(predictor._model.vocab)
     except KeyError as error:

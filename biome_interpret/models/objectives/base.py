@@ -19,6 +19,9 @@ from biome_interpret.models.objectives.inference_modes import (
 from biome_interpret.models.signatures import forward_signature
 from biome_interpret.models.tensors import TensorDict
 
+# For each row the model's probability for each label, by its name, most probable first.
+LabelProbabilities = List[Optional[Dict[str, float]]]
+
 
 @dataclass(frozen=True)
 class Target:
@@ -67,8 +70,8 @@ class Objective(Registrable):
     mode : `InferenceMode`
     """
 
-    # Classes with a higher priority are asked first; among equals, the latest registered. Not
-    # inherited: a class that sets none has 0. Ours are negative, so that a user's class goes first.
+    # Classes with a higher priority are asked first; among equals, the latest registered. It is not
+    # inherited: a class that sets none has 0, and is asked before ours, which are negative.
     priority = 0
     # The value is the loss, one number for a whole batch.
     needs_loss = False
@@ -146,13 +149,8 @@ class Objective(Registrable):
         choices = self.choices(outputs, tensors)
         return [] if choices is None else Softmax()(outputs, choices).tolist()
 
-    def label_probabilities(
-        self, outputs: Outputs, tensors: TensorDict
-    ) -> List[Optional[Dict[str, float]]]:
-        """
-        For each row the model's probability for each label, most probable first; empty if labels
-        are not for the text as a whole.
-        """
+    def label_probabilities(self, outputs: Outputs, tensors: TensorDict) -> LabelProbabilities:
+        """Empty if labels are not for the text as a whole."""
         return []
 
     @property
@@ -177,9 +175,9 @@ class Objective(Registrable):
             If the model does not know the target.
         """
         raise InterpretationError(
-            f"target {target!r} cannot be chosen here: only a model with one label for each text, "
-            f"labels that it has or has not, alternatives to choose from or words to fill in takes "
-            f"a target; this one is explained for what it predicts"
+            f"target {target!r} cannot be chosen here: only labels of a text as a whole, the "
+            f"alternatives of a multiple choice and words to fill in can be targets; this model is "
+            f"explained for what it predicts"
         )
 
 

@@ -7,7 +7,13 @@ from allennlp.data.fields import Field, IndexField, LabelField, ListField, Multi
 from allennlp.models import Model
 
 from biome_interpret.errors import InterpretationError
-from biome_interpret.models.objectives.base import Objective, Target, logits_of, namespace_of
+from biome_interpret.models.objectives.base import (
+    LabelProbabilities,
+    Objective,
+    Target,
+    logits_of,
+    namespace_of,
+)
 from biome_interpret.models.objectives.inference_modes import Choices, Outputs
 from biome_interpret.models.tensors import TensorDict
 
@@ -35,9 +41,7 @@ class LabelObjective(Objective):
         mask = torch.ones_like(indices, dtype=torch.bool)
         return Choices(logits.unsqueeze(1), indices, mask)
 
-    def label_probabilities(
-        self, outputs: Outputs, tensors: TensorDict
-    ) -> List[Optional[Dict[str, float]]]:
+    def label_probabilities(self, outputs: Outputs, tensors: TensorDict) -> LabelProbabilities:
         choices = self.choices(outputs, tensors)
         if choices is None:
             return []
@@ -107,9 +111,7 @@ class MultiLabelObjective(Objective):
         both = torch.stack([torch.zeros_like(logits), logits], dim=-1)
         return Choices(both, torch.ones_like(chosen, dtype=torch.long), chosen)
 
-    def label_probabilities(
-        self, outputs: Outputs, tensors: TensorDict
-    ) -> List[Optional[Dict[str, float]]]:
+    def label_probabilities(self, outputs: Outputs, tensors: TensorDict) -> LabelProbabilities:
         logits = logits_of(outputs, (len(tensors[self.label_name]), None))
         return [] if logits is None else _by_name(logits.sigmoid(), self.labels)
 
@@ -166,10 +168,8 @@ class ListedLabelsObjective(MultiLabelObjective):
         return [int(one.as_tensor({})) for one in label]  # type: ignore[union-attr]
 
 
-def _by_name(
-    probabilities: torch.Tensor, names: Dict[int, str]
-) -> List[Optional[Dict[str, float]]]:
-    """(rows, labels) -> for each row its labels by name, most probable first."""
+def _by_name(probabilities: torch.Tensor, names: Dict[int, str]) -> LabelProbabilities:
+    """Shape of `probabilities`: (rows, labels)."""
     rows = probabilities.sort(dim=-1, descending=True)
     return [
         {names.get(index, str(index)): probability for probability, index in zip(values, indices)}

@@ -7,7 +7,7 @@ from allennlp.data import Instance
 from allennlp.data.fields import Field
 
 from biome_interpret.errors import InterpretationError
-from biome_interpret.models.objectives.base import Objective, Target
+from biome_interpret.models.objectives.base import LabelProbabilities, Objective, Target
 from biome_interpret.models.objectives.inference_modes import Choices, Outputs
 from biome_interpret.models.tensors import TensorDict
 
@@ -61,9 +61,7 @@ class _WrappedObjective(Objective):
     def probabilities(self, outputs: Outputs, tensors: TensorDict) -> List[float]:
         return self.inner.probabilities(outputs, tensors)
 
-    def label_probabilities(
-        self, outputs: Outputs, tensors: TensorDict
-    ) -> List[Optional[Dict[str, float]]]:
+    def label_probabilities(self, outputs: Outputs, tensors: TensorDict) -> LabelProbabilities:
         return self.inner.label_probabilities(outputs, tensors)
 
     def target_of(self, instance: Instance, probability: Optional[float]) -> Target:

@@ -26,7 +26,6 @@ class DependenciesObjective(Objective):
     """
 
     priority = -40
-
     reads_prediction = False
 
     @classmethod
@@ -85,7 +84,6 @@ class ConstituentsObjective(Objective):
     """The labels of the spans that are constituents of a tree: the sum of their logits."""
 
     priority = -30
-
     reads_prediction = False
 
     @classmethod
