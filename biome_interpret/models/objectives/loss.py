@@ -1,6 +1,6 @@
 """Minus the loss as the explained number: of the whole batch, or row by row."""
 
-from typing import Dict, Hashable, List, Optional, Tuple, Union
+from typing import Any, Dict, Hashable, List, Optional, Tuple, Union
 
 import torch
 from allennlp.data import Instance
@@ -11,10 +11,10 @@ from biome_interpret.models.objectives.base import LabelProbabilities, Objective
 from biome_interpret.models.objectives.inference_modes import Choices, Outputs
 from biome_interpret.models.tensors import TensorDict
 
-# How far a float32 loss may be from the rows' sum or mean, relative to their size, by rounding.
+# How far rounding may take a float32 loss from the rows' sum or mean, relative to their size.
 _TOLERANCE = 1e-5
 
-# In the outputs of a rowwise loss: how far rounding may take the model's loss.
+# Where `RowwiseLossObjective.run` keeps, among the outputs, the tolerance for the loss's dtype.
 _LOSS_TOLERANCE = "loss_tolerance"
 
 
@@ -110,7 +110,7 @@ class RowwiseLossObjective(_WrappedObjective):
 
     def run(self, arguments: TensorDict) -> Outputs:
         outputs = super().run(arguments)
-        # Here, since autocast's outputs are made float32 before `values` reads them.
+        # Kept here, since outputs in bfloat16 are made float32 before `values` gets them.
         return {**outputs, _LOSS_TOLERANCE: _loss_tolerance(outputs)}
 
     def values(self, outputs: Outputs, tensors: TensorDict) -> torch.Tensor:
@@ -121,19 +121,20 @@ class RowwiseLossObjective(_WrappedObjective):
             If minus the loss is neither their sum nor their mean.
         """
         values = self.inner.values(outputs, tensors)
-        if "loss" in outputs:
-            total, loss = float(values.sum()), -float(outputs["loss"].sum())
+        loss = outputs.get("loss")
+        if loss is not None:
+            total, expected = float(values.sum()), -float(torch.as_tensor(loss).sum())
             size = float(values.abs().sum()) + len(values)
             bound = outputs.get(_LOSS_TOLERANCE, _TOLERANCE) * size
-            if abs(loss - total) > bound and abs(loss * len(values) - total) > bound:
+            if abs(expected - total) > bound and abs(expected * len(values) - total) > bound:
                 raise LossNotAdditive(self.inner)
         return values
 
 
 def _loss_tolerance(outputs: Outputs) -> float:
-    loss = outputs.get("loss")
-    eps = torch.finfo(loss.dtype).eps if isinstance(loss, torch.Tensor) else 0.0
-    return max(_TOLERANCE, eps)
+    loss: Any = outputs.get("loss")
+    is_float = isinstance(loss, torch.Tensor) and loss.is_floating_point()
+    return max(_TOLERANCE, torch.finfo(loss.dtype).eps) if is_float else _TOLERANCE
 
 
 def loss_in_place_of(objective: Objective) -> Objective:
