@@ -17,10 +17,10 @@ from biome_interpret.interpreters.settings import Settings
 from biome_interpret.models.alignment.segments import GRANULARITIES
 from biome_interpret.models.baselines import Baseline
 from biome_interpret.models.embedding.finders import find_sites
-from biome_interpret.models.labelling import Target
+from biome_interpret.models.labelling import TargetSpec
 from biome_interpret.models.objectives.inference_modes import InferenceMode
 
-Targets = Union[Target, List[Target]]
+Targets = Union[TargetSpec, List[TargetSpec]]
 
 # Arguments of the constructors that are no options.
 _OTHER_ARGUMENTS = ("self", "predictor", "kwargs", "unknown")
@@ -80,7 +80,7 @@ class PathInterpreter(SaliencyInterpreter):
         background: Union[str, List[Any], None] = None,
         hold_special_tokens: bool = False,
         inference_mode: Optional[InferenceMode] = None,
-        target: Target = None,
+        target: TargetSpec = None,
         input_x_gradient: bool = True,
         reduction: str = "sum",
         granularity: str = "all_tokens",
@@ -241,7 +241,7 @@ class PathInterpreter(SaliencyInterpreter):
         lists = [self._targets(target) for target in targets or [None] * len(inputs)]
         return self._pipeline.outcomes(inputs, lists, complete)
 
-    def _targets(self, target: Targets) -> List[Target]:
+    def _targets(self, target: Targets) -> List[TargetSpec]:
         found = self._target if target is None else target
         return [options.target(one) for one in (found if isinstance(found, list) else [found])]
 

@@ -35,9 +35,9 @@ from biome_interpret.models.execution.prediction import Prediction, predict
 from biome_interpret.models.execution.row_independence import RowIndependence
 from biome_interpret.models.isolation.guard import untouched
 from biome_interpret.models.labelling.base import labelled_instances
-from biome_interpret.models.labelling.targets import Target, targeted
-from biome_interpret.models.labelling.texts import Text
-from biome_interpret.models.objectives import LossByRows, LossNotByRows, Objective, objective_for
+from biome_interpret.models.labelling.targets import TargetSpec, targeted
+from biome_interpret.models.labelling.texts import InputText
+from biome_interpret.models.objectives import LossNotAdditive, Objective, objective_for
 from biome_interpret.models.tensors import chunks
 
 # A predictor's input.
@@ -45,10 +45,6 @@ Input = Union[JsonDict, Instance]
 
 # Texts are grouped by length within windows of this size.
 _WINDOW = 1024
-
-# Texts of each label whose values are held against their losses, where that takes a pass, and where
-# there is nothing in a text but what its values are made of.
-_CHECKED_LOSSES = 3
 
 PADDING_NOTE = (
     "the model's output changes when padding is appended to a text: what is explained is the text "
@@ -78,8 +74,8 @@ class Outcome(NamedTuple):
 class _Job(NamedTuple):
     """A text, and the targets to explain."""
 
-    text: Text
-    targets: List[Target]
+    text: InputText
+    targets: List[TargetSpec]
 
 
 class _Item(NamedTuple):
@@ -114,10 +110,8 @@ class Pipeline:
         self._settings = settings
         self._path_measure = path_measure
         self._background: Optional[Background] = None
-        # Kinds of objectives with a loss that is not made of its rows' log-probabilities.
-        self._whole_losses: Set[type] = set()
-        # By label, how many texts' values were held against their losses.
-        self._checked_losses: Dict[Optional[int], int] = {}
+        # Objectives with a loss that is no sum over rows.
+        self._non_additive: Set[type] = set()
         self._assembly = Assembly(settings)
         self._planner = BatchPlanner(widest(sites), settings.batch_size)
 
@@ -126,14 +120,14 @@ class Pipeline:
         return self._path_measure(len(self._settings.background or []))
 
     def outcomes(
-        self, inputs: Sequence[Input], targets: Sequence[List[Target]], complete: bool
+        self, inputs: Sequence[Input], targets: Sequence[List[TargetSpec]], complete: bool
     ) -> List[Outcome]:
         """
         # Parameters
 
         inputs : `Sequence[Union[JsonDict, Instance]]`
             As for `predict_json` or `predict_instance`.
-        targets : `Sequence[List[Target]]`
+        targets : `Sequence[List[TargetSpec]]`
             The targets of each input.
         complete : `bool`
             Whether results are complete, or have the scores and f(x) only.
@@ -150,7 +144,7 @@ class Pipeline:
         return found
 
     def _window(
-        self, window: Sequence[Tuple[Input, List[Target]]], complete: bool
+        self, window: Sequence[Tuple[Input, List[TargetSpec]]], complete: bool
     ) -> List[Outcome]:
         found: Dict[int, Outcome] = {}
         jobs: Dict[int, _Job] = {}
@@ -159,7 +153,7 @@ class Pipeline:
         for inputs, targets in window:
             first = len(found) + len(jobs)
             try:
-                texts = Text.read(self._predictor, inputs)
+                texts = InputText.read(self._predictor, inputs)
                 jobs.update((first + k, _Job(text, targets)) for k, text in enumerate(texts))
                 parts.append([first + k for k in range(len(texts))])
             except Exception as error:
@@ -185,8 +179,8 @@ class Pipeline:
                 [outputs], prediction = self._predicted([job])
                 for item in self._items(0, job, outputs):
                     self._row_independence(item, prediction)
-            except LossNotByRows as error:
-                self._whole_losses.add(error.of)
+            except LossNotAdditive as error:
+                self._non_additive.add(error.objective_class)
                 return self._probe_rows(jobs)
             except Exception:  # It is reported when the text's turn comes.
                 continue
@@ -194,8 +188,8 @@ class Pipeline:
     def _group_outcomes(self, jobs: List[_Job], complete: bool) -> List[Outcome]:
         try:
             return self._explained(jobs, complete)
-        except LossNotByRows as error:
-            self._whole_losses.add(error.of)
+        except LossNotAdditive as error:
+            self._non_additive.add(error.objective_class)
             return self._group_outcomes(jobs, complete)
         except Exception as error:
             if len(jobs) == 1 and not isinstance(error, RowsMixed):
@@ -245,9 +239,9 @@ class Pipeline:
         model, predictor, text = self._model, self._predictor, job.text
         labelled = labelled_instances(predictor, text.instance, outputs)
         instances = targeted(predictor, text.instance, labelled, job.targets, text.labels)
-        mode, whole_losses = self._settings.mode, self._whole_losses
+        mode, non_additive = self._settings.mode, self._non_additive
         return [
-            _Item(index, one, objective_for(model, one, mode, whole_losses)) for one in instances
+            _Item(index, one, objective_for(model, one, mode, non_additive)) for one in instances
         ]
 
     def _batches(
@@ -256,7 +250,7 @@ class Pipeline:
         """The items of each batch, as indices: those of one kind, if rows may share a pass."""
         kinds: Dict[Tuple[Hashable, str], List[int]] = {}
         for k, item in enumerate(items):
-            kinds.setdefault((item.objective.kind, item.objective.label_name), []).append(k)
+            kinds.setdefault((item.objective.type_key, item.objective.label_name), []).append(k)
         for members in kinds.values():
             if self._row_independence(items[members[0]], prediction).rows_are_shared:
                 yield members
@@ -288,10 +282,9 @@ class Pipeline:
         return batch
 
     def _integrated(
-        self, batch: ExplainedBatch, texts: Sequence[Text], complete: bool
+        self, batch: ExplainedBatch, texts: Sequence[InputText], complete: bool
     ) -> List[Interpretation]:
         settings, objective = self._settings, batch.given_objective
-        self._check_loss(batch, texts)
         independence = self._planner.row_independence(objective, lambda: batch)
         integral = PathIntegral(
             batch,
@@ -319,32 +312,14 @@ class Pipeline:
                 results.append(self._assembly.scores_only(integrals, batch, text.strings))
         return results
 
-    def _check_loss(self, batch: ExplainedBatch, texts: Sequence[Text]) -> None:
-        """
-        # Raises
-
-        `LossNotByRows`
-            If the loss of texts is not made of their log-probabilities, though explained by these.
-        """
-        objective = batch.objective
-        if not isinstance(objective, LossByRows) or objective.needs_label:
-            return
-        labels = [objective.target_of(instance, None).index for instance in batch.instances]
-        checked = self._checked_losses
-        # By what else there is in a text its loss may be weighted.
-        has_others = any(text.has_others_than(objective.label_names) for text in texts)
-        if has_others or any(checked.get(label, 0) < _CHECKED_LOSSES for label in labels):
-            batch.check_loss(objective)
-            checked.update((label, checked.get(label, 0) + 1) for label in labels)
-
-    def _path_starts(self, text: Text) -> Origins:
+    def _path_starts(self, text: InputText) -> Origins:
         """For a batch with this text in it."""
         settings, background = self._settings, self._background_for(text)
         return Origins(
             settings.baseline, background, settings.hold_special_tokens, self._model.vocab
         )
 
-    def _background_for(self, text: Text) -> Optional[Background]:
+    def _background_for(self, text: InputText) -> Optional[Background]:
         given = self._settings.background
         if given is not None and self._background is None:
             instances = [self._background_instance(_like(text.json, inputs)) for inputs in given]
@@ -353,7 +328,7 @@ class Pipeline:
 
     def _background_instance(self, inputs: JsonDict) -> Instance:
         try:
-            text = Text.read(self._predictor, inputs)[0]
+            text = InputText.read(self._predictor, inputs)[0]
             text.check_tokens()
             return text.instance
         except Exception as error:

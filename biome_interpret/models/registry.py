@@ -1,6 +1,5 @@
 """The classes that are registered under a base class."""
 
-from functools import lru_cache
 from typing import Any, Tuple
 
 from allennlp.common import Registrable
@@ -8,17 +7,24 @@ from allennlp.common import Registrable
 
 def latest_first(base: Any) -> Tuple[Any, ...]:
     """
-    So that a user's own goes before what is there. (`by_name` would find the same, and log it:
-    several times for each text that takes longer than a small model's prediction.)
+    The registered classes, so that a user's own goes before ours. (`Registrable.by_name` finds the
+    same classes, but logs each look-up, which takes longer than a small model's prediction.)
 
     # Parameters
 
     base : `Any`
         A direct child of `Registrable`.
     """
-    return _classes(tuple(Registrable._registry[base].values()))
+    return tuple(cls for cls, _ in reversed(tuple(Registrable._registry[base].values())))
 
 
-@lru_cache(maxsize=32)
-def _classes(entries: Tuple[Tuple[Any, Any], ...]) -> Tuple[Any, ...]:
-    return tuple(kind for kind, _ in reversed(entries))
+def by_priority(base: Any) -> Tuple[Any, ...]:
+    """
+    The registered classes, those with the highest `priority` first; among equals, the latest first.
+    Priorities are not inherited: a class that sets none has 0. Ours are negative.
+    """
+    return tuple(sorted(latest_first(base), key=_priority, reverse=True))
+
+
+def _priority(cls: type) -> int:
+    return vars(cls).get("priority", 0)

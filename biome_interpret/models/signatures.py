@@ -1,4 +1,4 @@
-"""What a module's forward method takes. Asked for again with each text, and slow to find out."""
+"""What a module's forward method takes."""
 
 import inspect
 from functools import lru_cache
@@ -9,18 +9,25 @@ import torch
 
 class Signature(NamedTuple):
     """
-    names : of the parameters, without `self`.
-    can_do_without : the names of those that may be left out, since they are `None` by default.
-    takes_anything : whether the method takes whatever it is given by name.
+    names : the names of the parameters, without `self`.
+    optional : the names of those that are `None` by default.
+    takes_anything : whether the method takes any named argument (`**kwargs`).
     """
 
     names: Tuple[str, ...]
-    can_do_without: Tuple[str, ...]
+    optional: Tuple[str, ...]
     takes_anything: bool
+
+    def accepts(self, name: str) -> bool:
+        return self.takes_anything or name in self.names
+
+    def may_omit(self, name: str) -> bool:
+        """Whether the method accepts an argument and runs without it, too."""
+        return name in self.optional or (self.takes_anything and name not in self.names)
 
 
 def forward_signature(module: torch.nn.Module) -> Signature:
-    # Methods hold on to their module, which no cache is to keep alive.
+    # The cache must not keep a module alive, as its bound method would.
     function = getattr(module.forward, "__func__", None)
     return _signature(module.forward, 0) if function is None else _cached(function)
 

@@ -2,8 +2,7 @@ import torch
 from allennlp.data.fields import LabelField
 
 from biome_interpret import Objective
-from biome_interpret.models.objectives import LabelObjective
-from biome_interpret.models.objectives.inference_modes import Choices
+from biome_interpret.models.objectives import Choices, LabelObjective
 
 
 @Objective.register("scored_label")

@@ -14,7 +14,7 @@ from captum.attr import LayerIntegratedGradients
 from biome_interpret import Baseline, IntegratedGradient, Interpretation
 from biome_interpret.attribution.quadrature import RULES
 from biome_interpret.models.embedding.calls import SiteCall
-from biome_interpret.models.labelling.texts import Text
+from biome_interpret.models.labelling.texts import InputText
 from biome_interpret.models.tensors import to_tensors
 from tests.tiny_models import EXAMPLE_INPUTS, build_predictor
 
@@ -292,7 +292,7 @@ def test_an_instance_that_is_handed_over_is_left_as_it_is() -> None:
     """Whatever is written into the one that the interpreter goes on with."""
     predictor = build_predictor("esim")
     instance = predictor._json_to_instance(EXAMPLE_INPUTS["esim"])
-    [text] = Text.read(predictor, instance)
+    [text] = InputText.read(predictor, instance)
     before = dict(instance["metadata"].metadata), dict(instance.fields)
     text.instance["metadata"].metadata["seen"] = True
     text.instance.add_field("premise", text.instance["hypothesis"])

@@ -17,7 +17,7 @@ from biome_interpret.models.embedding.finders import find_sites
 from biome_interpret.models.embedding.tracing import trace
 from biome_interpret.models.isolation.guard import untouched
 from biome_interpret.models.labelling import labelled_instances
-from biome_interpret.models.labelling.texts import Text
+from biome_interpret.models.labelling.texts import InputText
 from biome_interpret.models.objectives import (
     Objective,
     UnknownObjective,
@@ -83,7 +83,7 @@ def relative_delta(result: Interpretation) -> float:
 
 def _labelled(predictor: Predictor, kind: Kind) -> Instance:
     """The first of its labelled instances."""
-    [text, *_] = Text.read(predictor, kind.inputs)
+    [text, *_] = InputText.read(predictor, kind.inputs)
     outputs = predictor._model.forward_on_instance(text.instance)
     return labelled_instances(predictor, text.instance, outputs)[0]
 

@@ -12,11 +12,11 @@ from biome_interpret.commands.jobs.sources import Source, SourceLine
 from biome_interpret.errors import InterpretationError
 from biome_interpret.interpretation import Interpretation
 from biome_interpret.interpreters import PathInterpreter, options
-from biome_interpret.models.labelling import GOLD, Target
+from biome_interpret.models.labelling import GOLD, TargetSpec
 
 logger = logging.getLogger(__name__)
 
-Targets = Union[Target, List[Target]]
+Targets = Union[TargetSpec, List[TargetSpec]]
 Result = Union[List[Interpretation], Exception]
 
 
@@ -29,7 +29,7 @@ class NamedInterpreter(NamedTuple):
 
     interpreter: PathInterpreter
     method: Optional[str] = None
-    target: Target = None
+    target: TargetSpec = None
 
 
 class RecordMaker:
@@ -45,7 +45,7 @@ class RecordMaker:
         self,
         source: Source,
         interpreters: Sequence[NamedInterpreter],
-        targets: Sequence[Target] = (),
+        targets: Sequence[TargetSpec] = (),
         target_field: Optional[str] = None,
     ) -> None:
         self._source = source

@@ -9,7 +9,7 @@ from biome_interpret.models.execution.row_independence import (
     RowIndependence,
     probe_row_independence,
 )
-from biome_interpret.models.labelling.texts import Text
+from biome_interpret.models.labelling.texts import InputText
 from biome_interpret.models.objectives import Objective
 
 Item = TypeVar("Item")
@@ -65,16 +65,16 @@ class BatchPlanner:
         batch : `Callable[[], ExplainedBatch]`
             Makes a batch to probe, if this kind of objective is new.
         """
-        kind = objective.kind
+        kind = objective.type_key
         if kind not in self._found:
             self._found[kind] = probe_row_independence(batch())
         return self._found[kind]
 
     def run_row_by_row(self, objective: Objective) -> None:
         """From now on, because the rows of a pass were found to mix."""
-        self._found[objective.kind] = self._found[objective.kind].row_by_row()
+        self._found[objective.type_key] = self._found[objective.type_key].row_by_row()
 
-    def groups(self, texts: Sequence[Text]) -> List[List[int]]:
+    def groups(self, texts: Sequence[InputText]) -> List[List[int]]:
         """Groups texts of similar length, as indices, so that little is padded."""
         known = self._found.values()
         if len(texts) < 2 or not known or not all(one.rows_are_shared for one in known):
@@ -104,14 +104,14 @@ class BatchPlanner:
 class _Group:
     """Texts that share a pass, as indices."""
 
-    def __init__(self, first: int, text: Text) -> None:
+    def __init__(self, first: int, text: InputText) -> None:
         self.members = [first]
         self._is_closed = bool(text.empty_fields)
         self._padding = text.padding_lengths
         self._longest = text.lengths
         self._total = sum(text.lengths)
 
-    def takes(self, index: int, text: Text, only_equal: bool) -> bool:
+    def takes(self, index: int, text: InputText, only_equal: bool) -> bool:
         """
         Adds the text, if it fits.
 

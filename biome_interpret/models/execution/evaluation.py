@@ -17,7 +17,7 @@ from biome_interpret.models.embedding.tracing import CallMatcher, text_field_nam
 from biome_interpret.models.execution.prediction import Prediction
 from biome_interpret.models.execution.recurrent import differentiable_recurrence
 from biome_interpret.models.objectives import (
-    NotTold,
+    NoOutput,
     Objective,
     forward_arguments,
     loss_in_place_of,
@@ -129,11 +129,6 @@ class ExplainedBatch:
             found = self.objective.label_probabilities(self._outputs, self._tensors)
         return found or [None] * len(self.instances)
 
-    def check_loss(self, objective: Any) -> None:
-        """Holds the values of the texts against the loss that the model gives for them."""
-        with torch.no_grad():
-            objective.check(self._outputs, self._tensors)
-
     def _trace(self) -> Outputs:
         """Runs the model on the texts."""
         arguments = forward_arguments(self.objective, self._tensors)
@@ -150,7 +145,7 @@ class ExplainedBatch:
         """Shape: (instances,). The loss becomes the objective if the output lacks f."""
         try:
             return self._text_values()
-        except NotTold:
+        except NoOutput:
             self.objective = loss_in_place_of(self.objective)
             self._outputs = self._trace()
             return self._text_values()

@@ -1,7 +1,6 @@
-"""The most probable label, or all that are probable, or the best of several alternatives."""
+"""Labels for a text as a whole: the most probable, all that are probable, or an alternative."""
 
-import math
-from typing import Any, Iterator, List, Mapping, Optional, Sequence
+from typing import Any, Iterator, List, Mapping, Optional
 
 import numpy
 import torch
@@ -17,13 +16,19 @@ from allennlp.data.fields import (
 from allennlp.predictors import Predictor
 
 from biome_interpret.errors import InterpretationError
-from biome_interpret.models.labelling.base import Labelling, Output, labelled_by, takes, with_fields
+from biome_interpret.models.labelling.base import (
+    Labelling,
+    Output,
+    labelled_by,
+    labels_nothing,
+    takes,
+    with_fields,
+)
 from biome_interpret.models.objectives.base import namespace_of
-from biome_interpret.models.objectives.inference_modes import Outputs
 
 _SCORES = ("logits", "label_logits", "probs", "label_probs", "class_probabilities")
 
-# Predictors that fail where a model names its scores or its label otherwise than they expect.
+# Predictors that fail if a model gives its scores or its label another name than they expect.
 LABEL_PREDICTORS = (
     "TextClassifierPredictor",
     "TextualEntailmentPredictor",
@@ -36,40 +41,34 @@ LABEL_PREDICTORS = (
 @Labelling.register("label")
 class LabelLabelling(Labelling):
     """
-    The label with the highest score. Where each label has a probability of its own (the sigmoid of
-    its logit), one instance for each label that is more probable than not; if there is none, the
-    most probable.
+    The label with the highest score. If each label has a probability of its own (the sigmoid of its
+    logit), one instance for each label that is more probable than not, or for the most probable.
     """
+
+    priority = -150
 
     @classmethod
     def fits(cls, predictor: Predictor) -> bool:
-        kind, model = labelled_by(predictor), predictor._model
-        unlabelled = kind == "Predictor" and (takes(model, "label") or takes(model, "labels"))
-        return kind in LABEL_PREDICTORS or unlabelled
+        if labels_nothing(predictor):
+            return takes(predictor._model, "label") or takes(predictor._model, "labels")
+        return labelled_by(predictor) in LABEL_PREDICTORS
 
     def labelled(self, predictor: Predictor, instance: Instance, output: Output) -> List[Instance]:
         name = self._name(predictor)
         labels = labels_of(predictor._model, instance.fields.get(name), output)
         return [self._with_label(predictor, instance, one) for one in labels]
 
-    def reads_alike(self, outputs: Outputs, readable: Output) -> bool:
-        names = _score_names(readable)
-        return (
-            # What a subclass reads is its own business.
-            type(self) is LabelLabelling
-            and names == _score_names(outputs)
-            and all(_is_first(outputs[name], readable[name]) for name in names)
-        )
-
     def gold(self, predictor: Predictor, instance: Instance) -> List[Instance]:
         own: Any = instance[self._name(predictor)]
         labels: List[Field] = [own]
         if isinstance(own, MultiLabelField):
-            indices = own.as_tensor({}).nonzero().flatten().tolist()
-            size = len(own.as_tensor({}))
+            # Shape: (labels,)
+            chosen = own.as_tensor({})
             labels = [
-                MultiLabelField([i], own._label_namespace, skip_indexing=True, num_labels=size)
-                for i in indices
+                MultiLabelField(
+                    [i], own._label_namespace, skip_indexing=True, num_labels=len(chosen)
+                )
+                for i in chosen.nonzero().flatten().tolist()
             ]
         elif isinstance(own, ListField):
             labels = [ListField([one]) for one in own]
@@ -93,16 +92,16 @@ def labels_of(module: Any, own: Optional[Field], output: Mapping[str, Any]) -> I
     # Parameters
 
     module : `Any`
-        The model, or the head of one.
+        The model, or one of its heads.
     own : `Field`, optional
-        The instance's own label, which tells by its type of what kind labels are.
+        The instance's own label. Its type shows whether a text has one label or several.
     output : `Mapping[str, Any]`
         The module's, for one instance.
 
     # Raises
 
     `InterpretationError`
-        If there are no scores in it.
+        If it has no scores.
     """
     namespace = namespace_of(module, own)
     scores = [(name, numpy.asarray(output[name])) for name in _score_names(output)]
@@ -112,25 +111,20 @@ def labels_of(module: Any, own: Optional[Field], output: Mapping[str, Any]) -> I
             f"the output of {type(module).__name__} has no logits or probabilities, one for each "
             f"label: {sorted(output)}"
         )
-    best = scores[0][1]
-    listed = isinstance(own, ListField) or takes(module, "label_weights")
-    if not listed and not isinstance(own, MultiLabelField) and not _are_sigmoids(dict(scores)):
-        yield LabelField(int(best.argmax()), namespace, skip_indexing=True)
+    first_name, first = scores[0]
+    is_listed = isinstance(own, ListField) or takes(module, "label_weights")
+    if not is_listed and not isinstance(own, MultiLabelField) and not _are_sigmoids(dict(scores)):
+        yield LabelField(int(first.argmax()), namespace, skip_indexing=True)
         return
     names = module.vocab.get_index_to_token_vocabulary(namespace)
-    real = [i for i in range(len(best)) if not names.get(i, "").startswith("@@")] or [0]
-    thresholds = 0.0 if scores[0][0].endswith("logits") else 0.5
-    probable = [i for i in real if best[i] > thresholds] or [max(real, key=lambda i: best[i])]
-    for index in sorted(probable, key=lambda i: -best[i]):
-        if listed:
+    real = [i for i in range(len(first)) if not names.get(i, "").startswith("@@")] or [0]
+    threshold = 0.0 if first_name.endswith("logits") else 0.5
+    probable = [i for i in real if first[i] > threshold] or [max(real, key=lambda i: first[i])]
+    for index in sorted(probable, key=lambda i: -first[i]):
+        if is_listed:
             yield ListField([LabelField(index, namespace, skip_indexing=True)])
         else:
-            yield MultiLabelField([index], namespace, skip_indexing=True, num_labels=len(best))
-
-
-def _is_first(scores: Any, of_text: Any) -> bool:
-    is_batch = isinstance(scores, torch.Tensor) and scores.dim() > 0
-    return is_batch and numpy.array_equal(scores[0].cpu().numpy(), of_text)
+            yield MultiLabelField([index], namespace, skip_indexing=True, num_labels=len(first))
 
 
 def _score_names(output: Mapping[str, Any]) -> List[str]:
@@ -140,35 +134,30 @@ def _score_names(output: Mapping[str, Any]) -> List[str]:
 
 
 def _are_sigmoids(scores: Mapping[str, numpy.ndarray]) -> bool:
-    """Whether the probabilities are each label's own, and not shared out among all."""
+    """Whether each label's probability is the sigmoid of its logit, and not their softmax."""
     logits = next((score for name, score in scores.items() if name.endswith("logits")), None)
     probabilities = next((s for name, s in scores.items() if not name.endswith("logits")), None)
     if logits is None or probabilities is None or logits.shape != probabilities.shape:
         return False
-    # In plain numbers, of which there are mostly few.
-    values, found = logits.tolist(), probabilities.tolist()
-    largest = max(values)
-    if not math.isfinite(largest):
-        return False  # Nothing can be told, and the text will be refused.
-    powers = [math.exp(value - largest) for value in values]
-    total = sum(powers)
-    if _are_near([power / total for power in powers], found):
-        return False
-    return _are_near([(1 + math.tanh(value / 2)) / 2 for value in values], found)
+    values, found = torch.tensor(logits).double(), torch.tensor(probabilities).double()
 
+    def is_found(expected: torch.Tensor) -> bool:
+        return torch.allclose(expected, found, rtol=0.0, atol=1e-4)
 
-def _are_near(wanted: Sequence[float], found: Sequence[float]) -> bool:
-    return all(abs(one - other) < 1e-4 for one, other in zip(wanted, found))
+    # A text with other scores is refused later.
+    is_finite = bool(values.max().isfinite())
+    return is_finite and not is_found(values.softmax(dim=0)) and is_found(values.sigmoid())
 
 
 @Labelling.register("alternative")
 class AlternativeLabelling(Labelling):
     """The best of the alternatives that the instance lists."""
 
+    priority = -140
+
     @classmethod
     def fits(cls, predictor: Predictor) -> bool:
-        unlabelled = labelled_by(predictor) == "Predictor"
-        return unlabelled and takes(predictor._model, "correct_alternative")
+        return labels_nothing(predictor) and takes(predictor._model, "correct_alternative")
 
     def labelled(self, predictor: Predictor, instance: Instance, output: Output) -> List[Instance]:
         alternatives: Any = instance["alternatives"]

@@ -1,4 +1,4 @@
-"""Models of several heads, of which one is asked."""
+"""Models of several heads: the head of the instance's task labels it."""
 
 from typing import Any, List
 
@@ -8,22 +8,29 @@ from allennlp.data.fields import MetadataField
 from allennlp.predictors import Predictor
 
 from biome_interpret.errors import InterpretationError
-from biome_interpret.models.labelling.base import Labelling, Output, labelled_by, with_fields
+from biome_interpret.models.labelling.base import (
+    Labelling,
+    Output,
+    labelled_by,
+    labels_nothing,
+    with_fields,
+)
 from biome_interpret.models.labelling.labels import LABEL_PREDICTORS, labels_of
-from biome_interpret.models.objectives.base import is_kind
+from biome_interpret.models.objectives.base import has_class_named
 
 
 @Labelling.register("multitask")
 class MultiTaskLabelling(Labelling):
     """
-    What the head of the instance's task predicts: as the head's own predictor labels it, where that
-    does, else the label with the highest score.
+    The prediction of the head of the instance's task. The head's own predictor labels it, if it
+    can; else it is the label with the highest score.
     """
+
+    priority = -130
 
     @classmethod
     def fits(cls, predictor: Predictor) -> bool:
-        unlabelled = labelled_by(predictor) == "Predictor"
-        return unlabelled and is_kind(predictor, "MultiTaskPredictor")
+        return labels_nothing(predictor) and has_class_named(predictor, "MultiTaskPredictor")
 
     def instances(self, predictor: Predictor, inputs: JsonDict) -> List[Instance]:
         task = inputs.get("task")
@@ -39,16 +46,15 @@ class MultiTaskLabelling(Labelling):
     def labelled(self, predictor: Predictor, instance: Instance, output: Output) -> List[Instance]:
         task = _task(instance)
         own: Predictor = predictor.predictors[task]  # type: ignore[attr-defined]
-        of_head = {
-            key[len(task) + 1 :]: value
-            for key, value in output.items()
-            if key.startswith(f"{task}_")
+        prefix = f"{task}_"
+        head_output = {
+            key[len(prefix) :]: value for key, value in output.items() if key.startswith(prefix)
         }
-        if labelled_by(own) not in ("Predictor", *LABEL_PREDICTORS):
-            return own.predictions_to_labeled_instances(instance, of_head)
+        if not labels_nothing(own) and labelled_by(own) not in LABEL_PREDICTORS:
+            return own.predictions_to_labeled_instances(instance, head_output)
         model: Any = predictor._model
-        name = _name_of_label(model, task, instance)
-        labels = labels_of(model._heads[task], instance.fields.get(name), of_head)
+        name = _label_name(model, task, instance)
+        labels = labels_of(model._heads[task], instance.fields.get(name), head_output)
         return [with_fields(predictor, instance, **{name: label}) for label in labels]
 
 
@@ -59,8 +65,8 @@ def _task(instance: Instance) -> str:
     return field.metadata
 
 
-def _name_of_label(model: Any, task: str, instance: Instance) -> str:
-    """What the head calls its label, or what the instance calls it that is mapped to this."""
+def _label_name(model: Any, task: str, instance: Instance) -> str:
+    """The field that the model passes to the head as its `label`."""
     renamed = model._arg_name_mapping.get(task, {})
     names = [old for old, new in renamed.items() if new == "label"]
     return next((name for name in names if name in instance.fields), "label")

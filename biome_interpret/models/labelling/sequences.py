@@ -8,19 +8,26 @@ from allennlp.data import Instance, Token
 from allennlp.data.fields import Field, MetadataField, TensorField, TextField
 from allennlp.predictors import Predictor
 
-from biome_interpret.models.labelling.base import Labelling, Output, labelled_by, takes, with_fields
-from biome_interpret.models.objectives.base import is_kind
-
-LABEL = "target_tokens"
+from biome_interpret.models.labelling.base import (
+    Labelling,
+    Output,
+    labels_nothing,
+    takes,
+    with_fields,
+)
+from biome_interpret.models.objectives.base import has_class_named
+from biome_interpret.models.objectives.sequences import LABEL
 
 
 @Labelling.register("sequence")
 class SequenceLabelling(Labelling):
     """The most probable sequence that the model writes, as its target."""
 
+    priority = -120
+
     @classmethod
     def fits(cls, predictor: Predictor) -> bool:
-        return labelled_by(predictor) == "Predictor" and takes(predictor._model, LABEL)
+        return labels_nothing(predictor) and takes(predictor._model, LABEL)
 
     def labelled(self, predictor: Predictor, instance: Instance, output: Output) -> List[Instance]:
         target = TextField(self._tokens(predictor._model, output))
@@ -34,9 +41,9 @@ class SequenceLabelling(Labelling):
 
     def _tokens(self, model: Any, output: Output) -> List[Token]:
         predictions = numpy.asarray(output["predictions"])
-        # Shape: (steps,). The best goes first.
+        # Shape: (steps,). The best comes first.
         best = (predictions[0] if predictions.ndim == 2 else predictions).tolist()
-        if hasattr(model, "t5") or is_kind(model, "Bart"):
+        if hasattr(model, "t5") or has_class_named(model, "Bart"):
             return _pieces(model, best)
         decoder = getattr(model, "_decoder", model)
         namespace, end = decoder._target_namespace, decoder._end_index
@@ -44,7 +51,7 @@ class SequenceLabelling(Labelling):
         source = output.get("metadata", {}).get("source_tokens", [])
         size = model.vocab.get_vocab_size(namespace)
         words = [
-            # A word beyond the vocabulary is one that was copied from the source.
+            # A word beyond the vocabulary was copied from the source.
             source[i - size] if i >= size else model.vocab.get_token_from_index(i, namespace)
             for i in ids
         ]
@@ -52,7 +59,7 @@ class SequenceLabelling(Labelling):
 
 
 def _pieces(model: Any, ids: List[int]) -> List[Token]:
-    """Word pieces, which carry their ids: those of a pretrained transformer."""
+    """The word pieces of a pretrained transformer, with their ids."""
     if hasattr(model, "t5"):
         tokenizer, end = model.tokenizer.tokenizer, model.t5.eos_token_id
     else:
@@ -67,7 +74,7 @@ def _up_to(end: int, ids: List[int]) -> List[int]:
 
 
 def _matches(predictor: Predictor, instance: Instance) -> Dict[str, Field]:
-    """What CopyNet needs besides: which words of the source and the target are the same."""
+    """What CopyNet needs as well: which words of the source and the target are the same."""
     fields, reader = instance.fields, predictor._dataset_reader
     source, target = fields["source_tokens"].tokens, fields[LABEL].tokens  # type: ignore
     ids = reader._tokens_to_ids([*source, *target])  # type: ignore[attr-defined]

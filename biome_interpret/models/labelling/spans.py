@@ -24,6 +24,7 @@ from biome_interpret.models.labelling.base import (
     Output,
     PredictorLabelling,
     labelled_by,
+    labels_nothing,
     takes,
     with_fields,
 )
@@ -37,12 +38,13 @@ _SUM = "answer_as_add_sub_expressions"
 
 @Labelling.register("span")
 class SpanLabelling(Labelling):
-    """The best span of a passage, for predictors of the user's own that label nothing."""
+    """The best span of a passage, for a user's predictor that labels nothing."""
+
+    priority = -110
 
     @classmethod
     def fits(cls, predictor: Predictor) -> bool:
-        unlabelled = labelled_by(predictor) == "Predictor"
-        return unlabelled and takes(predictor._model, "span_start", "span_end")
+        return labels_nothing(predictor) and takes(predictor._model, START, END)
 
     def labelled(self, predictor: Predictor, instance: Instance, output: Output) -> List[Instance]:
         passage: Any = instance["passage"]
@@ -53,9 +55,11 @@ class SpanLabelling(Labelling):
 @Labelling.register("window")
 class WindowLabelling(Labelling):
     """
-    TransformerQA: of a context too long for it, the window from which its answer comes, labelled
-    with the answer's span; where the model answers nothing, with the token that stands for this.
+    TransformerQA: the answer's span, or the token that stands for "no answer". A context that is
+    too long for the model is split into windows: the window of the answer is labelled.
     """
+
+    priority = -100
 
     @classmethod
     def fits(cls, predictor: Predictor) -> bool:
@@ -66,7 +70,7 @@ class WindowLabelling(Labelling):
         if len(windows) > 1:
             outputs = [predictor._model.forward_on_instance(window) for window in windows]
             scores = [float(output[_SCORE]) for output in outputs]
-            # The first of equals, as the predictor takes it.
+            # The first of equals, as in the predictor.
             return [windows[scores.index(max(scores))]]
         return windows
 
@@ -86,9 +90,11 @@ class WindowLabelling(Labelling):
 @Labelling.register("passage_answer")
 class PassageAnswerLabelling(PredictorLabelling):
     """
-    NAQANet: the predictor's own label, and for each other way to come by an answer that the model
-    knows, one that says that the answer is not come by so.
+    NAQANet: the predictor's own label for the way in which the answer was found, and an empty label
+    for each other way that the model has.
     """
+
+    priority = -90
 
     @classmethod
     def fits(cls, predictor: Predictor) -> bool:
@@ -101,49 +107,53 @@ class PassageAnswerLabelling(PredictorLabelling):
             raise InterpretationError(
                 "the model answers with a sum of no numbers, for which it has no likelihood"
             )
-        # Those of the reader's own are other answers.
+        # The reader's labels are for another answer.
         unanswered = instance.duplicate()
         for name in ANSWERS:
             unanswered.fields.pop(name, None)
         [new] = super().labelled(predictor, unanswered, output)
-        return [self._labelled_every_way(predictor, new)]
+        return [self._with_all_labels(predictor, new)]
 
     def gold(self, predictor: Predictor, instance: Instance) -> List[Instance]:
-        return [self._labelled_every_way(predictor, instance)]
+        return [self._with_all_labels(predictor, instance)]
 
-    def _labelled_every_way(self, predictor: Predictor, instance: Instance) -> Instance:
-        fields: Any = {**self._nowhere(instance), **instance.fields}
+    def _with_all_labels(self, predictor: Predictor, instance: Instance) -> Instance:
+        fields: Any = {**_empty_labels(instance), **instance.fields}
         labels = {name: fields[name] for name in ANSWERS}
-        # As a list of labels of a list, which it is, AllenNLP 2.10 cannot make it a tensor.
+        # A tensor, since AllenNLP 2.10 cannot batch it as the nested list of labels that it is.
         signs = [[*one] for one in labels[_SUM]]
         labels[_SUM] = TensorField(torch.tensor(signs))
         return with_fields(predictor, instance, **labels)
 
-    def _nowhere(self, instance: Instance) -> Dict[str, Field]:
-        fields: Any = instance.fields
-        numbers = fields["number_indices"]
-        no_numbers = SequenceLabelField([0] * numbers.sequence_length(), numbers)
-        return {
-            "answer_as_passage_spans": ListField([SpanField(-1, -1, fields["passage"])]),
-            "answer_as_question_spans": ListField([SpanField(-1, -1, fields["question"])]),
-            "answer_as_add_sub_expressions": ListField([no_numbers]),
-            "answer_as_counts": ListField([LabelField(-1, skip_indexing=True)]),
-        }
+
+def _empty_labels(instance: Instance) -> Dict[str, Field]:
+    """Labels that say that the answer was not found in this way, for each way."""
+    fields: Any = instance.fields
+    numbers = fields["number_indices"]
+    no_numbers = SequenceLabelField([0] * numbers.sequence_length(), numbers)
+    return {
+        "answer_as_passage_spans": ListField([SpanField(-1, -1, fields["passage"])]),
+        "answer_as_question_spans": ListField([SpanField(-1, -1, fields["question"])]),
+        "answer_as_add_sub_expressions": ListField([no_numbers]),
+        "answer_as_counts": ListField([LabelField(-1, skip_indexing=True)]),
+    }
 
 
 @Labelling.register("dialog")
 class DialogLabelling(Labelling):
     """The answers to the questions of a dialogue: an instance for each question."""
 
+    priority = -80
+
     @classmethod
     def fits(cls, predictor: Predictor) -> bool:
-        unlabelled = labelled_by(predictor) == "Predictor"
-        return unlabelled and hasattr(predictor._model, "_get_best_span_yesno_followup")
+        known = hasattr(predictor._model, "_get_best_span_yesno_followup")
+        return labels_nothing(predictor) and known
 
     def labelled(self, predictor: Predictor, instance: Instance, output: Output) -> List[Instance]:
         answers = self._answers(predictor, instance)
-        # The model counts the questions by these: they are kept for all of them.
-        kinds = {
+        # The model counts the questions by these, so they have an answer for each question.
+        followups = {
             name: ListField([LabelField(int(i), skip_indexing=True) for i in answers[:, column]])
             for name, column in (("yesno_list", 2), ("followup_list", 3))
         }
@@ -153,7 +163,7 @@ class DialogLabelling(Labelling):
                 name: self._pointers(instance, answers[:, column], asked)
                 for name, column in ((START, 0), (END, 1))
             }
-            found.append(with_fields(predictor, instance, **kinds, **spans))
+            found.append(with_fields(predictor, instance, **followups, **spans))
         return found
 
     def gold(self, predictor: Predictor, instance: Instance) -> List[Instance]:
@@ -170,13 +180,13 @@ class DialogLabelling(Labelling):
         ]
 
     def _pointers(self, instance: Instance, indices: Any, asked: int) -> Field:
-        """-1 for the questions that are not asked about."""
+        """One for each question: -1 except for the question that is explained."""
         passage: Any = instance["passage"]
-        wanted = [int(index) if i == asked else -1 for i, index in enumerate(indices)]
-        return ListField([IndexField(index, passage) for index in wanted])
+        kept = [int(index) if i == asked else -1 for i, index in enumerate(indices)]
+        return ListField([IndexField(index, passage) for index in kept])
 
     def _answers(self, predictor: Predictor, instance: Instance) -> numpy.ndarray:
-        """First and last token, yes or no, and whether to ask on. Shape: (questions, 4)."""
+        """First and last token, yes or no, whether to ask on. Shape: (questions, 4)."""
         model: Any = predictor._model
         tensors = to_tensors([instance], model)
         with torch.no_grad():

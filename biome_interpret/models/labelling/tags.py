@@ -14,8 +14,15 @@ from allennlp.data.fields import (
 from allennlp.predictors import Predictor
 
 from biome_interpret.errors import InterpretationError
-from biome_interpret.models.labelling.base import Labelling, Output, labelled_by, takes, with_fields
-from biome_interpret.models.objectives.base import is_kind, namespace_of
+from biome_interpret.models.labelling.base import (
+    Labelling,
+    Output,
+    labelled_by,
+    labels_nothing,
+    takes,
+    with_fields,
+)
+from biome_interpret.models.objectives.base import has_class_named, namespace_of
 
 OUTSIDE = "O"
 _BEGIN, _CONTINUE, _CLOSE = "BUS", "ILME", "LEUS"
@@ -24,137 +31,65 @@ _BEGIN, _CONTINUE, _CLOSE = "BUS", "ILME", "LEUS"
 @Labelling.register("tags")
 class TagsLabelling(Labelling):
     """
-    One instance for each span of tags, all other tokens being labelled "O": as AllenNLP's own for
-    well-formed BIOUL tags, and for tags of any other scheme, well-formed or not. Tags without a
-    scheme make a span where they stand side by side; where there is no "O" among them, as with
-    parts of speech, one instance holds the tags of all tokens.
+    One instance for each span of tags; all other tokens are labelled "O". AllenNLP does the same
+    for well-formed BIOUL tags; here, tags may be of any scheme, and need not be well-formed. Tags
+    without a scheme make a span of equal neighbours. If "O" is not a tag, as in parts of speech,
+    one instance holds the tags of all tokens.
     """
+
+    priority = -70
 
     @classmethod
     def fits(cls, predictor: Predictor) -> bool:
-        kind = labelled_by(predictor)
-        unlabelled = kind == "Predictor" and takes(predictor._model, "tags")
-        return kind == "SentenceTaggerPredictor" or unlabelled
+        if labels_nothing(predictor):
+            return takes(predictor._model, "tags")
+        return labelled_by(predictor) == "SentenceTaggerPredictor"
 
     def labelled(self, predictor: Predictor, instance: Instance, output: Output) -> List[Instance]:
-        return self._of_spans(predictor, instance, [str(tag) for tag in output["tags"]])
+        return _instances_of_spans(predictor, instance, [str(tag) for tag in output["tags"]])
 
     def gold(self, predictor: Predictor, instance: Instance) -> List[Instance]:
-        return self._of_spans(predictor, instance, own_tags(instance))
-
-    def _of_spans(
-        self, predictor: Predictor, instance: Instance, tags: List[str]
-    ) -> List[Instance]:
-        namespace = namespace_of(predictor._model, None)
-        known = predictor._model.vocab.get_token_to_index_vocabulary(namespace)
-        if OUTSIDE not in known:
-            return [tagged(predictor, instance, tags)]
-        names = [tag for tag in known if not tag.startswith("@@")]
-        spans = spans_of(tags) if has_scheme(names) else runs_of(tags)
-        return [tagged(predictor, instance, only(tags, *span)) for span in spans]
-
-
-def tagged(predictor: Predictor, instance: Instance, tags: List[str]) -> Instance:
-    """The instance with these tags, of which only those count that are not "O"."""
-    vocabulary, namespace = predictor._model.vocab, namespace_of(predictor._model, None)
-    text = _text_of_length(instance, len(tags))
-    fields: Dict[str, Field] = {"tags": SequenceLabelField(tags, text, namespace)}
-    if OUTSIDE in vocabulary.get_token_to_index_vocabulary(namespace):
-        fields["ignore_loss_on_o_tags"] = FlagField(True)
-    return with_fields(predictor, instance, **fields)
-
-
-def own_tags(instance: Instance) -> List[str]:
-    """Those that a dataset reader gave the instance."""
-    return [str(tag) for tag in instance["tags"].labels]  # type: ignore[attr-defined]
-
-
-def only(tags: Sequence[str], first: int, last: int) -> List[str]:
-    return [tag if first <= i <= last else OUTSIDE for i, tag in enumerate(tags)]
-
-
-def has_scheme(tags: Sequence[str]) -> bool:
-    """Whether tags say by a prefix where in a span they stand."""
-    prefixes = {tag.partition("-")[0] for tag in tags if tag != OUTSIDE}
-    return prefixes <= set(_BEGIN + _CONTINUE)
-
-
-def spans_of(tags: Sequence[str]) -> List[Tuple[int, int]]:
-    """
-    First and last token of each span of tags in the schemes IOB1, IOB2, BIOUL and BMES. A span
-    that is not finished ends where it stops, and one that is not begun begins where it is.
-    """
-    spans: List[Tuple[int, int]] = []
-    opened: Optional[str] = None
-    for position, tag in enumerate(tags):
-        prefix, _, kind = tag.partition("-")
-        if tag == OUTSIDE:
-            opened = None
-            continue
-        if prefix in _CONTINUE and opened == kind:
-            spans[-1] = (spans[-1][0], position)
-        else:
-            spans.append((position, position))
-        opened = None if prefix in _CLOSE else kind
-    return spans
-
-
-def runs_of(tags: Sequence[str]) -> List[Tuple[int, int]]:
-    """First and last token of each run of one tag that is not "O"."""
-    spans: List[Tuple[int, int]] = []
-    for position, tag in enumerate(tags):
-        if tag == OUTSIDE:
-            continue
-        if spans and spans[-1][1] == position - 1 and tags[position - 1] == tag:
-            spans[-1] = (spans[-1][0], position)
-        else:
-            spans.append((position, position))
-    return spans
-
-
-def _text_of_length(instance: Instance, length: int) -> TextField:
-    texts = [field for field in instance.fields.values() if isinstance(field, TextField)]
-    for text in texts:
-        if text.sequence_length() == length:
-            return text
-    raise InterpretationError(f"no text of the instance has the {length} tokens that are tagged")
+        return _instances_of_spans(predictor, instance, _own_tags(instance))
 
 
 @Labelling.register("frames")
 class FrameLabelling(Labelling):
-    """Semantic roles: one instance for each predicate that fills any, labelled with its roles."""
+    """Semantic roles: one instance for each predicate that has any, labelled with its roles."""
+
+    priority = -60
 
     @classmethod
     def fits(cls, predictor: Predictor) -> bool:
-        unlabelled = labelled_by(predictor) == "Predictor"
-        return unlabelled and hasattr(predictor, "_sentence_to_srl_instances")
+        return labels_nothing(predictor) and hasattr(predictor, "_sentence_to_srl_instances")
 
     def instances(self, predictor: Predictor, inputs: JsonDict) -> List[Instance]:
         return predictor._sentence_to_srl_instances(inputs)  # type: ignore[attr-defined]
 
     def labelled(self, predictor: Predictor, instance: Instance, output: Output) -> List[Instance]:
-        # A model of word pieces is explained for the tags of the pieces, which is what it predicts.
+        # If the model reads word pieces, the predicted tags are those of the pieces.
         tags = [str(tag) for tag in output.get("wordpiece_tags", output["tags"])]
-        if all(tag == OUTSIDE for tag in tags):
+        if not {*tags} - {OUTSIDE}:
             return []
-        new = tagged(predictor, instance, tags)
-        # What the model's metric asks for, as soon as there are tags.
+        new = _tagged(predictor, instance, tags)
+        # The model's metric needs them if there are tags.
         metadata: Any = instance["metadata"]
         gold = {"gold_tags": list(output["tags"])}
         return [with_fields(predictor, new, metadata=MetadataField({**metadata.metadata, **gold}))]
 
     def gold(self, predictor: Predictor, instance: Instance) -> List[Instance]:
-        tags = own_tags(instance)
-        return [tagged(predictor, instance, tags)] if {*tags} - {OUTSIDE} else []
+        tags = _own_tags(instance)
+        return [_tagged(predictor, instance, tags)] if {*tags} - {OUTSIDE} else []
 
 
 @Labelling.register("extractions")
 class ExtractionLabelling(FrameLabelling):
-    """Open information extraction: the same, with the predicates that the predictor looks for."""
+    """Open information extraction: the predicates are those that the predictor looks for."""
+
+    priority = -50
 
     @classmethod
     def fits(cls, predictor: Predictor) -> bool:
-        return labelled_by(predictor) == "Predictor" and is_kind(predictor, "OpenIePredictor")
+        return labels_nothing(predictor) and has_class_named(predictor, "OpenIePredictor")
 
     def instances(self, predictor: Predictor, inputs: JsonDict) -> List[Instance]:
         tokens = predictor._tokenizer.tokenize(inputs["sentence"])  # type: ignore[attr-defined]
@@ -165,3 +100,81 @@ class ExtractionLabelling(FrameLabelling):
             for i, token in enumerate(tokens)
             if token.pos_ in predicates
         ]
+
+
+def _instances_of_spans(
+    predictor: Predictor, instance: Instance, tags: List[str]
+) -> List[Instance]:
+    known = _tag_indices(predictor)
+    if OUTSIDE not in known:
+        return [_tagged(predictor, instance, tags)]
+    names = [tag for tag in known if not tag.startswith("@@")]
+    spans = spans_of(tags) if has_scheme(names) else runs_of(tags)
+    return [
+        _tagged(
+            predictor,
+            instance,
+            [tag if first <= i <= last else OUTSIDE for i, tag in enumerate(tags)],
+        )
+        for first, last in spans
+    ]
+
+
+def _tagged(predictor: Predictor, instance: Instance, tags: List[str]) -> Instance:
+    """The instance with these tags. Tags "O" do not count."""
+    text = _text_of_length(instance, len(tags))
+    label = SequenceLabelField(tags, text, namespace_of(predictor._model, None))
+    fields: Dict[str, Field] = {"tags": label}
+    if OUTSIDE in _tag_indices(predictor):
+        fields["ignore_loss_on_o_tags"] = FlagField(True)
+    return with_fields(predictor, instance, **fields)
+
+
+def _tag_indices(predictor: Predictor) -> Dict[str, int]:
+    """The index of each of the model's tags."""
+    model = predictor._model
+    return model.vocab.get_token_to_index_vocabulary(namespace_of(model, None))
+
+
+def _own_tags(instance: Instance) -> List[str]:
+    """The tags from the dataset reader."""
+    return [str(tag) for tag in instance["tags"].labels]  # type: ignore[attr-defined]
+
+
+def has_scheme(tags: Sequence[str]) -> bool:
+    """Whether a prefix of each tag gives its place in a span, as in "B-PER"."""
+    prefixes = {tag.partition("-")[0] for tag in tags if tag != OUTSIDE}
+    return prefixes <= set(_BEGIN + _CONTINUE)
+
+
+def spans_of(tags: Sequence[str]) -> List[Tuple[int, int]]:
+    """
+    First and last token of each span of tags in the schemes IOB1, IOB2, BIOUL and BMES. A span
+    without a begin or end tag starts at its first tag and ends at its last.
+    """
+    spans: List[Tuple[int, int]] = []
+    opened: Optional[str] = None
+    for position, tag in enumerate(tags):
+        if tag == OUTSIDE:
+            opened = None
+            continue
+        prefix, _, name = tag.partition("-")
+        if prefix in _CONTINUE and opened == name:
+            spans[-1] = (spans[-1][0], position)
+        else:
+            spans.append((position, position))
+        opened = None if prefix in _CLOSE else name
+    return spans
+
+
+def runs_of(tags: Sequence[str]) -> List[Tuple[int, int]]:
+    """First and last token of each run of one tag that is not "O"."""
+    return spans_of([tag if tag == OUTSIDE else f"I-{tag}" for tag in tags])
+
+
+def _text_of_length(instance: Instance, length: int) -> TextField:
+    texts = [field for field in instance.fields.values() if isinstance(field, TextField)]
+    for text in texts:
+        if text.sequence_length() == length:
+            return text
+    raise InterpretationError(f"no text of the instance has the {length} tokens that are tagged")

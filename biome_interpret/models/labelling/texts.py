@@ -1,9 +1,9 @@
-"""Texts to interpret: read from a predictor's input, and put together by length."""
+"""Texts to interpret, as they are read from a predictor's input."""
 
 import copy
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Container, Dict, List, Union
+from typing import Any, Dict, List, Union
 
 from allennlp.common.util import JsonDict
 from allennlp.data import Instance
@@ -13,23 +13,23 @@ from allennlp.predictors import Predictor
 from biome_interpret.errors import InterpretationError
 from biome_interpret.models.alignment.source_text import strings_in
 from biome_interpret.models.alignment.text_fields import texts_of, with_readable_texts
-from biome_interpret.models.labelling import apply_indexers, instances_of
+from biome_interpret.models.labelling.base import Labelling, refused
 
 
 @dataclass(frozen=True)
-class Text:
+class InputText:
     """
     # Parameters
 
     instance : `Instance`
-        Indexed, and without a label, unless it came from a dataset reader with one.
+        Indexed. It has a label only if a dataset reader gave it one.
     strings : `List[str]`
-        Which its fields may have been made of.
+        The source texts that its fields may have been made of.
     labels : `Dict[str, Any]`
         What may be its own labels, by field name: the values of the input, or the fields of an
         instance.
     json : `JsonDict`
-        The predictor's input, where there was one.
+        The predictor's input; empty if that was an instance.
     """
 
     instance: Instance
@@ -38,22 +38,27 @@ class Text:
     json: JsonDict
 
     @classmethod
-    def read(cls, predictor: Predictor, inputs: Union[JsonDict, Instance]) -> List["Text"]:
+    def read(cls, predictor: Predictor, inputs: Union[JsonDict, Instance]) -> List["InputText"]:
         """
         From what `predict_json` or `predict_instance` takes: one text for each instance that the
         predictor makes of it.
+
+        # Raises
+
+        `InterpretationError`
+            If the predictor does not take the input, or if nothing labels what it predicts.
         """
         if isinstance(inputs, Instance):
             fields = inputs.fields.items()
             metadata = [field.metadata for _, field in fields if isinstance(field, MetadataField)]
-            # A copy, since what is in it is not ours.
+            # A copy, since the caller's instance must stay as it is.
             indexed = _indexed(predictor, inputs).duplicate()
             return [cls(indexed, list(strings_in(metadata)), dict(indexed.fields), {})]
         strings = list(strings_in(inputs))
-        return [
-            cls(_indexed(predictor, instance), strings, inputs, inputs)
-            for instance in instances_of(predictor, inputs)
-        ]
+        has = ", ".join(repr(name) for name in inputs) or "nothing"
+        with refused(predictor, f"does not take this input, which has {has}"):
+            instances = Labelling.of(predictor).instances(predictor, inputs)
+        return [cls(_indexed(predictor, one), strings, inputs, inputs) for one in instances]
 
     @property
     def padding_lengths(self) -> Dict[str, Dict[str, int]]:
@@ -62,25 +67,14 @@ class Text:
 
     @cached_property
     def lengths(self) -> List[int]:
-        """Of each field of text, in positions, as far as its tokens tell."""
+        """
+        The number of positions of each field of text, by its tokens. Texts in a list count with the
+        length of the longest.
+        """
         fields = [texts_of(self.instance, name) for name in self.instance.fields]
         return [
             len(texts) * max(len(text.field.tokens) for text in texts) for texts in fields if texts
         ]
-
-    @property
-    def is_unlabelled(self) -> bool:
-        """Whether there is nothing but text in it, and metadata."""
-        return not self.has_others_than(())
-
-    def has_others_than(self, names: Container[str]) -> bool:
-        """Whether it has fields beside those of these names, of text and of metadata."""
-        return any(
-            name not in names
-            and not isinstance(field, (MetadataField, TextField))
-            and not texts_of(self.instance, name)
-            for name, field in self.instance.fields.items()
-        )
 
     @property
     def empty_fields(self) -> List[str]:
@@ -99,30 +93,31 @@ class Text:
             raise InterpretationError(f"field '{name}' has no tokens to interpret")
 
 
-def _indexed(predictor: Predictor, instance: Instance) -> "_Shared":
-    apply_indexers(predictor, instance)
+def _indexed(predictor: Predictor, instance: Instance) -> "_SharingInstance":
+    with refused(predictor, "does not take this instance"):
+        Labelling.of(predictor).apply_indexers(predictor, instance)
     try:
         instance.index_fields(predictor._model.vocab)
     except KeyError as error:
         raise InterpretationError(
             f"the instance has a label that the model's vocabulary does not know ({error})"
         ) from error
-    shared = _Shared(dict(instance.fields))
-    shared.indexed = instance.indexed
-    with_readable_texts(shared, predictor._dataset_reader)
-    return shared
+    sharing = _SharingInstance(dict(instance.fields))
+    sharing.indexed = instance.indexed
+    with_readable_texts(sharing, predictor._dataset_reader)
+    return sharing
 
 
-class _Shared(Instance):
+class _SharingInstance(Instance):
     """
-    Its duplicates share what is in the fields. Predictors duplicate an instance to give it a
-    label, for which a deep copy takes longer than a small model takes to predict.
+    Its duplicates share the content of its fields. Predictors duplicate an instance to label it: a
+    deep copy takes longer than the prediction of a small model.
     """
 
     __slots__: List[str] = []
 
-    def duplicate(self) -> "_Shared":
-        duplicate = _Shared({name: _copied(field) for name, field in self.fields.items()})
+    def duplicate(self) -> "_SharingInstance":
+        duplicate = _SharingInstance({name: _copied(field) for name, field in self.fields.items()})
         duplicate.indexed = self.indexed
         return duplicate
 

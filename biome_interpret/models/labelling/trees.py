@@ -1,23 +1,31 @@
 """Predicted parses."""
 
-from typing import Any, Dict, List, Tuple
+from typing import Any, List, Set, Tuple
 
 import numpy
 from allennlp.data import Instance
 from allennlp.data.fields import SequenceLabelField
 from allennlp.predictors import Predictor
 
-from biome_interpret.models.labelling.base import Labelling, Output, labelled_by, takes, with_fields
+from biome_interpret.models.labelling.base import (
+    Labelling,
+    Output,
+    labels_nothing,
+    takes,
+    with_fields,
+)
 from biome_interpret.models.objectives.trees import HEADS, NO_LABEL, TAGS
 
 
 @Labelling.register("dependencies")
 class DependenciesLabelling(Labelling):
-    """The predicted head of each word, and the kind of the dependency: the parse as one label."""
+    """The predicted head and tag of each word: the parse is one label."""
+
+    priority = -40
 
     @classmethod
     def fits(cls, predictor: Predictor) -> bool:
-        return labelled_by(predictor) == "Predictor" and takes(predictor._model, TAGS, HEADS)
+        return labels_nothing(predictor) and takes(predictor._model, TAGS, HEADS)
 
     def labelled(self, predictor: Predictor, instance: Instance, output: Output) -> List[Instance]:
         words: Any = instance["words"]
@@ -32,14 +40,15 @@ class DependenciesLabelling(Labelling):
 
 @Labelling.register("constituents")
 class ConstituentsLabelling(Labelling):
-    """The constituents of the predicted tree: the tree as one label."""
+    """The constituents of the predicted tree: the tree is one label."""
+
+    priority = -30
 
     @classmethod
     def fits(cls, predictor: Predictor) -> bool:
-        known = takes(predictor._model, "span_labels") and hasattr(
-            predictor._model, "construct_trees"
-        )
-        return labelled_by(predictor) == "Predictor" and known
+        model = predictor._model
+        known = takes(model, "span_labels") and hasattr(model, "construct_trees")
+        return labels_nothing(predictor) and known
 
     def labelled(self, predictor: Predictor, instance: Instance, output: Output) -> List[Instance]:
         names = predictor._model.vocab.get_index_to_token_vocabulary("labels")
@@ -53,18 +62,19 @@ class ConstituentsLabelling(Labelling):
         return [with_fields(predictor, instance, span_labels=label)]
 
 
-def _spans_of_tree(tree: Any) -> Dict[Tuple[int, int], bool]:
+def _spans_of_tree(tree: Any) -> Set[Tuple[int, int]]:
     """First and last word of each constituent above the words' own parts of speech."""
-    found: Dict[Tuple[int, int], bool] = {}
+    found: Set[Tuple[int, int]] = set()
 
     def walk(node: Any, first: int) -> int:
+        """Returns the position after the node's last word."""
         if isinstance(node, str):
             return first + 1
         after = first
         for child in node:
             after = walk(child, after)
         if not (len(node) == 1 and isinstance(node[0], str)):
-            found[first, after - 1] = True
+            found.add((first, after - 1))
         return after
 
     walk(tree, 0)

@@ -6,16 +6,24 @@ from allennlp.data import Instance, Token
 from allennlp.data.fields import TextField
 from allennlp.predictors import Predictor
 
-from biome_interpret.models.labelling.base import Labelling, Output, labelled_by, with_fields
-from biome_interpret.models.objectives.base import is_kind
+from biome_interpret.models.labelling.base import (
+    Labelling,
+    Output,
+    labelled_by,
+    labels_nothing,
+    with_fields,
+)
+from biome_interpret.models.objectives.base import has_class_named
 
 
 @Labelling.register("next_word")
 class NextWordLabelling(Labelling):
     """
     The most probable next word, or the first of the most probable next words. (AllenNLP 2.10 takes
-    the first letter of it.)
+    its first letter only.)
     """
+
+    priority = -20
 
     @classmethod
     def fits(cls, predictor: Predictor) -> bool:
@@ -30,11 +38,13 @@ class NextWordLabelling(Labelling):
 
 @Labelling.register("own_text")
 class OwnTextLabelling(Labelling):
-    """A language model that has its text for a label: the instance as it is."""
+    """A language model, which takes its text as its label: the instance as it is."""
+
+    priority = -10
 
     @classmethod
     def fits(cls, predictor: Predictor) -> bool:
-        return labelled_by(predictor) == "Predictor" and is_kind(predictor._model, "LanguageModel")
+        return labels_nothing(predictor) and has_class_named(predictor._model, "LanguageModel")
 
     def labelled(self, predictor: Predictor, instance: Instance, output: Output) -> List[Instance]:
         return [instance]

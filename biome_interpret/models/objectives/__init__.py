@@ -1,70 +1,41 @@
 """
-Objectives: what of a labelled instance is explained.
+What number is explained? An objective reads it from a model's output.
 
-One is made for each labelled instance, of the first registered kind that finds a label of its own
-in it. The latest registered is asked first: a user's own, or a more special one.
+One is made for each labelled instance, of the first registered class that finds its label there.
+Register a subclass of `Objective` for a model of your own: it is asked before those here.
 """
 
-from biome_interpret.models.objectives.base import NotTold, Objective, Target
-from biome_interpret.models.objectives.labels import (
-    AlternativeObjective,
-    LabelObjective,
-    ListedLabelsObjective,
-    MultiLabelObjective,
+# Imported to register their classes.
+from biome_interpret.models.objectives import (  # noqa: F401
+    loss_only,
+    sequences,
+    spans,
+    tags,
+    trees,
+    words,
 )
+from biome_interpret.models.objectives.base import NoOutput, Objective, Target, forward_arguments
+from biome_interpret.models.objectives.inference_modes import Choices, InferenceMode
+from biome_interpret.models.objectives.labels import LabelObjective, MultiLabelObjective
 from biome_interpret.models.objectives.loss import (
-    LossByRows,
-    LossNotByRows,
-    LossObjective,
+    LossNotAdditive,
+    RowwiseLossObjective,
     loss_in_place_of,
 )
-from biome_interpret.models.objectives.loss_only import (
-    AnswerObjective,
-    CoreferenceObjective,
-    OwnLossObjective,
-)
-from biome_interpret.models.objectives.selection import (
-    UnknownObjective,
-    forward_arguments,
-    objective_for,
-)
-from biome_interpret.models.objectives.sequences import (
-    BartObjective,
-    CopyNetObjective,
-    SequenceObjective,
-)
-from biome_interpret.models.objectives.spans import AnswerSpanObjective, DialogAnswerObjective
-from biome_interpret.models.objectives.tags import CrfTagsObjective, TagsObjective
-from biome_interpret.models.objectives.trees import ConstituentsObjective, DependenciesObjective
-from biome_interpret.models.objectives.words import MaskedWordsObjective, NextWordObjective
+from biome_interpret.models.objectives.selection import UnknownObjective, objective_for
 
 __all__ = [
-    "AlternativeObjective",
-    "AnswerObjective",
-    "AnswerSpanObjective",
-    "BartObjective",
-    "ConstituentsObjective",
-    "CopyNetObjective",
-    "CoreferenceObjective",
-    "CrfTagsObjective",
-    "DependenciesObjective",
-    "DialogAnswerObjective",
+    "Choices",
+    "InferenceMode",
     "LabelObjective",
-    "ListedLabelsObjective",
-    "LossByRows",
-    "LossNotByRows",
-    "LossObjective",
-    "MaskedWordsObjective",
+    "LossNotAdditive",
     "MultiLabelObjective",
-    "NextWordObjective",
-    "NotTold",
+    "NoOutput",
     "Objective",
-    "OwnLossObjective",
-    "SequenceObjective",
-    "TagsObjective",
+    "RowwiseLossObjective",
     "Target",
     "UnknownObjective",
     "forward_arguments",
-    "objective_for",
     "loss_in_place_of",
+    "objective_for",
 ]

@@ -1,8 +1,7 @@
-"""What every objective has in common, and how the one for an instance is found."""
+"""The base class of objectives, and what they share to find labels and logits."""
 
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import Any, Dict, Hashable, List, Optional, Sequence, Tuple, Union
+from typing import Dict, Hashable, List, Optional, Sequence, Tuple, Union
 
 import torch
 from allennlp.common import Registrable
@@ -17,8 +16,11 @@ from biome_interpret.models.objectives.inference_modes import (
     Outputs,
     Softmax,
 )
-from biome_interpret.models.signatures import Signature, forward_signature
+from biome_interpret.models.signatures import forward_signature
 from biome_interpret.models.tensors import TensorDict
+
+# For each row the model's probability for each label, by its name, most probable first.
+LabelProbabilities = List[Optional[Dict[str, float]]]
 
 
 @dataclass(frozen=True)
@@ -33,9 +35,9 @@ class Target:
     index : `int`, optional
         The label's index in the model's output; `None` for a span.
     probability : `float`, optional
-        The model's own, where its output tells.
+        The model's probability for the target, if its output gives one.
     words : `str`, optional
-        Those that bear the label, where it is not the whole text.
+        The words that bear the label, if not the whole text.
     """
 
     label: Optional[str] = None
@@ -44,8 +46,8 @@ class Target:
     words: Optional[str] = None
 
 
-class NotTold(InterpretationError):
-    """A model's output does not tell what is to be explained."""
+class NoOutput(InterpretationError):
+    """A model's output lacks what is to be explained."""
 
     def __init__(self) -> None:
         super().__init__("the model's output has no logits of the expected shape")
@@ -53,11 +55,10 @@ class NotTold(InterpretationError):
 
 class Objective(Registrable):
     """
-    Reads the explained function from a model's output. One is made for each labelled instance, of
-    the first registered class that fits it; a model of the user's own may register another.
+    Reads the explained number from a model's output. One is made for each labelled instance, of the
+    first registered class that finds its label there. A model of your own may register another.
 
-    What it reads of a label comes from the tensors, row by row, since the rows of a batch may be of
-    different instances.
+    Labels are read from the tensors, row by row: the rows of a batch may be different instances.
 
     # Parameters
 
@@ -65,18 +66,18 @@ class Objective(Registrable):
     label_name : `str`
         The field that holds the label.
     label : `Field`, optional
-        `None` where no field is known to hold one.
+        `None` if the instance has no such field.
     mode : `InferenceMode`
     """
 
-    # The loss is one number for a batch: no row of it has a value of its own.
+    # Classes with a higher priority are asked first; among equals, the latest registered. It is not
+    # inherited: a class that sets none has 0, and is asked before ours, which are negative.
+    priority = 0
+    # The value is the loss, one number for a whole batch.
     needs_loss = False
-    # A prediction of the text without a label tells all that is read from the output.
+    # All that is read from the output is there if the text is run without a label.
     reads_prediction = True
-    # A text has one label, so that one instance is made of it; and nothing else is needed to tell
-    # the values of points that go through the model as the text is predicted.
-    goes_with_prediction = False
-    # The label is an input too: a decoder is asked for the next word after those of the target.
+    # The model must be run with the label: a decoder, say, reads the target's words.
     needs_label = False
 
     def __init__(
@@ -89,19 +90,18 @@ class Objective(Registrable):
         self.notes: List[str] = []
 
     @property
-    def kind(self) -> Hashable:
-        """The same for objectives that read a model's outputs in the same way."""
-        kind: Any = type(self)
-        return kind
+    def type_key(self) -> Hashable:
+        """Equal for objectives that read a model's output in the same way."""
+        return (type(self),)
 
     @classmethod
     def fits(cls, model: Model, label: Field) -> bool:
-        """Whether a field that may be a label is one for this objective."""
+        """Whether the objective takes such a field as its label."""
         raise NotImplementedError
 
     @classmethod
     def label_in(cls, model: Model, instance: Instance) -> Optional[str]:
-        """The field of the instance that is a label for this objective, if there is one."""
+        """The field of the instance that the objective takes as its label, if there is one."""
         candidates = label_candidates(model, instance)
         return next((name for name in candidates if cls.fits(model, instance[name])), None)
 
@@ -112,14 +112,14 @@ class Objective(Registrable):
 
     @property
     def why_loss(self) -> str:
-        """The note of a result for which the loss had to be taken."""
+        """The note of a result if the loss had to be explained instead."""
         return (
             f"{type(self.model).__name__} gives no logits for what it predicts: the loss is "
             f"explained instead"
         )
 
     def run(self, arguments: TensorDict) -> Outputs:
-        """A forward pass: the model's output, with what `choices` needs besides."""
+        """A forward pass: the model's output, and what else `choices` needs."""
         return self.model(**arguments)
 
     def run_for_loss(self, arguments: TensorDict) -> Outputs:
@@ -127,7 +127,7 @@ class Objective(Registrable):
         return self.model(**arguments)
 
     def choices(self, outputs: Outputs, tensors: TensorDict) -> Optional[Choices]:
-        """What the model chose between; `None` where its output does not tell."""
+        """What the model chose between; `None` if its output does not have it."""
         return None
 
     def values(self, outputs: Outputs, tensors: TensorDict) -> torch.Tensor:
@@ -136,26 +136,21 @@ class Objective(Registrable):
 
         # Raises
 
-        `NotTold`
-            If the output does not tell: then the loss is explained.
+        `NoOutput`
+            If the output does not have it: then the loss is explained.
         """
         choices = self.choices(outputs, tensors)
         if choices is None:
-            raise NotTold()
+            raise NoOutput()
         return self.mode(outputs, choices)
 
     def probabilities(self, outputs: Outputs, tensors: TensorDict) -> List[float]:
-        """The model's probability for each row's target; empty where its output does not tell."""
+        """The model's probability for each row's target; empty if its output has none."""
         choices = self.choices(outputs, tensors)
         return [] if choices is None else Softmax()(outputs, choices).tolist()
 
-    def label_probabilities(
-        self, outputs: Outputs, tensors: TensorDict
-    ) -> List[Optional[Dict[str, float]]]:
-        """
-        For each row the model's probability for each label, most probable first; empty where the
-        text does not have one label.
-        """
+    def label_probabilities(self, outputs: Outputs, tensors: TensorDict) -> LabelProbabilities:
+        """Empty if labels are not for the text as a whole."""
         return []
 
     @property
@@ -180,30 +175,37 @@ class Objective(Registrable):
             If the model does not know the target.
         """
         raise InterpretationError(
-            f"target {target!r} cannot be chosen here: only a model with one label for each text, "
-            f"labels that it has or has not, alternatives to choose from or words to fill in takes "
-            f"a target; this one is explained for what it predicts"
+            f"target {target!r} cannot be chosen here: only labels of a text as a whole, the "
+            f"alternatives of a multiple choice and words to fill in can be targets; this model is "
+            f"explained for what it predicts"
         )
+
+
+def forward_arguments(objective: Objective, tensors: TensorDict) -> TensorDict:
+    """
+    The tensors that the model's forward method takes. An optional label is left out if the
+    objective does not need it: this saves the loss and its metrics.
+    """
+    signature = forward_signature(objective.model)
+    omitted: Sequence[str] = ()
+    if not (objective.needs_loss or objective.needs_label):
+        omitted = [name for name in objective.label_names if name in signature.optional]
+    return {
+        name: value
+        for name, value in tensors.items()
+        if signature.accepts(name) and name not in omitted
+    }
 
 
 def label_candidates(model: Model, instance: Instance) -> Sequence[str]:
     """
-    Fields that may be labels. By AllenNLP's convention a model's labels are what its forward method
-    can do without; those of the usual names go first.
+    Fields that may be labels: by AllenNLP's convention, a model's forward method runs without them.
+    Of these, the usual names go first. A field with a usual name that the model needs comes last.
     """
-    return _candidates(forward_signature(model), tuple(instance.fields))
-
-
-@lru_cache(maxsize=256)
-def _candidates(signature: Signature, fields: Tuple[str, ...]) -> Sequence[str]:
-    named = [name for name in ("label", "labels", "tags") if name in fields]
-    without, takes_all = signature.can_do_without, signature.takes_anything
-    free = [name for name in fields if (name in without if name in signature.names else takes_all)]
-    return (
-        *(name for name in named if name in free),
-        *(name for name in free if name not in named),
-        *(name for name in named if name not in free),
-    )
+    signature = forward_signature(model)
+    usual = [name for name in ("label", "labels", "tags") if name in instance.fields]
+    optional = [name for name in instance.fields if signature.may_omit(name)]
+    return list(dict.fromkeys([*(n for n in usual if n in optional), *optional, *usual]))
 
 
 def namespace_of(model: Model, label: Optional[Field]) -> str:
@@ -215,7 +217,7 @@ def namespace_of(model: Model, label: Optional[Field]) -> str:
 
 
 def logits_of(outputs: Outputs, shape: Tuple[Optional[int], ...]) -> Optional[torch.Tensor]:
-    """The logits among a model's outputs, by name and shape; `None` in it stands for any size."""
+    """The logits in a model's output, by name and shape. A `None` in `shape` matches any size."""
     names = ["logits", "label_logits", *(name for name in outputs if name.endswith("logits"))]
     for name in names:
         value = outputs.get(name)
@@ -224,22 +226,12 @@ def logits_of(outputs: Outputs, shape: Tuple[Optional[int], ...]) -> Optional[to
     return None
 
 
-def is_kind(module: object, *names: str) -> bool:
-    """Whether something is of a class with such a name, which need not be imported for this."""
-    return any(kind.__name__ in names for kind in type(module).__mro__)
-
-
-def unknown_target(target: object, known: Sequence[Tuple[int, str]]) -> InterpretationError:
-    if not known:
-        return InterpretationError(
-            f"unknown target {target!r}: the model's labels have no names, so that a target is the "
-            f"index of one, a number"
-        )
-    listed = ", ".join(f"{name!r} ({index})" for index, name in known)
-    return InterpretationError(f"unknown target {target!r}: the labels are {listed}")
-
-
 def _has_shape(tensor: torch.Tensor, shape: Tuple[Optional[int], ...]) -> bool:
     return tensor.dim() == len(shape) and all(
         expected is None or size == expected for size, expected in zip(tensor.shape, shape)
     )
+
+
+def has_class_named(module: object, *names: str) -> bool:
+    """`isinstance`, by the names of classes, which then need not be imported."""
+    return any(cls.__name__ in names for cls in type(module).__mro__)

@@ -15,14 +15,14 @@ Outputs = Dict[str, Any]
 @dataclass(frozen=True)
 class Choices:
     """
-    What a model chose between, and what is asked about: a class, or a tag at each of some tokens.
+    What a model chose between, and the explained choice: a class, or a tag for each of some tokens.
 
     # Parameters
 
     logits : `torch.Tensor`
         Shape: (rows, choices, classes).
     indices : `torch.LongTensor`
-        The class asked about. Shape: (rows, choices).
+        The explained class of each choice. Shape: (rows, choices).
     mask : `torch.BoolTensor`
         Which choices count. Shape: (rows, choices).
     """
@@ -32,15 +32,14 @@ class Choices:
     mask: torch.Tensor
 
     def total_of(self, scores: torch.Tensor) -> torch.Tensor:
-        """The chosen classes' scores, added up. (rows, choices, classes) -> (rows,)."""
+        """The sum of the explained classes' scores. (rows, choices, classes) -> (rows,)."""
         chosen = scores.gather(-1, self.indices.unsqueeze(-1)).squeeze(-1)
-        counting = chosen if bool(self.mask.all()) else chosen.masked_fill(~self.mask, 0.0)
-        return counting.sum(dim=-1)
+        return chosen.masked_fill(~self.mask, 0.0).sum(dim=-1)
 
 
 class InferenceMode(Registrable):
     """
-    The explained function f, as a function of a model's output: a positive score speaks for the
+    The explained function f of a model's output. The higher f, the more the model is for the
     target. Register a subclass for a function of your own.
     """
 
@@ -54,7 +53,13 @@ class InferenceMode(Registrable):
 
     @classmethod
     def of(cls, value: Any) -> "InferenceMode":
-        """From a registered name, its parameters, or a function of outputs and choices."""
+        """
+        # Parameters
+
+        value : `Any`
+            A registered name, a dictionary of `type` and parameters, or a function of outputs and
+            choices. `None` is `"logits"`.
+        """
         if isinstance(value, InferenceMode):
             return value
         if callable(value):
@@ -100,7 +105,7 @@ class Softmax(LogSoftmax):
 
 @InferenceMode.register("loss")
 class Loss(InferenceMode):
-    """Minus the model's loss, a number for the batch as a whole."""
+    """Minus the model's loss, one number for a batch."""
 
     def __call__(self, outputs: Outputs, choices: Choices) -> torch.Tensor:
         raise TypeError("the loss is read from the model's output, not from its choices")
@@ -108,8 +113,8 @@ class Loss(InferenceMode):
 
 class FunctionMode(InferenceMode):
     """
-    A function of the user's: `function(outputs, choices)` returns one number for each row, where
-    `outputs` is the model's output and `choices` the `Choices` made from it.
+    A function of your own: `function(outputs, choices)` returns one number for each row. `outputs`
+    is the model's output, `choices` the `Choices` read from it.
     """
 
     def __init__(self, function: Callable[[Outputs, Choices], torch.Tensor]) -> None:
@@ -119,9 +124,8 @@ class FunctionMode(InferenceMode):
         values = self._function(outputs, choices)
         rows = choices.logits.size(0)
         if not isinstance(values, torch.Tensor) or values.shape != (rows,):
-            found = (
-                tuple(values.shape) if isinstance(values, torch.Tensor) else type(values).__name__
-            )
+            is_tensor = isinstance(values, torch.Tensor)
+            found = tuple(values.shape) if is_tensor else type(values).__name__
             raise InterpretationError(
                 f"the inference_mode function must return a tensor of shape (rows,) = ({rows},), "
                 f"not {found}"

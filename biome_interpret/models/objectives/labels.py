@@ -8,11 +8,11 @@ from allennlp.models import Model
 
 from biome_interpret.errors import InterpretationError
 from biome_interpret.models.objectives.base import (
+    LabelProbabilities,
     Objective,
     Target,
     logits_of,
     namespace_of,
-    unknown_target,
 )
 from biome_interpret.models.objectives.inference_modes import Choices, Outputs
 from biome_interpret.models.tensors import TensorDict
@@ -22,14 +22,15 @@ from biome_interpret.models.tensors import TensorDict
 class LabelObjective(Objective):
     """One label for the text, or for the pair of texts."""
 
-    goes_with_prediction = True
+    priority = -190
 
     @classmethod
     def fits(cls, model: Model, label: Field) -> bool:
         return isinstance(label, LabelField)
 
     def choices(self, outputs: Outputs, tensors: TensorDict) -> Optional[Choices]:
-        indices = tensors[self.label_name].unsqueeze(-1)
+        # Shape: (rows, 1)
+        indices = tensors[self.label_name].reshape(-1, 1)
         logits = logits_of(outputs, (len(indices), None))
         if logits is None:
             return None
@@ -40,9 +41,7 @@ class LabelObjective(Objective):
         mask = torch.ones_like(indices, dtype=torch.bool)
         return Choices(logits.unsqueeze(1), indices, mask)
 
-    def label_probabilities(
-        self, outputs: Outputs, tensors: TensorDict
-    ) -> List[Optional[Dict[str, float]]]:
+    def label_probabilities(self, outputs: Outputs, tensors: TensorDict) -> LabelProbabilities:
         choices = self.choices(outputs, tensors)
         if choices is None:
             return []
@@ -55,7 +54,7 @@ class LabelObjective(Objective):
     def retargeted(self, label: Field, target: Union[str, int]) -> Field:
         namespace = namespace_of(self.model, label)
         if not self.labels and isinstance(target, int) and target >= 0:
-            return LabelField(target, namespace, skip_indexing=True)  # A model of unnamed labels.
+            return LabelField(target, namespace, skip_indexing=True)  # The labels have no names.
         return LabelField(_index_of(target, self.labels), namespace, skip_indexing=True)
 
     @property
@@ -64,32 +63,55 @@ class LabelObjective(Objective):
         return self.model.vocab.get_index_to_token_vocabulary(namespace)
 
 
+@Objective.register("alternative")
+class AlternativeObjective(LabelObjective):
+    """One of several alternatives that the instance itself lists, as in multiple choice."""
+
+    priority = -160
+
+    @classmethod
+    def fits(cls, model: Model, label: Field) -> bool:
+        return isinstance(label, IndexField) and isinstance(label.sequence_field, ListField)
+
+    def retargeted(self, label: Field, target: Union[str, int]) -> Field:
+        count = label.sequence_field.sequence_length()  # type: ignore[attr-defined]
+        index = int(target) if str(target).isdecimal() else -1
+        if not 0 <= index < count:
+            raise InterpretationError(
+                f"unknown target {target!r}: the alternatives are numbered from 0 to {count - 1}"
+            )
+        return IndexField(index, label.sequence_field)  # type: ignore[attr-defined]
+
+    @property
+    def labels(self) -> Dict[int, str]:
+        return {}
+
+
 @Objective.register("multi_label")
 class MultiLabelObjective(Objective):
     """
-    Labels of which a text has any number: the logits of those that the instance is labelled with.
-    Each is a choice of its own between yes and no, so that its probability is the sigmoid of its
-    logit.
+    Any number of labels for a text: the sum of the logits of the instance's labels. Each label is a
+    choice between yes and no, so its probability is the sigmoid of its logit.
     """
+
+    priority = -180
 
     @classmethod
     def fits(cls, model: Model, label: Field) -> bool:
         return isinstance(label, MultiLabelField)
 
     def choices(self, outputs: Outputs, tensors: TensorDict) -> Optional[Choices]:
-        # Shape: (rows, labels). 1 where the instance is labelled so.
-        wanted = self._wanted(tensors)
-        logits = logits_of(outputs, (len(wanted), None))
+        # Shape: (rows, labels). 1 for the labels of the instance.
+        chosen = self._chosen(tensors)
+        logits = logits_of(outputs, (len(chosen), None))
         if logits is None:
             return None
-        wanted = torch.nn.functional.pad(wanted, (0, logits.size(1) - wanted.size(1))).bool()
+        chosen = torch.nn.functional.pad(chosen, (0, logits.size(1) - chosen.size(1))).bool()
         # Shape: (rows, labels, 2). The logit of "no" is 0.
         both = torch.stack([torch.zeros_like(logits), logits], dim=-1)
-        return Choices(both, torch.ones_like(wanted, dtype=torch.long), wanted)
+        return Choices(both, torch.ones_like(chosen, dtype=torch.long), chosen)
 
-    def label_probabilities(
-        self, outputs: Outputs, tensors: TensorDict
-    ) -> List[Optional[Dict[str, float]]]:
+    def label_probabilities(self, outputs: Outputs, tensors: TensorDict) -> LabelProbabilities:
         logits = logits_of(outputs, (len(tensors[self.label_name]), None))
         return [] if logits is None else _by_name(logits.sigmoid(), self.labels)
 
@@ -101,7 +123,7 @@ class MultiLabelObjective(Objective):
     def retargeted(self, label: Field, target: Union[str, int]) -> Field:
         index = _index_of(target, self.labels)
         namespace = namespace_of(self.model, label)
-        return MultiLabelField([index], namespace, skip_indexing=True, num_labels=self._size)
+        return MultiLabelField([index], namespace, skip_indexing=True, num_labels=self._num_labels)
 
     @property
     def labels(self) -> Dict[int, str]:
@@ -109,10 +131,10 @@ class MultiLabelObjective(Objective):
         return self.model.vocab.get_index_to_token_vocabulary(namespace)
 
     @property
-    def _size(self) -> int:
+    def _num_labels(self) -> int:
         return self.model.vocab.get_vocab_size(namespace_of(self.model, self.label))
 
-    def _wanted(self, tensors: TensorDict) -> torch.Tensor:
+    def _chosen(self, tensors: TensorDict) -> torch.Tensor:
         return tensors[self.label_name]
 
     def _indices(self, label: Optional[Field]) -> List[int]:
@@ -121,7 +143,9 @@ class MultiLabelObjective(Objective):
 
 @Objective.register("listed_labels")
 class ListedLabelsObjective(MultiLabelObjective):
-    """The same where the labels of a text are listed, as those of visual question answering are."""
+    """Several labels in a `ListField`, as in visual question answering."""
+
+    priority = -170
 
     @classmethod
     def fits(cls, model: Model, label: Field) -> bool:
@@ -132,60 +156,20 @@ class ListedLabelsObjective(MultiLabelObjective):
         namespace = namespace_of(self.model, label)
         return ListField([LabelField(index, namespace, skip_indexing=True)])
 
-    def _wanted(self, tensors: TensorDict) -> torch.Tensor:
+    def _chosen(self, tensors: TensorDict) -> torch.Tensor:
         # Shape: (rows, listed). Padding is -1.
         listed = tensors[self.label_name]
-        wanted = listed.new_zeros(len(listed), self._size + 1)
-        # The padding goes to a column of its own.
-        wanted.scatter_(1, listed.masked_fill(listed < 0, self._size), 1)
-        return wanted[:, :-1]
+        # Shape: (rows, labels + 1). The last column takes the padding.
+        chosen = listed.new_zeros(len(listed), self._num_labels + 1)
+        chosen.scatter_(1, listed.masked_fill(listed < 0, self._num_labels), 1)
+        return chosen[:, :-1]
 
     def _indices(self, label: Optional[Field]) -> List[int]:
         return [int(one.as_tensor({})) for one in label]  # type: ignore[union-attr]
 
 
-@Objective.register("alternative")
-class AlternativeObjective(Objective):
-    """One of several alternatives that the instance itself lists, as in multiple choice."""
-
-    goes_with_prediction = True
-
-    @classmethod
-    def fits(cls, model: Model, label: Field) -> bool:
-        return isinstance(label, IndexField) and isinstance(label.sequence_field, ListField)
-
-    def choices(self, outputs: Outputs, tensors: TensorDict) -> Optional[Choices]:
-        # Shape: (rows, 1)
-        indices = tensors[self.label_name]
-        logits = logits_of(outputs, (len(indices), None))
-        if logits is None:
-            return None
-        return Choices(logits.unsqueeze(1), indices, torch.ones_like(indices, dtype=torch.bool))
-
-    def label_probabilities(
-        self, outputs: Outputs, tensors: TensorDict
-    ) -> List[Optional[Dict[str, float]]]:
-        choices = self.choices(outputs, tensors)
-        return [] if choices is None else _by_name(choices.logits.squeeze(1).softmax(dim=-1), {})
-
-    def target(self, label: Optional[Field], probability: Optional[float]) -> Target:
-        index = int(label.as_tensor({}))  # type: ignore[union-attr]
-        return Target(str(index), index, probability)
-
-    def retargeted(self, label: Field, target: Union[str, int]) -> Field:
-        count = label.sequence_field.sequence_length()  # type: ignore[attr-defined]
-        index = int(target) if str(target).isdecimal() else -1
-        if not 0 <= index < count:
-            raise InterpretationError(
-                f"unknown target {target!r}: the alternatives are numbered from 0 to {count - 1}"
-            )
-        return IndexField(index, label.sequence_field)  # type: ignore[attr-defined]
-
-
-def _by_name(
-    probabilities: torch.Tensor, names: Dict[int, str]
-) -> List[Optional[Dict[str, float]]]:
-    """(rows, labels) -> for each row its labels by name, most probable first."""
+def _by_name(probabilities: torch.Tensor, names: Dict[int, str]) -> LabelProbabilities:
+    """Shape of `probabilities`: (rows, labels)."""
     rows = probabilities.sort(dim=-1, descending=True)
     return [
         {names.get(index, str(index)): probability for probability, index in zip(values, indices)}
@@ -196,6 +180,13 @@ def _by_name(
 def _index_of(target: Union[str, int], labels: Dict[int, str]) -> int:
     indices = {name: index for index, name in labels.items()}
     index = indices.get(target, -1) if isinstance(target, str) else target
-    if index not in labels:
-        raise unknown_target(target, sorted(labels.items(), key=lambda item: item[1]))
-    return index
+    if index in labels:
+        return index
+    if not labels:
+        raise InterpretationError(
+            f"unknown target {target!r}: the model's labels have no names, so that a target is the "
+            f"index of one, a number"
+        )
+    known = sorted((name, index) for index, name in labels.items())
+    listed = ", ".join(f"{name!r} ({index})" for name, index in known)
+    raise InterpretationError(f"unknown target {target!r}: the labels are {listed}")

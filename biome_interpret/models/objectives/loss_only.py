@@ -1,4 +1,4 @@
-"""Models that put out a loss and nothing else to differentiate, whatever the inference mode."""
+"""Models whose output has nothing to differentiate but a loss."""
 
 from typing import Optional, Tuple
 
@@ -6,7 +6,7 @@ from allennlp.data import Instance
 from allennlp.data.fields import ListField, SequenceLabelField
 from allennlp.models import Model
 
-from biome_interpret.models.objectives.base import Objective, Target, is_kind
+from biome_interpret.models.objectives.base import Objective, Target, has_class_named
 
 ANSWERS = (
     "answer_as_passage_spans",
@@ -18,7 +18,9 @@ ANSWERS = (
 
 @Objective.register("answer")
 class AnswerObjective(Objective):
-    """An answer in NAQANet's sense: a span of the passage or the question, a sum, or a count."""
+    """NAQANet's answer: a span of the passage or of the question, a sum, or a count."""
+
+    priority = -150
 
     @classmethod
     def label_in(cls, model: Model, instance: Instance) -> Optional[str]:
@@ -32,7 +34,7 @@ class AnswerObjective(Objective):
     def why_loss(self) -> str:
         return (
             f"{type(self.model).__name__} gives losses only: what is explained is minus its loss, "
-            f"the log-likelihood of the answer however it is come by"
+            f"the log-likelihood of the answer over all ways to find it"
         )
 
 
@@ -40,29 +42,29 @@ class AnswerObjective(Objective):
 class CoreferenceObjective(Objective):
     """A cluster of mentions that corefer."""
 
+    priority = -140
+
     @classmethod
     def label_in(cls, model: Model, instance: Instance) -> Optional[str]:
         label = instance.fields.get("span_labels")
-        known = isinstance(label, SequenceLabelField) and isinstance(
+        is_of_spans = isinstance(label, SequenceLabelField) and isinstance(
             label.sequence_field, ListField
         )
-        return "span_labels" if known and is_kind(model, "CoreferenceResolver") else None
+        known = is_of_spans and has_class_named(model, "CoreferenceResolver")
+        return "span_labels" if known else None
 
     @property
     def why_loss(self) -> str:
         return (
             "a coreference model gives a loss only: what is explained is minus its loss, the "
-            "log-likelihood of the cluster. The model keeps a part of all spans, and along the "
-            "path it keeps others, so that its output jumps: the scores need not add up to it"
+            "log-likelihood of the cluster. The model keeps some of the spans, and other ones "
+            "along the path, so that its output jumps: the scores need not add up to it"
         )
 
     def target_of(self, instance: Instance, probability: Optional[float]) -> Target:
         label = instance.fields[self.label_name]
-        spans = [
-            span
-            for kind, span in zip(label.labels, label.sequence_field)  # type: ignore[attr-defined]
-            if kind != -1
-        ]
+        clusters = zip(label.labels, label.sequence_field)  # type: ignore[attr-defined]
+        spans = [span for cluster, span in clusters if cluster != -1]
         texts = [
             " ".join(t.text for t in s.sequence_field.tokens[s.span_start : s.span_end + 1])
             for s in spans
@@ -72,11 +74,13 @@ class CoreferenceObjective(Objective):
 
 @Objective.register("own_loss")
 class OwnLossObjective(Objective):
-    """A language model that has its text for a label."""
+    """A language model, which takes its text as its label."""
+
+    priority = -130
 
     @classmethod
     def label_in(cls, model: Model, instance: Instance) -> Optional[str]:
-        known = is_kind(model, "LanguageModel") and "source" in instance.fields
+        known = has_class_named(model, "LanguageModel") and "source" in instance.fields
         return "source" if known else None
 
     @property

@@ -1,6 +1,6 @@
 """Sequences that a decoder writes, word by word."""
 
-from typing import Any, List, Optional
+from typing import Any, List, Optional, Tuple
 
 import torch
 from allennlp.data import Instance
@@ -14,7 +14,7 @@ from allennlp.nn.util import (
 
 from biome_interpret.models.isolation.patching import intercepted
 from biome_interpret.models.isolation.recording import Records, run_recording
-from biome_interpret.models.objectives.base import Objective, Target, is_kind
+from biome_interpret.models.objectives.base import Objective, Target, has_class_named
 from biome_interpret.models.objectives.inference_modes import Choices, Outputs
 from biome_interpret.models.tensors import TensorDict
 
@@ -25,12 +25,16 @@ LABEL = "target_tokens"
 class SequenceObjective(Objective):
     """
     The words of a target sequence, each a choice after those before it: the sum of their logits.
-    They are read where the decoder projects on its vocabulary, and the pass is broken off before
-    the beam search, which has no part in them.
+    They are read from the decoder's projection on its vocabulary. The pass ends before the beam
+    search, which does not change them.
     """
 
+    priority = -120
     reads_prediction = False
     needs_label = True
+
+    # The first predicted token of the target: the decoder is given the start symbol before it.
+    _first = 1
 
     @classmethod
     def fits(cls, model: Model, label: Field) -> bool:
@@ -41,44 +45,6 @@ class SequenceObjective(Objective):
         label = instance.fields.get(LABEL)
         return LABEL if label is not None and cls.fits(model, label) else None
 
-    def run(self, arguments: TensorDict) -> Outputs:
-        projection = projection_of(self.model)
-        if projection is None:
-            return self.model(**arguments)
-        wanted = self._target(arguments)[0].size(1)
-
-        def enough(records: Records) -> bool:
-            return sum(_steps(found) for found in records["logits"]) >= wanted
-
-        outputs, records = run_recording(self.model, arguments, {"logits": projection}, enough)
-        found = records["logits"]
-        if not found or sum(_steps(one) for one in found) < wanted:
-            return outputs
-        steps = [one if one.dim() == 3 else one.unsqueeze(1) for one in found]
-        return {**outputs, "logits": torch.cat(steps, dim=1)}
-
-    def choices(self, outputs: Outputs, tensors: TensorDict) -> Optional[Choices]:
-        words, mask = self._target(tensors)
-        logits = outputs.get("logits")
-        if logits is None or logits.shape[:2] != words.shape:
-            return None
-        return Choices(logits, words, mask)
-
-    def target_of(self, instance: Instance, probability: Optional[float]) -> Target:
-        tokens = instance.fields[self.label_name].tokens  # type: ignore[attr-defined]
-        words = [token.text for token in tokens[self._first() :]]
-        return Target(" ".join(words) or None, None, probability)
-
-    def _target(self, tensors: TensorDict) -> List[torch.Tensor]:
-        """The words that are predicted, and which of them are no padding. Shape: (rows, words)."""
-        target = tensors[self.label_name]
-        words = get_token_ids_from_text_field_tensors(target)
-        return [words[:, self._first() :], get_text_field_mask(target)[:, self._first() :]]
-
-    def _first(self) -> int:
-        """The decoder is given the first token of the target, the start symbol."""
-        return 1
-
     @property
     def why_loss(self) -> str:
         return (
@@ -86,33 +52,71 @@ class SequenceObjective(Objective):
             f"explained is minus its loss, the log-likelihood of the predicted sequence"
         )
 
+    def run(self, arguments: TensorDict) -> Outputs:
+        projection = _projection_of(self.model)
+        if projection is None:
+            return self.model(**arguments)
+        num_words = self._predicted(arguments)[0].size(1)
 
-class OwnStartObjective(SequenceObjective):
-    """The same where the decoder begins by itself: all tokens of the target are predicted."""
+        def enough(records: Records) -> bool:
+            return sum(map(_num_steps, records["logits"])) >= num_words
 
-    def _first(self) -> int:
-        return 0
+        outputs, records = run_recording(self.model, arguments, {"logits": projection}, enough)
+        found = records["logits"]
+        if not found or not enough(records):
+            return outputs
+        steps = [one if one.dim() == 3 else one.unsqueeze(1) for one in found]
+        return {**outputs, "logits": torch.cat(steps, dim=1)}
+
+    def choices(self, outputs: Outputs, tensors: TensorDict) -> Optional[Choices]:
+        words, mask = self._predicted(tensors)
+        logits = outputs.get("logits")
+        if logits is None or logits.shape[:2] != words.shape:
+            return None
+        return Choices(logits, words, mask)
+
+    def target_of(self, instance: Instance, probability: Optional[float]) -> Target:
+        tokens = instance.fields[self.label_name].tokens  # type: ignore[attr-defined]
+        words = [token.text for token in tokens[self._first :]]
+        return Target(" ".join(words) or None, None, probability)
+
+    def _predicted(self, tensors: TensorDict) -> Tuple[torch.Tensor, torch.Tensor]:
+        """The predicted words and their mask. Shape: (rows, words)."""
+        target = tensors[self.label_name]
+        words = get_token_ids_from_text_field_tensors(target)
+        return words[:, self._first :], get_text_field_mask(target)[:, self._first :]
 
 
 @Objective.register("t5_sequence")
-class T5Objective(OwnStartObjective):
+class T5Objective(SequenceObjective):
+    """T5 adds the start symbol itself: all tokens of the target are predicted."""
+
+    priority = -110
+    _first = 0
+
     @classmethod
     def label_in(cls, model: Model, instance: Instance) -> Optional[str]:
         return super().label_in(model, instance) if hasattr(model, "t5") else None
 
 
 @Objective.register("bart_sequence")
-class BartObjective(OwnStartObjective):
-    """BART takes no target in evaluation: its decoder is run after each word of it."""
+class BartObjective(SequenceObjective):
+    """
+    BART too adds the start symbol itself. AllenNLP's model ignores the target in evaluation, so its
+    decoder is run here, with the target as its input.
+    """
+
+    priority = -100
+    _first = 0
 
     @classmethod
     def label_in(cls, model: Model, instance: Instance) -> Optional[str]:
-        return super().label_in(model, instance) if is_kind(model, "Bart") else None
+        return super().label_in(model, instance) if has_class_named(model, "Bart") else None
 
     def run(self, arguments: TensorDict) -> Outputs:
         model: Any = self.model
         source = arguments["source_tokens"]
-        words, _ = self._target(arguments)
+        words, _ = self._predicted(arguments)
         starts = words.new_full((len(words), 1), model._decoder_start_id)
         outputs = model.bart(
             input_ids=get_token_ids_from_text_field_tensors(source),
@@ -125,7 +129,7 @@ class BartObjective(OwnStartObjective):
 
     def run_for_loss(self, arguments: TensorDict) -> Outputs:
         outputs = self.run(arguments)
-        words, mask = self._target(arguments)
+        words, mask = self._predicted(arguments)
         loss: Any = sequence_cross_entropy_with_logits  # Its annotations want subclasses of Tensor.
         loss = loss(outputs["logits"], words, mask, average="token")
         return {**outputs, "loss": loss}
@@ -134,38 +138,41 @@ class BartObjective(OwnStartObjective):
 @Objective.register("copied_sequence")
 class CopyNetObjective(SequenceObjective):
     """
-    CopyNet, which writes a word or copies one: it puts out the likelihood of the sequence alone,
-    as its loss. Its beam search follows in evaluation, and would at each point of a path.
+    CopyNet, which writes a word or copies one. Its output has the sequence's likelihood only, as
+    the loss. The pass ends before the beam search.
     """
+
+    priority = -90
 
     @classmethod
     def label_in(cls, model: Model, instance: Instance) -> Optional[str]:
-        known = is_kind(model, "CopyNetSeq2Seq") and "target_token_ids" in instance.fields
+        is_copynet = has_class_named(model, "CopyNetSeq2Seq")
+        known = is_copynet and "target_token_ids" in instance.fields
         return super().label_in(model, instance) if known else None
 
     def run(self, arguments: TensorDict) -> Outputs:
         found: List[Outputs] = []
 
-        def around(forward_loss: Any, *args: Any, **kwargs: Any) -> Any:
+        def compute_loss(forward_loss: Any, *args: Any, **kwargs: Any) -> Any:
             found.append(forward_loss(*args, **kwargs))
-            raise _LossFound
+            raise _LossComputed
 
-        with intercepted(self.model, around, "_forward_loss"):
+        with intercepted(self.model, compute_loss, "_forward_loss"):
             try:
                 return self.model(**arguments)
-            except _LossFound:
+            except _LossComputed:
                 return found[0]
 
     def run_for_loss(self, arguments: TensorDict) -> Outputs:
         return self.run(arguments)
 
 
-class _LossFound(Exception):
-    """Breaks off a forward pass of which no more than the loss is needed."""
+class _LossComputed(Exception):
+    """Ends a forward pass once it has the loss."""
 
 
-def projection_of(model: Model) -> Optional[torch.nn.Module]:
-    """The part of a model that puts out the logits of the words that it writes."""
+def _projection_of(model: Model) -> Optional[torch.nn.Module]:
+    """The module that puts out the logits of the words that the model writes."""
     for path in ("_output_projection_layer", "_decoder._output_projection_layer", "t5.lm_head"):
         part: object = model
         for name in path.split("."):
@@ -175,6 +182,6 @@ def projection_of(model: Model) -> Optional[torch.nn.Module]:
     return None
 
 
-def _steps(logits: torch.Tensor) -> int:
+def _num_steps(logits: torch.Tensor) -> int:
     """(rows, classes) is one step, (rows, steps, classes) several."""
     return logits.size(1) if logits.dim() == 3 else 1

@@ -20,8 +20,10 @@ START, END = "span_start", "span_end"
 class AnswerSpanObjective(Objective):
     """
     A span: the logits of its first and of its last token, each a choice between all tokens.
-    Labelled by two `IndexField`s, `span_start` and `span_end`, or by one `SpanField`.
+    The label is two `IndexField`s, `span_start` and `span_end`, or one `SpanField`.
     """
+
+    priority = -80
 
     @classmethod
     def fits(cls, model: Model, label: Field) -> bool:
@@ -55,21 +57,21 @@ class AnswerSpanObjective(Objective):
 class DialogAnswerObjective(Objective):
     """
     The answer to one question of a dialogue: the logits of its first and last token and, at the
-    last, of "yes, no or neither" and of whether to ask on. The questions that are not asked about
-    are labelled -1.
+    last, of "yes, no or neither" and of whether to ask on. The other questions have the label -1.
     """
 
+    priority = -70
     reads_prediction = False
 
     @classmethod
     def label_in(cls, model: Model, instance: Instance) -> Optional[str]:
-        label = instance.fields.get(START)
-        known = isinstance(label, ListField) and hasattr(model, "_span_followup_predictor")
-        return START if known and END in instance.fields else None
+        fields = instance.fields
+        known = hasattr(model, "_span_followup_predictor") and END in fields
+        return START if known and isinstance(fields.get(START), ListField) else None
 
     @property
     def label_names(self) -> Tuple[str, ...]:
-        # Not "followup_list" and "yesno_list", of which the model reads how many questions it has.
+        # Not "followup_list" and "yesno_list": the model reads the number of questions from them.
         return (START, END)
 
     def run(self, arguments: TensorDict) -> Outputs:
@@ -120,14 +122,14 @@ def dialog_parts(model: Any) -> Dict[str, torch.nn.Module]:
 
 
 def padded_classes(logits: List[torch.Tensor]) -> List[torch.Tensor]:
-    """Choices between different numbers of classes, filled up with impossible ones."""
+    """Logits of different numbers of classes, padded to the largest with impossible classes."""
     most = max(one.size(-1) for one in logits)
     low = -1e32 if logits[0].dtype != torch.float16 else -1e4
     return [torch.nn.functional.pad(one, (0, most - one.size(-1)), value=low) for one in logits]
 
 
 def span_text(fields: Iterable[Any]) -> str:
-    """The tokens from the first to the last that some fields point at."""
+    """The tokens from the first field's start to the last field's end."""
     pointers = list(fields)
     first, last = pointers[0], pointers[-1]
     text = first.sequence_field

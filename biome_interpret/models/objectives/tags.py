@@ -9,7 +9,7 @@ from allennlp.modules.conditional_random_field import ConditionalRandomField
 from allennlp.nn.util import get_text_field_mask
 
 from biome_interpret.models.objectives.base import (
-    NotTold,
+    NoOutput,
     Objective,
     Target,
     logits_of,
@@ -21,7 +21,9 @@ from biome_interpret.models.tensors import TensorDict
 
 @Objective.register("tags")
 class TagsObjective(Objective):
-    """The tags of one span, where the instance marks one; else the tags of all tokens."""
+    """The tags of one span, if the instance marks one; else the tags of all tokens."""
+
+    priority = -60
 
     @classmethod
     def fits(cls, model: Model, label: Field) -> bool:
@@ -38,11 +40,11 @@ class TagsObjective(Objective):
         assert isinstance(label, SequenceLabelField)
         tags = [str(tag) for tag in label.labels]
         name = " ".join(tag for tag in tags if tag != "O") or None
-        return Target(name, None, probability, _words_of(label) if "O" in tags else None)
+        return Target(name, None, probability, _tagged_words(label) if "O" in tags else None)
 
     def _explained(self, tensors: TensorDict) -> torch.Tensor:
+        """Which tags count. Shape: (rows, tokens)."""
         tags = tensors[self.label_name]
-        # Shape: (rows, tokens). Positions beyond a text's end hold no tag.
         mask = _text_mask(tensors, tags.shape)
         if tensors.get("ignore_loss_on_o_tags"):
             vocabulary = self.model.vocab.get_token_to_index_vocabulary(
@@ -55,9 +57,11 @@ class TagsObjective(Objective):
 @Objective.register("crf_tags")
 class CrfTagsObjective(TagsObjective):
     """
-    Tags scored by a conditional random field: its emissions are the logits, and its likelihood the
-    probability.
+    Tags scored by a conditional random field: the logits are its emissions, the probability is its
+    likelihood.
     """
+
+    priority = -50
 
     @classmethod
     def fits(cls, model: Model, label: Field) -> bool:
@@ -66,27 +70,26 @@ class CrfTagsObjective(TagsObjective):
     def values(self, outputs: Outputs, tensors: TensorDict) -> torch.Tensor:
         if not isinstance(self.mode, LogSoftmax):
             return super().values(outputs, tensors)
-        likelihood = self._log_likelihood(outputs, tensors)
+        choices = self.choices(outputs, tensors)
+        if choices is None:
+            raise NoOutput()
+        likelihood = self._log_likelihood(choices)
         return likelihood.exp() if isinstance(self.mode, Softmax) else likelihood
 
     def probabilities(self, outputs: Outputs, tensors: TensorDict) -> List[float]:
-        if self.choices(outputs, tensors) is None:
-            return super().probabilities(outputs, tensors)
-        return self._log_likelihood(outputs, tensors).exp().tolist()
-
-    def _log_likelihood(self, outputs: Outputs, tensors: TensorDict) -> torch.Tensor:
         choices = self.choices(outputs, tensors)
-        if choices is None:
-            raise NotTold()
+        return [] if choices is None else self._log_likelihood(choices).exp().tolist()
+
+    def _log_likelihood(self, choices: Choices) -> torch.Tensor:
+        """Shape: (rows,)."""
         crf = _crf(self.model)
         assert crf is not None
         rows = zip(choices.logits, choices.indices, choices.mask)
-        # The field adds up the rows that it is given: one at a time, to keep them apart.
+        # One row at a time, since the field returns the sum over its rows.
         return torch.stack([crf(row[None], tags[None], mask[None]) for row, tags, mask in rows])
 
 
-def _words_of(label: SequenceLabelField) -> Optional[str]:
-    """Those that have a tag."""
+def _tagged_words(label: SequenceLabelField) -> Optional[str]:
     tokens = label.sequence_field
     if not isinstance(tokens, TextField):
         return None
@@ -95,7 +98,7 @@ def _words_of(label: SequenceLabelField) -> Optional[str]:
 
 
 def _text_mask(tensors: TensorDict, shape: torch.Size) -> torch.Tensor:
-    """Of the text with so many tokens. Shape: (rows, tokens)."""
+    """The mask of the text that has this shape: (rows, tokens)."""
     for value in tensors.values():
         if isinstance(value, dict) and all(isinstance(part, dict) for part in value.values()):
             mask = get_text_field_mask(value)

@@ -11,7 +11,7 @@ from allennlp.nn.util import get_text_field_mask
 from biome_interpret.models.isolation.recording import Records, at_once, run_recording
 from biome_interpret.models.objectives.base import Objective, Target, namespace_of
 from biome_interpret.models.objectives.inference_modes import Choices, Outputs
-from biome_interpret.models.objectives.spans import padded_classes
+from biome_interpret.models.objectives.spans import padded_classes, span_text
 from biome_interpret.models.tensors import TensorDict
 
 HEADS, TAGS = "head_indices", "head_tags"
@@ -21,10 +21,11 @@ NO_LABEL = "NO-LABEL"
 @Objective.register("dependencies")
 class DependenciesObjective(Objective):
     """
-    The head of each word, a choice between the root and all words, and the kind of the dependency,
-    a choice between all kinds: the sum of their logits.
+    The head of each word, a choice between the root and all words, and the tag of the dependency:
+    the sum of their logits.
     """
 
+    priority = -40
     reads_prediction = False
 
     @classmethod
@@ -37,7 +38,7 @@ class DependenciesObjective(Objective):
         return (TAGS, HEADS)
 
     def run(self, arguments: TensorDict) -> Outputs:
-        # All that follows is the search for the best tree and the loss.
+        # The pass ends here: what follows is the search for the best tree, and the loss.
         parts = {
             "heads": self.model.head_tag_feedforward,
             "children": self.model.child_tag_feedforward,
@@ -56,16 +57,16 @@ class DependenciesObjective(Objective):
         # Shape: (rows, words)
         heads, tags = tensors[HEADS], tensors[TAGS]
         mask = get_text_field_mask(tensors["words"])
-        # Shape: (rows, words, 1 + words). The first stands for the root.
+        # Shape: (rows, words, 1 + words). The first is the root.
         with_root = torch.cat([mask.new_ones(len(mask), 1), mask], dim=1)
         arcs = outputs["arcs"][:, 1:].masked_fill(~with_root.unsqueeze(1), -1e8)
-        # Shape: (rows, words, kinds)
+        # Shape: (rows, words, tags)
         rooted = torch.cat([heads.new_zeros(len(heads), 1), heads], dim=1)
-        kinds = self.model._get_head_tags(  # type: ignore[operator]
+        tag_logits = self.model._get_head_tags(  # type: ignore[operator]
             outputs["heads"], outputs["children"], rooted
         )[:, 1:]
         return Choices(
-            torch.cat(padded_classes([arcs, kinds]), dim=1),
+            torch.cat(padded_classes([arcs, tag_logits]), dim=1),
             torch.cat([heads, tags], dim=1),
             mask.repeat(1, 2),
         )
@@ -80,8 +81,9 @@ class DependenciesObjective(Objective):
 
 @Objective.register("constituents")
 class ConstituentsObjective(Objective):
-    """The kinds of the spans that are constituents of a tree: the sum of their logits."""
+    """The labels of the spans that are constituents of a tree: the sum of their logits."""
 
+    priority = -30
     reads_prediction = False
 
     @classmethod
@@ -90,7 +92,7 @@ class ConstituentsObjective(Objective):
             isinstance(label, SequenceLabelField)
             and isinstance(label.sequence_field, ListField)
             and isinstance(label.sequence_field[0], SpanField)
-            and all(isinstance(kind, str) for kind in label.labels)
+            and all(isinstance(name, str) for name in label.labels)
             and hasattr(model, "tag_projection_layer")
         )
 
@@ -101,23 +103,17 @@ class ConstituentsObjective(Objective):
 
     def choices(self, outputs: Outputs, tensors: TensorDict) -> Optional[Choices]:
         # Shape: (rows, spans)
-        kinds = tensors[self.label_name]
+        labels = tensors[self.label_name]
         logits = outputs.get("logits")
-        if logits is None or logits.shape[:2] != kinds.shape:
+        if logits is None or logits.shape[:2] != labels.shape:
             return None
-        mask = tensors["spans"][:, :, 0] >= 0
-        mask &= kinds != self.model.vocab.get_token_index(
-            NO_LABEL, namespace_of(self.model, self.label)
-        )
-        return Choices(logits, kinds, mask)
+        namespace = namespace_of(self.model, self.label)
+        no_label = self.model.vocab.get_token_index(NO_LABEL, namespace)
+        mask = (tensors["spans"][:, :, 0] >= 0) & (labels != no_label)
+        return Choices(logits, labels, mask)
 
     def target_of(self, instance: Instance, probability: Optional[float]) -> Target:
         label = instance.fields[self.label_name]
         spans = zip(label.labels, label.sequence_field)  # type: ignore[attr-defined]
-        names = [
-            f"{kind}({' '.join(token.text for token in text.tokens[first : last + 1])})"
-            for kind, span in spans
-            if kind != NO_LABEL
-            for text, first, last in [(span.sequence_field, span.span_start, span.span_end)]
-        ]
+        names = [f"{name}({span_text([span])})" for name, span in spans if name != NO_LABEL]
         return Target(" ".join(names) or None, None, probability)

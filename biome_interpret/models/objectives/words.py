@@ -1,4 +1,4 @@
-"""Words that a language model fills in or goes on with."""
+"""Words that a language model predicts: for masks, or after the text."""
 
 from typing import Any, Dict, List, Optional, Union
 
@@ -17,44 +17,43 @@ from biome_interpret.models.tensors import TensorDict
 LABEL = "target_ids"
 
 
-class WordsObjective(Objective):
+class _WordsObjective(Objective):
     """
-    The logits of words in the vocabulary of a language model, whose output keeps the most probable
-    ones only: read where its head puts them out.
+    The logits of words in a language model's vocabulary. They are read from the model's head, since
+    its output has the most probable ones only.
     """
 
     reads_prediction = False
 
     @classmethod
     def fits(cls, model: Model, label: Field) -> bool:
-        return isinstance(label, TextField)
+        has_head = isinstance(getattr(model, "_language_model_head", None), torch.nn.Module)
+        return has_head and isinstance(label, TextField)
 
     @classmethod
     def label_in(cls, model: Model, instance: Instance) -> Optional[str]:
-        has_head = isinstance(getattr(model, "_language_model_head", None), torch.nn.Module)
         label = instance.fields.get(LABEL)
-        return LABEL if has_head and label is not None and cls.fits(model, label) else None
+        return LABEL if label is not None and cls.fits(model, label) else None
 
     def run(self, arguments: TensorDict) -> Outputs:
-        # What follows on the first call may be a search for more words than the next.
+        # The head's first call: the search for more words may call it again.
         parts: Dict[str, Any] = {"logits": self.model._language_model_head}
         _, records = run_recording(self.model, arguments, parts, at_once)
         return {"logits": records["logits"][0]} if records["logits"] else {}
 
     def target_of(self, instance: Instance, probability: Optional[float]) -> Target:
-        words = self._words(instance)
-        ids = self._ids(words, instance)
+        field: Any = instance.fields[self.label_name]
+        words = self._predicted(field.tokens)
+        target = TextField(words, field.token_indexers)
+        target.index(self.model.vocab)
+        tensors = target.as_tensor(target.get_padding_lengths())
+        ids = get_token_ids_from_text_field_tensors(tensors).tolist()
         index = ids[0] if len(ids) == 1 else None
         return Target(" ".join(str(word.text) for word in words), index, probability)
 
-    def _words(self, instance: Instance) -> List[Token]:
-        return instance.fields[self.label_name].tokens  # type: ignore[attr-defined]
-
-    def _ids(self, words: List[Token], instance: Instance) -> List[int]:
-        field = TextField(words, instance.fields[self.label_name].token_indexers)  # type: ignore
-        field.index(self.model.vocab)
-        tensors = field.as_tensor(field.get_padding_lengths())
-        return get_token_ids_from_text_field_tensors(tensors).tolist()
+    def _predicted(self, words: List[Token]) -> List[Token]:
+        """The words of the label that the model predicts."""
+        return words
 
     def retargeted(self, label: Field, target: Union[str, int]) -> Field:
         words = label.tokens  # type: ignore[attr-defined]
@@ -76,8 +75,10 @@ class WordsObjective(Objective):
 
 
 @Objective.register("masked_words")
-class MaskedWordsObjective(WordsObjective):
+class MaskedWordsObjective(_WordsObjective):
     """A word for each mask of a text: the sum of their logits."""
+
+    priority = -20
 
     @classmethod
     def label_in(cls, model: Model, instance: Instance) -> Optional[str]:
@@ -94,8 +95,10 @@ class MaskedWordsObjective(WordsObjective):
 
 
 @Objective.register("next_word")
-class NextWordObjective(WordsObjective):
-    """The next word: its logit. Of several words the first is taken, as the model does."""
+class NextWordObjective(_WordsObjective):
+    """The next word: its logit. Of several words the first is explained, as the model does."""
+
+    priority = -10
 
     @classmethod
     def label_in(cls, model: Model, instance: Instance) -> Optional[str]:
@@ -110,5 +113,5 @@ class NextWordObjective(WordsObjective):
             return None
         return Choices(logits.unsqueeze(1), words, torch.ones_like(words, dtype=torch.bool))
 
-    def _words(self, instance: Instance) -> List[Token]:
-        return super()._words(instance)[:1]
+    def _predicted(self, words: List[Token]) -> List[Token]:
+        return words[:1]

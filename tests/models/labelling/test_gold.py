@@ -1,4 +1,4 @@
-"""The target `"gold"`: a text's own label, of whatever kind its dataset reader makes it."""
+"""The target `"gold"`: a text's own label, of any type that a dataset reader makes."""
 
 from typing import Any, List, Tuple
 
@@ -56,7 +56,7 @@ DROP = {
     "answer_annotations": [{"number": "3", "spans": [], "date": {}}],
 }
 
-# For each kind: what the reader is given, and the labels that it makes of it.
+# For each model: what the reader is given, and the labels that it makes.
 READ: List[Any] = [
     ("classifier", {"text": REVIEW["sentence"], "label": "negative"}, ["negative"]),
     (
@@ -208,7 +208,7 @@ def test_in_a_dialogue_is_one_for_each_question() -> None:
     assert labels(gold(predictor, instance)) == ["New York", "CANNOTANSWER", "Mary Smith moved"]
 
 
-def test_of_several_labels_stands_in_the_input() -> None:
+def test_may_be_several_labels_of_the_input() -> None:
     predictor = build("several labels at once")
     interpreter = IntegratedGradient(predictor, n_steps=3, target="gold")
     results = interpreter.interpret_json({**REVIEW, "labels": ["short", "long"]})
@@ -231,13 +231,13 @@ def test_of_a_tagger_that_finds_nothing() -> None:
 
 
 @pytest.mark.parametrize("name", ["span of a passage, BiDAF", "dependencies", "next word"])
-def test_that_the_text_lacks_is_told(name: str) -> None:
+def test_that_the_text_lacks_is_refused(name: str) -> None:
     interpreter = IntegratedGradient(build(name), n_steps=3, target="gold")
     with pytest.raises(InterpretationError, match="'gold' needs the text's own .*, which it lacks"):
         interpreter.interpret_json(KINDS.kinds[name].inputs)
 
 
-def test_that_the_model_does_not_know_is_told() -> None:
+def test_that_the_model_does_not_know_is_refused() -> None:
     predictor = build_predictor("lstm")
     instance = predictor._dataset_reader.text_to_instance(REVIEW["sentence"])
     instance.add_field("label", LabelField("no such label"))
@@ -245,8 +245,8 @@ def test_that_the_model_does_not_know_is_told() -> None:
         gold(predictor, instance)
 
 
-def test_is_no_matter_of_what_is_predicted() -> None:
-    """NAQANet is labelled for each way to come by an answer: the reader's are not the model's."""
+def test_does_not_change_the_result_for_the_prediction() -> None:
+    """NAQANet has a label for each way to find an answer: the reader's are not the model's."""
     predictor = build("NAQANet, any answer")
     plain = predictor._dataset_reader.text_to_instance(**{**DROP, "answer_annotations": None})
     labelled = predictor._dataset_reader.text_to_instance(**DROP)
@@ -257,7 +257,7 @@ def test_is_no_matter_of_what_is_predicted() -> None:
 
 @pytest.mark.parametrize("mode", ["logits", "softmax", "loss"])
 @pytest.mark.parametrize("name", ["cnn", "linear", "lstm", "bert"])
-def test_a_label_of_its_own_does_not_change_what_is_said_of_the_predicted_one(
+def test_an_own_label_does_not_change_the_result_for_the_predicted_one(
     name: str, mode: str
 ) -> None:
     predictor = build_predictor(name)

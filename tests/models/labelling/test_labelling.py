@@ -1,4 +1,4 @@
-"""What is labelled is what the model predicts, whatever its predictor makes of it."""
+"""Instances are labelled with what the model predicts, even if its predictor fails to."""
 
 from typing import Any, Dict, List
 
@@ -12,7 +12,9 @@ from biome_interpret import IntegratedGradient, InterpretationError
 from biome_interpret.interpretation import Interpretation
 from biome_interpret.models.labelling import Labelling, labelled_instances
 from biome_interpret.models.labelling.tags import has_scheme, runs_of, spans_of
-from biome_interpret.models.labelling.texts import Text
+from biome_interpret.models.labelling.texts import InputText
+from biome_interpret.models.labelling.words import OwnTextLabelling
+from biome_interpret.models.registry import by_priority
 from tests.kinds.predictors import FILM, KINDS, LONG_FILM, NEWS, QUESTION, REVIEW, SOURCE, TWO_VERBS
 from tests.tiny_models import build_predictor
 
@@ -116,7 +118,7 @@ def test_one_instance_for_each_predicate() -> None:
     assert interpret(predictor, {"sentence": "a garden ."}) == []
 
 
-def test_texts_of_many_instances_in_company() -> None:
+def test_texts_of_many_instances_in_one_batch() -> None:
     texts = [TWO_VERBS, {"sentence": "a garden ."}, {"sentence": "the dogs sleep ."}]
     interpreter = IntegratedGradient(build("semantic roles"), n_steps=3)
     together = interpreter.interpret_batch_json(texts)
@@ -128,11 +130,11 @@ def test_texts_of_many_instances_in_company() -> None:
             assert one.fields["tokens"].scores == pytest.approx(other.fields["tokens"].scores)
 
 
-def test_what_a_reader_labels_is_explained_for_what_is_predicted() -> None:
+def test_an_instance_that_a_reader_labelled_is_explained_for_the_prediction() -> None:
     for name in ("dependencies", "span of a passage, BiDAF", "sequence, attention"):
         predictor, inputs = build(name), KINDS.kinds[name].inputs
         [expected] = interpret(predictor, inputs)
-        [instance] = Text.read(predictor, inputs)
+        [instance] = InputText.read(predictor, inputs)
         [labelled, *_] = labelled_instances(
             predictor,
             instance.instance,
@@ -157,7 +159,7 @@ def test_the_next_word_is_the_whole_word() -> None:
     assert result.output == pytest.approx(predictor.predict_json(REVIEW)["probabilities"][0])
 
 
-def test_masked_words_may_be_chosen_one_for_one() -> None:
+def test_a_masked_word_may_be_chosen() -> None:
     predictor = build("masked words")
     masked = {"sentence": "the film is [MASK]"}
     outputs = predictor.predict_json(masked)
@@ -173,7 +175,7 @@ def test_masked_words_may_be_chosen_one_for_one() -> None:
         interpret(predictor, {"sentence": "the [MASK] is [MASK]"}, target=second)
 
 
-def test_of_several_windows_that_of_the_answer_is_explained() -> None:
+def test_the_window_of_the_answer_is_explained() -> None:
     predictor = build("the same, of the best of several windows")
     assert len(predictor._json_to_instances(LONG_FILM)) > 1  # type: ignore[attr-defined]
     outputs = predictor.predict_json(LONG_FILM)
@@ -181,7 +183,7 @@ def test_of_several_windows_that_of_the_answer_is_explained() -> None:
     assert result.output == pytest.approx(outputs["best_span_scores"])
 
 
-def test_an_answer_of_nothing_is_explained_at_its_token() -> None:
+def test_no_answer_is_explained_at_its_token() -> None:
     predictor = build("span of a context, TransformerQA")
     model = predictor._model
     forward = model._linear_layer.forward
@@ -198,7 +200,7 @@ def test_an_answer_of_nothing_is_explained_at_its_token() -> None:
     assert result.output == pytest.approx(predictor.predict_json(FILM)["best_span_scores"])
 
 
-def test_an_output_of_another_name_is_no_key_error() -> None:
+def test_an_output_of_another_name_is_found() -> None:
     for name in ("entailment, BiMPM", "classifier, biattentive"):
         predictor, inputs = build(name), KINDS.kinds[name].inputs
         with pytest.raises(KeyError):
@@ -215,7 +217,7 @@ def test_one_instance_for_each_of_several_labels() -> None:
     assert [result.output for result in results] == pytest.approx(probable)
     assert results[0].probabilities is not None
     assert max(results[0].probabilities.values()) == pytest.approx(probable[0])
-    # Only its label told one instance from another: a target is explained once.
+    # The instances differ in their labels only: a target is explained once.
     chosen = IntegratedGradient(predictor, n_steps=3).interpret_json(REVIEW, target="short")
     assert [result.target.label for result in chosen] == ["short"]
     both = IntegratedGradient(predictor, n_steps=3).interpret_json(REVIEW, ["short", "long"])
@@ -224,7 +226,7 @@ def test_one_instance_for_each_of_several_labels() -> None:
         interpret(predictor, REVIEW, target="no such label")
 
 
-def test_the_most_probable_label_where_none_is_probable() -> None:
+def test_the_most_probable_label_if_none_is_probable() -> None:
     predictor = build("several labels at once")
     predictor._model._projection.bias.data -= 100
     [result] = interpret(predictor, REVIEW)
@@ -236,7 +238,7 @@ def test_the_most_probable_label_where_none_is_probable() -> None:
     [("span of a passage, BiDAF", QUESTION), ("sequence, attention", SOURCE)],
 )
 def test_what_takes_no_target_says_so(name: str, inputs: Any) -> None:
-    with pytest.raises(InterpretationError, match="cannot be chosen here: only a model"):
+    with pytest.raises(InterpretationError, match="cannot be chosen here: only labels"):
         interpret(build(name), inputs, target="Mary")
 
 
@@ -266,7 +268,7 @@ def test_an_input_that_the_predictor_does_not_take_is_refused_in_words() -> None
         interpret(build_predictor("lstm"), {"text": "a film"})
 
 
-def test_of_several_heads_one_is_asked() -> None:
+def test_the_head_of_the_task_is_explained() -> None:
     predictor = build("head of several")
     inputs = {**REVIEW, "task": "sentiment"}
     [result] = interpret(predictor, inputs, target=0)
@@ -303,7 +305,7 @@ class Mine(TextClassifierPredictor):
     """A predictor of the user's own."""
 
 
-def test_a_labelling_of_the_users_own_goes_first() -> None:
+def test_a_labelling_of_the_users_own_is_used() -> None:
     @Labelling.register("least_probable")
     class LeastProbable(Labelling):
         @classmethod
@@ -340,8 +342,56 @@ def test_labels_follow_scores_that_are_made_human_readable() -> None:
         assert found.target.label != expected.target.label
 
 
-def test_outcomes_have_the_human_readable_prediction() -> None:
-    predictor = build_predictor("cnn")
-    [outcome] = IntegratedGradient(predictor, n_steps=3).outcomes([REVIEW])
-    assert outcome.outputs is not None
-    assert outcome.outputs["label"] == predictor.predict_json(REVIEW)["label"]
+# In the order in which they are asked.
+OURS = [
+    "own_text",
+    "next_word",
+    "constituents",
+    "dependencies",
+    "extractions",
+    "frames",
+    "tags",
+    "dialog",
+    "passage_answer",
+    "window",
+    "span",
+    "sequence",
+    "multitask",
+    "alternative",
+    "label",
+    "predictor",
+]
+
+
+@pytest.mark.parametrize("names", [OURS, OURS[::-1], sorted(OURS)])
+def test_the_order_does_not_depend_on_that_of_imports(
+    monkeypatch: pytest.MonkeyPatch, names: List[str]
+) -> None:
+    registry: Any = Labelling._registry
+    ours = registry[Labelling]
+    monkeypatch.setitem(registry, Labelling, {name: ours[name] for name in names})
+    assert by_priority(Labelling) == tuple(ours[name][0] for name in OURS)
+    for predictor, expected in (
+        (build("semantic roles"), "frames"),
+        (build("open information extraction"), "extractions"),
+        (build("NAQANet, any answer"), "passage_answer"),
+        (build("classifier"), "label"),
+        (build("span of a passage, BiDAF"), "predictor"),
+    ):
+        assert type(Labelling.of(predictor)) is ours[expected][0]
+
+
+@pytest.mark.parametrize("is_registered_first", [True, False])
+def test_a_labelling_of_the_users_own_goes_before_ours(
+    monkeypatch: pytest.MonkeyPatch, is_registered_first: bool
+) -> None:
+    class Own(OwnTextLabelling):
+        @classmethod
+        def fits(cls, predictor: Predictor) -> bool:
+            return True
+
+    registry: Any = Labelling._registry
+    own, ours = {"own": (Own, None)}, registry[Labelling]
+    both = {**own, **ours} if is_registered_first else {**ours, **own}
+    monkeypatch.setitem(registry, Labelling, both)
+    assert type(Labelling.of(build_predictor("lstm"))) is Own

@@ -1,4 +1,4 @@
-"""The loss is explained row by row where it is no more than that, and as a whole elsewhere."""
+"""The loss is explained row by row if it is additive over rows, and as a whole otherwise."""
 
 from typing import Any, Dict, List
 
@@ -12,7 +12,8 @@ from tests.models.execution.test_row_independence import OddLoss, SumsLoss, as_k
 from tests.tiny_models import EXAMPLE_INPUTS, build_predictor
 
 REVIEW = EXAMPLE_INPUTS["lstm"]
-TEXTS = [REVIEW, {"sentence": "a dull film"}, REVIEW, {"sentence": "surprising"}]
+DULL = {"sentence": "a dull film"}
+TEXTS = [REVIEW, DULL, REVIEW, {"sentence": "surprising"}]
 
 
 class WeighsLoss(BasicClassifier):
@@ -37,11 +38,24 @@ class WeighsTexts(BasicClassifier):
         return outputs
 
 
+class WeighsOneWord(BasicClassifier):
+    """Texts with one word count twice."""
+
+    def forward(self, tokens: Any, label: Any = None, metadata: Any = None) -> Dict[str, Any]:
+        outputs = super().forward(tokens, label, metadata)
+        if label is not None:
+            is_dull = tokens["tokens"]["tokens"] == self.vocab.get_token_index("dull", "tokens")
+            outputs["loss"] = outputs["loss"] * (1 + is_dull.any(dim=1).float().mean())
+        return outputs
+
+
 class CountsPasses(BasicClassifier):
     passes = 0
+    passes_without_label = 0
 
     def forward(self, tokens: Any, label: Any = None, metadata: Any = None) -> Dict[str, Any]:
         self.passes += 1
+        self.passes_without_label += label is None
         return super().forward(tokens, label, metadata)
 
 
@@ -49,11 +63,15 @@ def scores_of(result: Interpretation) -> List[float]:
     return [score for field in result.fields.values() for score in field.scores]
 
 
-@pytest.mark.parametrize("kind", [BasicClassifier, SumsLoss])
+@pytest.mark.parametrize("model_class", [BasicClassifier, SumsLoss])
 @pytest.mark.parametrize("interpreter", [IntegratedGradient, GradientShap])
-def test_a_mean_or_sum_over_rows_is_the_log_probability(kind: type, interpreter: Any) -> None:
-    found = interpreter(as_kind(kind), inference_mode="loss").interpret_batch_json(TEXTS)
-    wanted = interpreter(as_kind(kind), inference_mode="log_softmax").interpret_batch_json(TEXTS)
+def test_a_mean_or_sum_over_rows_is_the_log_probability(
+    model_class: type, interpreter: Any
+) -> None:
+    found = interpreter(as_kind(model_class), inference_mode="loss").interpret_batch_json(TEXTS)
+    wanted = interpreter(as_kind(model_class), inference_mode="log_softmax").interpret_batch_json(
+        TEXTS
+    )
     for [one], [other] in zip(found, wanted):
         assert one.n_evaluations == other.n_evaluations
         assert one.output == pytest.approx(other.output, abs=1e-6)
@@ -64,10 +82,10 @@ def test_a_mean_or_sum_over_rows_is_the_log_probability(kind: type, interpreter:
 def test_texts_share_passes_for_their_losses_too() -> None:
     interpreter = IntegratedGradient(as_kind(CountsPasses), n_steps=10, inference_mode="loss")
     model: Any = interpreter.predictor._model
-    interpreter.interpret_json(REVIEW)  # Which finds out that they may.
+    interpreter.interpret_json(REVIEW)  # Probes whether they may.
     model.passes = 0
     interpreter.saliency_interpret_batch_json([REVIEW] * 8)
-    assert model.passes == 3
+    assert model.passes == 2
 
 
 def test_a_label_of_its_own_does_not_make_a_text_slower() -> None:
@@ -83,11 +101,11 @@ def test_a_label_of_its_own_does_not_make_a_text_slower() -> None:
     assert passes[0] == passes[1]
 
 
-@pytest.mark.parametrize("kind", [OddLoss, WeighsLoss])
-def test_another_loss_is_explained_as_it_is(kind: type) -> None:
-    interpreter = IntegratedGradient(as_kind(kind), n_steps=40, inference_mode="loss")
+@pytest.mark.parametrize("model_class", [OddLoss, WeighsLoss])
+def test_another_loss_is_explained_as_it_is(model_class: type) -> None:
+    interpreter = IntegratedGradient(as_kind(model_class), n_steps=40, inference_mode="loss")
     plain = IntegratedGradient(as_kind(BasicClassifier), n_steps=40, inference_mode="log_softmax")
-    for target, factor in ((0, 2.0 if kind is WeighsLoss else 1.0), (1, 1.0)):
+    for target, factor in ((0, 2.0 if model_class is WeighsLoss else 1.0), (1, 1.0)):
         [found] = interpreter.interpret_json(REVIEW, target=target)
         [wanted] = plain.interpret_json(REVIEW, target=target)
         expected = [factor * score for score in scores_of(wanted)]
@@ -99,7 +117,6 @@ def test_a_text_s_own_weight_is_not_lost() -> None:
     interpreter = IntegratedGradient(predictor, n_steps=20, inference_mode="loss")
     plain = IntegratedGradient(as_kind(BasicClassifier), n_steps=20, inference_mode="log_softmax")
     [wanted] = plain.interpret_json(REVIEW)
-    # More texts than are looked at on the way.
     for weight in [1.0] * 5 + [3.0]:
         instance: Any = predictor._dataset_reader.text_to_instance(REVIEW["sentence"])
         instance.add_field("weight", TensorField(torch.tensor(weight)))
@@ -108,7 +125,43 @@ def test_a_text_s_own_weight_is_not_lost() -> None:
         assert scores_of(found) == pytest.approx(expected, abs=1e-5)
 
 
-def test_a_loss_that_is_by_rows_of_the_first_text_only() -> None:
+def test_a_loss_that_is_another_one_for_later_texts_only() -> None:
+    interpreter = IntegratedGradient(as_kind(WeighsOneWord), n_steps=20, inference_mode="loss")
+    plain = IntegratedGradient(as_kind(BasicClassifier), n_steps=20, inference_mode="log_softmax")
+    for text, factor in [(REVIEW, 1.0)] * 5 + [(DULL, 2.0), (REVIEW, 1.0)]:
+        [found] = interpreter.interpret_json(text, target=0)
+        [expected] = plain.interpret_json(text, target=0)
+        assert found.output == pytest.approx(factor * expected.output, rel=1e-5)
+        doubled = [factor * score for score in scores_of(expected)]
+        assert scores_of(found) == pytest.approx(doubled, abs=1e-5)
+
+
+@pytest.mark.parametrize("mode", ["log_softmax", "loss"])
+def test_every_pass_with_the_label_has_the_model_s_loss(mode: str) -> None:
+    """Only the prediction, made before the label is known, has none."""
+    interpreter = IntegratedGradient(as_kind(CountsPasses), n_steps=10, inference_mode=mode)
+    model: Any = interpreter.predictor._model
+    interpreter.interpret_json(REVIEW)
+    model.passes = model.passes_without_label = 0
+    interpreter.interpret_json(REVIEW)
+    assert model.passes > 0
+    assert model.passes_without_label == (1 if mode == "loss" else model.passes)
+
+
+def test_rounding_in_bfloat16_is_not_taken_for_another_loss() -> None:
+    passes: List[int] = []
+    for mode in ("log_softmax", "loss"):
+        predictor = as_kind(CountsPasses)
+        interpreter = IntegratedGradient(
+            predictor, n_steps=10, inference_mode=mode, autocast=True, batch_size=4
+        )
+        interpreter.interpret_batch_json(TEXTS)
+        passes.append(predictor._model.passes)  # type: ignore[arg-type]
+        assert not interpreter._pipeline._non_additive
+    assert passes[0] == passes[1]
+
+
+def test_a_loss_that_is_additive_for_the_first_text_only() -> None:
     """A tagger's is the mean over tokens: of one token, it is that token's."""
     predictor = build_predictor("simple_tagger")
     review = EXAMPLE_INPUTS["simple_tagger"]
@@ -127,7 +180,7 @@ def test_a_loss_that_is_by_rows_of_the_first_text_only() -> None:
         assert sum(scores_of(one)) == pytest.approx(difference, abs=1e-3)
 
 
-def test_a_loss_that_is_no_number_is_refused() -> None:
+def test_a_loss_that_is_not_finite_is_refused() -> None:
     predictor = as_kind(BasicClassifier)
     with torch.no_grad():
         predictor._model._classification_layer.weight.fill_(float("nan"))

@@ -1,4 +1,4 @@
-"""What is explained is what the model says, in every mode, row by row."""
+"""The explained number is the model's own, in every mode, for each row of a batch."""
 
 from typing import Any, Dict, List, Tuple
 
@@ -10,13 +10,11 @@ from allennlp.predictors import Predictor
 from biome_interpret import IntegratedGradient
 from biome_interpret.interpretation import Interpretation
 from biome_interpret.models.labelling import labelled_instances
-from biome_interpret.models.labelling.texts import Text
-from biome_interpret.models.objectives import Objective, forward_arguments, objective_for
+from biome_interpret.models.labelling.texts import InputText
+from biome_interpret.models.objectives import forward_arguments, objective_for
 from biome_interpret.models.objectives.inference_modes import InferenceMode
-from biome_interpret.models.objectives.labels import LabelObjective
 from biome_interpret.models.tensors import to_tensors
 from tests.kinds.predictors import KINDS, QUESTION, SOURCE
-from tests.tiny_models import EXAMPLE_INPUTS, build_predictor
 
 MODES = ("logits", "log_softmax", "softmax", "loss")
 
@@ -32,7 +30,7 @@ def interpret(predictor: Predictor, inputs: Any, **options: Any) -> List[Interpr
 def labelled(predictor: Predictor, inputs: Any) -> List[Instance]:
     return [
         instance
-        for text in Text.read(predictor, inputs)
+        for text in InputText.read(predictor, inputs)
         for instance in labelled_instances(
             predictor, text.instance, predictor._model.forward_on_instance(text.instance)
         )
@@ -49,7 +47,7 @@ def in_batch(predictor: Predictor, instances: List[Instance], mode: str) -> torc
         return objective.values(outputs, tensors)
 
 
-# Of two texts of different length, what each kind is asked about.
+# Two texts of different length for each model.
 PAIRS_OF_TEXTS: Dict[str, Tuple[Any, Any]] = {
     "tagger, BIO": (
         {"sentence": "Mary Smith moved to New York ."},
@@ -151,7 +149,7 @@ def test_a_decoder_does_not_search_at_each_point(name: str) -> None:
 
     predictor._model._beam_search.search = counted
     interpret(predictor, SOURCE)
-    # To find out how rows relate, and for the prediction.
+    # To probe whether rows are independent, and for the prediction.
     assert len(searches) == 2
 
 
@@ -181,7 +179,7 @@ def test_a_tree_is_the_sum_of_its_constituents() -> None:
 
 
 @pytest.mark.parametrize("name", ["NAQANet, any answer", "language model, of its own text"])
-def test_a_model_of_losses_says_that_its_loss_is_explained(name: str) -> None:
+def test_a_model_that_gives_losses_only_has_a_note(name: str) -> None:
     predictor, inputs = build(name), KINDS.kinds[name].inputs
     [result] = interpret(predictor, inputs)
     [loss] = interpret(predictor, inputs, inference_mode="loss")
@@ -190,7 +188,7 @@ def test_a_model_of_losses_says_that_its_loss_is_explained(name: str) -> None:
     assert not any("minus its loss" in note for note in loss.notes)
 
 
-def test_each_question_of_a_dialogue_is_asked_alone() -> None:
+def test_each_question_of_a_dialogue_is_explained_separately() -> None:
     predictor = build("answers in a dialogue")
     inputs = KINDS.kinds["answers in a dialogue"].inputs
     [answers] = [predictor.predict_json(inputs)["best_span_str"]]
@@ -234,22 +232,3 @@ def test_coreference_jumps_along_the_path() -> None:
     [result, *_] = interpret(predictor, inputs)
     assert result.output == pytest.approx(f(1.0))
     assert "jumps" in result.notes[0]
-
-
-def test_a_kind_that_is_registered_later_goes_before_what_was_found(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    predictor = build_predictor("lstm")
-    [instance] = predictor.json_to_labeled_instances(EXAMPLE_INPUTS["lstm"])
-
-    def kind() -> type:
-        return type(objective_for(predictor._model, instance, InferenceMode.of(None)))
-
-    assert kind() is kind() is LabelObjective
-
-    class Own(LabelObjective):
-        pass
-
-    known: Any = Objective._registry
-    monkeypatch.setitem(known, Objective, {**known[Objective], "own": (Own, None)})
-    assert kind() is Own
