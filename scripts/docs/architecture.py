@@ -35,9 +35,9 @@ QUESTIONS = {
     "models/objectives": "Which number of the model is explained?",
     "models/alignment": "Which token does each position belong to?",
     "models/isolation": "How is the model left just as it was?",
-    "models/*.py": "What do all rooms of models share?",
+    "models/*.py": "What do model rooms share?",
     "attribution": "Which nodes and weights, and how large is the error?",
-    "errors.py": "How is a text refused? (Any room may import it.)",
+    "errors.py": "How is a text refused?",
 }
 # They import from every floor, and stand on none.
 _DOORS = {"__init__.py", "__main__.py"}
@@ -71,7 +71,7 @@ def rooms() -> Dict[str, Room]:
     # Raises
 
     `ValueError`
-        If rooms import one another in a circle, or if a room answers no question.
+        If rooms import one another in a circle, or if `QUESTIONS` are those of other rooms.
     """
     sources = {path: path.read_text(encoding="utf-8") for path in sorted(PACKAGE.rglob("*.py"))}
     lines: Dict[str, int] = {}
@@ -83,10 +83,9 @@ def rooms() -> Dict[str, Room]:
         lines[room] = lines.get(room, 0) + source.count("\n")
         found = {room_of(module) for module in _imported(ast.parse(source))}
         imports.setdefault(room, set()).update(found - _DOORS - {room})
-    unknown = sorted(set(lines) - set(QUESTIONS))
-    if unknown:
-        raise ValueError(f"no question is written down for the rooms {unknown}")
-    _refuse_circles(imports)
+    if set(lines) != set(QUESTIONS):
+        raise ValueError(f"QUESTIONS must be those of the rooms: {set(lines) ^ set(QUESTIONS)}")
+    refuse_circles(imports)
     return {name: Room(name, lines[name], imports[name]) for name in sorted(lines)}
 
 
@@ -124,7 +123,7 @@ def _file_of(parts: Sequence[str]) -> Path:
     return PACKAGE / "__init__.py"
 
 
-def _refuse_circles(imports: Imports) -> None:
+def refuse_circles(imports: Imports) -> None:
     left = dict(imports)
     while left:
         free = [room for room, needed in left.items() if not needed & set(left)]
@@ -346,7 +345,8 @@ def draw() -> str:
         f'<text x="{_MARGIN}" y="42" font-size="19" font-weight="bold" fill="#222">'
         f"The rooms of biome_interpret</text>",
         f'<text x="{_MARGIN}" y="65" font-size="12.5" fill="#555">An arrow means "imports". '
-        f"It only ever goes down. Arrows that follow from others are left out.</text>",
+        f"It only goes down. Left out: arrows that follow from others, and those to errors.py."
+        f"</text>",
     ]
     for chain, ends in zip(plan.chains, plan.ends()):
         parts.append(_arrow(plan, chain, ends))
