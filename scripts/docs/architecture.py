@@ -162,6 +162,7 @@ _WIDTH, _MARGIN = 960, 28
 _BOX_WIDTH, _BOX_HEIGHT = 196, 82
 _TOP, _FLOOR_GAP = 92, 56
 _LANE = 22  # The width of a gap that an arrow takes between two boxes.
+_MAX_GAP = 30  # Between spots of one floor.
 _PORT = 22  # Between the ends of two arrows at one box.
 
 _BEGINNINGS = 30
@@ -279,7 +280,11 @@ class Plan:
                     for spot in row
                 ]
                 centres.update(zip(row, _apart(row, wanted)))
-        return centres
+        # As much space on the left as on the right.
+        left = min(centre - spot.width / 2 for spot, centre in centres.items())
+        right = max(centre + spot.width / 2 for spot, centre in centres.items())
+        shift = (_WIDTH - left - right) / 2
+        return {spot: centre + shift for spot, centre in centres.items()}
 
     def bottom(self, spot: Spot) -> float:
         return self.top(spot) + _BOX_HEIGHT
@@ -312,7 +317,8 @@ class Plan:
 
 def _apart(row: Sequence[Spot], wanted: Sequence[float]) -> List[float]:
     """The centres nearest to those wanted at which no two spots touch, in their order."""
-    gap = 14.0
+    free = _WIDTH - 2 * _MARGIN - sum(spot.width for spot in row)
+    gap = min(_MAX_GAP, free / max(1, len(row) - 1))
     # Distances between neighbours, as if each spot had no width.
     offsets = [0.0]
     for left, right in zip(row, row[1:]):
