@@ -52,6 +52,11 @@ AHEAD: Set[str] = {
     "tests/interpreters/test_batching.py::test_texts_share_no_pass_if_that_would_change_them",
     "tests/interpreters/test_batching.py::test_the_scores_in_a_batch_are_the_scores_alone",
     "tests/interpreters/test_gradient_shap.py::TestSeed::test_same_numbers_whatever_the_random_state_the_batch_size_and_the_other_texts",  # noqa: E501
+    "tests/interpreters/test_integrated_gradient.py::test_the_given_instance_is_not_changed",
+    "tests/interpreters/test_options.py::TestParameters::test_a_misspelt_option_is_named",
+    "tests/interpreters/test_options.py::TestTarget::test_an_unknown_target_is_answered_with_the_known_labels",  # noqa: E501
+    "tests/interpreters/test_options.py::TestTexts::test_an_output_that_is_not_finite_is_refused",
+    "tests/interpreters/test_options.py::test_the_loss_is_explained_if_there_are_no_logits",
     "tests/interpreters/test_tolerance.py::test_a_bound_that_is_reached_has_a_note",
     "tests/interpreters/test_tolerance.py::test_the_batch_size_changes_no_number",
     "tests/models/alignment/test_segments.py::TestSentences::test_every_token_that_is_not_special_is_in_one",  # noqa: E501
