@@ -32,6 +32,7 @@ docs: setup ## Build the documentation in build/docs; a warning is an error
 	@$(PYTHON) -m mkdocs build --quiet --strict
 
 pictures: setup ## Make the pictures of docs/ anew (ARGS=--report for that of the report)
+	@$(PYTHON) scripts/docs/architecture.py
 	@$(PYTHON) scripts/docs/pictures.py $(ARGS)
 
 fixture: setup ## Train the model in fixtures/ again (needs BIOME_INTERPRET_DATA)

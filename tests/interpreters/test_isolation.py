@@ -1,0 +1,60 @@
+"""Interpreting isolates the model: seen from inside the model's forward method."""
+
+import random
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Dict
+
+import numpy
+import torch
+from allennlp.models import BasicClassifier
+
+from biome_interpret import GradientShap, IntegratedGradient
+from tests.tiny_models import EXAMPLE_INPUTS, build_predictor
+
+REVIEW = EXAMPLE_INPUTS["lstm"]
+
+
+class Draws(BasicClassifier):
+    """Draws random numbers in each pass, and does not use them."""
+
+    def forward(self, *arguments: Any, **named: Any) -> Dict[str, Any]:  # type: ignore[override]
+        torch.rand(3), numpy.random.rand(3), random.random()
+        return super().forward(*arguments, **named)
+
+
+def test_a_model_that_draws_leaves_the_global_random_states_as_they_were() -> None:
+    predictor = build_predictor("lstm")
+    predictor._model.__class__ = Draws
+    for interpreter in (IntegratedGradient, GradientShap):
+        torch.manual_seed(1), numpy.random.seed(2), random.seed(3)
+        before = [torch.rand(3).tolist(), numpy.random.rand(3).tolist(), random.random()]
+        torch.manual_seed(1), numpy.random.seed(2), random.seed(3)
+        interpreter(predictor).interpret_json(REVIEW)
+        after = [torch.rand(3).tolist(), numpy.random.rand(3).tolist(), random.random()]
+        assert after == before
+
+
+class Meets(BasicClassifier):
+    """Notices if two threads are in its forward method at once."""
+
+    barrier = threading.Barrier(2)
+    threads_met = False
+
+    def forward(self, *arguments: Any, **named: Any) -> Dict[str, Any]:  # type: ignore[override]
+        try:
+            self.barrier.wait(timeout=0.05)
+            self.threads_met = True
+        except threading.BrokenBarrierError:
+            self.barrier.reset()
+        return super().forward(*arguments, **named)
+
+
+def test_threads_that_interpret_one_model_take_turns() -> None:
+    predictor = build_predictor("lstm")
+    predictor._model.__class__ = Meets
+    interpreter = IntegratedGradient(predictor)
+    with ThreadPoolExecutor(2) as pool:
+        results = [*pool.map(interpreter.interpret_json, [REVIEW, REVIEW])]
+    assert results[0] == results[1]
+    assert not predictor._model.threads_met
