@@ -21,7 +21,7 @@ from biome_interpret.models.execution.evaluation import ExplainedBatch, RowsMixe
 from biome_interpret.models.execution.prediction import Companions, Prediction, predict
 from biome_interpret.models.execution.recurrent import narrow_recurrence
 from biome_interpret.models.execution.row_independence import Verdict
-from biome_interpret.models.isolation.guard import untouched
+from biome_interpret.models.isolation.isolated import isolated
 from biome_interpret.models.labelling import Labelling, Target, labelled_instances, targeted
 from biome_interpret.models.labelling.texts import Text
 from biome_interpret.models.objectives import LossByRows, LossNotByRows, Objective, objective_for
@@ -139,7 +139,7 @@ class Explainer:
         """
         found: List[Outcome] = []
         for window in chunks(list(zip(inputs, targets)), _WINDOW):
-            with untouched(self._model):
+            with isolated(self._model):
                 found += self._window(window, wanted)
         return found
 

@@ -7,7 +7,7 @@ from typing import Any, Callable, Iterator, Optional, Sequence
 import torch
 
 from biome_interpret.models.embedding.sites import EmbeddingSite
-from biome_interpret.models.isolation.patching import intercepted
+from biome_interpret.models.isolation.patching import patched
 
 # Called with the index of the site, the tensors that it was given and the embedding that it made;
 # returns what is to stand in the embedding's place, or None where they are no field's.
@@ -25,7 +25,7 @@ def observed(sites: Sequence[EmbeddingSite], observer: Observer) -> Iterator[Non
     with ExitStack() as stack:
         for index, site in enumerate(sites):
             around = functools.partial(watch.around, index, site)
-            stack.enter_context(intercepted(site.lookup, around))
+            stack.enter_context(patched(site.lookup, around))
         yield
 
 

@@ -17,7 +17,7 @@ from typing import (
 
 import torch
 
-from biome_interpret.models.isolation.patching import intercepted
+from biome_interpret.models.isolation.patching import patched
 
 # Called with the tensors that a site was given and the embedding that it made of them; returns what
 # is to stand in the embedding's place, or None to leave it.
@@ -82,7 +82,7 @@ class EmbeddingSite:
             def around(project: Callable[..., Any], embedding: torch.Tensor) -> Any:
                 return project(_replaced(observe, given, embedding))
 
-            with intercepted(self.projection, around):
+            with patched(self.projection, around):
                 return forward(*args, **kwargs)
         output = forward(*args, **kwargs)
         if self.transposed:

@@ -17,7 +17,7 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
 from biome_interpret.models.execution.lines import Ends, Lines
-from biome_interpret.models.isolation.patching import intercepted
+from biome_interpret.models.isolation.patching import patched
 
 # Of these it makes no difference whether they or the maximum come first, and the gradient neither.
 _RISING = (torch.nn.ReLU, torch.nn.ReLU6, torch.nn.Tanh, torch.nn.Sigmoid, torch.nn.Softplus)
@@ -76,7 +76,7 @@ def fast_way(module: CnnEncoder, lines: Optional[Lines]) -> ContextManager[None]
         is_faster = _is_faster(module, tokens)
         return _run(module, tokens, mask, lines) if is_faster else forward(tokens, mask)
 
-    return intercepted(module, around)
+    return patched(module, around)
 
 
 def _run(

@@ -18,7 +18,7 @@ from biome_interpret.models.embedding.sites import EmbeddingSite, tensors_in
 from biome_interpret.models.embedding.tracing import CallRecorder
 from biome_interpret.models.execution.layers import fast_backward
 from biome_interpret.models.execution.lines import Lines
-from biome_interpret.models.isolation.patching import intercepted
+from biome_interpret.models.isolation.patching import patched
 from biome_interpret.models.objectives.inference_modes import Outputs
 from biome_interpret.models.tensors import (
     TensorDict,
@@ -197,7 +197,7 @@ def predict(
     along = companions is not None
     fast = fast_backward(model, companions.lines) if companions is not None else nullcontext()
     with torch.set_grad_enabled(along), fast:
-        with observed(sites, observe), intercepted(model, seen):
+        with observed(sites, observe), patched(model, seen):
             with nullcontext() if readable else _left_as_they_are(model):
                 outputs = model.forward_on_instances(list(instances))
     if len(sightings) != 1 or not sightings[0].is_whole:
@@ -207,7 +207,7 @@ def predict(
 
 def _left_as_they_are(model: Model) -> ContextManager[None]:
     """The outputs, in place of human-readable ones."""
-    return intercepted(model, lambda method, outputs: outputs, "make_output_human_readable")
+    return patched(model, lambda method, outputs: outputs, "make_output_human_readable")
 
 
 class _Sighting:

@@ -7,7 +7,7 @@ import torch
 from torch.nn.utils.rnn import PackedSequence
 
 from biome_interpret.models.execution import lstm
-from biome_interpret.models.isolation.patching import intercepted
+from biome_interpret.models.isolation.patching import patched
 
 # h, or (h, c) of an LSTM. Shape of each: (layers · directions, rows, hidden).
 Hidden = Any
@@ -54,7 +54,7 @@ def _unpacked(module: torch.nn.RNNBase) -> ContextManager[None]:
         output, hidden = _of_one_length(module, forward, _turned(module, inputs), hx)
         return _turned(module, output), hidden
 
-    return intercepted(module, around)
+    return patched(module, around)
 
 
 def _of_one_length(
