@@ -7,8 +7,7 @@ from allennlp.data import Instance
 from allennlp.models import Model
 
 from biome_interpret.errors import InterpretationError
-from biome_interpret.models.alignment.special_tokens import PADDING as PADDING_WORD
-from biome_interpret.models.alignment.special_tokens import special_id
+from biome_interpret.models.alignment.special_tokens import PADDING_TOKEN, special_token_id
 from biome_interpret.models.embedding.calls import CallKey, SiteCall
 from biome_interpret.models.embedding.sites import EmbeddingSite
 from biome_interpret.models.embedding.tracing import trace
@@ -49,7 +48,7 @@ class Background:
         return filled.reshape(-1, dim)
 
     def _padding(self, call: SiteCall) -> torch.Tensor:
-        index = special_id(PADDING_WORD, call.indexer, self._vocabulary)
+        index = special_token_id(PADDING_TOKEN, call.indexer, self._vocabulary)
         if index is None or call.site.weight is None:
             return call.embedded.new_zeros(call.embedded.size(-1))
         return call.site.weight[index]

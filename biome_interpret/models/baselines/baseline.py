@@ -7,7 +7,12 @@ from allennlp.common import Params, Registrable
 from allennlp.common.checks import ConfigurationError
 from allennlp.data import Vocabulary
 
-from biome_interpret.models.alignment.special_tokens import MASK, PADDING, UNKNOWN, special_id
+from biome_interpret.models.alignment.special_tokens import (
+    MASK_TOKEN,
+    PADDING_TOKEN,
+    UNKNOWN_TOKEN,
+    special_token_id,
+)
 from biome_interpret.models.embedding.calls import SiteCall
 
 
@@ -125,7 +130,7 @@ class _WordBaseline(Baseline):
     _word = ""
 
     def vectors(self, call: SiteCall, vocabulary: Vocabulary) -> torch.Tensor:
-        index = special_id(self._word, call.indexer, vocabulary)
+        index = special_token_id(self._word, call.indexer, vocabulary)
         if index is None:
             raise ConfigurationError(
                 f"the baseline '{self._word}' needs a {self._word} token, and the vocabulary of "
@@ -134,25 +139,25 @@ class _WordBaseline(Baseline):
         return _matrix(call)[index]
 
 
-@Baseline.register(PADDING)
+@Baseline.register(PADDING_TOKEN)
 class PaddingBaseline(_WordBaseline):
     """The embedding of the padding token."""
 
-    _word = PADDING
+    _word = PADDING_TOKEN
 
 
-@Baseline.register(UNKNOWN)
+@Baseline.register(UNKNOWN_TOKEN)
 class UnknownBaseline(_WordBaseline):
     """The embedding of the unknown word."""
 
-    _word = UNKNOWN
+    _word = UNKNOWN_TOKEN
 
 
-@Baseline.register(MASK)
+@Baseline.register(MASK_TOKEN)
 class MaskBaseline(_WordBaseline):
     """The embedding of the mask token, where the model has one."""
 
-    _word = MASK
+    _word = MASK_TOKEN
 
 
 @Baseline.register("mean")

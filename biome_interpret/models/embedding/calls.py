@@ -9,7 +9,7 @@ from allennlp.data import Instance, Token, TokenIndexer
 
 from biome_interpret.errors import InterpretationError
 from biome_interpret.models.alignment.text_fields import FieldText, texts_of
-from biome_interpret.models.alignment.token_alignment import PADDING, UNOWNED, leaf_owners
+from biome_interpret.models.alignment.token_alignment import PADDING, UNOWNED, owners_of_ids
 from biome_interpret.models.embedding.sites import EmbeddingSite
 
 
@@ -148,7 +148,7 @@ def site_call(
 def _owners(match: _Match, texts: Sequence[Sequence[FieldText]]) -> torch.Tensor:
     """Shape: (instances, positions)."""
     key, shape = match.key, match.leaf.shape[1:]
-    owners = torch.stack([leaf_owners(t, key.indexer, key.argument, shape) for t in texts])
+    owners = torch.stack([owners_of_ids(t, key.indexer, key.argument, shape) for t in texts])
     if match.positions is None:
         return owners.reshape(len(texts), -1)
     # Positions that stand nowhere in the field are negative: they pick from the end.
