@@ -66,8 +66,6 @@ class InstanceIntegrals:
     def _per_token(self, call: SiteCall, values: torch.Tensor) -> torch.Tensor:
         """(positions, dim) -> (tokens, dim)"""
         num_tokens = len(call.token_lists[self.row])
-        if call.is_in_order[self.row]:
-            return values[:num_tokens]
         owners = call.owners[self.row]
         owned = owners >= 0
         tokens = values.new_zeros(num_tokens, values.size(-1))
@@ -80,7 +78,6 @@ class InstanceIntegrals:
             float(self.integrands.integrals[call.key][call.owners[self.row] == UNOWNED].sum())
             for calls in self.fields.values()
             for call in calls
-            if call.has_unowned
         )
 
 

@@ -16,7 +16,7 @@ from biome_interpret.interpreters.points import Points
 from biome_interpret.interpreters.settings import Settings
 from biome_interpret.models.baselines.background import Background
 from biome_interpret.models.baselines.path_starts import Origins
-from biome_interpret.models.embedding.sites import EmbeddingSite, widest
+from biome_interpret.models.embedding.sites import EmbeddingSite, max_embedding_dim
 from biome_interpret.models.execution.evaluation import ExplainedBatch, RowsMixed
 from biome_interpret.models.execution.prediction import Companions, Prediction, predict
 from biome_interpret.models.execution.recurrent import narrow_recurrence
@@ -115,7 +115,7 @@ class Explainer:
         # Whether labels are made of outputs as they are, too: found out by the first text.
         self._reads_outputs_alike = False
         self._assembly = Assembly(settings)
-        self._company = Company(settings, narrow_recurrence(self._model), widest(sites))
+        self._company = Company(settings, narrow_recurrence(self._model), max_embedding_dim(sites))
 
     def outcomes(
         self,

@@ -13,7 +13,7 @@ from allennlp.models import Model
 
 from biome_interpret.errors import InterpretationError
 from biome_interpret.models.embedding.calls import CallKey, SiteCall
-from biome_interpret.models.embedding.site_hooks import observed
+from biome_interpret.models.embedding.site_patching import patched_sites
 from biome_interpret.models.embedding.sites import EmbeddingSite, tensors_in
 from biome_interpret.models.embedding.tracing import CallRecorder
 from biome_interpret.models.execution.layers import fast_backward
@@ -197,7 +197,7 @@ def predict(
     along = companions is not None
     fast = fast_backward(model, companions.lines) if companions is not None else nullcontext()
     with torch.set_grad_enabled(along), fast:
-        with observed(sites, observe), patched(model, seen):
+        with patched_sites(sites, observe), patched(model, seen):
             with nullcontext() if readable else _left_as_they_are(model):
                 outputs = model.forward_on_instances(list(instances))
     if len(sightings) != 1 or not sightings[0].is_whole:
@@ -222,12 +222,11 @@ class _Sighting:
     ) -> None:
         self._instances = instances
         self._tensors = self._all_tensors = tensors
-        num_rows = len(instances)
         if companions is not None:
-            num_rows = len(companions.rows)
             rows = torch.tensor(companions.rows, device=next(tensors_in(tensors)).device)
             self._all_tensors = take_rows(tensors, rows, len(instances))
-        self._recorder = CallRecorder(sites, instances, self._all_tensors, num_rows)
+            instances = [instances[row] for row in companions.rows]
+        self._recorder = CallRecorder(sites, instances, self._all_tensors)
         self._outputs: Outputs = {}
         self._failed = False
 
@@ -276,7 +275,8 @@ class _SightingInCompany(_Sighting):
         call = self._recorder.record(site, given, output)
         if call is None:
             return None
-        leaf = self._companions.points(call).detach().requires_grad_()
+        texts = call.take(range(len(self._instances)))
+        leaf = self._companions.points(texts).detach().requires_grad_()
         self._leaves[call.key] = leaf
         # A copy, since the model may write into what it is given.
         return leaf.clone().reshape(output.shape)
@@ -298,7 +298,8 @@ class _SightingInCompany(_Sighting):
     @property
     def prediction(self) -> Prediction:
         along = RowsAlong(self._companions.rows, self._leaves, self._all_outputs, self._all_tensors)
-        return replace(super().prediction, along=along)
+        calls = [call.take(range(len(self._instances))) for call in self._recorder.calls]
+        return replace(super().prediction, calls=calls, along=along)
 
 
 def _same(one: Any, other: Any) -> bool:
