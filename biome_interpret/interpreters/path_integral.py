@@ -20,7 +20,7 @@ from biome_interpret.attribution.paths import Path, PathMeasure, RefinedMeasure
 from biome_interpret.errors import InterpretationError
 from biome_interpret.interpreters.integrands import Integrands, Terms, _LookedAt
 from biome_interpret.interpreters.points import AT_INPUT, AT_ORIGIN, Points, Row, RowSet
-from biome_interpret.models.baselines.path_starts import Origins
+from biome_interpret.models.baselines.path_starts import PathStarts
 from biome_interpret.models.execution.evaluation import (
     ROUNDING,
     Evaluation,
@@ -53,7 +53,7 @@ class PathIntegral:
     # Parameters
 
     batch : `ExplainedBatch`
-    origins : `Origins`
+    origins : `PathStarts`
     row_power : `int`, optional
         How rows of one pass relate to one another (see `models.rows`); `None` to run each alone.
     batch_size : `int`
@@ -71,7 +71,7 @@ class PathIntegral:
     def __init__(
         self,
         batch: ExplainedBatch,
-        origins: Origins,
+        origins: PathStarts,
         row_power: Optional[int],
         batch_size: int,
         rows_are_cheap: bool,

@@ -15,7 +15,7 @@ from biome_interpret.interpreters.path_integral import PathIntegral
 from biome_interpret.interpreters.points import Points
 from biome_interpret.interpreters.settings import Settings
 from biome_interpret.models.baselines.background import Background
-from biome_interpret.models.baselines.path_starts import Origins
+from biome_interpret.models.baselines.path_starts import PathStarts
 from biome_interpret.models.embedding.sites import EmbeddingSite, max_embedding_dim
 from biome_interpret.models.execution.evaluation import ExplainedBatch, RowsMixed
 from biome_interpret.models.execution.prediction import Companions, Prediction, predict
@@ -362,10 +362,10 @@ class Explainer:
             batch.check_loss(objective)
             checked.update((label, checked.get(label, 0) + 1) for label in labels)
 
-    def _origins(self, text: Text) -> Origins:
+    def _origins(self, text: Text) -> PathStarts:
         """Of a batch with this text in it."""
         settings, background = self._settings, self._background_for(text)
-        return Origins(
+        return PathStarts(
             settings.baseline, background, settings.hold_special_tokens, self._model.vocab
         )
 

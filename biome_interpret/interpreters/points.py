@@ -5,7 +5,7 @@ from typing import Dict, List, NamedTuple, Sequence, Tuple
 import torch
 
 from biome_interpret.attribution.paths import Path, PathKey
-from biome_interpret.models.baselines.path_starts import Origins
+from biome_interpret.models.baselines.path_starts import PathStarts
 from biome_interpret.models.embedding.calls import CallKey, SiteCall
 from biome_interpret.models.execution.lines import Lines
 from biome_interpret.models.tensors import rows_at
@@ -80,10 +80,10 @@ class Points:
     # Parameters
 
     rows : `RowSet`
-    origins : `Origins`
+    origins : `PathStarts`
     """
 
-    def __init__(self, rows: RowSet, origins: Origins) -> None:
+    def __init__(self, rows: RowSet, origins: PathStarts) -> None:
         self.rows = rows
         # x − x' of each row, by call, as far as they were asked for. Shape: as the points, or one
         # that broadcasts to it.

@@ -16,10 +16,12 @@ from biome_interpret.models.tensors import to_tensors
 
 class Background:
     """
-    The embeddings of texts to start from.
+    The embeddings of texts at which paths begin.
 
     # Parameters
 
+    model : `Model`
+    sites : `Sequence[EmbeddingSite]`
     instances : `Iterable[Instance]`
         Unlabelled, with their token indexers.
     """
@@ -35,7 +37,7 @@ class Background:
 
     def vectors(self, index: int, call: SiteCall) -> torch.Tensor:
         """
-        Text number `index` laid out as the given call's text: cut, or filled up with the padding
+        One of the texts in the shape of the given call's text: cut, or filled with the padding
         embedding. Shape: (positions, embedding_dim).
         """
         text = self._texts[index].get(call.key)
