@@ -16,14 +16,7 @@ from biome_interpret.models.alignment.special_tokens import special_tokens
 
 
 class Segment(NamedTuple):
-    """
-    # Parameters
-
-    text : `str`
-        As it is shown.
-    tokens : `List[int]`
-        Indices into the field's tokens.
-    """
+    """A text to show, and the indices of its tokens in the field."""
 
     text: str
     tokens: List[int]

@@ -29,18 +29,8 @@ class TokenAlignment(Registrable):
 
     def owners(self, indexer: Any, indexed: Any, num_tokens: int) -> List[int]:
         """
-        # Parameters
-
-        indexer : `TokenIndexer`
-        indexed : `IndexedTokenList`
-            What the indexer made of the text.
-        num_tokens : `int`
-            The number of tokens of the text.
-
-        # Returns
-
-        `List[int]`
-            For each position the index of its token, or `UNOWNED`.
+        For each position the index of its token, or `UNOWNED`. `indexed` is the indexer's output
+        for a text of `num_tokens` tokens.
         """
         raise NotImplementedError
 
@@ -111,23 +101,9 @@ def owners_of_ids(
     texts: Sequence[FieldText], indexer_name: str, argument: str, shape: torch.Size
 ) -> torch.Tensor:
     """
-    The owner of each id in one instance's part of a tensor of ids.
-
-    # Parameters
-
-    texts : `Sequence[FieldText]`
-        The texts of the field.
-    indexer_name, argument : `str`
-        The names of the tensor in the field's tensors.
-    shape : `torch.Size`
-        Its shape for one instance: (list dimensions..., positions) or, for characters,
-        (list dimensions..., positions, characters).
-
-    # Returns
-
-    `torch.Tensor`
-        Of that shape. The tokens of all texts are numbered in order; other ids have `UNOWNED` or
-        `PADDING`.
+    The owner of each id of one instance: the index of its token in all texts of the field,
+    `UNOWNED` or `PADDING`. `shape` is that of the instance's ids: (list dimensions..., positions)
+    or, for characters, (list dimensions..., positions, characters).
     """
     result = torch.full(shape, PADDING, dtype=torch.long)
     first_token = 0

@@ -15,16 +15,7 @@ from biome_interpret.models.tensors import to_tensors
 
 
 class Background:
-    """
-    The embeddings of texts at which paths begin.
-
-    # Parameters
-
-    model : `Model`
-    sites : `Sequence[EmbeddingSite]`
-    instances : `Iterable[Instance]`
-        Unlabelled, with their token indexers.
-    """
+    """The embeddings of texts at which paths begin. The instances need their token indexers."""
 
     def __init__(
         self, model: Model, sites: Sequence[EmbeddingSite], instances: Iterable[Instance]

@@ -24,13 +24,6 @@ class PathStarts:
 
     Paths do not move padding, nor special tokens that are held: these start as they are, and so
     get no score.
-
-    # Parameters
-
-    baseline : `Baseline`
-    background : `Background`, optional
-    hold_special_tokens : `bool`
-    vocabulary : `Vocabulary`
     """
 
     def __init__(

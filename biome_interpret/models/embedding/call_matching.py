@@ -35,38 +35,20 @@ _Name = Tuple[str, str, str]
 
 
 class Match(NamedTuple):
-    """
-    # Parameters
-
-    key : `CallKey`
-    ids : `torch.Tensor`
-        The field's tensor of ids.
-    positions : `torch.Tensor`
-        Where in it each given id stands (see `id_positions`). Shape: that of the given ids.
-    may_be_chance : `bool`
-        Whether the call got one id for each row that only equals the field's. It may be the id of
-        something else, such as a label.
-    """
+    """A call, the field's tensor of ids, and where in it the given ids stand."""
 
     key: CallKey
     ids: torch.Tensor
+    # See `id_positions`. Shape: that of the given ids.
     positions: torch.Tensor
-    may_be_chance: bool
+    # Whether one id for each row equals the field's: it may be the id of a label, say.
+    is_uncertain: bool
 
 
 class CallMatcher:
     """
     Matches the calls of one forward pass. A site may be called with a field's ids, with a view of
     them, or with a tensor that the model made from them.
-
-    # Parameters
-
-    tensors : `TensorDict`
-        The batch.
-    field_names : `Sequence[str]`
-        Its fields of text.
-    num_rows : `int`
-        Its size.
     """
 
     def __init__(self, tensors: TensorDict, field_names: Sequence[str], num_rows: int) -> None:
@@ -127,11 +109,11 @@ class CallMatcher:
                 )
 
     def _counted(
-        self, site: int, name: _Name, positions: torch.Tensor, may_be_chance: bool
+        self, site: int, name: _Name, positions: torch.Tensor, is_uncertain: bool
     ) -> Match:
         key = CallKey(site, *name, occurrence=self._num_calls[site, name])
         self._num_calls[site, name] += 1
-        return Match(key, self._ids[name], positions, may_be_chance)
+        return Match(key, self._ids[name], positions, is_uncertain)
 
 
 def text_field_names(instance: Instance, tensors: TensorDict) -> List[str]:

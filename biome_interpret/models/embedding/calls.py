@@ -13,16 +13,8 @@ from biome_interpret.models.embedding.sites import EmbeddingSite
 
 class CallKey(NamedTuple):
     """
-    Names a call of a forward pass.
-
-    # Parameters
-
-    site : `int`
-        The index of the site.
-    field, indexer, argument : `str`
-        The names of the tensor of ids in the batch.
-    occurrence : `int`
-        How many calls of the site with this tensor came before.
+    Names a call of a forward pass: the index of the site, the names of the tensor of ids in the
+    batch, and how many calls of the site with this tensor came before.
     """
 
     site: int

@@ -1,6 +1,6 @@
 """Finds the embedding sites of a model."""
 
-from typing import Any, Dict, Iterable, Iterator, List, Optional, Tuple, Type, Union
+from typing import Any, Dict, Iterator, List, Optional, Tuple, Type, Union
 
 import torch
 from allennlp.common import Registrable
@@ -158,17 +158,9 @@ def sites_inside(
     without: Tuple[Type[torch.nn.Module], ...] = (),
 ) -> Iterator[EmbeddingSite]:
     """
-    The sites of the modules inside another.
-
-    # Parameters
-
-    name : `str`
-        The module's path in the model.
-    module : `torch.nn.Module`
-    also : `Tuple[Type[torch.nn.Module], ...]`
-        Classes of modules that are sites themselves if there is no finder for them.
-    without : `Tuple[Type[torch.nn.Module], ...]`
-        Classes of modules to leave out, unless a finder looks for them inside another module.
+    The sites of the modules inside another. Modules of the classes `also` are sites if they have no
+    finder. Modules of the classes `without` are left out, unless a finder looks inside what holds
+    them.
     """
     for child_name, child in module.named_children():
         path = f"{name}.{child_name}" if name else child_name
@@ -205,25 +197,21 @@ def find_sites(predictor: Predictor) -> List[EmbeddingSite]:
     model = predictor._model
     finder = SiteFinder.for_module(model)
     if finder is not None:
-        found = _distinct(finder.sites("", model))
+        found = list(finder.sites("", model))
     else:
         # An embedding outside of these may be one of labels, tags or positions.
-        found = _distinct(sites_inside("", model, without=(Embedding,)))
-        found = found or _distinct(sites_inside("", model, also=(torch.nn.Embedding,)))
+        found = list(sites_inside("", model, without=(Embedding,)))
+        found = found or list(sites_inside("", model, also=(torch.nn.Embedding,)))
     if not found:
         raise ConfigurationError(
             f"{type(model).__name__} has no TextFieldEmbedder, no transformer and no embedding "
             f"matrix: override `get_interpretable_layer` in its predictor to name the embedding "
             f"layer, or register a `SiteFinder` for it"
         )
-    return found
-
-
-def _distinct(sites: Iterable[EmbeddingSite]) -> List[EmbeddingSite]:
-    found: Dict[int, EmbeddingSite] = {}
-    for site in sites:
-        found.setdefault(id(site.lookup), site)
-    return list(found.values())
+    distinct: Dict[int, EmbeddingSite] = {}
+    for site in found:
+        distinct.setdefault(id(site.lookup), site)
+    return list(distinct.values())
 
 
 def has_pretrained_transformer(model: torch.nn.Module) -> bool:

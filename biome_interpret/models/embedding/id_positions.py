@@ -22,19 +22,7 @@ def is_view(ids: torch.Tensor, given: torch.Tensor) -> bool:
 
 
 def positions_in_view(ids: torch.Tensor, given: torch.Tensor) -> torch.Tensor:
-    """
-    # Parameters
-
-    ids : `torch.Tensor`
-        The field's, contiguous.
-    given : `torch.Tensor`
-        A view of it.
-
-    # Returns
-
-    `torch.Tensor`
-        The index of each given id in the flattened field's tensor. Shape: the view's.
-    """
+    """The index of each id of a view in the field's flattened tensor. Shape: the view's."""
     offset = given.storage_offset() - ids.storage_offset()
     return torch.arange(ids.numel()).as_strided(given.size(), given.stride(), offset)
 

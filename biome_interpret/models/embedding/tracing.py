@@ -23,21 +23,8 @@ def trace(
     arguments: TensorDict,
 ) -> Tuple[List[SiteCall], Dict[str, Any]]:
     """
-    Runs the model on texts and changes nothing.
-
-    # Parameters
-
-    run : `Callable[[TensorDict], Dict[str, Any]]`
-        The model's forward pass.
-    tensors : `TensorDict`
-        The instances' batch.
-    arguments : `TensorDict`
-        The part of the batch that the model is called with.
-
-    # Returns
-
-    `Tuple[List[SiteCall], Dict[str, Any]]`
-        The calls of the sites with the text of a field, in order, and the model's output.
+    The calls of the sites with the text of a field, in order, and the model's output. `tensors` is
+    the batch of the instances, and `arguments` the part of it that the model is called with.
 
     # Raises
 
@@ -60,16 +47,7 @@ def trace(
 
 
 class CallRecorder:
-    """
-    Collects the calls of one forward pass.
-
-    # Parameters
-
-    sites : `Sequence[EmbeddingSite]`
-    instances : `Sequence[Instance]`
-    tensors : `TensorDict`
-        The instances' batch.
-    """
+    """Collects the calls of one forward pass over a batch of instances."""
 
     def __init__(
         self, sites: Sequence[EmbeddingSite], instances: Sequence[Instance], tensors: TensorDict
@@ -83,14 +61,14 @@ class CallRecorder:
     @property
     def calls(self) -> List[SiteCall]:
         """
-        In order. A call that may match by chance does not count if the same site was also called
-        with the field's own ids.
+        In order. An uncertain call does not count if the same site was also called with the field's
+        own ids.
         """
-        certain = {call.key[:-1] for call, may_be_chance in self._calls if not may_be_chance}
+        certain = {call.key[:-1] for call, is_uncertain in self._calls if not is_uncertain}
         return [
             call
-            for call, may_be_chance in self._calls
-            if not (may_be_chance and call.key[:-1] in certain)
+            for call, is_uncertain in self._calls
+            if not (is_uncertain and call.key[:-1] in certain)
         ]
 
     def record(
@@ -101,7 +79,7 @@ class CallRecorder:
         if match is None:
             return None
         call = _site_call(match, self._sites[site], output, self._instances)
-        self._calls.append((call, match.may_be_chance))
+        self._calls.append((call, match.is_uncertain))
         return call
 
 

@@ -38,7 +38,8 @@ def fixed_encoder_states(model: Model) -> Iterator[None]:
 
     with ExitStack() as stack:
         for encoder in encoders:
-            stack.enter_context(encoder.in_use())
+            for name in ("_get_initial_states", "_update_states", "reset_states"):
+                stack.enter_context(patched(encoder.encoder, getattr(encoder, name), name))
         if encoders:
             stack.enter_context(patched(model, restarted))
         yield
@@ -48,7 +49,7 @@ class _ThreadStates:
     """The states of one encoder for one thread. Each row of the batch has one for each text."""
 
     def __init__(self, encoder: _EncoderBase) -> None:
-        self._encoder = encoder
+        self.encoder = encoder
         self._initial: Optional[States] = encoder._states
         # Shape of each: (layers, rows, texts of a row, size).
         self._states: Optional[List[torch.Tensor]] = None
@@ -64,17 +65,10 @@ class _ThreadStates:
                 for state in self._initial
             ]
 
-    @contextmanager
-    def in_use(self) -> Iterator[None]:
-        with ExitStack() as stack:
-            for name in ("_get_initial_states", "_update_states", "reset_states"):
-                stack.enter_context(patched(self._encoder, getattr(self, name), name))
-            yield
-
     def _get_initial_states(self, method: Any, batch_size: int, *args: Any) -> Any:
         # Runs the encoder's own code on these states.
         holder: Any = SimpleNamespace(_states=self._flat(batch_size))
-        return type(self._encoder)._get_initial_states(holder, batch_size, *args)
+        return type(self.encoder)._get_initial_states(holder, batch_size, *args)
 
     def _update_states(self, method: Any, final_states: States, restoration_indices: Any) -> None:
         """
@@ -95,7 +89,7 @@ class _ThreadStates:
             self._states = None
             return
         holder: Any = SimpleNamespace(_states=self._flat(mask.numel()))
-        type(self._encoder).reset_states(holder, mask)
+        type(self.encoder).reset_states(holder, mask)
         self._keep(holder._states, mask.numel())
 
     def _keep(self, states: States, batch_size: int) -> None:
