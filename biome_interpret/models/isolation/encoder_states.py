@@ -5,7 +5,7 @@ text another vector each time. Here every forward pass starts from the same stat
 
 from contextlib import ExitStack, contextmanager
 from types import SimpleNamespace
-from typing import Any, Callable, Iterator, List, Optional, Tuple
+from typing import Any, Callable, Iterator, List, Optional, Sequence, Tuple
 
 import torch
 from allennlp.models import Model
@@ -18,7 +18,7 @@ States = Tuple[torch.Tensor, ...]
 
 
 @contextmanager
-def fixed_encoder_states(model: Model) -> Iterator[None]:
+def fixed_encoder_states(model: Model, modules: Sequence[torch.nn.Module]) -> Iterator[None]:
     """
     Every forward pass of this thread starts from the present states of the model's stateful
     encoders. Each row of a batch starts from the states for a text that is predicted alone. The
@@ -26,7 +26,7 @@ def fixed_encoder_states(model: Model) -> Iterator[None]:
     """
     encoders = [
         _ThreadStates(module)
-        for module in model.modules()
+        for module in modules
         if isinstance(module, _EncoderBase) and module.stateful
     ]
 

@@ -3,7 +3,7 @@
 import copy
 import threading
 from contextlib import contextmanager
-from typing import Any, Iterator
+from typing import Any, Iterator, Sequence
 from weakref import WeakKeyDictionary
 
 import torch
@@ -27,8 +27,10 @@ def isolated(model: Model) -> Iterator[None]:
     were.
     """
     with _lock_of(model), random_states_kept(device_of(model)), _default_dtype_kept():
-        with _evaluation_mode(model), _metrics_kept(model), fixed_encoder_states(model):
-            yield
+        modules = list(model.modules())
+        with _evaluation_mode(modules), _metrics_kept(model, modules):
+            with fixed_encoder_states(model, modules):
+                yield
 
 
 def _lock_of(model: Model) -> Any:
@@ -37,10 +39,11 @@ def _lock_of(model: Model) -> Any:
 
 
 @contextmanager
-def _evaluation_mode(model: Model) -> Iterator[None]:
-    training = [module for module in model.modules() if module.training]
+def _evaluation_mode(modules: Sequence[torch.nn.Module]) -> Iterator[None]:
+    training = [module for module in modules if module.training]
+    parameters = [p for m in modules for p in m._parameters.values() if p is not None]
     # The parameters' gradients take half of a small model's backward pass.
-    trainable = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    trainable = [parameter for parameter in parameters if parameter.requires_grad]
     try:
         for module in training:
             module.training = False
@@ -55,11 +58,11 @@ def _evaluation_mode(model: Model) -> Iterator[None]:
 
 
 @contextmanager
-def _metrics_kept(model: Model) -> Iterator[None]:
+def _metrics_kept(model: Model, modules: Sequence[torch.nn.Module]) -> Iterator[None]:
     # Some metrics hold the vocabulary. It is large and never changes: it is not copied.
     saved = [
         (metric, copy.deepcopy(vars(metric), {id(model.vocab): model.vocab}))
-        for metric in _metrics(model)
+        for metric in _metrics(modules)
     ]
     try:
         yield
@@ -69,8 +72,8 @@ def _metrics_kept(model: Model) -> Iterator[None]:
             vars(metric).update(attributes)
 
 
-def _metrics(model: Model) -> Iterator[Metric]:
-    for module in model.modules():
+def _metrics(modules: Sequence[torch.nn.Module]) -> Iterator[Metric]:
+    for module in modules:
         for value in vars(module).values():
             if isinstance(value, dict):
                 value = list(value.values())
