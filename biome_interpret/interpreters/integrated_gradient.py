@@ -12,7 +12,7 @@ from biome_interpret.attribution.quadrature import RULES
 from biome_interpret.attribution.refinement import RefinedPaths
 from biome_interpret.interpreters import options
 from biome_interpret.interpreters.path_interpreter import PathInterpreter
-from biome_interpret.models.embedding.pretrained import has_pretrained_transformer
+from biome_interpret.models.embedding.finders import has_pretrained_transformer
 
 
 @SaliencyInterpreter.register("biome-integrated-gradient")

@@ -9,7 +9,7 @@ from biome_interpret.attribution.paths import Path, PathMeasure, RefinedMeasure
 from biome_interpret.errors import InterpretationError
 from biome_interpret.interpreters.integrands import GradientCache, Integrands, Terms
 from biome_interpret.interpreters.points import AT_BASELINE, AT_INPUT, PathPoints, Row
-from biome_interpret.models.baselines.path_starts import Origins
+from biome_interpret.models.baselines.path_starts import PathStarts
 from biome_interpret.models.execution.batching import run_in_passes
 from biome_interpret.models.execution.evaluation import Evaluation, ExplainedBatch, RowsMixed
 from biome_interpret.models.execution.row_independence import MEAN, close, same_gradients
@@ -24,7 +24,7 @@ class PathIntegral:
     # Parameters
 
     batch : `ExplainedBatch`
-    starts : `Origins`
+    starts : `PathStarts`
         Where the paths begin.
     loss_reduction : `int`, optional
         How the rows of a pass relate (see `row_independence`); `None` to run each row alone.
@@ -38,7 +38,7 @@ class PathIntegral:
     def __init__(
         self,
         batch: ExplainedBatch,
-        starts: Origins,
+        starts: PathStarts,
         loss_reduction: Optional[int],
         rows_per_pass: int,
         input_x_gradient: bool,

@@ -27,13 +27,13 @@ from biome_interpret.interpreters.assembly import Assembly, InstanceIntegrals
 from biome_interpret.interpreters.path_integral import PathIntegral
 from biome_interpret.interpreters.settings import Settings
 from biome_interpret.models.baselines.background import Background
-from biome_interpret.models.baselines.path_starts import Origins
-from biome_interpret.models.embedding.sites import EmbeddingSite, widest
+from biome_interpret.models.baselines.path_starts import PathStarts
+from biome_interpret.models.embedding.sites import EmbeddingSite, max_embedding_dim
 from biome_interpret.models.execution.batching import BatchPlanner
 from biome_interpret.models.execution.evaluation import ExplainedBatch, RowsMixed
 from biome_interpret.models.execution.prediction import Prediction, predict
 from biome_interpret.models.execution.row_independence import RowIndependence
-from biome_interpret.models.isolation.guard import untouched
+from biome_interpret.models.isolation.isolated import isolated
 from biome_interpret.models.labelling.base import labelled_instances
 from biome_interpret.models.labelling.targets import TargetSpec, targeted
 from biome_interpret.models.labelling.texts import InputText
@@ -113,7 +113,7 @@ class Pipeline:
         # Objectives with a loss that is no sum over rows.
         self._non_additive: Set[type] = set()
         self._assembly = Assembly(settings)
-        self._planner = BatchPlanner(widest(sites), settings.batch_size)
+        self._planner = BatchPlanner(max_embedding_dim(sites), settings.batch_size)
 
     @cached_property
     def _measure(self) -> Union[PathMeasure, RefinedMeasure]:
@@ -139,7 +139,7 @@ class Pipeline:
         """
         found: List[Outcome] = []
         for window in chunks(list(zip(inputs, targets)), _WINDOW):
-            with untouched(self._model):
+            with isolated(self._model):
                 found += self._window(window, complete)
         return found
 
@@ -312,10 +312,10 @@ class Pipeline:
                 results.append(self._assembly.scores_only(integrals, batch, text.strings))
         return results
 
-    def _path_starts(self, text: InputText) -> Origins:
+    def _path_starts(self, text: InputText) -> PathStarts:
         """For a batch with this text in it."""
         settings, background = self._settings, self._background_for(text)
-        return Origins(
+        return PathStarts(
             settings.baseline, background, settings.hold_special_tokens, self._model.vocab
         )
 

@@ -5,7 +5,7 @@ from typing import Dict, List, NamedTuple, Sequence, Tuple
 import torch
 
 from biome_interpret.attribution.paths import Path, PathKey
-from biome_interpret.models.baselines.path_starts import Origins
+from biome_interpret.models.baselines.path_starts import PathStarts
 from biome_interpret.models.embedding.calls import CallKey, SiteCall
 from biome_interpret.models.tensors import rows_at
 
@@ -28,10 +28,10 @@ class PathPoints:
     # Parameters
 
     rows : `Sequence[Row]`
-    starts : `Origins`
+    starts : `PathStarts`
     """
 
-    def __init__(self, rows: Sequence[Row], starts: Origins) -> None:
+    def __init__(self, rows: Sequence[Row], starts: PathStarts) -> None:
         self.rows = rows
         self.instances = [row.instance for row in rows]
         # In float64: nodes may be close to each other. Shape: (rows, 1, 1)

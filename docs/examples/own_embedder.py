@@ -1,13 +1,12 @@
 import torch
 from allennlp.modules.token_embedders import TokenEmbedder
 
-from biome_interpret.models.embedding.finders import SiteFinder
-from biome_interpret.models.embedding.sites import EmbeddingSite
+from biome_interpret.models.embedding import EmbeddingSite, SiteFinder
 
 
 @TokenEmbedder.register("scaled")
 class ScaledEmbedder(TokenEmbedder):
-    """Embeddings that are scaled before they leave the embedder."""
+    """Scales its embeddings."""
 
     def __init__(self, num_embeddings: int, embedding_dim: int, scale: float) -> None:
         super().__init__()
@@ -23,7 +22,7 @@ class ScaledEmbedder(TokenEmbedder):
 
 @SiteFinder.register("scaled")
 class ScaledFinder(SiteFinder):
-    """The paths run at the table's output: below the scale, where the words become vectors."""
+    """The paths run at the output of the table, below the scale."""
 
     finds = (ScaledEmbedder,)
 

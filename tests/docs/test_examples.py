@@ -13,7 +13,7 @@ import pytest
 from allennlp.modules.token_embedders import TokenEmbedder
 
 from biome_interpret import Baseline, InferenceMode, IntegratedGradient, Interpretation, Objective
-from biome_interpret.models.embedding.finders import SiteFinder
+from biome_interpret.models.embedding import SiteFinder
 from tests.tiny_models import EXAMPLE_INPUTS, build_predictor
 
 ROOT = Path(__file__).parent.parent.parent

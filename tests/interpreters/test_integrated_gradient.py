@@ -13,7 +13,7 @@ from captum.attr import LayerIntegratedGradients
 
 from biome_interpret import Baseline, IntegratedGradient, Interpretation
 from biome_interpret.attribution.quadrature import RULES
-from biome_interpret.models.embedding.calls import SiteCall
+from biome_interpret.models.embedding import SiteCall
 from biome_interpret.models.labelling.texts import InputText
 from biome_interpret.models.tensors import to_tensors
 from tests.tiny_models import EXAMPLE_INPUTS, build_predictor

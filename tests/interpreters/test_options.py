@@ -49,7 +49,7 @@ REVIEW = EXAMPLE_INPUTS["lstm"]
         ({"target": ["a", "b"]}, "target is .*interpret_json"),
         ({"target": 1.5}, "target is 1.5"),
         ({"inference_mode": 3}, "inference_mode is 3"),
-        ({"baseline": [[1.0], [1.0, 2.0]]}, "the baseline is no vector or matrix"),
+        ({"baseline": [[1.0], [1.0, 2.0]]}, "the baseline is not a vector or a matrix"),
         ({"baseline": float("nan")}, "not finite"),
         ({"reduction": ["sum"]}, "reduction is .'sum'."),
         ({"device": "toaster"}, "device is 'toaster'"),
@@ -203,61 +203,6 @@ class TestTexts:
         interpreter = IntegratedGradient(predictor)
         assert interpreter.saliency_interpret_from_json(EXAMPLE_INPUTS["crf_tagger"]) == {}
         assert interpreter.interpret_json(EXAMPLE_INPUTS["crf_tagger"]) == []
-
-
-class TestBaselines:
-    def test_special_words(self) -> None:
-        predictor = build_predictor("bert")
-        embedder = predictor._model._text_field_embedder.token_embedder_tokens
-        weight = embedder.transformer_model.get_input_embeddings().weight
-        for name, index in {"padding": 0, "unknown": 1, "mask": 4}.items():
-            by_name, by_vector = [
-                IntegratedGradient(predictor, baseline=baseline).interpret_json(REVIEW)
-                for baseline in (name, weight[index].tolist())
-            ]
-            assert by_name == by_vector
-
-    def test_mean(self) -> None:
-        predictor = build_predictor("lstm")
-        weight = predictor._model._text_field_embedder.token_embedder_tokens.weight.detach()
-        by_name, by_vector = [
-            IntegratedGradient(predictor, baseline=baseline).interpret_json(REVIEW)
-            for baseline in ("mean", weight.mean(dim=0))
-        ]
-        assert by_name[0].baseline_output == pytest.approx(by_vector[0].baseline_output)
-
-    def test_a_vector_for_each_token(self) -> None:
-        predictor = build_predictor("linear", double=True)
-        weight = predictor._model._classification_layer.weight.detach()[0]
-        vectors = torch.randn(13, 8, dtype=torch.float64)
-        zero, moved = [
-            IntegratedGradient(predictor, baseline=b, target=0).interpret_json(REVIEW)[0]
-            for b in (None, vectors)
-        ]
-        pairs = zip(zero.fields["tokens"].scores, (vectors @ weight).tolist())
-        expected = [score - shift for score, shift in pairs]
-        assert moved.fields["tokens"].scores == pytest.approx(expected, abs=1e-12)
-
-    @pytest.mark.parametrize("shape", [(3,), (5, 8), (13, 3), (1, 13, 8)])
-    def test_a_wrong_shape_is_answered(self, shape: tuple) -> None:
-        interpreter = IntegratedGradient(build_predictor("lstm"), baseline=torch.zeros(shape))
-        with pytest.raises(ConfigurationError, match=re.escape("must be (8,) or (13, 8)")):
-            interpreter.saliency_interpret_from_json(REVIEW)
-
-    def test_a_model_without_mask_says_so(self) -> None:
-        interpreter = IntegratedGradient(build_predictor("lstm"), baseline="mask")
-        with pytest.raises(ConfigurationError, match="needs a mask token"):
-            interpreter.saliency_interpret_from_json(REVIEW)
-
-    def test_special_tokens_held_get_nothing(self) -> None:
-        predictor = build_predictor("bert")
-        [result] = IntegratedGradient(
-            predictor, hold_special_tokens=True, n_steps=50
-        ).interpret_json(REVIEW)
-        field = result.fields["tokens"]
-        zeros = [token for token, score in zip(field.tokens, field.scores) if score == 0]
-        assert zeros == ["[CLS]", "[SEP]"]
-        assert abs(result.convergence_delta) < 1e-5
 
 
 class NumbersForLabels(TextClassifierPredictor):

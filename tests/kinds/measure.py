@@ -15,7 +15,7 @@ from biome_interpret import IntegratedGradient
 from biome_interpret.interpretation import Interpretation
 from biome_interpret.models.embedding.finders import find_sites
 from biome_interpret.models.embedding.tracing import trace
-from biome_interpret.models.isolation.guard import untouched
+from biome_interpret.models.isolation.isolated import isolated
 from biome_interpret.models.labelling import labelled_instances
 from biome_interpret.models.labelling.texts import InputText
 from biome_interpret.models.objectives import (
@@ -91,7 +91,7 @@ def _labelled(predictor: Predictor, kind: Kind) -> Instance:
 def _sites(predictor: Predictor, kind: Kind) -> List[str]:
     """Those that are called with the text."""
     model = predictor._model
-    with untouched(model):
+    with isolated(model):
         instance = _labelled(predictor, kind)
         objective = objective_for(model, instance, Logits())
         tensors = to_tensors([instance], model)
@@ -102,7 +102,7 @@ def _sites(predictor: Predictor, kind: Kind) -> List[str]:
 
 def _objective(predictor: Predictor, kind: Kind, result: Interpretation) -> str:
     """The registered name of the objective; `loss` where it fell back on that."""
-    with untouched(predictor._model):
+    with isolated(predictor._model):
         instance = _labelled(predictor, kind)
     objective = objective_for(predictor._model, instance, Logits())
     if isinstance(objective, UnknownObjective) or any(

@@ -20,8 +20,7 @@ from allennlp.nn.util import get_text_field_mask, masked_mean
 from allennlp.predictors import Predictor, TextClassifierPredictor
 from transformers import AutoModel
 
-from biome_interpret.models.embedding.finders import SiteFinder
-from biome_interpret.models.embedding.sites import EmbeddingSite
+from biome_interpret.models.embedding import EmbeddingSite, SiteFinder
 
 Output = Dict[str, torch.Tensor]
 

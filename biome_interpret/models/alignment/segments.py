@@ -1,4 +1,4 @@
-"""What scores are given for: tokens, words or sentences of a text field."""
+"""The units that get scores: tokens, words or sentences of a text field."""
 
 from functools import lru_cache
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence
@@ -11,15 +11,12 @@ from spacy.language import Language
 from spacy.tokens import Span
 from spacy.util import compile_infix_regex
 
-from biome_interpret.models.alignment.source_text import place, unmarked
+from biome_interpret.models.alignment.source_text import joined, locate, unmarked
 from biome_interpret.models.alignment.special_tokens import special_tokens
 
 
 class Segment(NamedTuple):
-    """
-    text : as it is to be shown.
-    tokens : indices into the field's tokens.
-    """
+    """A text to show, and the indices of its tokens in the field."""
 
     text: str
     tokens: List[int]
@@ -31,13 +28,13 @@ def all_tokens(field: TextField, candidates: Sequence[str]) -> List[Segment]:
 
 
 def plain_tokens(field: TextField, candidates: Sequence[str]) -> List[Segment]:
-    """Every token but special ones."""
+    """The tokens that are not special."""
     pairs = zip(all_tokens(field, candidates), special_tokens(field))
     return [segment for segment, special in pairs if not special]
 
 
 def words(field: TextField, candidates: Sequence[str]) -> List[Segment]:
-    """Word pieces put together again; the tokens of any other tokenizer are words already."""
+    """Word pieces joined to words. The tokens of other tokenizers are already words."""
     plain = plain_tokens(field, candidates)
     tokenizer = _piece_tokenizer(field)
     if tokenizer is None:
@@ -45,30 +42,32 @@ def words(field: TextField, candidates: Sequence[str]) -> List[Segment]:
     continues = _CONTINUES[_mark_of(tokenizer)]
     groups: List[List[int]] = []
     for index in (segment.tokens[0] for segment in plain):
-        neighbours = bool(groups) and groups[-1][-1] == index - 1
-        if neighbours and continues(field.tokens[index - 1], field.tokens[index]):
+        is_next = bool(groups) and groups[-1][-1] == index - 1
+        if is_next and continues(field.tokens[index - 1], field.tokens[index]):
             groups[-1].append(index)
         else:
             groups.append([index])
-    text, spans, found = place(field.tokens, candidates)
-    if found:
-        shown = [text[spans[group[0]][0] : spans[group[-1]][1]] for group in groups]
-    else:
+    located = locate(field.tokens, candidates)
+    if located is None:
         shown = ["".join(unmarked(field.tokens[index]) for index in group) for group in groups]
+    else:
+        source, offsets = located
+        shown = [source[offsets[group[0]][0] : offsets[group[-1]][1]] for group in groups]
     return [Segment(text.strip(), group) for text, group in zip(shown, groups)]
 
 
 def sentences(field: TextField, candidates: Sequence[str]) -> List[Segment]:
-    """Sentences found by spaCy's rules in the text itself, and carried over to its tokens."""
+    """Sentences that spaCy's rules find in the source text, as groups of tokens."""
     indices = [segment.tokens[0] for segment in plain_tokens(field, candidates)]
-    text, spans, _ = place([field.tokens[index] for index in indices], candidates)
+    tokens = [field.tokens[index] for index in indices]
+    text, offsets = locate(tokens, candidates) or joined(tokens)
     ends = [_end_of(sentence) for sentence in _sentencizer()(text).sents]
     groups: Dict[int, List[int]] = {}
-    for position, (start, _) in enumerate(spans):
+    for position, (start, _) in enumerate(offsets):
         sentence = sum(end <= start for end in ends)
         groups.setdefault(sentence, []).append(position)
     return [
-        Segment(text[spans[group[0]][0] : spans[group[-1]][1]], [indices[i] for i in group])
+        Segment(text[offsets[group[0]][0] : offsets[group[-1]][1]], [indices[i] for i in group])
         for group in groups.values()
     ]
 
@@ -82,13 +81,13 @@ GRANULARITIES: Dict[str, Callable[[TextField, Sequence[str]], List[Segment]]] = 
 
 
 def _piece_tokenizer(field: TextField) -> Optional[Any]:
-    # A mismatched indexer makes pieces of its own: the tokens of its field are words.
+    # A mismatched indexer splits words into pieces itself: the tokens of its field are words.
     indexers = field.token_indexers.values()
     found = (i._tokenizer for i in indexers if isinstance(i, PretrainedTransformerIndexer))
     return next(found, None)
 
 
-def _stands_against(before: Token, token: Token) -> bool:
+def _touches(before: Token, token: Token) -> bool:
     end = getattr(before, "idx_end", None)
     return end is not None and end == token.idx
 
@@ -96,7 +95,7 @@ def _stands_against(before: Token, token: Token) -> bool:
 # Space, newline, tab and carriage return, as byte-level tokenizers write them.
 _BYTE_SPACES = "ĠĊĉč"
 
-# By which mark a tokenizer tells that a piece goes on with the word of the piece before.
+# By the mark of a tokenizer: whether a piece continues the word of the piece before.
 _CONTINUES: Dict[Optional[str], Callable[[Token, Token], bool]] = {
     "##": lambda before, token: str(token.text).startswith("##"),
     "Ġ": lambda before, token: (
@@ -105,24 +104,21 @@ _CONTINUES: Dict[Optional[str], Callable[[Token, Token], bool]] = {
     "▁": lambda before, token: not str(token.text).startswith("▁"),
     "</w>": lambda before, token: not str(before.text).endswith("</w>"),
     "@@": lambda before, token: str(before.text).endswith("@@"),
-    None: _stands_against,
+    None: _touches,
 }
 
 
 @lru_cache(maxsize=16)
 def _mark_of(tokenizer: Any) -> Optional[str]:
-    """The mark that most of a tokenizer's vocabulary bears; `None` for one without marks."""
-    counts: Dict[Optional[str], int] = {
-        mark: sum(mark in piece for piece in tokenizer.get_vocab())
-        for mark in _CONTINUES
-        if mark is not None
-    }
+    """The most frequent mark of a tokenizer's vocabulary; `None` if it has no marks."""
+    pieces = list(tokenizer.get_vocab())
+    counts = {mark: sum(mark in piece for piece in pieces) for mark in _CONTINUES if mark}
     mark = max(counts, key=lambda mark: counts[mark])
     return mark if counts[mark] else None
 
 
 def _end_of(sentence: Span) -> int:
-    """A bracket that opens behind the full stop belongs to the next sentence."""
+    """A bracket that opens after the full stop belongs to the next sentence."""
     last = sentence[-1]
     opens = len(sentence) > 1 and last.is_left_punct and not last.is_right_punct
     return sentence[-2].idx + len(sentence[-2]) if opens else sentence.end_char
@@ -131,7 +127,7 @@ def _end_of(sentence: Span) -> int:
 @lru_cache(maxsize=1)
 def _sentencizer() -> Language:
     language = spacy.blank("en")
-    # Scripts that put no space after a full stop: it has to be a token of its own all the same.
+    # In scripts without a space after a full stop, it has to become a token too.
     infixes = [*(language.Defaults.infixes or ()), "[。！？｡।؟]"]
     language.tokenizer.infix_finditer = compile_infix_regex(infixes).finditer  # type: ignore
     language.add_pipe("sentencizer")

@@ -1,14 +1,19 @@
-"""The string that a text field was made of, which instances do not keep."""
+"""
+The source text of a text field, and where its tokens stand in it.
+
+Instances do not keep the string that a field was made from. The tokens' offsets find it again among
+the strings of the input.
+"""
 
 import re
 from typing import Any, Iterator, List, Optional, Sequence, Tuple
 
 from allennlp.data import Token
 
-# Where a token begins and ends in a text.
-Span = Tuple[int, int]
+# Where a token begins and ends, in characters.
+Offsets = Tuple[int, int]
 
-# What tokenizers add to a piece to say whether it begins, goes on with or ends a word.
+# Tokenizers mark pieces that begin, continue or end a word.
 _MARKS = re.compile(r"^(?:##|[Ġ▁]+)|(?:</w>|@@)$")
 
 
@@ -26,56 +31,62 @@ def strings_in(value: Any) -> Iterator[str]:
             yield from strings_in(item)
 
 
-def place(tokens: Sequence[Token], candidates: Sequence[str]) -> Tuple[str, List[Span], bool]:
+def locate(
+    tokens: Sequence[Token], candidates: Sequence[str]
+) -> Optional[Tuple[str, List[Offsets]]]:
     """
-    A text and where in it each token stands.
-
-    # Returns
-
-    `Tuple[str, List[Span], bool]`
-        The strings that the tokens were made of, one after the other, where each token begins and
-        ends, and True; where the tokens do not tell, all of them with spaces between, and False.
+    The source texts of some tokens, joined by spaces, and the offsets of each token in the result.
+    `None` if the tokens fit none of the candidates.
     """
-    text, spans = "", []  # type: str, List[Span]
-    for run in _runs(tokens):
-        source = _source_of(run, candidates)
+    text, offsets = "", []  # type: str, List[Offsets]
+    for part in _texts(tokens):
+        source = _source_of(part, candidates)
         if source is None:
-            return (*_side_by_side(tokens), False)
+            return None
         first = len(text) + 1 if text else 0
         text = f"{text} {source}" if text else source
-        spans += [(first + start, first + end) for start, end in _spans(run, len(source))]
-    return text, spans, True
+        offsets += [(first + start, first + end) for start, end in _offsets(part, len(source))]
+    return text, offsets
 
 
-def _runs(tokens: Sequence[Token]) -> Iterator[List[Token]]:
-    """A field may hold several texts: where offsets go back, the next begins."""
-    run: List[Token] = []
+def joined(tokens: Sequence[Token]) -> Tuple[str, List[Offsets]]:
+    """The tokens joined by spaces, and the offsets of each."""
+    offsets, start = [], 0
+    for token in tokens:
+        offsets.append((start, start + len(unmarked(token))))
+        start = offsets[-1][1] + 1
+    return " ".join(unmarked(token) for token in tokens), offsets
+
+
+def _texts(tokens: Sequence[Token]) -> Iterator[List[Token]]:
+    """The texts that a field holds. A new one begins where the offsets go back."""
+    text: List[Token] = []
     last = 0
     for token in tokens:
         if token.idx is not None:
             if token.idx < last:
-                yield run
-                run = []
+                yield text
+                text = []
             last = token.idx
-        run.append(token)
-    if run:
-        yield run
+        text.append(token)
+    if text:
+        yield text
 
 
 def _source_of(tokens: Sequence[Token], candidates: Sequence[str]) -> Optional[str]:
     """
-    The candidate in which the tokens stand where they say; `None` where they say nothing, or where
-    no candidate has most of them.
+    The candidate that has the tokens at their offsets. `None` if they have no offsets, or if every
+    candidate has half of them or fewer.
     """
     placed = [token for token in tokens if token.idx is not None]
-    # Pieces of bytes and unknown words are written in no text, and tell nothing.
-    telling = [token for token in placed if unmarked(token).isascii() and unmarked(token).isalnum()]
     if not placed:
         return None
     fitting = [text for text in candidates if len(text) >= max(_end(token) for token in placed)]
-    if not telling:
+    # Byte pieces and unknown words do not occur in the text.
+    readable = [t for t in placed if unmarked(t).isascii() and unmarked(t).isalnum()]
+    if not readable:
         return min(fitting, key=len) if fitting else None
-    shares = [(_share_in_place(telling, text), text) for text in fitting]
+    shares = [(_share_in_place(readable, text), text) for text in fitting]
     share, best = max(shares, default=(0.0, None))
     return best if share > 0.5 else None
 
@@ -89,25 +100,17 @@ def _share_in_place(placed: Sequence[Token], source: str) -> float:
     return found / len(placed)
 
 
-def _side_by_side(tokens: Sequence[Token]) -> Tuple[str, List[Span]]:
-    spans, start = [], 0
-    for token in tokens:
-        spans.append((start, start + len(unmarked(token))))
-        start = spans[-1][1] + 1
-    return " ".join(unmarked(token) for token in tokens), spans
-
-
-def _spans(tokens: Sequence[Token], length: int) -> List[Span]:
-    """A token that does not say where it stands takes no room in front of the next that does."""
-    spans: List[Span] = []
+def _offsets(tokens: Sequence[Token], length: int) -> List[Offsets]:
+    """A token without an offset is empty and stands before the next token that has one."""
+    offsets: List[Offsets] = []
     for token in reversed(tokens):
-        following = spans[-1][0] if spans else length
-        spans.append((following, following) if token.idx is None else (token.idx, _end(token)))
-    return spans[::-1]
+        following = offsets[-1][0] if offsets else length
+        offsets.append((following, following) if token.idx is None else (token.idx, _end(token)))
+    return offsets[::-1]
 
 
 def _end(token: Token) -> int:
     start, length = token.idx or 0, len(unmarked(token))
     end = getattr(token, "idx_end", None)
-    # Some readers move a token's beginning along and forget its end.
+    # Some readers move a token's beginning but not its end.
     return end if end is not None and 0 <= end - start <= 4 * length + 4 else start + length

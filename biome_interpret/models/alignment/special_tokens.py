@@ -1,4 +1,4 @@
-"""The model's own special words: their ids, whatever kind of indexer gave them."""
+"""The special tokens of a model: their ids, and which tokens of a text are special."""
 
 from typing import Any, Dict, List, Optional
 
@@ -9,40 +9,47 @@ from allennlp.data.token_indexers import (
     PretrainedTransformerMismatchedIndexer,
 )
 
-PADDING, UNKNOWN, MASK = "padding", "unknown", "mask"
+PADDING_TOKEN, UNKNOWN_TOKEN, MASK_TOKEN = "padding", "unknown", "mask"
 
-# The attribute of a Hugging Face tokenizer, for each.
-_ATTRIBUTES = {PADDING: "pad_token_id", UNKNOWN: "unk_token_id", MASK: "mask_token_id"}
-_MASK_WORDS = ("[MASK]", "<mask>", "@@MASK@@", "@mask@")
+# The attributes of a Hugging Face tokenizer.
+_ID_ATTRIBUTES = {
+    PADDING_TOKEN: "pad_token_id",
+    UNKNOWN_TOKEN: "unk_token_id",
+    MASK_TOKEN: "mask_token_id",
+}
+_MASK_TEXTS = ("[MASK]", "<mask>", "@@MASK@@", "@mask@")
 _ALLENNLP_SPECIALS = {"@start@", "@end@", "<S>", "</S>", "<s>", "</s>", "[CLS]", "[SEP]", "[PAD]"}
 
 
-def hugging_face_tokenizer(indexer: Any) -> Optional[Any]:
-    """The tokenizer behind a pretrained transformer's indexer."""
-    if isinstance(indexer, PretrainedTransformerMismatchedIndexer):
-        indexer = indexer._matched_indexer
-    return indexer._tokenizer if isinstance(indexer, PretrainedTransformerIndexer) else None
-
-
-def special_id(word: str, indexer: Any, vocabulary: Vocabulary) -> Optional[int]:
-    """The id of the padding, unknown or mask token; `None` where the model has none."""
-    tokenizer = hugging_face_tokenizer(indexer)
+def special_token_id(name: str, indexer: Any, vocabulary: Vocabulary) -> Optional[int]:
+    """The id of the padding, unknown or mask token; `None` if the model has none."""
+    tokenizer = _hugging_face_tokenizer(indexer)
     if tokenizer is not None:
-        return getattr(tokenizer, _ATTRIBUTES[word])
-    names = {PADDING: [vocabulary._padding_token], UNKNOWN: [vocabulary._oov_token]}
+        return getattr(tokenizer, _ID_ATTRIBUTES[name])
+    texts = {
+        PADDING_TOKEN: (vocabulary._padding_token,),
+        UNKNOWN_TOKEN: (vocabulary._oov_token,),
+        MASK_TOKEN: _MASK_TEXTS,
+    }
     namespace = str(getattr(indexer, "namespace", getattr(indexer, "_namespace", "tokens")))
     ids: Dict[str, int] = vocabulary.get_token_to_index_vocabulary(namespace)
-    return next((ids[name] for name in names.get(word, _MASK_WORDS) if name in ids), None)
+    return next((ids[text] for text in texts[name] if text in ids), None)
 
 
 def special_tokens(field: TextField) -> List[bool]:
     """
-    Which tokens of a text stand for no part of it: beginnings, ends and separators. Unknown and
-    masked words do stand for one.
+    For each token, whether it is a beginning, an end or a separator. Unknown and masked words are
+    parts of the text.
     """
     specials = set(_ALLENNLP_SPECIALS)
-    for tokenizer in map(hugging_face_tokenizer, field.token_indexers.values()):
+    for tokenizer in map(_hugging_face_tokenizer, field.token_indexers.values()):
         if tokenizer is not None:
             specials |= set(tokenizer.all_special_tokens)
             specials -= {tokenizer.unk_token, tokenizer.mask_token}
     return [token.text in specials for token in field.tokens]
+
+
+def _hugging_face_tokenizer(indexer: Any) -> Optional[Any]:
+    if isinstance(indexer, PretrainedTransformerMismatchedIndexer):
+        indexer = indexer._matched_indexer
+    return indexer._tokenizer if isinstance(indexer, PretrainedTransformerIndexer) else None

@@ -5,13 +5,11 @@ from typing import Any, Dict, Iterator, List, NamedTuple, Tuple
 import torch
 from allennlp.data import DatasetReader, Instance, Token, TokenIndexer
 from allennlp.data.fields import Field, ListField, TextField, TransformerTextField
-from allennlp.data.token_indexers import (
-    PretrainedTransformerIndexer,
-)
+from allennlp.data.token_indexers import PretrainedTransformerIndexer
 from allennlp.data.tokenizers import PretrainedTransformerTokenizer
 from transformers import PreTrainedTokenizerBase
 
-# What stands for the indexer of a field that has none.
+# The name of the indexer of a `TransformerTextField`, which has none.
 NO_INDEXER = ""
 
 
@@ -22,58 +20,52 @@ class FieldText(NamedTuple):
     # Parameters
 
     name : `str`
-        The field's name; inside a `ListField` with the position, as in `sentences[0]`.
+        The field's name. Inside a `ListField` with the position, as in `sentences[0]`.
     field : `TextField`
-        The text itself.
     place : `Tuple[int, ...]`
-        Its position inside the `ListField`s around it.
+        The position inside the surrounding `ListField`s.
     """
 
     name: str
     field: TextField
     place: Tuple[int, ...] = ()
 
-    @property
-    def tokens(self) -> List[str]:
-        return [str(token.text) for token in self.field.tokens]
-
 
 def texts_of(instance: Instance, field_name: str) -> List[FieldText]:
-    """The texts of a field, in order; none where the field is not made of text."""
+    """The texts of a field, in order. Empty if the field does not hold text."""
     return list(_texts(field_name, instance[field_name], ()))
 
 
-def _texts(name: str, field: Field, index: Tuple[int, ...]) -> Iterator[FieldText]:
+def _texts(name: str, field: Field, place: Tuple[int, ...]) -> Iterator[FieldText]:
     if isinstance(field, TextField):
-        yield FieldText(name, field, index)
+        yield FieldText(name, field, place)
     elif isinstance(field, TransformerTextField):
-        yield FieldText(name, _with_tokens(field), index)
+        yield FieldText(name, _as_text_field(field), place)
     elif isinstance(field, ListField):
         for position, inner in enumerate(field.field_list):
-            yield from _texts(f"{name}[{position}]", inner, index + (position,))
+            yield from _texts(f"{name}[{position}]", inner, place + (position,))
 
 
 class ReadableTransformerTextField(TransformerTextField):
-    """
-    A `TransformerTextField`, which holds ids and nothing else, with the tokenizer that can read
-    them.
-    """
+    """A `TransformerTextField`, which holds ids only, with the tokenizer that can read them."""
 
     __slots__ = ["tokenizer"]
     tokenizer: Any
 
     @classmethod
     def of(cls, field: TransformerTextField, tokenizer: Any) -> "ReadableTransformerTextField":
-        values = {name: getattr(field, name) for name in TransformerTextField.__slots__}
-        readable = cls(**values)
+        readable = cls(**_slots(field))
         readable.tokenizer = tokenizer
         return readable
 
     def get_padding_lengths(self) -> Dict[str, int]:
-        # As in the base class, which asks for this class's own slots.
-        values = {name: getattr(self, name) for name in TransformerTextField.__slots__}
-        tensors = {n: value for n, value in values.items() if isinstance(value, torch.Tensor)}
+        # As in the base class, which reads the slots of its own class only.
+        tensors = {n: v for n, v in _slots(self).items() if isinstance(v, torch.Tensor)}
         return {name: tensor.shape[-1] for name, tensor in tensors.items()}
+
+
+def _slots(field: TransformerTextField) -> Dict[str, Any]:
+    return {name: getattr(field, name) for name in TransformerTextField.__slots__}
 
 
 def with_readable_texts(instance: Instance, reader: DatasetReader) -> None:
@@ -98,7 +90,7 @@ def _tokenizer_in(value: Any) -> Any:
 
 
 class _IdsIndexer(PretrainedTransformerIndexer):
-    """What a `TransformerTextField` would have, had it an indexer."""
+    """Holds the tokenizer of a field that is already indexed."""
 
     def __init__(self, tokenizer: Any) -> None:
         TokenIndexer.__init__(self)
@@ -106,8 +98,8 @@ class _IdsIndexer(PretrainedTransformerIndexer):
         self._max_length = None  # type: ignore[assignment]
 
 
-def _with_tokens(field: TransformerTextField) -> TextField:
-    """As a `TextField` that is indexed already. Without a tokenizer its tokens are the ids."""
+def _as_text_field(field: TransformerTextField) -> TextField:
+    """The same as an indexed `TextField`. Without a tokenizer its tokens are the ids."""
     tokenizer = getattr(field, "tokenizer", None)
     ids = field.input_ids.reshape(-1).tolist()
     pieces = [str(i) for i in ids] if tokenizer is None else tokenizer.convert_ids_to_tokens(ids)

@@ -1,6 +1,5 @@
-"""The token that each position of an indexed text belongs to."""
+"""The token that owns each position of an indexed text."""
 
-from functools import lru_cache
 from typing import Any, List, Sequence, Tuple, Type
 
 import torch
@@ -14,39 +13,41 @@ from allennlp.data.token_indexers import (
 from biome_interpret.models.alignment.text_fields import FieldText
 from biome_interpret.models.registry import latest_first
 
-# Owners that are no token: a piece that the indexer added, and a position that only fills up.
+# The owner of a piece that the indexer added, and of padding. Other owners are indices of tokens.
 UNOWNED = -1
 PADDING = -2
 
 
 class TokenAlignment(Registrable):
     """
-    Knows which token each position of an indexer's output belongs to. An indexer of the user's own
-    that adds or splits tokens needs one subclass, registered from the user's package.
+    Says which token owns each position of an indexer's output. A custom indexer that adds or splits
+    tokens needs one subclass, registered from the user's package. `aligns` holds the classes of
+    its indexers; the nearest base class counts.
     """
 
     aligns: Tuple[Type[TokenIndexer], ...] = ()
 
     def owners(self, indexer: Any, indexed: Any, num_tokens: int) -> List[int]:
-        """One token index, or `UNOWNED`, for each position."""
+        """
+        For each position the index of its token, or `UNOWNED`. `indexed` is the indexer's output
+        for a text of `num_tokens` tokens.
+        """
         raise NotImplementedError
 
     @classmethod
     def for_indexer(cls, indexer: TokenIndexer) -> "TokenAlignment":
-        kind: Any = type(indexer)
-        return _alignment(kind, latest_first(cls))
-
-
-@lru_cache(maxsize=64)
-def _alignment(kind: Any, known: Tuple[Any, ...]) -> TokenAlignment:
-    return next(
-        alignment() for parent in kind.__mro__ for alignment in known if parent in alignment.aligns
-    )
+        alignments = latest_first(cls)
+        return next(
+            alignment()
+            for parent in type(indexer).__mro__
+            for alignment in alignments
+            if parent in alignment.aligns
+        )
 
 
 @TokenAlignment.register("tokens")
 class PlainAlignment(TokenAlignment):
-    """A position for each token, after the start tokens that some indexers add."""
+    """One position for each token, between the start and end tokens that some indexers add."""
 
     aligns = (TokenIndexer,)
 
@@ -59,8 +60,8 @@ class PlainAlignment(TokenAlignment):
 @TokenAlignment.register("pretrained_transformer")
 class PretrainedTransformerAlignment(TokenAlignment):
     """
-    A position for each token; a text that is folded for its length has the special pieces of the
-    inner segments besides.
+    One position for each token. A text longer than `max_length` is folded into segments, and the
+    inner segments have special pieces of their own.
     """
 
     aligns = (PretrainedTransformerIndexer,)
@@ -96,55 +97,30 @@ class MismatchedAlignment(TokenAlignment):
         return owners
 
 
-def leaf_owners(
+def owners_of_ids(
     texts: Sequence[FieldText], indexer_name: str, argument: str, shape: torch.Size
 ) -> torch.Tensor:
     """
-    The owner of each number in one instance's part of a tensor of ids.
-
-    # Parameters
-
-    texts : `Sequence[FieldText]`
-        The texts of the field.
-    indexer_name, argument : `str`
-        Which of the field's tensors.
-    shape : `torch.Size`
-        Its shape for one instance: (list dimensions..., positions) or, for characters,
-        (list dimensions..., positions, characters).
-
-    # Returns
-
-    `torch.Tensor`
-        Of that shape: indices into the tokens of all texts, one after the other; `UNOWNED`;
-        `PADDING`.
+    The owner of each id of one instance: the index of its token in all texts of the field,
+    `UNOWNED` or `PADDING`. `shape` is that of the instance's ids: (list dimensions..., positions)
+    or, for characters, (list dimensions..., positions, characters).
     """
-    if len(shape) == 1:  # A text alone, which goes without being written into anything.
-        alone = _owners_of(texts[0], indexer_name)[: shape[0]]
-        return torch.tensor([*alone, *[PADDING] * (shape[0] - len(alone))], dtype=torch.long)
     result = torch.full(shape, PADDING, dtype=torch.long)
     first_token = 0
     for text in texts:
-        owners = torch.tensor(_owners_of(text, indexer_name), dtype=torch.long)
+        num_tokens = len(text.field.tokens)
+        indexer = text.field.token_indexers[indexer_name]
+        indexed = (text.field._indexed_tokens or {})[indexer_name]
+        alignment = TokenAlignment.for_indexer(indexer)
+        owners = torch.tensor(alignment.owners(indexer, indexed, num_tokens), dtype=torch.long)
         owners[owners >= 0] += first_token
-        _write(result[text.place], owners, _indexed(text, indexer_name)[argument])
-        first_token += len(text.field.tokens)
+        # Shape: (positions,) or (positions, characters)
+        part = result[text.place]
+        length = min(len(part), len(owners))
+        if part.dim() == 1:
+            part[:length] = owners[:length]
+        else:
+            for position, characters in enumerate(indexed[argument][:length]):
+                part[position, : len(characters)] = owners[position]
+        first_token += num_tokens
     return result
-
-
-def _owners_of(text: FieldText, indexer_name: str) -> List[int]:
-    indexer = text.field.token_indexers[indexer_name]
-    alignment = TokenAlignment.for_indexer(indexer)
-    return alignment.owners(indexer, _indexed(text, indexer_name), len(text.field.tokens))
-
-
-def _indexed(text: FieldText, indexer_name: str) -> Any:
-    return (text.field._indexed_tokens or {})[indexer_name]
-
-
-def _write(part: torch.Tensor, owners: torch.Tensor, indexed: Sequence[Any]) -> None:
-    length = min(len(part), len(owners))
-    if part.dim() == 1:
-        part[:length] = owners[:length]
-    else:
-        for position in range(length):
-            part[position, : len(indexed[position])] = owners[position]

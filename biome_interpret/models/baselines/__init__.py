@@ -1,4 +1,4 @@
-"""Where paths begin."""
+"""Where do paths begin?"""
 
 from biome_interpret.models.baselines.baseline import Baseline
 

@@ -7,8 +7,7 @@ from allennlp.data import Instance
 from allennlp.models import Model
 
 from biome_interpret.errors import InterpretationError
-from biome_interpret.models.alignment.special_tokens import PADDING as PADDING_WORD
-from biome_interpret.models.alignment.special_tokens import special_id
+from biome_interpret.models.alignment.special_tokens import PADDING_TOKEN, special_token_id
 from biome_interpret.models.embedding.calls import CallKey, SiteCall
 from biome_interpret.models.embedding.sites import EmbeddingSite
 from biome_interpret.models.embedding.tracing import trace
@@ -16,14 +15,7 @@ from biome_interpret.models.tensors import to_tensors
 
 
 class Background:
-    """
-    The embeddings of texts to start from.
-
-    # Parameters
-
-    instances : `Iterable[Instance]`
-        Unlabelled, with their token indexers.
-    """
+    """The embeddings of texts at which paths begin. The instances need their token indexers."""
 
     def __init__(
         self, model: Model, sites: Sequence[EmbeddingSite], instances: Iterable[Instance]
@@ -36,7 +28,7 @@ class Background:
 
     def vectors(self, index: int, call: SiteCall) -> torch.Tensor:
         """
-        Text number `index` laid out as the given call's text: cut, or filled up with the padding
+        One of the texts in the shape of the given call's text: cut, or filled with the padding
         embedding. Shape: (positions, embedding_dim).
         """
         text = self._texts[index].get(call.key)
@@ -49,7 +41,7 @@ class Background:
         return filled.reshape(-1, dim)
 
     def _padding(self, call: SiteCall) -> torch.Tensor:
-        index = special_id(PADDING_WORD, call.indexer, self._vocabulary)
+        index = special_token_id(PADDING_TOKEN, call.indexer, self._vocabulary)
         if index is None or call.site.weight is None:
             return call.embedded.new_zeros(call.embedded.size(-1))
         return call.site.weight[index]

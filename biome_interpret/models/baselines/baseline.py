@@ -1,4 +1,4 @@
-"""Baselines x': where the paths begin, in embedding space. Masks and ids stay as they are."""
+"""Baselines x': the points of embedding space where the paths begin. Masks and ids stay."""
 
 from typing import Any, List, Union
 
@@ -7,7 +7,12 @@ from allennlp.common import Params, Registrable
 from allennlp.common.checks import ConfigurationError
 from allennlp.data import Vocabulary
 
-from biome_interpret.models.alignment.special_tokens import MASK, PADDING, UNKNOWN, special_id
+from biome_interpret.models.alignment.special_tokens import (
+    MASK_TOKEN,
+    PADDING_TOKEN,
+    UNKNOWN_TOKEN,
+    special_token_id,
+)
 from biome_interpret.models.embedding.calls import SiteCall
 
 
@@ -24,20 +29,19 @@ class Baseline(Registrable):
         # Parameters
 
         call : `SiteCall`
-            The embedding that the baseline is for.
+            The embedding to find the baseline of.
         vocabulary : `Vocabulary`
             The model's.
 
         # Returns
 
         `torch.Tensor`
-            For each instance. Shape: (instances, positions, embedding_dim), or one that broadcasts
-            to it.
+            Shape: (instances, positions, embedding_dim), or one that broadcasts to it.
 
         # Raises
 
         `ConfigurationError`
-            If this site has no such baseline.
+            If this site does not have the baseline.
         """
         raise NotImplementedError
 
@@ -47,7 +51,7 @@ class Baseline(Registrable):
 
     @classmethod
     def of(cls, value: Any) -> "Baseline":
-        """A baseline from whatever a user may give: nothing is a constant 0."""
+        """The baseline of an option's value. `None` is a constant 0."""
         if isinstance(value, Baseline):
             return value
         if value is None or isinstance(value, (int, float)) and not isinstance(value, bool):
@@ -56,15 +60,14 @@ class Baseline(Registrable):
             return EmbeddingBaseline(value)  # type: ignore[arg-type]
         if isinstance(value, str):
             value = {"type": value}
-        if isinstance(value, (dict, Params)):
-            # A copy, since parameters are used up.
-            value = Params(dict(value)) if isinstance(value, dict) else value.duplicate()
-        else:
-            raise ConfigurationError(f"{value!r} is no baseline: {_allowed()}")
-        name = value.get("type")
+        if not isinstance(value, (dict, Params)):
+            raise ConfigurationError(f"{value!r} is not a baseline: {_allowed()}")
+        # A copy, since `from_params` removes what it reads.
+        params = Params(dict(value)) if isinstance(value, dict) else value.duplicate()
+        name = params.get("type")
         if "." not in str(name) and name not in cls.list_available():
             raise ConfigurationError(f"unknown baseline {name!r}: {_allowed()}")
-        return super().from_params(value)
+        return super().from_params(params)
 
 
 def _allowed() -> str:
@@ -92,15 +95,17 @@ class EmbeddingBaseline(Baseline):
     # Parameters
 
     values : `Union[List[float], List[List[float]], torch.Tensor]`
-        Shape: (embedding_dim,) for every position alike, or (tokens, embedding_dim). Word pieces
-        take their token's vector; special pieces that belong to no token keep their embedding.
+        Shape: (embedding_dim,) for every position, or (tokens, embedding_dim). Word pieces get the
+        vector of their token. Special pieces without a token keep their embedding.
     """
 
     def __init__(self, values: Union[List[float], List[List[float]]]) -> None:
         try:
             self._values = torch.as_tensor(values, dtype=torch.float64)
         except (TypeError, ValueError) as error:
-            raise ConfigurationError(f"the baseline is no vector or matrix: {error}") from error
+            raise ConfigurationError(
+                f"the baseline is not a vector or a matrix: {error}"
+            ) from error
         _check_finite(self._values)
 
     def vectors(self, call: SiteCall, vocabulary: Vocabulary) -> torch.Tensor:
@@ -113,46 +118,43 @@ class EmbeddingBaseline(Baseline):
                 f"the baseline has shape {tuple(values.shape)}; for field '{call.key.field}' it "
                 f"must be ({dim},) or ({max(lengths)}, {dim})"
             )
-        owned = (call.owners >= 0).to(values.device)
-        return torch.where(
-            owned.unsqueeze(-1), values[call.owners.clamp(min=0).to(values.device)], call.embedded
-        )
+        owners = call.owners.to(values.device)
+        owned = (owners >= 0).unsqueeze(-1)
+        return torch.where(owned, values[owners.clamp(min=0)], call.embedded)
 
 
-class _WordBaseline(Baseline):
-    """The embedding of one of the model's own special words."""
-
-    _word = ""
+class _SpecialTokenBaseline(Baseline):
+    token = ""
 
     def vectors(self, call: SiteCall, vocabulary: Vocabulary) -> torch.Tensor:
-        index = special_id(self._word, call.indexer, vocabulary)
+        index = special_token_id(self.token, call.indexer, vocabulary)
         if index is None:
             raise ConfigurationError(
-                f"the baseline '{self._word}' needs a {self._word} token, and the vocabulary of "
+                f"the baseline '{self.token}' needs a {self.token} token, but the vocabulary of "
                 f"{call.site.name} has none: {_allowed()}"
             )
         return _matrix(call)[index]
 
 
-@Baseline.register(PADDING)
-class PaddingBaseline(_WordBaseline):
+@Baseline.register(PADDING_TOKEN)
+class PaddingBaseline(_SpecialTokenBaseline):
     """The embedding of the padding token."""
 
-    _word = PADDING
+    token = PADDING_TOKEN
 
 
-@Baseline.register(UNKNOWN)
-class UnknownBaseline(_WordBaseline):
-    """The embedding of the unknown word."""
+@Baseline.register(UNKNOWN_TOKEN)
+class UnknownBaseline(_SpecialTokenBaseline):
+    """The embedding of the unknown token."""
 
-    _word = UNKNOWN
+    token = UNKNOWN_TOKEN
 
 
-@Baseline.register(MASK)
-class MaskBaseline(_WordBaseline):
-    """The embedding of the mask token, where the model has one."""
+@Baseline.register(MASK_TOKEN)
+class MaskBaseline(_SpecialTokenBaseline):
+    """The embedding of the mask token, if the model has one."""
 
-    _word = MASK
+    token = MASK_TOKEN
 
 
 @Baseline.register("mean")

@@ -1,16 +1,6 @@
 """Finds the embedding sites of a model."""
 
-from typing import (
-    Any,
-    Dict,
-    Iterable,
-    Iterator,
-    List,
-    Optional,
-    Tuple,
-    Type,
-    Union,
-)
+from typing import Any, Dict, Iterator, List, Optional, Tuple, Type, Union
 
 import torch
 from allennlp.common import Registrable
@@ -30,16 +20,16 @@ from allennlp.predictors import Predictor
 from transformers import PreTrainedModel, XLNetPreTrainedModel
 
 from biome_interpret.models.embedding.sites import EmbeddingSite, WordCountSite
+from biome_interpret.models.registry import latest_first
 
 
 class SiteFinder(Registrable):
     """
-    Knows the embedding sites of one kind of module. A model with embedders of its own needs one
-    subclass, registered from the user's package; the finder for the module's nearest base class
-    is taken.
+    Knows the embedding sites of some classes of modules. A model with embedders of its own needs
+    one subclass, registered from the user's package. The finder for a module's nearest base class
+    counts.
 
-    `finds` holds the classes of module that it knows; a class may be given by its full name, so
-    that it need not be imported.
+    `finds` holds the classes. A class may be given by its full name, without importing it.
     """
 
     finds: Tuple[Union[Type[torch.nn.Module], str], ...] = ()
@@ -49,21 +39,18 @@ class SiteFinder(Registrable):
 
     @classmethod
     def for_module(cls, module: torch.nn.Module) -> Optional["SiteFinder"]:
-        finders = {kind: finder for finder in cls._registered() for kind in finder.finds}
-        for kind in type(module).__mro__:
-            finder = finders.get(kind) or finders.get(f"{kind.__module__}.{kind.__qualname__}")
-            if finder is not None:
-                return finder()
+        finders = latest_first(cls)
+        for parent in type(module).__mro__:
+            full_name = f"{parent.__module__}.{parent.__qualname__}"
+            for finder in finders:
+                if parent in finder.finds or full_name in finder.finds:
+                    return finder()
         return None
-
-    @classmethod
-    def _registered(cls) -> List[Type["SiteFinder"]]:
-        return [cls.by_name(name) for name in cls.list_available()]  # type: ignore[misc]
 
 
 @SiteFinder.register("container")
 class ContainerFinder(SiteFinder):
-    """Modules that only hold or wrap others: looked into."""
+    """Modules that only hold or wrap others. Finds the sites inside."""
 
     finds = (TextFieldEmbedder, TimeDistributed)
 
@@ -81,10 +68,7 @@ class EmbeddingFinder(SiteFinder):
 
 @SiteFinder.register("transformer")
 class TransformerFinder(SiteFinder):
-    """
-    The word embeddings below position and type embeddings, whatever the architecture, of a
-    Hugging Face model.
-    """
+    """The word embeddings of any Hugging Face model, below position and type embeddings."""
 
     finds: Tuple[Any, ...] = (PreTrainedModel,)
 
@@ -97,13 +81,13 @@ class TransformerFinder(SiteFinder):
             transposed = isinstance(module, XLNetPreTrainedModel)
             yield EmbeddingSite(_path(name, module, lookup), lookup, transposed=transposed)
         else:
-            # Some encoders taken out of their model do not tell.
+            # Some encoders do not know their embeddings without the whole model.
             yield from sites_inside(name, module, also=(torch.nn.Embedding,))
 
 
 @SiteFinder.register("transformer_embeddings")
 class TransformerEmbeddingsFinder(SiteFinder):
-    """The same of AllenNLP's own transformers."""
+    """The same for AllenNLP's own transformers."""
 
     finds = (TransformerEmbeddings, T5, T5Stack)
 
@@ -118,7 +102,7 @@ class TransformerEmbeddingsFinder(SiteFinder):
 
 @SiteFinder.register("elmo")
 class ElmoFinder(SiteFinder):
-    """Words below ELMo's recurrent layers, where its network over characters puts them out."""
+    """ELMo's words: the output of its network over characters, below the recurrent layers."""
 
     finds = (_ElmoCharacterEncoder,)
 
@@ -136,7 +120,7 @@ class WordCountFinder(SiteFinder):
 
 @SiteFinder.register("pass_through")
 class PassThroughFinder(SiteFinder):
-    """Vectors that the dataset reader made: the output is the input."""
+    """Vectors from the dataset reader: the output is the input."""
 
     finds = (PassThroughTokenEmbedder,)
 
@@ -155,8 +139,8 @@ class EmptyFinder(SiteFinder):
 @SiteFinder.register("token_embedder")
 class TokenEmbedderFinder(SiteFinder):
     """
-    Any other token embedder: the sites inside it, every embedding matrix among them; and where none
-    of these is called with the text, its output, which may lie above a contextualiser.
+    Any other token embedder: the sites and embedding matrices inside it. If the text goes to none
+    of them, its output, which may lie above a contextualiser.
     """
 
     finds = (TokenEmbedder,)
@@ -167,11 +151,6 @@ class TokenEmbedderFinder(SiteFinder):
         yield EmbeddingSite(name, module, note=note)
 
 
-def _path(name: str, module: torch.nn.Module, part: torch.nn.Module) -> str:
-    inner = next((path for path, found in module.named_modules() if found is part), "")
-    return ".".join(filter(None, [name, inner]))
-
-
 def sites_inside(
     name: str,
     module: torch.nn.Module,
@@ -179,14 +158,9 @@ def sites_inside(
     without: Tuple[Type[torch.nn.Module], ...] = (),
 ) -> Iterator[EmbeddingSite]:
     """
-    The sites of the modules below one, down to those that a finder knows.
-
-    # Parameters
-
-    also : `Tuple[Type[torch.nn.Module], ...]`
-        Modules to take for sites where no finder knows them.
-    without : `Tuple[Type[torch.nn.Module], ...]`
-        Modules to leave out, unless a finder looks into what holds them.
+    The sites of the modules inside another. Modules of the classes `also` are sites if they have no
+    finder. Modules of the classes `without` are left out, unless a finder looks inside what holds
+    them.
     """
     for child_name, child in module.named_children():
         path = f"{name}.{child_name}" if name else child_name
@@ -201,16 +175,21 @@ def sites_inside(
             yield from sites_inside(path, child, also, without)
 
 
+def _path(name: str, module: torch.nn.Module, part: torch.nn.Module) -> str:
+    inner = next((path for path, found in module.named_modules() if found is part), "")
+    return ".".join(filter(None, [name, inner]))
+
+
 def find_sites(predictor: Predictor) -> List[EmbeddingSite]:
     """
-    The embedding sites of a predictor's model: the layer that the predictor itself names, where it
-    overrides `get_interpretable_layer`; else those of every text field embedder and transformer
-    in the model, and of what a finder of the user's own knows; else every embedding matrix in it.
+    The embedding sites of a predictor's model. If the predictor overrides
+    `get_interpretable_layer`, that layer. Otherwise the sites of every text field embedder, every
+    transformer and every other module with a finder. If there are none, every embedding matrix.
 
     # Raises
 
     `ConfigurationError`
-        If the model has none.
+        If the model has no sites.
     """
     if type(predictor).get_interpretable_layer is not Predictor.get_interpretable_layer:
         layer = predictor.get_interpretable_layer()
@@ -218,22 +197,22 @@ def find_sites(predictor: Predictor) -> List[EmbeddingSite]:
     model = predictor._model
     finder = SiteFinder.for_module(model)
     if finder is not None:
-        found = _distinct(finder.sites("", model))
+        found = list(finder.sites("", model))
     else:
-        # An embedding of the model's own may be one of labels, tags or positions.
-        found = _distinct(sites_inside("", model, without=(Embedding,)))
-        found = found or _distinct(sites_inside("", model, also=(torch.nn.Embedding,)))
+        # An embedding outside of these may be one of labels, tags or positions.
+        found = list(sites_inside("", model, without=(Embedding,)))
+        found = found or list(sites_inside("", model, also=(torch.nn.Embedding,)))
     if not found:
         raise ConfigurationError(
             f"{type(model).__name__} has no TextFieldEmbedder, no transformer and no embedding "
             f"matrix: override `get_interpretable_layer` in its predictor to name the embedding "
             f"layer, or register a `SiteFinder` for it"
         )
-    return found
+    distinct: Dict[int, EmbeddingSite] = {}
+    for site in found:
+        distinct.setdefault(id(site.lookup), site)
+    return list(distinct.values())
 
 
-def _distinct(sites: Iterable[EmbeddingSite]) -> List[EmbeddingSite]:
-    found: Dict[int, EmbeddingSite] = {}
-    for site in sites:
-        found.setdefault(id(site.lookup), site)
-    return list(found.values())
+def has_pretrained_transformer(model: torch.nn.Module) -> bool:
+    return any(isinstance(module, PreTrainedModel) for module in model.modules())

@@ -1,192 +1,18 @@
-"""Traces one forward pass: which site was called with which tensor of the batch."""
+"""Traces one forward pass: the calls of the sites with the text of a field."""
 
-from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 
 import torch
 from allennlp.data import Instance
 
 from biome_interpret.errors import InterpretationError
-from biome_interpret.models.alignment.text_fields import NO_INDEXER, texts_of
-from biome_interpret.models.embedding.calls import CallKey, SiteCall, _Match, site_call
-from biome_interpret.models.embedding.matching import (
-    ADDED,
-    is_view,
-    positions_by_value,
-    positions_in_view,
-    same_layout,
-)
-from biome_interpret.models.embedding.site_hooks import observed
+from biome_interpret.models.alignment.text_fields import FieldText, texts_of
+from biome_interpret.models.alignment.token_alignment import PADDING, UNOWNED, owners_of_ids
+from biome_interpret.models.embedding.call_matching import CallMatcher, Match, text_field_names
+from biome_interpret.models.embedding.calls import SiteCall
+from biome_interpret.models.embedding.site_patching import patched_sites
 from biome_interpret.models.embedding.sites import EmbeddingSite
 from biome_interpret.models.tensors import TensorDict
-
-# What an indexer hands over beside the ids of a text.
-_NOT_IDS = {
-    "mask",
-    "wordpiece_mask",
-    "segment_concat_mask",
-    "type_ids",
-    "offsets",
-    "attention_mask",
-    "special_tokens_mask",
-    "token_type_ids",
-    "offsets_mapping",
-}
-
-
-class CallMatcher:
-    """
-    Recognises, pass by pass, which tensor of the batch a site was called with: the very object or
-    a view of it, else one made of it.
-    """
-
-    def __init__(self, tensors: TensorDict, field_names: Sequence[str], num_rows: int) -> None:
-        self._num_rows = num_rows
-        self._leaves = {
-            (field, indexer, argument): leaf.contiguous()
-            for field in field_names
-            for indexer, argument, leaf in _id_tensors(tensors[field])
-        }
-        self._occurrences: Dict[Tuple[Any, ...], int] = {}
-
-    def match(self, site: int, given: Sequence[torch.Tensor]) -> Optional[_Match]:
-        """The call, or `None` where no tensor is a field's (but a label's embedding, say)."""
-        for tensor in given:
-            for name, leaf in self._leaves.items():
-                if is_view(leaf, tensor):
-                    positions = (
-                        None if same_layout(leaf, tensor) else positions_in_view(leaf, tensor)
-                    )
-                    return self._count(site, name, positions, False)
-        for tensor in given:
-            match = self._match_by_value(site, tensor)
-            if match is not None:
-                return match
-        return None
-
-    def _match_by_value(self, site: int, given: torch.Tensor) -> Optional[_Match]:
-        candidates = {
-            name: positions
-            for name, leaf in self._leaves.items()
-            for positions in [positions_by_value(leaf, given, self._num_rows)]
-            if positions is not None
-        }
-        if not candidates:
-            return None
-
-        def rank(name: Tuple[str, str, str]) -> Tuple[bool, int]:
-            partial = candidates[name].numel() != self._leaves[name].numel()
-            return partial, self._occurrences.get((site, *name), 0)
-
-        best = min(candidates, key=rank)
-        self._check_alone(best, given, candidates[best])
-        return self._count(site, best, candidates[best], given.numel() == self._num_rows)
-
-    def _check_alone(
-        self, name: Tuple[str, str, str], given: torch.Tensor, positions: torch.Tensor
-    ) -> None:
-        """
-        # Raises
-
-        `InterpretationError`
-            If among the numbers that are not the field's stand those of another field.
-        """
-        added = given.reshape(-1)[positions.reshape(-1).to(given.device) == ADDED].tolist()
-        for other, leaf in self._leaves.items():
-            ids = leaf[leaf != 0].tolist() if other[0] != name[0] and added else []
-            starts = range(len(added) - len(ids) + 1) if len(ids) > 1 else ()
-            if any(added[start : start + len(ids)] == ids for start in starts):
-                raise InterpretationError(
-                    f"the model puts fields '{name[0]}' and '{other[0]}' together before it embeds "
-                    f"them, and which score is whose cannot be told: embed each of them apart, or "
-                    f"make them one field"
-                )
-
-    def _count(
-        self,
-        site: int,
-        name: Tuple[str, str, str],
-        positions: Optional[torch.Tensor],
-        may_be_chance: bool,
-    ) -> _Match:
-        occurrence = self._occurrences.get((site, *name), 0)
-        self._occurrences[(site, *name)] = occurrence + 1
-        key = CallKey(site, *name, occurrence)
-        return _Match(key, self._leaves[name], positions, may_be_chance)
-
-
-def _id_tensors(field_tensors: Dict[str, Any]) -> Iterator[Tuple[str, str, torch.Tensor]]:
-    """
-    The tensors of a field that stand for its tokens, by indexer and argument. A
-    `TransformerTextField` has no indexers.
-    """
-    for indexer, arguments in field_tensors.items():
-        if isinstance(arguments, torch.Tensor):
-            arguments, indexer = {indexer: arguments}, NO_INDEXER
-        for argument, leaf in arguments.items():
-            if argument not in _NOT_IDS and isinstance(leaf, torch.Tensor):
-                yield indexer, argument, leaf
-
-
-def text_field_names(instance: Instance, tensors: TensorDict) -> List[str]:
-    return [name for name in instance.fields if name in tensors and texts_of(instance, name)]
-
-
-class CallRecorder:
-    """
-    Observes one forward pass and keeps the calls of the sites with the text of a field.
-
-    # Parameters
-
-    sites : `Sequence[EmbeddingSite]`
-    instances : `Sequence[Instance]`
-        The texts that are the first rows of the batch; mostly all of them.
-    tensors : `TensorDict`
-        The batch.
-    num_rows : `int`
-        Its size.
-    """
-
-    def __init__(
-        self,
-        sites: Sequence[EmbeddingSite],
-        instances: Sequence[Instance],
-        tensors: TensorDict,
-        num_rows: int,
-    ) -> None:
-        self._sites = sites
-        self._instances = instances
-        self._num_rows = num_rows
-        fields = text_field_names(instances[0], tensors)
-        self._matcher = CallMatcher(tensors, fields, num_rows)
-        self._calls: List[Tuple[SiteCall, bool]] = []
-
-    @property
-    def calls(self) -> List[SiteCall]:
-        """
-        Without those that equal a text of one token by chance, such as a label's: where the site
-        is also called with that text itself.
-        """
-        sure = {call.key[:-1] for call, may_be_chance in self._calls if not may_be_chance}
-        return [
-            call
-            for call, may_be_chance in self._calls
-            if not (may_be_chance and call.key[:-1] in sure)
-        ]
-
-    def record(
-        self, site: int, given: Sequence[torch.Tensor], output: torch.Tensor
-    ) -> Optional[SiteCall]:
-        """The call, where it is one with the text of a field."""
-        match = self._matcher.match(site, given)
-        if match is None:
-            return None
-        count = len(self._instances)
-        if count < self._num_rows:
-            match = match.of_first(count, self._num_rows)
-            output = output[: output.size(0) // self._num_rows * count]
-        call = site_call(match, self._sites[site], output, self._instances)
-        self._calls.append((call, match.may_be_chance))
-        return call
 
 
 def trace(
@@ -197,37 +23,127 @@ def trace(
     arguments: TensorDict,
 ) -> Tuple[List[SiteCall], Dict[str, Any]]:
     """
-    Runs the model on texts as they are.
-
-    # Parameters
-
-    run : `Callable[[TensorDict], Dict[str, Any]]`
-        The model's forward pass.
-    tensors : `TensorDict`
-        The instances' batch.
-    arguments : `TensorDict`
-        What of it the model is called with.
-
-    # Returns
-
-    `Tuple[List[SiteCall], Dict[str, Any]]`
-        The calls of the sites with the text of a field, in their order, and the model's output.
+    The calls of the sites with the text of a field, in order, and the model's output. `tensors` is
+    the batch of the instances, and `arguments` the part of it that the model is called with.
 
     # Raises
 
     `InterpretationError`
-        If there is no such call.
+        If there are no such calls.
     """
-    recorder = CallRecorder(sites, instances, tensors, len(instances))
+    recorder = CallRecorder(sites, instances, tensors)
 
-    def observe(
+    def record(
         site: int, given: Sequence[torch.Tensor], output: torch.Tensor
     ) -> Optional[torch.Tensor]:
         return None if recorder.record(site, given, output) is None else output
 
-    with torch.no_grad(), observed(sites, observe):
+    with torch.no_grad(), patched_sites(sites, record):
         outputs = run(arguments)
     if not recorder.calls:
         names = ", ".join(site.name for site in sites)
         raise InterpretationError(f"the model never calls {names} with the text of a field")
     return recorder.calls, outputs
+
+
+class CallRecorder:
+    """Collects the calls of one forward pass over a batch of instances."""
+
+    def __init__(
+        self, sites: Sequence[EmbeddingSite], instances: Sequence[Instance], tensors: TensorDict
+    ) -> None:
+        self._sites = sites
+        self._instances = instances
+        fields = text_field_names(instances[0], tensors)
+        self._matcher = CallMatcher(tensors, fields, len(instances))
+        self._calls: List[Tuple[SiteCall, bool]] = []
+
+    @property
+    def calls(self) -> List[SiteCall]:
+        """
+        In order. An uncertain call does not count if the same site was also called with the field's
+        own ids.
+        """
+        certain = {call.key[:-1] for call, is_uncertain in self._calls if not is_uncertain}
+        return [
+            call
+            for call, is_uncertain in self._calls
+            if not (is_uncertain and call.key[:-1] in certain)
+        ]
+
+    def record(
+        self, site: int, given: Sequence[torch.Tensor], output: torch.Tensor
+    ) -> Optional[SiteCall]:
+        """The call, or `None` if it is not one with the text of a field."""
+        match = self._matcher.match(site, given)
+        if match is None:
+            return None
+        call = _site_call(match, self._sites[site], output, self._instances)
+        self._calls.append((call, match.is_uncertain))
+        return call
+
+
+def _site_call(
+    match: Match, site: EmbeddingSite, output: torch.Tensor, instances: Sequence[Instance]
+) -> SiteCall:
+    """
+    # Raises
+
+    `InterpretationError`
+        If the output does not have one vector for each id or token.
+    """
+    texts = [texts_of(instance, match.key.field) for instance in instances]
+    owners = _owners(match, texts)
+    grid = tuple(match.ids.shape[1:])
+    embedded = None
+    if output.dim() > 1 and output.size(0) % len(instances) == 0:
+        # Shape: (instances, positions, embedding_dim)
+        embedded = output.reshape(len(instances), -1, output.size(-1))
+    reads_characters = len(grid) - len(texts[0][0].place) == 2
+    if embedded is not None and embedded.size(1) != owners.size(1) and reads_characters:
+        # The site puts characters together: it returns one vector for each token.
+        owners = owners.reshape(len(instances), -1, grid[-1])[..., 0]
+        grid = grid[:-1]
+    if site.boundaries:
+        length = match.positions.shape[-2 if reads_characters else -1]
+        owners = _with_boundaries(owners, length, site.boundaries)
+    if embedded is None or embedded.size(1) != owners.size(1):
+        raise InterpretationError(
+            f"the output of {site.name} has shape {tuple(output.shape)}: this is not one vector "
+            f"for each token of field '{match.key.field}', with ids of shape "
+            f"{tuple(match.ids.shape)}"
+        )
+    return SiteCall(
+        key=match.key,
+        site=site,
+        # A copy, since some models write into their embeddings.
+        embedded=embedded.detach().clone(),
+        grid=grid if torch.Size(grid).numel() == embedded.size(1) else (embedded.size(1),),
+        owners=owners,
+        texts=texts,
+    )
+
+
+def _owners(match: Match, texts: Sequence[Sequence[FieldText]]) -> torch.Tensor:
+    """Shape: (instances, positions)."""
+    key, shape = match.key, match.ids.shape[1:]
+    owners = torch.stack([owners_of_ids(t, key.indexer, key.argument, shape) for t in texts])
+    # The negative positions `ADDED` and `NOWHERE` count from the end.
+    owners = torch.cat([owners.flatten(), owners.new_tensor([UNOWNED, PADDING])])
+    return owners[match.positions].reshape(len(texts), -1)
+
+
+def _with_boundaries(owners: torch.Tensor, length: int, size: int) -> torch.Tensor:
+    """
+    The owners with the `size` pieces that the site itself adds before and after each text.
+    (instances, texts * length) -> (instances, texts * (length + 2 * size))
+    """
+    by_text = owners.reshape(-1, length)
+    result = torch.full((by_text.size(0), length + 2 * size), PADDING)
+    result[:, size : size + length] = by_text
+    lengths = (by_text != PADDING).sum(dim=1)
+    texts = torch.arange(by_text.size(0))[lengths > 0]  # The others are padding of a list.
+    for step in range(size):
+        result[texts, step] = UNOWNED
+        result[texts, size + lengths[texts] + step] = UNOWNED
+    return result.reshape(owners.size(0), -1)

@@ -10,10 +10,11 @@ from allennlp.data import Instance
 from allennlp.models import Model
 
 from biome_interpret.errors import InterpretationError
+from biome_interpret.models.embedding.call_matching import CallMatcher, text_field_names
 from biome_interpret.models.embedding.calls import CallKey, SiteCall
-from biome_interpret.models.embedding.site_hooks import observed
+from biome_interpret.models.embedding.site_patching import patched_sites
 from biome_interpret.models.embedding.sites import EmbeddingSite
-from biome_interpret.models.embedding.tracing import CallMatcher, text_field_names, trace
+from biome_interpret.models.embedding.tracing import trace
 from biome_interpret.models.execution.prediction import Prediction
 from biome_interpret.models.execution.recurrent import differentiable_recurrence
 from biome_interpret.models.objectives import (
@@ -204,7 +205,7 @@ class ExplainedBatch:
             return leaf.clone().reshape(output.shape)
 
         with torch.set_grad_enabled(want_gradients), differentiable_recurrence(self._model):
-            with self._precision(), observed(self._sites, replace):
+            with self._precision(), patched_sites(self._sites, replace):
                 outputs = self.objective.run(forward_arguments(self.objective, tensors))
             outputs = {name: _full_precision(value) for name, value in outputs.items()}
             values = self.objective.values(outputs, tensors)

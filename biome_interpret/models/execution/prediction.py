@@ -9,10 +9,10 @@ from allennlp.models import Model
 
 from biome_interpret.errors import InterpretationError
 from biome_interpret.models.embedding.calls import SiteCall
-from biome_interpret.models.embedding.site_hooks import observed
+from biome_interpret.models.embedding.site_patching import patched_sites
 from biome_interpret.models.embedding.sites import EmbeddingSite
 from biome_interpret.models.embedding.tracing import CallRecorder
-from biome_interpret.models.isolation.patching import intercepted
+from biome_interpret.models.isolation.patching import patched
 from biome_interpret.models.objectives.inference_modes import Outputs
 from biome_interpret.models.tensors import TensorDict, take_rows, to_tensors
 
@@ -90,7 +90,7 @@ def predict(
         traces.append(_Trace(sites, instances, tensors))
         return traces[-1].run(forward)
 
-    with torch.no_grad(), observed(sites, observe), intercepted(model, traced):
+    with torch.no_grad(), patched_sites(sites, observe), patched(model, traced):
         outputs = model.forward_on_instances(list(instances))
     return outputs, traces[0].prediction if len(traces) == 1 else None
 
@@ -102,7 +102,7 @@ class _Trace:
         self, sites: Sequence[EmbeddingSite], instances: Sequence[Instance], tensors: TensorDict
     ) -> None:
         self._tensors = tensors
-        self._recorder = CallRecorder(sites, instances, tensors, len(instances))
+        self._recorder = CallRecorder(sites, instances, tensors)
         self._outputs: Outputs = {}
         self._failed = False
 

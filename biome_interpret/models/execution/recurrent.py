@@ -12,7 +12,7 @@ from typing import Any, Callable, ContextManager, Iterator, List, Tuple
 import torch
 from torch.nn.utils.rnn import PackedSequence
 
-from biome_interpret.models.isolation.patching import intercepted
+from biome_interpret.models.isolation.patching import patched
 
 # h, or (h, c) of an LSTM. Shape of each: (layers · directions, rows, hidden).
 Hidden = Any
@@ -47,7 +47,7 @@ def _unpacked(module: torch.nn.RNNBase) -> ContextManager[None]:
             return _run_by_length(module, forward, inputs, hx)
         return forward(inputs, hx)
 
-    return intercepted(module, run)
+    return patched(module, run)
 
 
 def _run_by_length(

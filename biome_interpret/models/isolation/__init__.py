@@ -1,1 +1,1 @@
-"""How a model is left as it was found."""
+"""How is the model left as it was?"""

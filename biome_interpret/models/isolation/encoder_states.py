@@ -1,6 +1,6 @@
 """
-Stateful encoders, such as ELMo's, give something else for a text each time: they go on from the
-state that the texts before it left. Here every forward pass starts from the same one.
+Stateful encoders, such as ELMo's, start from the states that the texts before left, and so give a
+text another vector each time. Here every forward pass starts from the same states.
 """
 
 from contextlib import ExitStack, contextmanager
@@ -11,21 +11,21 @@ import torch
 from allennlp.models import Model
 from allennlp.modules.encoder_base import _EncoderBase
 
-from biome_interpret.models.isolation.patching import intercepted
+from biome_interpret.models.isolation.patching import patched
 
-# As an encoder keeps them: each of shape (layers, rows, size).
+# As an encoder keeps them. Shape of each: (layers, texts, size).
 States = Tuple[torch.Tensor, ...]
 
 
 @contextmanager
-def same_states(model: Model, modules: Sequence[torch.nn.Module]) -> Iterator[None]:
+def fixed_encoder_states(model: Model, modules: Sequence[torch.nn.Module]) -> Iterator[None]:
     """
-    Every forward pass of this thread starts from the states that the model's stateful encoders
-    have now, and each of its rows from those that a text would find which is predicted alone. The
-    encoders' own states stay what they are; other threads go on with them.
+    Every forward pass of this thread starts from the present states of the model's stateful
+    encoders. Each row of a batch starts from the states for a text that is predicted alone. The
+    encoders' own states do not change, and other threads go on using them.
     """
     encoders = [
-        _Private(module)
+        _ThreadStates(module)
         for module in modules
         if isinstance(module, _EncoderBase) and module.stateful
     ]
@@ -38,17 +38,18 @@ def same_states(model: Model, modules: Sequence[torch.nn.Module]) -> Iterator[No
 
     with ExitStack() as stack:
         for encoder in encoders:
-            stack.enter_context(encoder.in_place())
+            for name in ("_get_initial_states", "_update_states", "reset_states"):
+                stack.enter_context(patched(encoder.encoder, getattr(encoder, name), name))
         if encoders:
-            stack.enter_context(intercepted(model, restarted))
+            stack.enter_context(patched(model, restarted))
         yield
 
 
-class _Private:
-    """The states of one encoder for one thread: for each row of the batch, those of its texts."""
+class _ThreadStates:
+    """The states of one encoder for one thread. Each row of the batch has one for each text."""
 
     def __init__(self, encoder: _EncoderBase) -> None:
-        self._encoder = encoder
+        self.encoder = encoder
         self._initial: Optional[States] = encoder._states
         # Shape of each: (layers, rows, texts of a row, size).
         self._states: Optional[List[torch.Tensor]] = None
@@ -64,36 +65,21 @@ class _Private:
                 for state in self._initial
             ]
 
-    @contextmanager
-    def in_place(self) -> Iterator[None]:
-        with ExitStack() as stack:
-            for name in ("_get_initial_states", "_update_states", "reset_states"):
-                around = getattr(self, name)
-                stack.enter_context(intercepted(self._encoder, around, name))
-            yield
-
-    def _get_initial_states(
-        self, method: Any, batch_size: int, num_valid: int, sorting_indices: Any
-    ) -> Any:
+    def _get_initial_states(self, method: Any, batch_size: int, *args: Any) -> Any:
+        # Runs the encoder's own code on these states.
         holder: Any = SimpleNamespace(_states=self._flat(batch_size))
-        # The encoder's own code, on states that are not the encoder's.
-        return type(self._encoder)._get_initial_states(
-            holder,
-            batch_size,
-            num_valid,
-            sorting_indices,
-        )
+        return type(self.encoder)._get_initial_states(holder, batch_size, *args)
 
     def _update_states(self, method: Any, final_states: States, restoration_indices: Any) -> None:
         """
-        As the encoder's own, which cuts the states off from what they were made of: here the next
-        text of a pass, such as a hypothesis after its premise, hangs together with those before.
+        As the encoder's own method, but without its `detach`: gradients flow from a text of a row,
+        such as a hypothesis, to the text before it, such as its premise.
         """
         new = [state.index_select(1, restoration_indices) for state in final_states]
         batch_size = int(restoration_indices.numel())
         old = self._flat(batch_size)
         if old is not None:
-            # Texts that only fill up are all zeros, and leave theirs as it was.
+            # A text of padding is all zeros. It leaves its state as it was.
             used = [(state[0].sum(dim=-1) != 0.0).view(1, -1, 1) for state in new]
             new = [torch.where(u, n, n + o) for u, n, o in zip(used, new, old)]
         self._keep(tuple(new), batch_size)
@@ -103,7 +89,7 @@ class _Private:
             self._states = None
             return
         holder: Any = SimpleNamespace(_states=self._flat(mask.numel()))
-        type(self._encoder).reset_states(holder, mask)
+        type(self.encoder).reset_states(holder, mask)
         self._keep(holder._states, mask.numel())
 
     def _keep(self, states: States, batch_size: int) -> None:
@@ -114,7 +100,7 @@ class _Private:
         self._states = new
 
     def _flat(self, batch_size: int) -> Optional[States]:
-        """As many as there are texts, each row's beside one another; zeros for new ones."""
+        """One state for each text, row by row; zeros for texts without one."""
         if self._states is None:
             return None
         per_row = max(1, batch_size // self._num_rows)
@@ -128,7 +114,7 @@ class _Private:
 
 
 def _num_rows(arguments: Any) -> int:
-    """The first dimension of the tensors that a model is called with, those of text first."""
+    """The size of the first dimension of a model's arguments. Tensors of texts are tried first."""
     values = list(arguments.values()) if isinstance(arguments, dict) else list(arguments)
     for value in sorted(values, key=lambda value: not isinstance(value, (dict, list))):
         if isinstance(value, torch.Tensor) and value.dim():

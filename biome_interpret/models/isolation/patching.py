@@ -1,92 +1,78 @@
 """
-Standing around a method of a module, in one thread alone.
+Wraps a module's method, for one thread only.
 
-PyTorch 1.12's forward hooks do not see arguments that are given by name, as AllenNLP gives those of
-most token embedders, and are every thread's.
+PyTorch 1.12's forward hooks run in every thread. They also do not see keyword arguments, and
+AllenNLP calls most token embedders with those.
 """
 
 import functools
-import inspect
 import threading
 from contextlib import contextmanager
 from typing import Any, Callable, Dict, Iterator, List, Tuple
 
 import torch
 
-# Called in a method's place, with the method itself and the arguments: `around(method, *args)`.
-Around = Callable[..., Any]
+# Called in place of a method, with the method itself and its arguments.
+Wrapper = Callable[..., Any]
 
 
-class _Switch:
-    """
-    What a module has for a method of its own while anybody stands around it: calls by a thread
-    that does are passed to it, all others go straight on.
-    """
+class _Patch:
+    """Stands in for a module's method as long as any thread wraps it."""
 
     def __init__(self, module: torch.nn.Module, name: str) -> None:
         self._module = module
         self._name = name
         self._method = getattr(module, name)
         self._before = vars(module).get(name)
-        self._arounds: Dict[int, List[Around]] = {}
+        self._wrappers_by_thread: Dict[int, List[Wrapper]] = {}
 
-        def switched(*args: Any, **kwargs: Any) -> Any:
+    def add(self, wrapper: Wrapper) -> None:
+        @functools.wraps(self._method)
+        def patched_method(*args: Any, **kwargs: Any) -> Any:
             call = self._method
-            for around in self._arounds.get(threading.get_ident(), ()):
-                call = functools.partial(around, call)
+            for wrapper in self._wrappers_by_thread.get(threading.get_ident(), ()):
+                call = functools.partial(wrapper, call)
             return call(*args, **kwargs)
 
-        switched.__wrapped__ = self._method  # type: ignore[attr-defined]
-        # AllenNLP looks at it each time that it calls a token embedder.
-        function = getattr(self._method, "__func__", None)
-        if function is not None:
-            switched.__signature__ = _signature_of_method(function)  # type: ignore[attr-defined]
-        vars(module)[name] = switched
+        self._wrappers_by_thread.setdefault(threading.get_ident(), []).append(wrapper)
+        vars(self._module)[self._name] = patched_method
 
-    def add(self, around: Around) -> None:
+    def remove(self, wrapper: Wrapper) -> bool:
+        """Returns whether no wrapper is left. The module is as it was then."""
         thread = threading.get_ident()
-        self._arounds[thread] = [*self._arounds.get(thread, ()), around]
-
-    def remove(self, around: Around) -> bool:
-        """Whether nobody is left; the module is as it was then."""
-        thread = threading.get_ident()
-        self._arounds[thread] = [a for a in self._arounds[thread] if a is not around]
-        if not self._arounds[thread]:
-            del self._arounds[thread]
-        if self._arounds:
+        wrappers = self._wrappers_by_thread.get(thread, [])
+        if wrapper in wrappers:
+            wrappers.remove(wrapper)
+        if not wrappers:
+            self._wrappers_by_thread.pop(thread, None)
+        if self._wrappers_by_thread:
             return False
-        del vars(self._module)[self._name]
+        vars(self._module).pop(self._name, None)
         if self._before is not None:
             vars(self._module)[self._name] = self._before
         return True
 
 
-@functools.lru_cache(maxsize=256)
-def _signature_of_method(function: Callable[..., Any]) -> inspect.Signature:
-    signature = inspect.signature(function)
-    return signature.replace(parameters=list(signature.parameters.values())[1:])
-
-
-_switches: Dict[Tuple[int, str], _Switch] = {}
-_switches_lock = threading.Lock()
+_patches: Dict[Tuple[int, str], _Patch] = {}
+_patches_lock = threading.Lock()
 
 
 @contextmanager
-def intercepted(module: torch.nn.Module, around: Around, method: str = "forward") -> Iterator[None]:
+def patched(module: torch.nn.Module, wrapper: Wrapper, method: str = "forward") -> Iterator[None]:
     """
-    Calls `around(method, *args, **kwargs)` wherever this thread calls the module's method; what it
-    returns is what the caller gets. Several may stand around one method, also in several threads:
-    the latest of a thread is called first. Afterwards the module is as it was, also after an
-    exception.
+    Calls `wrapper(method, *args, **kwargs)` whenever this thread calls the module's method. The
+    caller gets what the wrapper returns. A method may have several wrappers, also from several
+    threads; the latest of a thread is called first. The module is put back afterwards, also after
+    an exception.
     """
     key = (id(module), method)
-    with _switches_lock:
-        if key not in _switches:
-            _switches[key] = _Switch(module, method)
-        _switches[key].add(around)
     try:
+        with _patches_lock:
+            if key not in _patches:
+                _patches[key] = _Patch(module, method)
+            _patches[key].add(wrapper)
         yield
     finally:
-        with _switches_lock:
-            if _switches[key].remove(around):
-                del _switches[key]
+        with _patches_lock:
+            if key in _patches and _patches[key].remove(wrapper):
+                del _patches[key]

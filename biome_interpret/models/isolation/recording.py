@@ -1,4 +1,4 @@
-"""Reading what parts of a model put out, where the model itself does not hand it over."""
+"""Reads the outputs of a model's parts if the model itself does not return them."""
 
 import threading
 from contextlib import ExitStack
@@ -6,16 +6,16 @@ from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple
 
 import torch
 
-# For each part, what it put out, call by call.
+# The outputs of each part, call by call.
 Records = Dict[str, List[Any]]
 
 
 class _Enough(Exception):
-    """Breaks off a forward pass of which no more is needed."""
+    """Stops a forward pass when all that is needed was recorded."""
 
 
 def at_once(records: Records) -> bool:
-    """Enough is the first call of any part."""
+    """The first call of any part is enough."""
     return True
 
 
@@ -26,22 +26,22 @@ def run_recording(
     enough: Optional[Callable[[Records], bool]] = None,
 ) -> Tuple[Dict[str, Any], Records]:
     """
-    A forward pass, and what some of the model's parts put out during it.
+    Runs a forward pass and records the outputs of some of the model's parts.
 
     # Parameters
 
     model : `Callable[..., Dict[str, Any]]`
     arguments : `Mapping[str, Any]`
     parts : `Mapping[str, torch.nn.Module]`
-        By a name for their records. Other threads that run them meanwhile see none of it.
+        By the name of their records. Calls by other threads are not recorded.
     enough : `Callable[[Records], bool]`, optional
-        Asked after each call of a part: once it says so, the pass is broken off. What a decoder
-        goes on to do, such as a beam search for each point of a path, may cost many times more.
+        Called after each call of a part. If it returns True, the pass stops. The rest of a
+        decoder's pass, such as a beam search, may cost many times more.
 
     # Returns
 
     `Tuple[Dict[str, Any], Records]`
-        The model's output, empty where the pass was broken off, and the records.
+        The model's output (empty if the pass was stopped), and the records.
     """
     records: Records = {name: [] for name in parts}
     thread = threading.get_ident()

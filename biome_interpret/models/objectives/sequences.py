@@ -12,7 +12,7 @@ from allennlp.nn.util import (
     sequence_cross_entropy_with_logits,
 )
 
-from biome_interpret.models.isolation.patching import intercepted
+from biome_interpret.models.isolation.patching import patched
 from biome_interpret.models.isolation.recording import Records, run_recording
 from biome_interpret.models.objectives.base import Objective, Target, has_class_named
 from biome_interpret.models.objectives.inference_modes import Choices, Outputs
@@ -157,7 +157,7 @@ class CopyNetObjective(SequenceObjective):
             found.append(forward_loss(*args, **kwargs))
             raise _LossComputed
 
-        with intercepted(self.model, compute_loss, "_forward_loss"):
+        with patched(self.model, compute_loss, "_forward_loss"):
             try:
                 return self.model(**arguments)
             except _LossComputed:

@@ -46,7 +46,6 @@ class TestSentences:
     @pytest.mark.parametrize("tokenizer", [WhitespaceTokenizer(), LettersDigitsTokenizer()])
     def test_are_found_in_the_text(self, tokenizer: Any, text: str) -> None:
         found = texts(field_of(tokenizer, text), "sentence", text)
-        # A text of whitespace tokens is put together with spaces, as it was.
         assert found == self.CASES[text]
 
     def test_of_a_script_without_spaces(self) -> None:
@@ -68,7 +67,7 @@ class TestSentences:
             "Surprisingly funny!",
         ]
 
-    def test_every_token_but_special_ones_is_in_one(self) -> None:
+    def test_every_token_that_is_not_special_is_in_one(self) -> None:
         field = field_of_model("bert", TEXT)
         groups = [segment.tokens for segment in GRANULARITIES["sentence"](field, [TEXT])]
         assert sum(groups, []) == list(range(1, len(field.tokens) - 1))
@@ -116,14 +115,14 @@ def test_two_texts_in_one_field() -> None:
 
 
 class TestTokens:
-    def test_special_ones_are_dropped_but_unknown_and_masked_ones_stay(self) -> None:
+    def test_special_ones_are_dropped_and_unknown_and_masked_ones_stay(self) -> None:
         text = "the [MASK] is 漢"
         field = field_of_model("bert", text)
         everything = texts(field, "all_tokens", text)
         assert everything == ["[CLS]", "the", "[MASK]", "is", "[UNK]", "[SEP]"]
         assert texts(field, "token", text) == everything[1:-1]
 
-    def test_the_delta_is_taken_before_anything_is_dropped(self) -> None:
+    def test_the_delta_includes_tokens_that_are_dropped(self) -> None:
         predictor = build_predictor("bert")
         inputs = {"sentence": TEXT}
         results = {

@@ -1,4 +1,4 @@
-"""Embedding sites under hard conditions: what is called how, with what, and by whom."""
+"""Embedding sites in unusual models and with unusual calls."""
 
 from typing import Any, Callable, Dict, List
 
@@ -35,7 +35,7 @@ def scores(result: Interpretation) -> Dict[str, Any]:
 
 
 def with_vector(predictor: Predictor, vector: Callable[..., torch.Tensor]) -> Predictor:
-    """The same model, with another way from tokens to one vector."""
+    """The same model, but `vector` makes the vector of the tokens."""
     model: Any = predictor._model
     model.vector = lambda tokens: vector(model, tokens)
     return predictor
@@ -97,7 +97,7 @@ class TestIds:
             assert relative_delta(result) < 1e-3
 
     @pytest.mark.parametrize("label_first", [True, False])
-    def test_of_a_label_are_not_the_text_s(self, label_first: bool) -> None:
+    def test_of_a_label_are_not_those_of_the_text(self, label_first: bool) -> None:
         """Embedded by the same matrix, and equal to the one token's."""
         predictor = mean_of()()
         label = predictor._model.vocab.get_token_index("film", "tokens")
@@ -114,8 +114,8 @@ class TestIds:
         probe = Probe(token=0, positions=[0], call=int(label_first))
         check(Kind("label", lambda: predictor, {"sentence": "film"}, probes=[probe]))
 
-    def test_of_a_search_are_not_the_text_s(self) -> None:
-        """A model that goes on to embed, step by step, what it has chosen."""
+    def test_of_a_beam_search_are_not_those_of_the_text(self) -> None:
+        """The model embeds at each step the word that it chose."""
 
         def vector(model: Any, tokens: TextFieldTensors) -> torch.Tensor:
             words = model.embedder.token_embedder_tokens
@@ -153,7 +153,7 @@ class TestFields:
         json = IntegratedGradient(predictor).saliency_interpret_from_json({"sentence": text})
         assert [*json["instance_1"]] == keys
 
-    def test_of_no_list_are_numbered_backwards(self) -> None:
+    def test_without_a_list_are_numbered_backwards(self) -> None:
         """As AllenNLP numbers them: gradients arrive in that order."""
         result = interpret(KINDS["two embedders"].build(), embedders.PAIR)
         keys = {name: field.key for name, field in result.fields.items()}
@@ -177,7 +177,7 @@ OTHERS = [
 
 
 @pytest.mark.parametrize("name", TOGETHER)
-def test_texts_of_unlike_length_get_what_they_get_alone(name: str) -> None:
+def test_texts_of_several_lengths_get_the_same_scores_as_alone(name: str) -> None:
     kind = next(kind for full, kind in KINDS.items() if full.startswith(name))
     if kind.missing:
         pytest.skip(f"needs {kind.missing}")
@@ -203,18 +203,18 @@ SPECIAL = [
 
 
 @pytest.mark.parametrize("name", SPECIAL)
-def test_what_belongs_to_no_token_is_reported(name: str) -> None:
+def test_scores_without_a_token_are_reported(name: str) -> None:
     kind = KINDS[name]
     if kind.missing:
         pytest.skip(f"needs {kind.missing}")
     assert interpret(kind.build(), kind.inputs).unassigned != 0.0
 
 
-class TestTogether:
-    """Texts of two fields in one tensor: whose each score is cannot be told."""
+class TestJoinedFields:
+    """Texts of two fields in one tensor."""
 
     @pytest.mark.parametrize("dim", [0, 1])
-    def test_is_refused_in_words(self, dim: int) -> None:
+    def test_are_refused(self, dim: int) -> None:
         predictor = KINDS["two embedders"].build()
         model: Any = predictor._model
 
@@ -227,13 +227,13 @@ class TestTogether:
             return words.tanh().mean(dim=1).mean(dim=0, keepdim=True).repeat(1, 2)[:, :12]
 
         model.vector = vector
-        with pytest.raises(InterpretationError, match="'premise' and 'hypothesis' together"):
+        with pytest.raises(InterpretationError, match="joins fields 'premise' and 'hypothesis'"):
             interpret(predictor, embedders.PAIR)
 
 
 class TestPrecision:
     @pytest.mark.parametrize("name", ["`elmo_token_embedder`", "`bag_of_word_counts`"])
-    def test_in_float32_gives_the_same_numbers(self, name: str) -> None:
+    def test_float32_gives_the_same_numbers_as_float64(self, name: str) -> None:
         kind = KINDS[name]
         single = kind.build()
         single._model.float()
@@ -242,8 +242,8 @@ class TestPrecision:
         assert found == pytest.approx(expected, rel=1e-3, abs=1e-5)
 
     @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
-    def test_of_an_embedding_in_half(self, dtype: torch.dtype) -> None:
-        """The points of a path are put together in float32, and the model gets its own type."""
+    def test_of_half_precision(self, dtype: torch.dtype) -> None:
+        """Points of a path are computed in float32. The model gets its own type."""
         seen: List[torch.dtype] = []
 
         def vector(model: Any, tokens: TextFieldTensors) -> torch.Tensor:
@@ -263,7 +263,7 @@ class TestPrecision:
 
 class TestGradients:
     def test_flow_through_a_frozen_embedder(self) -> None:
-        """Its own `torch.no_grad` ends where the embedding begins, and the mode is put back."""
+        """The embedder's `torch.no_grad` ends at the embedding. The mode is put back."""
         modes: List[bool] = []
 
         def vector(model: Any, tokens: TextFieldTensors) -> torch.Tensor:
@@ -278,7 +278,7 @@ class TestGradients:
         assert all(modes)
         assert torch.is_grad_enabled()
 
-    def test_that_are_cut_off_are_refused_in_words(self) -> None:
+    def test_that_are_cut_off_are_refused(self) -> None:
         predictor = with_vector(
             mean_of()(), lambda model, tokens: MeanClassifier.vector(model, tokens).detach()
         )
@@ -298,7 +298,7 @@ class TestGradients:
 
 @Model.register("tests_positions")
 class ByEmbeddings(OwnClassifier):
-    """Looks its words up itself and hands a transformer the vectors."""
+    """Embeds its words and gives the vectors to a transformer."""
 
     def __init__(self, vocab: Any, model_name: str) -> None:
         transformer = AutoModel.from_pretrained(model_name)
@@ -321,20 +321,20 @@ def test_a_transformer_that_is_given_vectors() -> None:
 
 
 class WholeTransformer(TextClassifierPredictor):
-    """Names a layer that puts out an object of Hugging Face's."""
+    """Names a layer with an output of a Hugging Face class."""
 
     def get_interpretable_layer(self) -> torch.nn.Module:
         return self._model._text_field_embedder.token_embedder_tokens.transformer_model
 
 
 class AboveTheText(WholeTransformer):
-    """Names one that is not called with the text."""
+    """Names a layer that is not called with the text."""
 
     def get_interpretable_layer(self) -> torch.nn.Module:
         return super().get_interpretable_layer().encoder
 
 
-def test_a_layer_is_taken_at_its_word() -> None:
+def test_the_layer_of_the_predictor_is_used() -> None:
     own = build_predictor("bert", double=True)
     result = interpret(WholeTransformer(own._model, own._dataset_reader))
     assert relative_delta(result) < 1e-6
@@ -344,7 +344,7 @@ def test_a_layer_is_taken_at_its_word() -> None:
 
 
 @pytest.mark.parametrize("name", [*KINDS])
-def test_gradient_shap_takes_every_kind(name: str) -> None:
+def test_gradient_shap_works_with_every_kind(name: str) -> None:
     kind = KINDS[name]
     if kind.missing:
         pytest.skip(f"needs {kind.missing}")
@@ -354,6 +354,6 @@ def test_gradient_shap_takes_every_kind(name: str) -> None:
     assert any(score for field in result.fields.values() for score in field.scores)
 
 
-def test_documents_are_told_apart() -> None:
+def test_sentences_of_a_document_are_separate_fields() -> None:
     result = interpret(documents()(), DOCUMENT)
     assert [field.tokens[-1] for field in result.fields.values()] == [".", ".", "."]

@@ -1,4 +1,4 @@
-"""Stateful encoders: every pass starts from the same state, which stays what it was."""
+"""Every pass starts from the same states of stateful encoders, and these do not change."""
 
 import copy
 import threading
@@ -38,12 +38,12 @@ def interpret(predictor: Predictor, inputs: Any = REVIEW, **options: Any) -> Any
 
 
 @pytest.mark.parametrize("mode", ["logits", "loss"])
-def test_without_a_state_it_is_the_stateless_model(mode: str) -> None:
+def test_without_a_state_the_model_is_stateless(mode: str) -> None:
     stateful, stateless = (interpret(build(flag), inference_mode=mode) for flag in (True, False))
     assert stateful == stateless
 
 
-def test_a_state_counts_and_stays() -> None:
+def test_a_state_matters_and_stays() -> None:
     predictor = build(stateful=True)
     predictor.predict_batch_json([OTHER, REVIEW])
     before = states_of(predictor)
@@ -52,12 +52,12 @@ def test_a_state_counts_and_stays() -> None:
     assert interpret(predictor) == first
     assert abs(first.convergence_delta) < 1e-6
     assert first.output != pytest.approx(interpret(build(stateful=True)).output)
-    # What AllenNLP itself says next, from the same state.
+    # AllenNLP's next prediction starts from the same state.
     logits = predictor.predict_json(REVIEW)["logits"]
     assert first.output == pytest.approx(max(logits))
 
 
-def test_each_text_of_many_starts_from_it() -> None:
+def test_each_text_of_a_batch_starts_from_it() -> None:
     predictor = build(stateful=True)
     predictor.predict_batch_json([OTHER, REVIEW])
     alone = [interpret(predictor, inputs) for inputs in (REVIEW, OTHER, REVIEW)]
@@ -68,7 +68,7 @@ def test_each_text_of_many_starts_from_it() -> None:
         assert one.fields["tokens"].scores == pytest.approx(other.fields["tokens"].scores)
 
 
-def test_a_prediction_by_another_thread_goes_on_from_its_own_state() -> None:
+def test_another_thread_keeps_using_the_encoder_s_own_state() -> None:
     predictor, witness = build(stateful=True), build(stateful=True)
     forward, paused, predicted = predictor._model.forward, threading.Event(), threading.Event()
     main = threading.get_ident()
@@ -92,7 +92,6 @@ def test_a_prediction_by_another_thread_goes_on_from_its_own_state() -> None:
     interpret(predictor)
     thread.join()
     assert found == [witness.predict_json(OTHER)["logits"]]
-    # And its state is kept.
     assert all(torch.equal(a, b) for a, b in zip(states_of(predictor), states_of(witness)))
 
 

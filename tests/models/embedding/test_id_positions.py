@@ -1,11 +1,11 @@
-"""Recognising a tensor of the batch in what a model made of it."""
+"""Where the ids of a call stand in the field's tensor of ids."""
 
 from typing import Any, List, Optional
 
 import pytest
 import torch
 
-from biome_interpret.models.embedding.matching import (
+from biome_interpret.models.embedding.id_positions import (
     ADDED,
     NOWHERE,
     is_view,
@@ -13,38 +13,38 @@ from biome_interpret.models.embedding.matching import (
     positions_in_view,
 )
 
-LEAF = torch.tensor([[5, 6, 7, 8], [9, 4, 0, 0]])
+IDS = torch.tensor([[5, 6, 7, 8], [9, 4, 0, 0]])
 
 
-def found(given: Any, leaf: torch.Tensor = LEAF) -> Optional[List[Any]]:
-    positions = positions_by_value(leaf, torch.as_tensor(given), num_rows=leaf.size(0))
+def found(given: Any, ids: torch.Tensor = IDS) -> Optional[List[Any]]:
+    positions = positions_by_value(ids, torch.as_tensor(given), num_rows=ids.size(0))
     return None if positions is None else positions.tolist()
 
 
 @pytest.mark.parametrize(
-    "view", [LEAF, LEAF[:, 1:], LEAF.t(), LEAF.view(-1), LEAF[1], LEAF[:, None].expand(2, 3, 4)]
+    "view", [IDS, IDS[:, 1:], IDS.t(), IDS.view(-1), IDS[1], IDS[:, None].expand(2, 3, 4)]
 )
 def test_views(view: torch.Tensor) -> None:
-    assert is_view(LEAF, view)
-    assert torch.equal(LEAF.flatten()[positions_in_view(LEAF, view)], view)
+    assert is_view(IDS, view)
+    assert torch.equal(IDS.flatten()[positions_in_view(IDS, view)], view)
 
 
-def test_copies_are_no_views() -> None:
-    assert not is_view(LEAF, LEAF.clone())
+def test_a_copy_is_not_a_view() -> None:
+    assert not is_view(IDS, IDS.clone())
 
 
 def test_a_copy() -> None:
-    assert found(LEAF.clone()) == [[0, 1, 2, 3], [4, 5, 6, 7]]
+    assert found(IDS.clone()) == [[0, 1, 2, 3], [4, 5, 6, 7]]
 
 
 def test_in_other_dimensions() -> None:
-    assert found(LEAF.reshape(4, 2).clone()) == [[0, 1], [2, 3], [4, 5], [6, 7]]
+    assert found(IDS.reshape(4, 2).clone()) == [[0, 1], [2, 3], [4, 5], [6, 7]]
 
 
-def test_cut_and_filled_up() -> None:
+def test_cut_and_padded() -> None:
     assert found([[5, 6], [9, 4]]) == [[0, 1], [4, 5]]
-    filled = [[5, 6, 7, 8, 0], [9, 4, 0, 0, 0]]
-    assert found(filled) == [[0, 1, 2, 3, NOWHERE], [4, 5, NOWHERE, NOWHERE, NOWHERE]]
+    padded = [[5, 6, 7, 8, 0], [9, 4, 0, 0, 0]]
+    assert found(padded) == [[0, 1, 2, 3, NOWHERE], [4, 5, NOWHERE, NOWHERE, NOWHERE]]
 
 
 def test_with_a_beginning_and_an_end() -> None:
@@ -65,15 +65,15 @@ def test_folded_into_parts() -> None:
 
 
 def test_repeated() -> None:
-    repeated = LEAF[:, None].expand(2, 3, 4).reshape(6, 4)
+    repeated = IDS[:, None].expand(2, 3, 4).reshape(6, 4)
     positions = found(repeated)
     assert positions == [[0, 1, 2, 3]] * 3 + [[4, 5, NOWHERE, NOWHERE]] * 3
 
 
 def test_characters_with_a_beginning_and_an_end() -> None:
-    leaf = torch.tensor([[[5, 6], [7, 0]], [[8, 9], [0, 0]]])
+    ids = torch.tensor([[[5, 6], [7, 0]], [[8, 9], [0, 0]]])
     given = [[[1, 1], [5, 6], [7, 0], [2, 2]], [[1, 1], [8, 9], [2, 2], [0, 0]]]
-    positions = found(torch.tensor(given).reshape(8, 2), leaf)
+    positions = found(torch.tensor(given).reshape(8, 2), ids)
     assert positions == [
         *([ADDED, ADDED], [0, 1], [2, 3], [ADDED, ADDED]),
         *([ADDED, ADDED], [4, 5], [ADDED, ADDED], [NOWHERE, NOWHERE]),
@@ -91,22 +91,22 @@ def test_characters_with_a_beginning_and_an_end() -> None:
         [[5.0, 6.0, 7.0, 8.0], [9.0, 4.0, 0.0, 0.0]],
     ],
 )
-def test_others(given: Any) -> None:
+def test_other_ids_are_not_found(given: Any) -> None:
     assert found(given) is None
 
 
-def test_parts_that_are_alike_are_not_taken_for_repetitions() -> None:
-    leaf = torch.tensor([[1, 7, 7, 2, 1, 7, 7, 2]])
-    assert found([[1, 7, 7, 2], [1, 7, 7, 2]], leaf) == [[0, 1, 2, 3], [4, 5, 6, 7]]
+def test_equal_parts_are_not_repetitions() -> None:
+    ids = torch.tensor([[1, 7, 7, 2, 1, 7, 7, 2]])
+    assert found([[1, 7, 7, 2], [1, 7, 7, 2]], ids) == [[0, 1, 2, 3], [4, 5, 6, 7]]
 
 
 def test_folded_in_a_list() -> None:
-    leaf = torch.tensor([[[1, 5, 2, 1, 6, 2], [1, 7, 2, 0, 0, 0]]])
-    positions = positions_by_value(leaf, leaf.reshape(-1, 3).clone(), num_rows=1)
+    ids = torch.tensor([[[1, 5, 2, 1, 6, 2], [1, 7, 2, 0, 0, 0]]])
+    positions = positions_by_value(ids, ids.reshape(-1, 3).clone(), num_rows=1)
     assert positions is not None and positions.tolist()[3] == [9, 10, 11]
-    # The last part is filled up.
-    leaf = leaf[..., :5]
-    filled = torch.tensor([[1, 5, 2], [1, 6, 0], [1, 7, 2], [0, 0, 0]])
-    positions = positions_by_value(leaf, filled, num_rows=1)
+    # The last part is padded.
+    ids = ids[..., :5]
+    padded = torch.tensor([[1, 5, 2], [1, 6, 0], [1, 7, 2], [0, 0, 0]])
+    positions = positions_by_value(ids, padded, num_rows=1)
     assert positions is not None
     assert positions.tolist()[:3] == [[0, 1, 2], [3, 4, NOWHERE], [5, 6, 7]]

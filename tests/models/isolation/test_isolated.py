@@ -46,7 +46,7 @@ def state_of(predictor: Predictor) -> Dict[str, Any]:
 
 
 def prepare(kind: str) -> Predictor:
-    """A predictor in a state that is none of the defaults."""
+    """A predictor without any default: frozen and trained parameters, both modes, a gradient."""
     predictor = build_predictor(kind)
     parameters = list(predictor._model.parameters())
     parameters[0].requires_grad = False
@@ -117,7 +117,7 @@ def test_the_metrics_of_a_labelled_pass_are_put_back() -> None:
 
 class TestThreads:
     @pytest.mark.parametrize("kind", ["lstm", "esim", "simple_tagger", "bert"])
-    def test_eight_give_the_numbers_of_one(self, kind: str) -> None:
+    def test_eight_give_the_same_numbers_as_one(self, kind: str) -> None:
         predictor = build_predictor(kind)
         interpreters = [
             IntegratedGradient(predictor, n_steps=5),
@@ -137,7 +137,7 @@ class TestThreads:
                     assert saliency[instance][key] == pytest.approx(shares, abs=1e-6)
 
     @pytest.mark.parametrize("kind", ["lstm", "esim", "bert"])
-    def test_a_prediction_meanwhile_is_not_disturbed(self, kind: str) -> None:
+    def test_a_prediction_at_the_same_time_is_not_disturbed(self, kind: str) -> None:
         predictor = build_predictor(kind)
         inputs = EXAMPLE_INPUTS[kind]
         expected = predictor.predict_json(inputs)

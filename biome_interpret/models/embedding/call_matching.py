@@ -1,0 +1,130 @@
+"""Finds the field of a call: the tensor of the batch that a site was called with."""
+
+from collections import defaultdict
+from typing import Any, DefaultDict, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
+
+import torch
+from allennlp.data import Instance
+
+from biome_interpret.errors import InterpretationError
+from biome_interpret.models.alignment.text_fields import NO_INDEXER, texts_of
+from biome_interpret.models.embedding.calls import CallKey
+from biome_interpret.models.embedding.id_positions import (
+    ADDED,
+    is_view,
+    positions_by_value,
+    positions_in_view,
+)
+from biome_interpret.models.tensors import TensorDict
+
+# What an indexer returns besides the ids of a text.
+_NOT_IDS = {
+    "mask",
+    "wordpiece_mask",
+    "segment_concat_mask",
+    "type_ids",
+    "offsets",
+    "attention_mask",
+    "special_tokens_mask",
+    "token_type_ids",
+    "offsets_mapping",
+}
+
+# The field, the indexer and the argument of a tensor of ids.
+_Name = Tuple[str, str, str]
+
+
+class Match(NamedTuple):
+    """A call, the field's tensor of ids, and where in it the given ids stand."""
+
+    key: CallKey
+    ids: torch.Tensor
+    # See `id_positions`. Shape: that of the given ids.
+    positions: torch.Tensor
+    # Whether one id for each row equals the field's: it may be the id of a label, say.
+    is_uncertain: bool
+
+
+class CallMatcher:
+    """
+    Matches the calls of one forward pass. A site may be called with a field's ids, with a view of
+    them, or with a tensor that the model made from them.
+    """
+
+    def __init__(self, tensors: TensorDict, field_names: Sequence[str], num_rows: int) -> None:
+        self._num_rows = num_rows
+        self._ids: Dict[_Name, torch.Tensor] = {
+            (field, indexer, argument): ids.contiguous()
+            for field in field_names
+            for indexer, argument, ids in _id_tensors(tensors[field])
+        }
+        self._num_calls: DefaultDict[Tuple[int, _Name], int] = defaultdict(int)
+
+    def match(self, site: int, given: Sequence[torch.Tensor]) -> Optional[Match]:
+        """`None` if the tensors are not ids of a field, but of a label, say."""
+        for tensor in given:
+            for name, ids in self._ids.items():
+                if is_view(ids, tensor):
+                    return self._counted(site, name, positions_in_view(ids, tensor), False)
+        for tensor in given:
+            match = self._match_by_value(site, tensor)
+            if match is not None:
+                return match
+        return None
+
+    def _match_by_value(self, site: int, given: torch.Tensor) -> Optional[Match]:
+        candidates = {
+            name: positions
+            for name, ids in self._ids.items()
+            for positions in [positions_by_value(ids, given, self._num_rows)]
+            if positions is not None
+        }
+        if not candidates:
+            return None
+
+        def rank(name: _Name) -> Tuple[bool, int]:
+            is_partial = candidates[name].numel() != self._ids[name].numel()
+            return is_partial, self._num_calls[site, name]
+
+        best = min(candidates, key=rank)
+        self._check_alone(best, given, candidates[best])
+        return self._counted(site, best, candidates[best], given.numel() == self._num_rows)
+
+    def _check_alone(self, name: _Name, given: torch.Tensor, positions: torch.Tensor) -> None:
+        """
+        # Raises
+
+        `InterpretationError`
+            If the given ids also contain those of another field.
+        """
+        added = given.reshape(-1)[positions.reshape(-1).to(given.device) == ADDED].tolist()
+        for other, tensor in self._ids.items():
+            ids = tensor[tensor != 0].tolist() if other[0] != name[0] and added else []
+            starts = range(len(added) - len(ids) + 1) if len(ids) > 1 else ()
+            if any(added[start : start + len(ids)] == ids for start in starts):
+                raise InterpretationError(
+                    f"the model joins fields '{name[0]}' and '{other[0]}' before it embeds them, "
+                    f"so that their scores cannot be told apart: embed each field by itself, or "
+                    f"make them one field"
+                )
+
+    def _counted(
+        self, site: int, name: _Name, positions: torch.Tensor, is_uncertain: bool
+    ) -> Match:
+        key = CallKey(site, *name, occurrence=self._num_calls[site, name])
+        self._num_calls[site, name] += 1
+        return Match(key, self._ids[name], positions, is_uncertain)
+
+
+def text_field_names(instance: Instance, tensors: TensorDict) -> List[str]:
+    return [name for name in instance.fields if name in tensors and texts_of(instance, name)]
+
+
+def _id_tensors(field_tensors: Dict[str, Any]) -> Iterator[Tuple[str, str, torch.Tensor]]:
+    """A field's tensors of ids, by indexer and argument."""
+    for indexer, arguments in field_tensors.items():
+        if isinstance(arguments, torch.Tensor):
+            arguments, indexer = {indexer: arguments}, NO_INDEXER
+        for argument, tensor in arguments.items():
+            if argument not in _NOT_IDS and isinstance(tensor, torch.Tensor):
+                yield indexer, argument, tensor

@@ -1,0 +1,53 @@
+"""The owners of positions: tokens, special pieces and padding."""
+
+from typing import Any, List
+
+import pytest
+import torch
+from allennlp.data import Instance
+from allennlp.data.fields import ListField, TextField
+from allennlp.predictors import Predictor
+
+from biome_interpret.models.alignment import PADDING, UNOWNED
+from biome_interpret.models.alignment.text_fields import texts_of
+from biome_interpret.models.alignment.token_alignment import owners_of_ids
+from tests.tiny_models import build_predictor
+
+
+def field_of(predictor: Predictor, text: str) -> TextField:
+    instance = predictor._json_to_instance({"sentence": text})
+    predictor._dataset_reader.apply_token_indexers(instance)
+    instance.index_fields(predictor._model.vocab)
+    return instance["tokens"]
+
+
+def owners(field: Any, argument: str, *shape: int) -> List[Any]:
+    texts = texts_of(Instance({"field": field}), "field")
+    [indexer] = texts[0].field.token_indexers
+    return owners_of_ids(texts, indexer, argument, torch.Size(shape)).tolist()
+
+
+def test_one_position_for_each_token() -> None:
+    field = field_of(build_predictor("lstm"), "a dull film")
+    assert owners(field, "tokens", 5) == [0, 1, 2, PADDING, PADDING]
+    # The text is cut.
+    assert owners(field, "tokens", 2) == [0, 1]
+
+
+def test_several_pieces_for_a_token() -> None:
+    field = field_of(build_predictor("bert_mismatched"), "boring film")
+    assert owners(field, "token_ids", 6) == [UNOWNED, 0, 0, 1, UNOWNED, PADDING]
+
+
+@pytest.mark.parametrize("max_length, inner", [(None, []), (4, [UNOWNED, UNOWNED])])
+def test_special_pieces_of_a_folded_text(max_length: Any, inner: List[int]) -> None:
+    overrides = {"dataset_reader.token_indexers.tokens.max_length": max_length}
+    field = field_of(build_predictor("bert", **overrides), "a film is fun")
+    expected = [0, 1, 2, *inner, 3, 4, 5]
+    assert owners(field, "token_ids", len(expected)) == expected
+
+
+def test_the_tokens_of_a_list_are_numbered_in_order() -> None:
+    predictor = build_predictor("lstm")
+    field = ListField([field_of(predictor, text) for text in ("a film", "a dull film")])
+    assert owners(field, "tokens", 3, 3) == [[0, 1, PADDING], [2, 3, 4], [PADDING] * 3]
