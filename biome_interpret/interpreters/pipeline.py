@@ -24,6 +24,7 @@ from biome_interpret.attribution.paths import PathMeasure, RefinedMeasure
 from biome_interpret.errors import InterpretationError
 from biome_interpret.interpretation import Interpretation
 from biome_interpret.interpreters.assembly import Assembly, InstanceIntegrals
+from biome_interpret.interpreters.background_texts import background_instances
 from biome_interpret.interpreters.path_integral import PathIntegral
 from biome_interpret.interpreters.settings import Settings
 from biome_interpret.models.baselines.background import Background
@@ -322,20 +323,9 @@ class Pipeline:
     def _background_for(self, text: InputText) -> Optional[Background]:
         given = self._settings.background
         if given is not None and self._background is None:
-            instances = [self._background_instance(_like(text.json, inputs)) for inputs in given]
+            instances = background_instances(self._predictor, given, text.json)
             self._background = Background(self._model, self._sites, instances)
         return self._background
-
-    def _background_instance(self, inputs: JsonDict) -> Instance:
-        try:
-            text = InputText.read(self._predictor, inputs)[0]
-            text.check_tokens()
-            return text.instance
-        except Exception as error:
-            reason = f"{type(error).__name__}: {error}"
-            raise InterpretationError(
-                f"background text {inputs!r} is no input of the predictor ({reason})"
-            ) from error
 
 
 def _merged(outcomes: Sequence[Outcome]) -> Outcome:
@@ -356,17 +346,3 @@ def _failed(error: Exception, outputs: Optional[JsonDict] = None) -> Outcome:
         traceback.clear_frames(cause.__traceback__)
         cause = cause.__cause__ or cause.__context__
     return Outcome(outputs, error=error)
-
-
-def _like(example: JsonDict, inputs: Union[JsonDict, str]) -> JsonDict:
-    """The JSON input for a background text that is given as a string."""
-    if isinstance(inputs, dict):
-        return inputs
-    strings = [name for name, value in example.items() if isinstance(value, str)]
-    names = [name for name in strings if name not in ("label", "id")] or ["sentence"]
-    if len(names) != 1:
-        raise InterpretationError(
-            f"background texts must be JSON objects here, since it cannot be told which of the "
-            f"input's strings they stand for: {names}"
-        )
-    return {**example, names[0]: inputs}
