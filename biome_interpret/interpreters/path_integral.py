@@ -16,7 +16,7 @@ from typing import (
 
 import torch
 
-from biome_interpret.attribution.paths import Path, PathMeasure, RefinedMeasure
+from biome_interpret.attribution.paths import AdaptiveMeasure, Path, PathMeasure
 from biome_interpret.errors import InterpretationError
 from biome_interpret.interpreters.integrands import Integrands, Terms, _LookedAt
 from biome_interpret.interpreters.points import AT_INPUT, AT_ORIGIN, Points, Row, RowSet
@@ -58,8 +58,6 @@ class PathIntegral:
         How rows of one pass relate to one another (see `models.rows`); `None` to run each alone.
     batch_size : `int`
         Rows in one pass.
-    rows_are_cheap : `bool`
-        Whether a pass takes hardly longer for more rows.
     input_x_gradient : `bool`
         Whether the factor (x − x') is taken.
     sum_dimensions : `bool`
@@ -74,7 +72,6 @@ class PathIntegral:
         origins: Origins,
         row_power: Optional[int],
         batch_size: int,
-        rows_are_cheap: bool,
         input_x_gradient: bool,
         sum_dimensions: bool,
         along: Optional[Points] = None,
@@ -83,7 +80,6 @@ class PathIntegral:
         self._origins = origins
         self.row_power = row_power
         self._batch_size = batch_size
-        self._rows_are_cheap = rows_are_cheap
         self._input_x_gradient = input_x_gradient
         self._sum_dimensions = sum_dimensions
         self._adds_up = input_x_gradient and sum_dimensions
@@ -97,7 +93,7 @@ class PathIntegral:
             self._seen.update(range(len(batch.instances)))
             self._take_in(along.rows.rows, self._terms_of(along, batch.evaluate_along()))
 
-    def integrands(self, measure: Union[PathMeasure, RefinedMeasure]) -> List[Integrands]:
+    def integrands(self, measure: Union[PathMeasure, AdaptiveMeasure]) -> List[Integrands]:
         """
         For each instance, all terms of its integral; of a measure that is refined, at the first
         level whose estimated error is small enough.
@@ -111,7 +107,7 @@ class PathIntegral:
             If a gradient is not finite.
         """
         instances = range(len(self._batch.instances))
-        if isinstance(measure, RefinedMeasure):
+        if isinstance(measure, AdaptiveMeasure):
             found = self._refined(measure, instances)
         else:
             self._look_at({i: measure.paths for i in instances})
@@ -123,9 +119,9 @@ class PathIntegral:
             self._check_sums(found)
         return found
 
-    def _refined(self, measure: RefinedMeasure, instances: Sequence[int]) -> List[Integrands]:
+    def _refined(self, measure: AdaptiveMeasure, instances: Sequence[int]) -> List[Integrands]:
         found: Dict[int, Integrands] = {}
-        levels: Dict[int, PathMeasure] = {i: measure.first for i in instances}
+        levels: Dict[int, PathMeasure] = {i: measure.initial for i in instances}
         while levels:
             self._look_at({i: level.paths for i, level in levels.items()})
             found.update(self._judged(levels, measure))
@@ -133,22 +129,21 @@ class PathIntegral:
                 i: level
                 for i in levels
                 if not self._is_exact(found[i], measure)
-                for level in [measure.following(found[i].measure, self._rows_are_cheap)]
+                for level in [measure.refined(found[i].measure)]
                 if level is not None
             }
         return [found[i] for i in instances]
 
     def _judged(
-        self, levels: Mapping[int, PathMeasure], measure: RefinedMeasure
+        self, levels: Mapping[int, PathMeasure], measure: AdaptiveMeasure
     ) -> Dict[int, Integrands]:
         """For each instance, its level with what that comes to and how far it may be off."""
         looked_at = {
             i: Integrands(level, self._looked_at[i].at(level)) for i, level in levels.items()
         }
-        elements = [integrands.elements for integrands in looked_at.values()]
-        judgements = measure.judged(list(levels.values()), elements)
         found: Dict[int, Integrands] = {}
-        for i, (level, error) in zip(levels, judgements):
+        for i in levels:
+            level, error = measure.estimate_error(levels[i], looked_at[i].elements)
             judged = Integrands(level, looked_at[i].terms, notes=self._notes(i))
             share = self._share(i, judged, error)
             if share > measure.tolerance:
@@ -161,7 +156,7 @@ class PathIntegral:
             found[i] = judged
         return found
 
-    def _is_exact(self, found: Integrands, measure: RefinedMeasure) -> bool:
+    def _is_exact(self, found: Integrands, measure: AdaptiveMeasure) -> bool:
         return found.estimated_error is not None and found.estimated_error <= measure.tolerance
 
     def _share(self, instance: int, found: Integrands, error: float) -> float:

@@ -9,7 +9,7 @@ from allennlp.interpret.saliency_interpreters import SaliencyInterpreter
 from allennlp.predictors import Predictor
 
 from biome_interpret.attribution.aggregation import REDUCTIONS, STRATEGIES
-from biome_interpret.attribution.paths import PathMeasure, RefinedMeasure
+from biome_interpret.attribution.paths import AdaptiveMeasure, PathMeasure
 from biome_interpret.interpretation import Interpretation, saliency_of
 from biome_interpret.interpreters import options
 from biome_interpret.interpreters.pipeline import Explainer, Outcome, Wanted
@@ -119,7 +119,7 @@ class PathInterpreter(SaliencyInterpreter):
         )
         self._explainer = Explainer(predictor, find_sites(predictor), settings)
 
-    def path_measure(self, num_background: int) -> Union[PathMeasure, RefinedMeasure]:
+    def path_measure(self, num_background: int) -> Union[PathMeasure, AdaptiveMeasure]:
         """
         Which points of which paths to look at, and their weights.
 

@@ -320,7 +320,6 @@ class Explainer:
             self._origins(texts[0]),
             verdict.row_power,
             self._company.rows_per_pass(max(call.embedded.size(1) for call in batch.calls)),
-            self._company.rows_are_cheap,
             settings.input_x_gradient,
             sum_dimensions=settings.reduction == "sum",
             along=along if batch.has_points_along else None,
