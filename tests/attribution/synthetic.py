@@ -29,7 +29,7 @@ def evaluated(integrand: Integrand, nodes: Nodes) -> torch.Tensor:
 
 def integral(integrand: Integrand) -> torch.Tensor:
     """Shape: (elements,)."""
-    positions = (numpy.arange(2**13) + 0.5) / 2**13
+    positions = (numpy.arange(2**12) + 0.5) / 2**12
     return torch.from_numpy(integrand(positions).mean(axis=0))
 
 
@@ -49,7 +49,7 @@ def jumps(seed: int, count: int = 3) -> Integrand:
     return lambda x: start + (heights * (x[:, None, None] > places)).sum(axis=1)
 
 
-def chebyshev_series(decay: float, warp: PathWarp, count: int = 200) -> Integrand:
+def chebyshev_series(decay: float, warp: PathWarp, count: int = 100) -> Integrand:
     """Draws from the smooth process of a hypothesis."""
     degrees = numpy.arange(60)
     coefficients = numpy.random.default_rng(1).normal(size=(60, count))
