@@ -39,7 +39,7 @@ class Posterior(NamedTuple):
         return warps[int(self.probabilities.reshape(len(warps), -1).sum(dim=1).argmax())]
 
     def expected_error(self, quadrature: "GaussianProcessQuadrature") -> float:
-        """That with other nodes and the same hypotheses."""
+        """With the nodes of another quadrature by the same hypotheses."""
         variances = (self.probabilities * quadrature.variances) @ self.scales
         return _total_error(variances) / self.sampled_share
 
@@ -60,7 +60,8 @@ class GaussianProcessQuadrature:
     def __init__(self, nodes: Nodes, warps: Sequence[PathWarp], rough_odds: float = 1.0) -> None:
         self._size = size = len(nodes)
         odds = [1.0 if is_smooth else rough_odds for is_smooth in _IS_SMOOTH]
-        self._log_prior = torch.tensor(odds * (len(warps) * len(priors.DECAYS))).double().log()
+        odds *= len(warps) * len(priors.DECAYS)
+        self._log_prior = torch.tensor(odds, dtype=torch.float64).log()
         joint = torch.cat([_joint_covariances(numpy.array(nodes), warp) for warp in warps])
         nugget = priors.NUGGET * torch.eye(size, dtype=torch.float64)
         # K = LLᵀ.

@@ -1,13 +1,16 @@
 """
-Every constant of the refinement, what it means and what changing it does. The model is described in
-`refinement`.
+Every constant of the refinement: what it means, and what changing it does. The model is described
+in `refinement`.
 
 They were set on trained LSTM, CNN, pair and transformer classifiers and on a tagger, and checked on
-other texts (docs/accuracy.md). What doubling does was measured apart from that, with `GENERAL`, on
-20 synthetic texts each of 20 exponentials, tanh steps, Lorentz peaks, sums of kinks and sums of
-jumps. Today these take 9, 11, 15, 14 and 42 evaluations at a tolerance of 1 %, and 15, 17, 19, 24
-and 182 at 0.1 %. The largest error is 0.64 and 0.76 of the tolerance. "No effect" is no change of
-these numbers. Tests in tests/attribution notice a change of any constant.
+other texts (docs/accuracy.md). What doubling does was measured on synthetic texts, with `GENERAL`:
+20 texts each of 20 exponentials, tanh steps, Lorentz peaks, sums of kinks or sums of jumps. With
+the constants below these take 9, 11, 15, 14 and 42 evaluations at a tolerance of 1 %, and 15, 17,
+19, 24 and 182 at 0.1 %. The largest error is 0.64 and 0.76 of the tolerance. "No effect" means that
+these numbers do not change. Notes are for 1 % if they do not say otherwise.
+
+Tests fail if a constant is doubled or halved, except NUGGET, UNIFORM, SMOOTH_ROUGHNESS and the
+smaller ROUGHNESSES, which matter little.
 """
 
 from typing import NamedTuple
@@ -22,8 +25,8 @@ class PriorSettings(NamedTuple):
     # Parameters
 
     size : `int`
-        Evaluations of the first level, the baseline and the text included. Doubled: one level
-        instead of two or more, but 17 evaluations for the smoothest texts too, instead of 9.
+        Evaluations of the first level, the baseline and the text included. Doubled: steps, peaks
+        and kinks take one level, but exponentials take 17 evaluations instead of 9.
     warp : `PathWarp`
         Places the initial nodes. Twice the width: errors of peaks at 1 % reach 0.77 of the
         tolerance instead of 0.05, those of kinks at 0.1 % 1.65 of it.
@@ -77,8 +80,8 @@ SMOOTH_ROUGHNESS = 0.05
 # kinks take 15 evaluations instead of 14.
 SMOOTH_PROBABILITY = 0.5
 
-# With more nodes than this an integrand that looks rough is not asked again; with fewer it may
-# still turn out smooth. Doubled: no effect. Halved: peaks at 0.1 % take 30 instead of 19.
+# With more nodes than this an integrand that looked rough stays rough. With fewer it may still turn
+# out smooth. Doubled: no effect. Halved: peaks at 0.1 % take 30 instead of 19.
 SETTLED_SIZE = 32
 
 # Added to the variance of values, in units of s², for rounding. Any from 1e-14 to 1e-8: no change
@@ -88,12 +91,13 @@ NUGGET = 1e-12
 # Gauss-Legendre nodes for the integrals of covariances. Doubled: within 0.4 evaluations.
 MOMENT_NODES = 64
 
-# Hypotheses less probable than this share of the most probable one are dropped: their variances may
-# be larger by more than they are less probable. Doubled or halved: within 0.4 evaluations.
+# Hypotheses less probable than this share of the most probable one are dropped. Otherwise an
+# improbable one with a large variance could dominate the error. Doubled or halved: within 0.4
+# evaluations.
 MIN_PROBABILITY_RATIO = 1e-3
 
-# From more elements than this every second, third, ... nonzero one is sampled. A matter of time
-# alone: 300 elements at 32 nodes take a few milliseconds.
+# If there are more elements, every second, third, ... nonzero one is sampled. This only saves time:
+# 300 elements at 32 nodes take a few milliseconds.
 MAX_ELEMENTS = 512
 
 # The estimate is the expected error times this. Doubled: jumps take 71 evaluations instead of 42,
@@ -101,12 +105,12 @@ MAX_ELEMENTS = 512
 # tolerance.
 SAFETY_FACTOR = 2.0
 
-# The calibration of a smooth integrand's error (see `refinement`). The margin doubled: no effect at
-# 1 %; at 0.1 % kinks take 35 instead of 24. Halved: their errors reach 1.26 of the tolerance.
+# The calibration of a smooth integrand's error (see `refinement`). Doubled: no effect at 1 %; kinks
+# at 0.1 % take 35 evaluations instead of 24. Halved: their errors reach 1.26 of the tolerance.
 CALIBRATION_MARGIN = 1.2
 # Doubled: at 0.1 % kinks take 0.4 evaluations more. Halved: no effect.
 MIN_CALIBRATION = 0.2
 
-# `growth` of an integrand that is known to be smooth: few more nodes say most. 1.6 instead: at
-# 0.1 % kinks take 31 instead of 24.
+# Replaces `growth` if the integrand is known to be smooth: the next few nodes add most information.
+# At 1.6, kinks at 0.1 % take 31 evaluations instead of 24.
 SMOOTH_GROWTH = 1.3

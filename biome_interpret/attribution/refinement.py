@@ -14,10 +14,10 @@ Smooth integrands (`gaussian_process`, `warping`, `nodes`)
 
     The warp φ makes an even function of one that changes within a short stretch. T_j are Chebyshev
     polynomials: by k_ρ their coefficients are independent, with variances that decay as ρ^j. k_B is
-    that of a Brownian motion up to its mean, which allows for kinks and jumps: h is rough if r is
-    large. μ has a flat prior. p(h) is 1 for smooth and `rough_odds` for rough h, normalised.
+    that of a Brownian motion up to its mean, which allows for kinks and jumps: h is rough if r
+    exceeds SMOOTH_ROUGHNESS. μ has a flat prior. p(h) ∝ 1 for smooth and `rough_odds` for rough h.
 
-    With nodes α_i, K_ij = k(u_i, u_j) + nugget · δ_ij, z_i = ∫ k(φ(α), u_i) dα,
+    With nodes α_i, K_ij = k(u_i, u_j) + NUGGET · δ_ij, z_i = ∫ k(φ(α), u_i) dα,
     v = ∫∫ k(φ(α), φ(α')) dα dα' and P = K⁻¹ − K⁻¹11ᵀK⁻¹ / 1ᵀK⁻¹1, the integral of g has
 
         posterior mean wᵀg,    w = K⁻¹z + K⁻¹1 (1 − 1ᵀK⁻¹z) / 1ᵀK⁻¹1    (Σ w_i = 1),
@@ -37,16 +37,19 @@ Smooth integrands (`gaussian_process`, `warping`, `nodes`)
 
 Rough integrands (`piecewise`)
     If the smooth hypotheses have less than half of the posterior probability, another model takes
-    over: g jumps once between neighbouring nodes, anywhere. Its weights are the trapezoid's, and
-    new nodes bisect, trisect, ... the intervals where they reduce the expected error most. k_B
-    detects roughness, but puts nodes evenly; this one follows the jumps.
+    over: between neighbouring nodes g jumps once, at a uniformly distributed position. Then the
+    trapezoid is the expected integral, with a standard deviation of |jump| · length / √12 for each
+    interval. New nodes divide the intervals where that reduces the error most. By k_B they would be
+    even, since V does not depend on g; so they follow the jumps. With more than SETTLED_SIZE nodes
+    a rough integrand stays rough.
 
 The loop
-    1. The first level has Radau's nodes in the prior's warp. Few nodes do not tell rough from
-       smooth: it is always integrated as smooth.
-    2. The estimate is SAFETY_FACTOR · calibration · expected error. It stops at the tolerance.
+    1. The first level has Radau's nodes in the prior's warp. They are too few to tell rough from
+       smooth, so g is integrated as smooth.
+    2. The error estimate is SAFETY_FACTOR · calibration · expected error. If it is within the
+       tolerance, the loop ends.
     3. The next level is the smallest of `level_sizes` that is expected to meet the tolerance, or
-       the largest within `growth`. 2 repeats.
+       the largest within `growth`. Continue with 2.
 
     The calibration corrects expectations that turned out too large. It is 1 − S (1 − c), where S is
     the probability of the smooth hypotheses, c is CALIBRATION_MARGIN · q, clipped to
@@ -120,15 +123,7 @@ class Level(PathMeasure):
 
 class AdaptiveQuadrature(AdaptiveMeasure):
     """
-    Straight paths without noise.
-
-    # Parameters
-
-    backgrounds : `Sequence[Optional[int]]`
-        The baseline of each path.
-    tolerance, max_evaluations
-        As in `AdaptiveMeasure`.
-    prior : `PriorSettings`, optional
+    Straight paths without noise, one for each background text; `None` is the configured baseline.
     """
 
     def __init__(

@@ -49,6 +49,12 @@ def test_weights_add_up_to_one(n: int) -> None:
         assert sum(draw(sampling(n), numpy.random.default_rng(n)).weights) == pytest.approx(1)
 
 
+def test_intervals_are_shorter_near_the_baseline() -> None:
+    shares = [stratum.share for stratum in STRATA["stratified"](20)]
+    assert shares == sorted(shares)
+    assert (shares[0], shares[-1]) == pytest.approx((0.16, 0.27), abs=0.01)
+
+
 def test_linear_parts_cancel_between_mirror_images() -> None:
     for seed in range(20):
         sample = draw(STRATA["stratified"](20), numpy.random.default_rng(seed))
