@@ -34,6 +34,7 @@ docs: setup ## Build the documentation in build/docs; a warning is an error
 pictures: setup ## Make the pictures of docs/ anew (ARGS=--report for that of the report)
 	@$(PYTHON) scripts/docs/architecture.py
 	@$(PYTHON) scripts/docs/pictures.py $(ARGS)
+	@$(PYTHON) scripts/docs/refinement_figure.py
 
 fixture: setup ## Train the model in fixtures/ again (needs BIOME_INTERPRET_DATA)
 	@PYTHON=$(CURDIR)/$(PYTHON) scripts/train_fixture.sh

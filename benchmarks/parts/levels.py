@@ -15,10 +15,9 @@ from benchmarks.parts.default import labelled_inputs
 from benchmarks.progress import following
 from benchmarks.references import gauss_legendre
 from biome_interpret import IntegratedGradient
-from biome_interpret.attribution.bayesian_quadrature import Rules
-from biome_interpret.attribution.expectation import OF_TRANSFORMERS, USUAL
-from biome_interpret.attribution.nodes import first_nodes
-from biome_interpret.attribution.pace import PACES
+from biome_interpret.attribution.gaussian_process import GaussianProcessQuadrature
+from biome_interpret.attribution.nodes import initial_nodes
+from biome_interpret.attribution.priors import GENERAL, PRETRAINED_TRANSFORMER, WARPS
 
 SIZES = (9, 17, 21, 25, 33, 49, 65)
 
@@ -63,13 +62,12 @@ def _at_level(predictor, one: JsonDict, size: int) -> List[float]:
 
 
 def _place(text: BareText, output: Callable, is_transformer: bool) -> List[float]:
-    """The centre and the width of the most plausible pace by the first nodes."""
-    expectation = OF_TRANSFORMERS if is_transformer else USUAL
-    nodes = first_nodes(expectation.pace, expectation.size - 1)
+    """The centre and the width of the most probable warp by the initial nodes."""
+    prior = PRETRAINED_TRANSFORMER if is_transformer else GENERAL
+    nodes = initial_nodes(prior.warp, prior.size - 1)
     terms = numpy.concatenate(list(text.terms(nodes, output, text.default_rows())))
-    plausibilities = Rules(nodes, PACES).belief(torch.from_numpy(terms)).plausibilities
-    pace = PACES[int(plausibilities.reshape(len(PACES), -1).sum(axis=1).argmax())]
-    return [pace.centre, pace.width]
+    posterior = GaussianProcessQuadrature(nodes, WARPS).posterior(torch.from_numpy(terms))
+    return list(posterior.most_probable(WARPS))
 
 
 def _errors(how: str, errors: Dict[int, List[float]], texts: int) -> List[Figure]:

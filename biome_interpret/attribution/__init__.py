@@ -1,1 +1,1 @@
-"""The mathematics of path attribution, on plain tensors: nothing here knows AllenNLP."""
+"""The mathematics of path attribution, on plain tensors."""

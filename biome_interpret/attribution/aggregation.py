@@ -1,4 +1,4 @@
-"""From embedding dimensions to one number for each token, and from tokens to words or sentences."""
+"""From embedding dimensions to a score for each token, and from tokens to words or sentences."""
 
 from typing import Callable, Dict, Sequence
 
@@ -16,8 +16,7 @@ def _one_hot(scores: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
     return torch.zeros_like(scores).index_fill(0, index, 1.0)
 
 
-# How a group's score is made of its tokens' scores: as weights, so that whatever is known of the
-# tokens (their samples, say) can be carried over to the group in the same way.
+# The weights of a group's tokens in its score. As weights they apply to samples of the tokens too.
 # Shape: (tokens,) -> (tokens,)
 STRATEGIES: Dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
     "mean": lambda scores: torch.full_like(scores, 1 / len(scores)),
@@ -30,7 +29,7 @@ STRATEGIES: Dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
 
 class Grouping:
     """
-    How token scores make group scores.
+    Weighted sums of tokens' scores.
 
     # Parameters
 
@@ -47,7 +46,7 @@ class Grouping:
     ) -> None:
         self._num_groups = len(groups)
         self._tokens = [token for group in groups for token in group]
-        # Whatever the strategy, a token alone is its group.
+        # A token alone is its group, by every strategy.
         self._are_tokens = len(self._tokens) == len(groups) and all(groups)
         if not self._are_tokens:
             self._groups = [number for number, group in enumerate(groups) for _ in group]
@@ -56,10 +55,9 @@ class Grouping:
 
     def __call__(self, scores: torch.Tensor) -> torch.Tensor:
         """(..., tokens) -> (..., groups)"""
+        chosen = scores[..., self._tokens]
         if self._are_tokens:
-            is_all = self._tokens == list(range(scores.size(-1)))
-            return scores if is_all else scores[..., self._tokens]
+            return chosen
         groups = torch.tensor(self._groups, dtype=torch.long, device=scores.device)
-        weighted = scores[..., self._tokens] * self._weights
         result = scores.new_zeros(*scores.shape[:-1], self._num_groups)
-        return result.index_add(-1, groups, weighted)
+        return result.index_add(-1, groups, chosen * self._weights)

@@ -1,56 +1,49 @@
-"""
-Where on the path from 0, the baseline, to 1, the text, the integrand is looked at: a few nodes to
-begin with, and then more, one after the other, so that no evaluation is lost.
-"""
+"""Where a path is evaluated: Radau's nodes first, then Leja points, so that all are reused."""
 
 from functools import lru_cache
 from typing import List, Tuple
 
 import numpy
 
-from biome_interpret.attribution.pace import Pace
 from biome_interpret.attribution.quadrature import gauss_radau
+from biome_interpret.attribution.warping import PathWarp
 
 Nodes = Tuple[float, ...]
 
 
 @lru_cache(maxsize=64)
-def first_nodes(pace: Pace, size: int) -> Nodes:
+def initial_nodes(warp: PathWarp, size: int) -> Nodes:
     """
-    Radau's nodes, at a pace. The text itself is one of them, since it is run in any case. The
-    baseline is none: there the gradient is like nowhere else, since zeros tie in every maximum and
-    are divided by their own length in a normalisation.
-
-    # Returns
-
-    `Nodes`
-        In ascending order.
+    Radau's nodes in the warped coordinate, in ascending order. The text, at 1, is one of them: it
+    is evaluated in any case. The baseline is not: zeros tie in every maximum and are divided by
+    their own length in a normalisation, so the gradient there differs from that anywhere near.
     """
     nodes, _ = gauss_radau(size)
-    return (*pace.positions(nodes[:-1]).tolist(), 1.0)
+    return (*warp.unwarp(nodes[:-1]).tolist(), 1.0)
 
 
 @lru_cache(maxsize=1024)
-def grown_nodes(pace: Pace, first: Nodes, size: int) -> Nodes:
+def leja_nodes(warp: PathWarp, nodes: Nodes, size: int) -> Nodes:
     """
-    The first nodes, and behind them, one after the other, those that at a pace are farthest from
-    all before: Leja's points (Narayan and Jakeman, Adaptive Leja sparse grid constructions, 2014).
+    The given nodes, followed by Leja points up to `size`: each maximises the product of its
+    distances to all nodes before it, in the warped coordinate (Narayan and Jakeman, Adaptive Leja
+    sparse grid constructions, 2014).
     """
     candidates = _candidates(size)
-    times = pace.times(numpy.array(first))
     with numpy.errstate(divide="ignore"):
-        distances = sum(numpy.log(numpy.abs(candidates - time)) for time in times)
+        log_products = sum(
+            numpy.log(numpy.abs(candidates - node)) for node in warp.warp(numpy.array(nodes))
+        )
         added: List[float] = []
-        while len(first) + len(added) < size:
-            added.append(candidates[numpy.argmax(distances)])
-            distances += numpy.log(numpy.abs(candidates - added[-1]))
-    return (*first, *pace.positions(numpy.array(added)).tolist())
+        while len(nodes) + len(added) < size:
+            added.append(candidates[numpy.argmax(log_products)])
+            log_products += numpy.log(numpy.abs(candidates - added[-1]))
+    return (*nodes, *warp.unwarp(numpy.array(added)).tolist())
 
 
 def _candidates(size: int) -> numpy.ndarray:
-    """Many more than nodes, and close to each other at the ends, as the nodes will be."""
+    """Chebyshev points between 0 and 1, at least 8 for each node; without both ends."""
     count = 1024
     while count < 8 * size:
         count *= 2
-    # Without the ends themselves: the one is a node already, the other is to be none.
     return (1 - numpy.cos(numpy.pi * numpy.arange(1, count) / count)) / 2

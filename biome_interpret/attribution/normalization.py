@@ -1,14 +1,14 @@
-"""Signed scores to the shares that consumers of AllenNLP's saliency expect."""
+"""From signed scores to the shares that AllenNLP's saliency interpreters return."""
 
 from typing import List, Sequence
 
 
 def absolute_shares(scores: Sequence[float]) -> List[float]:
     """
-    Absolute values divided by their sum: in [0, 1] and adding up to 1, or all 0 where every score
-    is 0.
+    Absolute values divided by their sum: in [0, 1] and adding up to 1, or all 0 if every score is
+    0.
     """
-    # Scaled by the largest first, so that neither tiny nor huge scores under- or overflow the sum.
+    # Dividing by the largest first keeps the sum from under- or overflowing.
     largest = max((abs(score) for score in scores), default=0.0)
     if largest == 0.0:
         return [0.0 for _ in scores]

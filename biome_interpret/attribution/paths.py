@@ -1,7 +1,4 @@
-"""
-What distinguishes one path method from another: the straight paths that it follows, and where on
-them it looks.
-"""
+"""The points on straight paths at which a path method evaluates gradients, and their weights."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,16 +11,16 @@ from biome_interpret.attribution.sampling import Strata
 
 class Noise(NamedTuple):
     """
-    Gaussian noise around a baseline.
+    Gaussian noise that is added to a baseline.
 
     # Parameters
 
     seed : `Tuple[int, ...]`
-        The same one gives the same noise.
+        The same seed gives the same noise.
     std : `float`
         Its standard deviation in each dimension.
     relative : `bool`
-        Whether in units of the standard deviation of the text's own embeddings.
+        Whether `std` is in units of the standard deviation of the text's own embeddings.
     sign : `int`, optional (default = `1`)
         -1 for the noise's mirror image.
     """
@@ -40,18 +37,17 @@ PathKey = Tuple[Optional[int], Optional[Noise]]
 @dataclass(frozen=True)
 class Path:
     """
-    One straight line from a baseline x' to the input x, and the nodes on it.
+    The straight line from a baseline x' to the input x, and the nodes on it.
 
     # Parameters
 
     nodes : `Sequence[float]`
-        Positions on the line, 0 at the baseline and 1 at the input.
+        Positions on the line: 0 is the baseline, 1 the input.
     weights : `Sequence[float]`
-        One weight for each node. Over all paths of a measure they sum to one.
+        One for each node. Over all paths of a measure they sum to one.
     background : `int`, optional
-        Which of the background texts is the baseline; `None` for the configured baseline.
+        The index of the background text that is the baseline; `None` for the configured baseline.
     noise : `Noise`, optional
-        Is added to the baseline.
     """
 
     nodes: Sequence[float]
@@ -61,22 +57,22 @@ class Path:
 
     @cached_property
     def key(self) -> PathKey:
-        """The same for two paths with the same beginning, wherever their nodes stand."""
+        """Equal for paths with the same start."""
         return self.background, self.noise
 
 
 @dataclass(frozen=True)
 class PathMeasure:
     """
-    A weighted set of points between baselines and input: the attribution of a feature is
+    Weighted points between baselines and input. The attribution of a feature is
     Σ weight · ∂f/∂x(point) · (x − x').
 
     # Parameters
 
     paths : `List[Path]`
     strata : `Strata`, optional
-        For a measure that was drawn at random, with one node on each path: how its paths were
-        drawn (see `sampling`). `None` where nothing is random.
+        How random paths with one node each were drawn (see `sampling`); `None` if nothing is
+        random.
     """
 
     paths: List[Path]
@@ -93,9 +89,9 @@ class PathMeasure:
         return [weight for path in self.paths for weight in path.weights]
 
 
-class RefinedMeasure:
+class AdaptiveMeasure:
     """
-    Points of which there are more and more, until the error is small enough.
+    Points that are added, for each text on its own, until the error is small enough.
 
     # Parameters
 
@@ -110,37 +106,29 @@ class RefinedMeasure:
         self.max_evaluations = max_evaluations
 
     @property
-    def first(self) -> PathMeasure:
-        """The fewest points."""
+    def initial(self) -> PathMeasure:
+        """The fewest points, the same for every text."""
         raise NotImplementedError
 
-    def judged(
-        self, measures: Sequence[PathMeasure], terms: Sequence[torch.Tensor]
-    ) -> List[Tuple[PathMeasure, float]]:
+    def estimate_error(
+        self, measure: PathMeasure, terms: torch.Tensor
+    ) -> Tuple[PathMeasure, float]:
         """
-        # Parameters
-
-        measures : `Sequence[PathMeasure]`
-            For each of some texts, the first, or one that followed.
-        terms : `Sequence[torch.Tensor]`
-            For each text the integrand at its measure's points. Shapes: (points, elements).
-
-        # Returns
-
-        `List[Tuple[PathMeasure, float]]`
-            For each text its measure with the weights that suit the integrand best, and an estimate
-            of Σ |error| over all elements.
-        """
-        raise NotImplementedError
-
-    def following(self, measure: PathMeasure, is_cheap: bool) -> Optional[PathMeasure]:
-        """
-        All points of a measure that was judged, and some more; `None` where that would be too many.
+        Finds the weights that suit a text's integrand best, and an estimate of Σ |error| over all
+        elements.
 
         # Parameters
 
-        is_cheap : `bool`
-            Whether more points cost hardly more, so that it is better to take too many at once than
-            to come back for them.
+        measure : `PathMeasure`
+            The initial one or a refined one.
+        terms : `torch.Tensor`
+            The integrand at its points. Shape: (points, elements).
+        """
+        raise NotImplementedError
+
+    def refined(self, measure: PathMeasure) -> Optional[PathMeasure]:
+        """
+        All points of a measure that `estimate_error` returned, and more; `None` if that would
+        exceed `max_evaluations`.
         """
         raise NotImplementedError

@@ -1,8 +1,6 @@
 """
-Quadrature rules on [0, 1]: pure functions from a number of nodes to (nodes, weights).
-
-Every rule's weights sum to one for every number of nodes, so that a constant integrand is
-integrated exactly.
+Quadrature rules on [0, 1]: functions from a number of nodes to (nodes, weights). The weights sum to
+one for every number of nodes, so that a constant is integrated exactly.
 """
 
 from functools import lru_cache
@@ -26,16 +24,16 @@ def gauss_radau(n: int) -> Rule:
     Exact for polynomials of degree 2n - 2, with 1 among the nodes (Abramowitz and Stegun, Handbook
     of Mathematical Functions, 1964, §25.4.31, mirrored).
     """
-    # Between -1 and 1 the roots of the difference of two Legendre polynomials, of which 1 is one.
-    last, both = [*[0.0] * (n - 1), 1.0], [*[0.0] * (n - 1), 1.0, -1.0]
-    nodes = numpy.sort(numpy.polynomial.legendre.legroots(both).real)
+    # On [-1, 1] the nodes are the roots of P_{n-1} − P_n; 1 is the largest.
+    last, difference = [*[0.0] * (n - 1), 1.0], [*[0.0] * (n - 1), 1.0, -1.0]
+    nodes = numpy.sort(numpy.polynomial.legendre.legroots(difference).real)
     nodes[-1] = 1.0
     weights = (1 + nodes) / numpy.polynomial.legendre.legval(nodes, last) ** 2
     return (nodes + 1) / 2, weights / weights.sum()
 
 
 def riemann_left(n: int) -> Rule:
-    """0, 1/n, ..., (n - 1)/n: the rule of AllenNLP's own integrated gradients."""
+    """0, 1/n, ..., (n - 1)/n: AllenNLP's rule for integrated gradients."""
     return numpy.arange(n) / n, numpy.full(n, 1 / n)
 
 
@@ -50,7 +48,7 @@ def riemann_middle(n: int) -> Rule:
 
 
 def trapezoid(n: int) -> Rule:
-    """n equidistant nodes with both ends among them; a single node stands in the middle."""
+    """n equidistant nodes, both ends included; a single node is in the middle."""
     if n == 1:
         return riemann_middle(1)
     weights = numpy.full(n, 1 / (n - 1))

@@ -1,78 +1,92 @@
-"""Straight paths that are looked at more and more closely, where their integrands want it."""
+"""
+Adaptive quadrature of the gradient along straight paths, by a model of the integrand (Bayesian
+quadrature: O'Hagan, Bayes-Hermite quadrature, 1991; Rasmussen and Ghahramani, Bayesian Monte Carlo,
+2002). One evaluation, a forward and a backward pass, gives the integrand g of all elements (tokens,
+or their embedding dimensions) at one position α, 0 at the baseline and 1 at the text, and costs far
+more than any arithmetic on the values. So all evaluations are kept, and weights, errors and new
+nodes follow from a model of g. Its constants are in `priors`.
 
-from dataclasses import dataclass
-from functools import cached_property, lru_cache
-from itertools import takewhile
-from typing import Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple, cast
+Smooth integrands (`gaussian_process`, `warping`, `nodes`)
+    By hypothesis h = (φ, ρ, r) each element is a draw from a Gaussian process in u = φ(α),
 
-import numpy
+        g ~ GP(μ, s² k(u, u')),    k = (1 − r) k_ρ + r k_B,
+        k_ρ(u, u') = (1 − ρ) Σ_j ρ^j T_j(2u − 1) T_j(2u' − 1),    k_B(u, u') = 1 − |u − u'|.
+
+    The warp φ makes an even function of one that changes within a short stretch. T_j are Chebyshev
+    polynomials: by k_ρ their coefficients are independent, with variances that decay as ρ^j. k_B is
+    that of a Brownian motion up to its mean, which allows for kinks and jumps: h is rough if r
+    exceeds SMOOTH_ROUGHNESS. μ has a flat prior. p(h) ∝ 1 for smooth and `rough_odds` for rough h.
+
+    With nodes α_i, K_ij = k(u_i, u_j) + NUGGET · δ_ij, z_i = ∫ k(φ(α), u_i) dα,
+    v = ∫∫ k(φ(α), φ(α')) dα dα' and P = K⁻¹ − K⁻¹11ᵀK⁻¹ / 1ᵀK⁻¹1, the integral of g has
+
+        posterior mean wᵀg,    w = K⁻¹z + K⁻¹1 (1 − 1ᵀK⁻¹z) / 1ᵀK⁻¹1    (Σ w_i = 1),
+        posterior variance s²V,    V = v − zᵀK⁻¹z + (1 − 1ᵀK⁻¹z)² / 1ᵀK⁻¹1,    s² = gᵀPg / (n − 1).
+
+    Hypotheses are weighed by restricted marginal likelihood, with s² at its maximum:
+
+        log p(h | g) = log p(h) − (n − 1)/2 Σ_e ω_e log g_eᵀPg_e − log|K|/2 − log(1ᵀK⁻¹1)/2 + const.
+
+    Elements of one text are not independent. So they count as one function together, each by its
+    share ω_e of Σ |g|. The weights are w̄ = Σ_h p(h | g) w_h. The variance of an element is the mean
+    of its variances plus the variance of its means, Σ_h p(h | g) (s²V + ((w_h − w̄)ᵀg)²), and
+    Σ_e |error_e| has the expectation √(2/π) Σ_e √variance_e: errors of elements do not cancel.
+
+    V does not depend on g. So the error with more nodes is known before they are evaluated. New
+    nodes are Leja points in u for the most probable φ.
+
+Rough integrands (`piecewise`)
+    If the smooth hypotheses have less than half of the posterior probability, another model takes
+    over: between neighbouring nodes g jumps once, at a uniformly distributed position. Then the
+    trapezoid is the expected integral, with a standard deviation of |jump| · length / √12 for each
+    interval. New nodes divide the intervals where that reduces the error most. By k_B they would be
+    even, since V does not depend on g; so they follow the jumps. With more than SETTLED_SIZE nodes
+    a rough integrand stays rough.
+
+The loop
+    1. The first level has Radau's nodes in the prior's warp. They are too few to tell rough from
+       smooth, so g is integrated as smooth.
+    2. The error estimate is SAFETY_FACTOR · calibration · expected error. If it is within the
+       tolerance, the loop ends.
+    3. The next level is the smallest of `level_sizes` that is expected to meet the tolerance, or
+       the largest within `growth`. Continue with 2.
+
+    The calibration corrects expectations that turned out too large. It is 1 − S (1 − c), where S is
+    the probability of the smooth hypotheses, c is CALIBRATION_MARGIN · q, clipped to
+    [MIN_CALIBRATION, 1], and q is the change of the integrals from the level before, divided by the
+    error expected there. It is 1 for rough integrands and at the first level.
+"""
+
+from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache, partial
+from typing import List, NamedTuple, Optional, Sequence, Tuple, cast
+
 import torch
 
-from biome_interpret.attribution.bayesian_quadrature import Belief, Rules
-from biome_interpret.attribution.expectation import USUAL, Expectation
-from biome_interpret.attribution.jumps import Jumps
-from biome_interpret.attribution.nodes import Nodes, first_nodes, grown_nodes
-from biome_interpret.attribution.pace import PACES, Pace
-from biome_interpret.attribution.paths import Path, PathMeasure, RefinedMeasure
+from biome_interpret.attribution import priors
+from biome_interpret.attribution.gaussian_process import GaussianProcessQuadrature, Posterior
+from biome_interpret.attribution.nodes import Nodes, initial_nodes, leja_nodes
+from biome_interpret.attribution.paths import AdaptiveMeasure, Path, PathMeasure
+from biome_interpret.attribution.piecewise import PiecewiseConstant
+from biome_interpret.attribution.priors import GENERAL, PriorSettings
+from biome_interpret.attribution.warping import PathWarp
 
-# The following were set as what is expected of integrands was (see `expectation`).
-
-# The error is taken for so many times what is expected of it.
-_CAUTION = 2.0
-
-# Levels of smooth integrands turn out closer than is expected of them: then what the last one was
-# off by counts, times the first number; but never less than this share of what is expected.
-_MARGIN, _LEAST_TRUST = 1.2, 0.2
+Warps = Tuple[PathWarp, ...]
 
 
-class _Step(NamedTuple):
-    """
-    growth : How many times as many nodes a level may have as the one before.
-    smooth_growth : The same for a smooth integrand of which a little is known: of it the next few
-        nodes tell the most.
-    aim : Of the tolerance, how much is to be expected of the next level.
-    """
+class ErrorEstimate(NamedTuple):
+    """The integral at one level, and how far it may be off."""
 
-    growth: float
-    smooth_growth: float
-    aim: float
-
-
-def _careful_step(expectation: Expectation) -> _Step:
-    """Where each point costs."""
-    return _Step(expectation.growth, 1.3, 1.0)
-
-
-# Where a pass takes hardly longer for more points.
-_CHEAP = _Step(3.0, 2.0, 0.8)
-
-# With fewer nodes than this an integrand that looks rough may still turn out smooth.
-_TELLING = 32
-
-
-class Judgement(NamedTuple):
-    """
-    What the integrand at a level's nodes tells.
-
-    # Parameters
-
-    values : `torch.Tensor`
-        The integrand, averaged over the paths; not that at the baseline. Shape: (nodes, elements).
-    weights : `torch.Tensor`
-        Shape: (nodes,).
-    belief : `Belief`, optional
-        `None` where it is no longer asked for.
-    jumps : `Jumps`, optional
-        Where the integrand looks rough.
-    trust : `float`
-        By what the error that is expected of a smooth integrand is multiplied.
-    """
-
+    # g, the mean over the paths, without the baseline. Shape: (nodes, elements).
     values: torch.Tensor
+    # Shape: (nodes,).
     weights: torch.Tensor
-    belief: Optional[Belief]
-    jumps: Optional[Jumps] = None
-    trust: float = 1.0
+    # None if the integrand is settled to be rough.
+    posterior: Optional[Posterior]
+    # The model of a rough integrand; None if it looks smooth.
+    piecewise: Optional[PiecewiseConstant] = None
+    # The factor for errors that the posterior expects.
+    calibration: float = 1.0
 
     @property
     def integral(self) -> torch.Tensor:
@@ -81,73 +95,35 @@ class Judgement(NamedTuple):
 
     @property
     def error(self) -> float:
-        """Of the integrals, added up over all elements."""
-        if self.jumps is not None:
-            return _CAUTION * self.jumps.error(numpy.ones(len(self.weights)))
-        assert self.belief is not None
-        return _CAUTION * self.trust * self.belief.error
+        """Σ |error| over all elements."""
+        model = self.piecewise or self.posterior
+        assert model is not None
+        return priors.SAFETY_FACTOR * self.calibration * model.error
+
+
+# The initial nodes are those of every text, and Leja points those of many.
+_quadrature = lru_cache(maxsize=64)(GaussianProcessQuadrature)
 
 
 @dataclass(frozen=True)
 class Level(PathMeasure):
-    """
-    # Parameters
-
-    nodes_of_path : `Nodes`
-        On each path, but for the baseline: there f alone is of use.
-    paces : `Tuple[Pace, ...]`
-        At one of which the integrand is believed to change evenly.
-    before : `Judgement`, optional
-        On the level before.
-    judgement : `Judgement`, optional
-        On this one, where it has been judged.
-    """
-
-    nodes_of_path: Nodes = ()
-    paces: Tuple[Pace, ...] = PACES
-    before: Optional[Judgement] = None
-    judgement: Optional[Judgement] = None
+    # The nodes of each path, without the baseline: its gradient is not used.
+    positions: Nodes = ()
+    # Those of the hypotheses.
+    warps: Warps = ()
+    previous: Optional[ErrorEstimate] = None
+    # None until this level is evaluated.
+    estimate: Optional[ErrorEstimate] = None
 
     @property
     def size(self) -> int:
-        """The number of evaluations on each path."""
-        return 1 + len(self.nodes_of_path)
-
-    @property
-    def stays_rough(self) -> bool:
-        """Whether the integrand looked rough before, and there have been enough nodes to tell."""
-        looked_rough = self.before is not None and self.before.jumps is not None
-        return looked_rough and len(self.nodes_of_path) > _TELLING
-
-    def judgement_on(self, values: torch.Tensor, belief: Optional[Belief]) -> Judgement:
-        """
-        As of a smooth integrand, or, where that is not plausible, as of one with jumps. The first
-        nodes do not tell.
-        """
-        is_rough = self.before is not None and (belief is None or belief.smoothness < 0.5)
-        if belief is None or is_rough:
-            jumps = Jumps.between(self.nodes_of_path, values.numpy())
-            return Judgement(values, torch.from_numpy(jumps.weights), belief, jumps)
-        trust = _trust(belief, belief.weights @ values, self.before)
-        return Judgement(values, belief.weights, belief, trust=trust)
+        """Evaluations on each path."""
+        return 1 + len(self.positions)
 
 
-# Nodes with some more added to them up to a number, and the error that is expected with these.
-Choices = Callable[[int], Tuple[Nodes, float]]
-
-
-class RefinedPaths(RefinedMeasure):
+class AdaptiveQuadrature(AdaptiveMeasure):
     """
-    Straight paths without noise.
-
-    # Parameters
-
-    backgrounds : `Sequence[Optional[int]]`
-        The baseline of each path.
-    tolerance, max_evaluations
-        As in `RefinedMeasure`.
-    expectation : `Expectation`, optional
-        Of the integrands.
+    Straight paths without noise, one for each background text; `None` is the configured baseline.
     """
 
     def __init__(
@@ -155,150 +131,100 @@ class RefinedPaths(RefinedMeasure):
         backgrounds: Sequence[Optional[int]],
         tolerance: float,
         max_evaluations: int,
-        expectation: Expectation = USUAL,
+        prior: PriorSettings = GENERAL,
     ) -> None:
         super().__init__(tolerance, max_evaluations)
         self._backgrounds = backgrounds
-        self._expectation = expectation
-        self._sizes = level_sizes(expectation, max_evaluations // len(backgrounds))
+        self._prior = prior
+        self._sizes = level_sizes(prior, max_evaluations // len(backgrounds))
 
     @cached_property
-    def first(self) -> Level:
-        nodes = first_nodes(self._expectation.pace, self._sizes[0] - 1)
-        return Level(self._paths(nodes), nodes_of_path=nodes)
+    def initial(self) -> Level:
+        nodes = initial_nodes(self._prior.warp, self._sizes[0] - 1)
+        return Level(self._paths(nodes), None, nodes, priors.WARPS)
 
-    def judged(
-        self, measures: Sequence[PathMeasure], terms: Sequence[torch.Tensor]
-    ) -> List[Tuple[PathMeasure, float]]:
-        levels = [cast(Level, measure) for measure in measures]
-        values = [self._averaged(level, of_level) for level, of_level in zip(levels, terms)]
-        judgements = [
-            level.judgement_on(one, belief)
-            for level, one, belief in zip(levels, values, self._beliefs(levels, values))
-        ]
-        return [
-            (self._judged_level(level, judgement), judgement.error)
-            for level, judgement in zip(levels, judgements)
-        ]
+    def estimate_error(
+        self, measure: PathMeasure, terms: torch.Tensor
+    ) -> Tuple[PathMeasure, float]:
+        level = cast(Level, measure)
+        # Shape: (paths, evaluations, elements) -> (nodes, elements)
+        values = terms.reshape(len(level.paths), level.size, -1).mean(dim=0)[1:]
+        estimate = self._estimate(level, values)
+        paths = self._paths(level.positions, estimate.weights.tolist())
+        return replace(level, paths=paths, estimate=estimate), estimate.error
 
-    def _judged_level(self, level: Level, judgement: Judgement) -> Level:
-        paths = self._paths(level.nodes_of_path, judgement.weights.tolist())
-        return Level(
-            paths,
-            nodes_of_path=level.nodes_of_path,
-            paces=level.paces,
-            before=level.before,
-            judgement=judgement,
-        )
+    def _estimate(self, level: Level, values: torch.Tensor) -> ErrorEstimate:
+        previous, posterior = level.previous, None
+        looked_rough = previous is not None and previous.piecewise is not None
+        if not (looked_rough and len(level.positions) > priors.SETTLED_SIZE):
+            posterior = self._fitted(level.positions, level.warps).posterior(values)
+            # The initial nodes are too few to tell rough from smooth.
+            if previous is None or posterior.smoothness >= priors.SMOOTH_PROBABILITY:
+                calibration = _calibration(posterior, values, previous)
+                return ErrorEstimate(values, posterior.weights, posterior, None, calibration)
+        piecewise = PiecewiseConstant(level.positions, values.numpy())
+        return ErrorEstimate(values, torch.from_numpy(piecewise.weights), posterior, piecewise)
 
-    def _averaged(self, level: Level, terms: torch.Tensor) -> torch.Tensor:
-        """Over the paths, and without the baseline. Shape: (nodes of one path, elements)."""
-        by_path = terms.reshape(len(level.paths), level.size, -1)
-        return (by_path[0] if len(by_path) == 1 else by_path.mean(dim=0))[1:]
-
-    def following(self, level: PathMeasure, is_cheap: bool) -> Optional[PathMeasure]:
-        level = cast(Level, level)
-        assert level.judgement is not None
+    def refined(self, measure: PathMeasure) -> Optional[PathMeasure]:
+        level = cast(Level, measure)
         larger = [size for size in self._sizes if size > level.size]
         if not larger:
             return None
-        judgement = level.judgement
-        step = _CHEAP if is_cheap else _careful_step(self._expectation)
-        error = step.aim * self.tolerance * float(judgement.integral.abs().sum())
-        if judgement.jumps is not None:
-            paces, choices = level.paces, _divided(level.nodes_of_path, judgement)
+        estimate, warps, growth = level.estimate, level.warps, self._prior.growth
+        assert estimate is not None
+        if estimate.piecewise is not None:
+            extended = estimate.piecewise.refined
         else:
-            paces = (_most_plausible(level.paces, judgement.belief),)
-            choices = self._grown(level.nodes_of_path, judgement, paces[0])
-        is_known_smooth = level.before is not None and judgement.jumps is None
-        growth = step.smooth_growth if is_known_smooth else step.growth
-        sizes = [size for size in larger if size <= growth * level.size] or larger[:1]
-        for size in sizes:
-            nodes, expected = choices(size - 1)
-            if expected <= error:
+            assert estimate.posterior is not None
+            warps = (estimate.posterior.most_probable(warps),)
+            growth = growth if level.previous is None else priors.SMOOTH_GROWTH
+            extended = partial(self._with_leja_nodes, level.positions, estimate.values, warps)
+        allowed = self.tolerance * float(estimate.integral.abs().sum())
+        for size in [size for size in larger if size <= growth * level.size] or larger[:1]:
+            nodes, error = extended(size - 1)
+            if priors.SAFETY_FACTOR * estimate.calibration * error <= allowed:
                 break
-        return Level(self._paths(nodes), nodes_of_path=nodes, paces=paces, before=judgement)
+        return Level(self._paths(nodes), None, nodes, warps, previous=estimate)
 
-    def _beliefs(
-        self, levels: Sequence[Level], values: Sequence[torch.Tensor]
-    ) -> List[Optional[Belief]]:
-        """What is believed of each level's integrand; of those with the same nodes at once."""
-        alike: Dict[Tuple[Tuple[Pace, ...], Nodes], List[int]] = {}
-        for i, level in enumerate(levels):
-            if not level.stays_rough:
-                alike.setdefault((level.paces, level.nodes_of_path), []).append(i)
-        found: List[Optional[Belief]] = [None] * len(levels)
-        for (paces, nodes), places in alike.items():
-            beliefs = self._rules(paces, nodes).beliefs([values[i] for i in places])
-            for i, belief in zip(places, beliefs):
-                found[i] = belief
-        return found
+    def _with_leja_nodes(
+        self, nodes: Nodes, values: torch.Tensor, warps: Warps, size: int
+    ) -> Tuple[Nodes, float]:
+        """More nodes, and the error that is expected with them."""
+        more = leja_nodes(warps[0], nodes, size)
+        posterior = self._fitted(nodes, warps).posterior(values)
+        return more, posterior.expected_error(self._fitted(more, warps))
 
-    def _grown(self, nodes: Nodes, judgement: Judgement, pace: Pace) -> Choices:
-        """At a pace, where the integrand is smooth."""
-        belief = self._rules((pace,), nodes).belief(judgement.values)
-
-        def grown(number: int) -> Tuple[Nodes, float]:
-            more = grown_nodes(pace, nodes, number)
-            return more, _CAUTION * judgement.trust * belief.error_at(self._rules((pace,), more))
-
-        return grown
-
-    def _rules(self, paces: Tuple[Pace, ...], nodes: Nodes) -> Rules:
-        return _rules(paces, nodes, self._expectation.jumps)
+    def _fitted(self, nodes: Nodes, warps: Warps) -> GaussianProcessQuadrature:
+        return _quadrature(nodes, warps, self._prior.rough_odds)
 
     def _paths(self, nodes: Nodes, weights: Optional[Sequence[float]] = None) -> List[Path]:
-        """With the baseline in front, which weighs nothing. All else alike if not given."""
+        """With the baseline in front, at weight 0. Equal weights if none are given."""
         number = len(self._backgrounds)
         shares = [0.0, *(weight / number for weight in weights or [1 / len(nodes)] * len(nodes))]
         return [Path([0.0, *nodes], shares, background) for background in self._backgrounds]
 
 
-def level_sizes(expectation: Expectation, max_size: int) -> List[int]:
+def level_sizes(prior: PriorSettings, max_size: int) -> List[int]:
     """
-    Of the usual ones 9, 13, 17, ..., 65, 73, 81, ... up to the given size: in steps of 4, and from
-    65 on of about an eighth. Where the given size is less than the first, that alone, and 3 at the
-    least.
+    Evaluations of the levels: 9, 13, 17, ..., 65, 73, 81, ... up to the given size, in steps of
+    `stride` and, from 16 strides on, of about an eighth. One level of `max_size`, or 3, if that is
+    less than the first.
     """
-    if max_size < expectation.size:
-        return [max(3, max_size)]
-    return list(takewhile(lambda size: size <= max_size, _growing_sizes(expectation)))
-
-
-def _growing_sizes(expectation: Expectation) -> Iterator[int]:
-    size = expectation.size
+    sizes = [min(prior.size, max(3, max_size))]
     while True:
-        yield size
-        size += max(expectation.stride, 2 ** (size.bit_length() - 4))
+        size = sizes[-1] + max(prior.stride, 2 ** (sizes[-1].bit_length() - 4))
+        if size > max_size:
+            return sizes
+        sizes.append(int(size))
 
 
-def _divided(nodes: Nodes, judgement: Judgement) -> Choices:
-    """Where the integrand jumps."""
-    jumps = judgement.jumps
-    assert jumps is not None
-
-    def divided(number: int) -> Tuple[Nodes, float]:
-        parts = jumps.divided(number - len(nodes))
-        return (*nodes, *jumps.nodes_between(parts)), _CAUTION * jumps.error(parts)
-
-    return divided
-
-
-@lru_cache(maxsize=64)
-def _rules(paces: Tuple[Pace, ...], nodes: Nodes, jumps: float) -> Rules:
-    return Rules(nodes, paces, jumps)
-
-
-def _most_plausible(paces: Sequence[Pace], belief: Optional[Belief]) -> Pace:
-    assert belief is not None
-    by_pace = belief.plausibilities.reshape(len(paces), -1).sum(axis=1)
-    return paces[int(by_pace.argmax())]
-
-
-def _trust(belief: Belief, integral: torch.Tensor, before: Optional[Judgement]) -> float:
-    """In what is expected of the error, by what the level before was off by."""
-    if before is None or before.belief is None or not before.belief.error:
+def _calibration(
+    posterior: Posterior, values: torch.Tensor, previous: Optional[ErrorEstimate]
+) -> float:
+    """By how much the error that was expected of the previous level was too large."""
+    if previous is None or previous.posterior is None or not previous.posterior.error:
         return 1.0
-    off = float((integral - before.integral).abs().sum())
-    found = min(1.0, max(_LEAST_TRUST, _MARGIN * off / before.belief.error))
-    return 1 - belief.smoothness * (1 - found)
+    change = float((posterior.weights @ values - previous.integral).abs().sum())
+    ratio = priors.CALIBRATION_MARGIN * change / previous.posterior.error
+    found = min(1.0, max(priors.MIN_CALIBRATION, ratio))
+    return 1 - posterior.smoothness * (1 - found)

@@ -1,32 +1,30 @@
-"""Random positions on the path from baseline to input, and how far their mean may be off."""
+"""Stratified random positions on a path, and the standard error of means over them."""
 
 from typing import Callable, Dict, List, NamedTuple, Optional, Sequence
 
 import numpy
 import torch
 
-from biome_interpret.attribution.pace import Pace
+from biome_interpret.attribution.warping import PathWarp
 
-# Gradients of trained classifiers change nearer to the baseline, zero, than to the text. Less
-# uneven than where nodes are set, since the noise of draws that stand for more weighs more.
-_PACE = Pace(0.0, 1.0)
+# Intervals are equal in its coordinate, since gradients of trained classifiers change nearer to the
+# baseline than to the text. It is more even than the warps of quadrature nodes: the noise of draws
+# with larger weights counts more.
+_WARP = PathWarp(0.0, 1.0)
 
-# Draws that belong together: one alone, or one and its mirror image.
+# A sum of standard errors is enlarged by so many of its own standard deviations, since stopping
+# where an estimate happens to be small would be stopping too early.
+_MARGIN = 1.5
+
+# The indices of dependent draws: a single one, or one and its mirror image.
 Unit = List[int]
 
 
 class Stratum(NamedTuple):
-    """
-    # Parameters
-
-    units : `List[Unit]`
-        Independent ones of one size, drawn from one and the same interval.
-    share : `float`
-        For how much of all paths they stand: the length of the interval, where the strata are those
-        of one sample. Over all strata the shares sum to one.
-    """
-
+    # Independent ones of equal size, from the same interval.
     units: List[Unit]
+    # The length of the interval; if several samples are joined, times the sample's share of all
+    # draws. The shares of all strata sum to one.
     share: float
 
     @property
@@ -38,22 +36,12 @@ Strata = List[Stratum]
 
 
 class Draws(NamedTuple):
-    """
-    # Parameters
-
-    positions : `List[float]`
-        In [0, 1].
-    noises : `List[int]`
-        For each draw the number of its noise: a draw and its mirror image share one.
-    signs : `List[int]`
-        For each draw 1, or -1 where it is a mirror image and takes the negative of the noise.
-    weights : `List[float]`
-        For how much of the path each draw stands.
-    strata : `Strata`
-    """
+    """Draws from [0, 1]. All lists have one entry for each."""
 
     positions: List[float]
+    # The number of its noise. A draw and its mirror image share one.
     noises: List[int]
+    # The sign of its noise: 1, or -1 for a mirror image.
     signs: List[int]
     weights: List[float]
     strata: Strata
@@ -66,24 +54,24 @@ def independent_strata(n: int) -> Strata:
 
 def antithetic_strata(n: int) -> Strata:
     """
-    Two draws and the mirror images of both from each of about n/4 intervals, which are the shorter
-    the more the integrand usually changes there. Over an interval the part of the integrand that is
-    linear in position or noise cancels between a draw and its image. (Where n is odd, three of the
-    draws are without an image; of less than four all are.)
+    Two draws and their mirror images from each of about n/4 intervals. Over an interval the part of
+    the integrand that is linear in position or noise cancels between a draw and its image. For odd
+    n, three draws have no image; for n below 4 none has.
 
     One pair from each of n/2 intervals would vary less, but its variance could not be estimated
-    without bias from the draws themselves; two suffice (Cochran, Sampling Techniques, 1977, §5A).
+    without bias from the draws. Two pairs suffice (Cochran, Sampling Techniques, 1977, §5A).
     """
     if n < 4 or n == 5:
         return independent_strata(n)
     num_paired = n if n % 2 == 0 else n - 3
     pairs = [[i, i + 1] for i in range(0, num_paired, 2)]
+    # The last interval has three pairs if their number is odd.
     cuts = list(range(0, len(pairs) - 1, 2))
     parts = [pairs[start:stop] for start, stop in zip(cuts, [*cuts[1:], len(pairs)])]
     if num_paired < n:
         parts.append([[i] for i in range(num_paired, n)])
     ends = numpy.cumsum([sum(map(len, units)) for units in parts]) / n
-    lengths = numpy.diff([0.0, *_PACE.positions(ends[:-1]), 1.0])
+    lengths = numpy.diff([0.0, *_WARP.unwarp(ends[:-1]), 1.0])
     return [Stratum(units, length) for units, length in zip(parts, lengths.tolist())]
 
 
@@ -95,8 +83,8 @@ STRATA: Dict[str, Callable[[int], Strata]] = {
 
 def draw(strata: Strata, generator: numpy.random.Generator) -> Draws:
     """
-    For each stratum, positions in an interval as long as its share. The mirror image of a draw
-    stands as far from the end of the interval as that from its beginning.
+    Draws each stratum from an interval as long as its share. A mirror image is as far from the end
+    of the interval as its draw is from the start.
     """
     n = sum(stratum.size for stratum in strata)
     positions, noises, signs, weights = [0.0] * n, [0] * n, [1] * n, [0.0] * n
@@ -114,19 +102,19 @@ def draw(strata: Strata, generator: numpy.random.Generator) -> Draws:
 
 def standard_error(samples: torch.Tensor, strata: Strata) -> Optional[torch.Tensor]:
     """
-    The standard error of the mean of stratified samples: its square is an unbiased estimate of
-    that mean's variance, Σ share² s²/m over the strata of m units, with s² the variance of the
-    units' means (Cochran, Sampling Techniques, 1977, §5.3).
+    The standard error of the mean of stratified samples. Its square is an unbiased estimate of that
+    mean's variance, Σ share² s²/m over the strata of m units, with s² the variance of the units'
+    means (Cochran, Sampling Techniques, 1977, §5.3). `None` if a stratum has a single unit.
 
     # Parameters
 
     samples : `torch.Tensor`
-        Shape: (n, ...), ordered as the strata index them.
+        Shape: (n, ...), in the order of the strata's indices.
 
     # Returns
 
     `Optional[torch.Tensor]`
-        Shape: (...). `None` where a stratum has a single unit, which allows no estimate.
+        Shape: (...).
     """
     if any(len(stratum.units) < 2 for stratum in strata):
         return None
@@ -137,15 +125,10 @@ def standard_error(samples: torch.Tensor, strata: Strata) -> Optional[torch.Tens
     return variance.sqrt()
 
 
-# An estimated variance varies itself, and to stop where it happens to be small would be to stop too
-# early: standard errors are taken for so many of their own standard deviations more.
-_CAUTION = 1.5
-
-
 def cautious_error(samples: torch.Tensor, strata: Strata) -> float:
     """
-    The standard errors of all elements, added up, with a margin for what few samples do not tell;
-    infinite where they tell nothing.
+    The sum of the standard errors of all elements, enlarged if there are few samples; infinite if
+    they allow no estimate.
 
     # Parameters
 
@@ -156,17 +139,17 @@ def cautious_error(samples: torch.Tensor, strata: Strata) -> float:
     if errors is None:
         return float("inf")
     degrees_of_freedom = sum(len(stratum.units) - 1 for stratum in strata)
-    return float(errors.sum()) * (1 + _CAUTION / (2 * degrees_of_freedom) ** 0.5)
+    return float(errors.sum()) * (1 + _MARGIN / (2 * degrees_of_freedom) ** 0.5)
 
 
 def joined(rounds: Sequence[Strata]) -> Strata:
     """The strata of several samples, one after the other, as those of one."""
-    sizes = [sum(stratum.size for stratum in one) for one in rounds]
-    strata: Strata = []
+    sizes = [sum(stratum.size for stratum in strata) for strata in rounds]
+    found: Strata = []
     first = 0
-    for one, size in zip(rounds, sizes):
-        for units, share in one:
+    for strata, size in zip(rounds, sizes):
+        for units, share in strata:
             moved = [[first + i for i in unit] for unit in units]
-            strata.append(Stratum(moved, share * size / sum(sizes)))
+            found.append(Stratum(moved, share * size / sum(sizes)))
         first += size
-    return strata
+    return found

@@ -7,7 +7,7 @@ from allennlp.common.checks import ConfigurationError
 from allennlp.interpret.saliency_interpreters import SaliencyInterpreter
 from allennlp.predictors import Predictor
 
-from biome_interpret.attribution.paths import Noise, Path, PathMeasure, RefinedMeasure
+from biome_interpret.attribution.paths import AdaptiveMeasure, Noise, Path, PathMeasure
 from biome_interpret.attribution.sampling import STRATA, cautious_error, draw, joined
 from biome_interpret.interpreters import options
 from biome_interpret.interpreters.path_interpreter import PathInterpreter
@@ -83,7 +83,7 @@ class GradientShap(PathInterpreter):
             "max_evaluations", 1280 if max_evaluations is None else max_evaluations, at_least=2
         )
 
-    def path_measure(self, num_background: int) -> Union[PathMeasure, RefinedMeasure]:
+    def path_measure(self, num_background: int) -> Union[PathMeasure, AdaptiveMeasure]:
         if self._tolerance is None:
             return self._sample(num_background, [self._n_perturbations])
         sample = partial(self._sample, num_background)
@@ -130,7 +130,7 @@ class GradientShap(PathInterpreter):
         return [chosen[noise] for noise in noises]
 
 
-class _DoubledSample(RefinedMeasure):
+class _DoubledSample(AdaptiveMeasure):
     """
     Random points, doubled at each level.
 
@@ -141,7 +141,7 @@ class _DoubledSample(RefinedMeasure):
     first_round : `int`
         The number of points to begin with.
     tolerance, max_evaluations
-        As in `RefinedMeasure`.
+        As in `AdaptiveMeasure`.
     """
 
     def __init__(
@@ -156,16 +156,15 @@ class _DoubledSample(RefinedMeasure):
         self._first_round = first_round
 
     @property
-    def first(self) -> PathMeasure:
+    def initial(self) -> PathMeasure:
         return self._sample([self._first_round])
 
-    def judged(
-        self, measures: Sequence[PathMeasure], terms: Sequence[torch.Tensor]
-    ) -> List[Tuple[PathMeasure, float]]:
-        pairs = zip(measures, terms)
-        return [(measure, cautious_error(one, measure.strata or [])) for measure, one in pairs]
+    def estimate_error(
+        self, measure: PathMeasure, terms: torch.Tensor
+    ) -> Tuple[PathMeasure, float]:
+        return measure, cautious_error(terms, measure.strata or [])
 
-    def following(self, measure: PathMeasure, is_cheap: bool) -> Optional[PathMeasure]:
+    def refined(self, measure: PathMeasure) -> Optional[PathMeasure]:
         total = 2 * len(measure.paths)
         if total > self.max_evaluations:
             return None

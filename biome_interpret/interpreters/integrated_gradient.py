@@ -6,10 +6,10 @@ from allennlp.interpret.saliency_interpreters import (
 from allennlp.interpret.saliency_interpreters import SaliencyInterpreter
 from allennlp.predictors import Predictor
 
-from biome_interpret.attribution.expectation import OF_TRANSFORMERS, USUAL
-from biome_interpret.attribution.paths import Path, PathMeasure, RefinedMeasure
+from biome_interpret.attribution.paths import AdaptiveMeasure, Path, PathMeasure
+from biome_interpret.attribution.priors import GENERAL, PRETRAINED_TRANSFORMER
 from biome_interpret.attribution.quadrature import RULES
-from biome_interpret.attribution.refinement import RefinedPaths
+from biome_interpret.attribution.refinement import AdaptiveQuadrature
 from biome_interpret.interpreters import options
 from biome_interpret.interpreters.path_interpreter import PathInterpreter
 from biome_interpret.models.embedding.finders import has_pretrained_transformer
@@ -68,12 +68,12 @@ class IntegratedGradient(PathInterpreter, AllenNLPIntegratedGradient):
         self._n_steps = options.whole_number("n_steps", _or(n_steps, 50))
         self._rule = RULES[options.one_of("quadrature", _or(quadrature, "gauss-radau"), RULES)]
 
-    def path_measure(self, num_background: int) -> Union[PathMeasure, RefinedMeasure]:
+    def path_measure(self, num_background: int) -> Union[PathMeasure, AdaptiveMeasure]:
         backgrounds: List[Optional[int]] = [*range(num_background)] or [None]
         if not self._is_fixed:
             is_transformer = has_pretrained_transformer(self.predictor._model)
-            expectation = OF_TRANSFORMERS if is_transformer else USUAL
-            return RefinedPaths(backgrounds, self._tolerance, self._max_evaluations, expectation)
+            prior = PRETRAINED_TRANSFORMER if is_transformer else GENERAL
+            return AdaptiveQuadrature(backgrounds, self._tolerance, self._max_evaluations, prior)
         nodes, weights = self._rule(self._n_steps)
         share = (weights / len(backgrounds)).tolist()
         return PathMeasure([Path(nodes.tolist(), share, b) for b in backgrounds])

@@ -5,7 +5,7 @@ from typing import Dict, List, Mapping, Optional, Sequence, Set, Union
 
 import torch
 
-from biome_interpret.attribution.paths import Path, PathMeasure, RefinedMeasure
+from biome_interpret.attribution.paths import AdaptiveMeasure, Path, PathMeasure
 from biome_interpret.errors import InterpretationError
 from biome_interpret.interpreters.integrands import GradientCache, Integrands, Terms
 from biome_interpret.interpreters.points import AT_BASELINE, AT_INPUT, PathPoints, Row
@@ -54,7 +54,7 @@ class PathIntegral:
         # Instances with an f(x) from a shared pass that was compared with f(x) of the text alone.
         self._checked: Set[int] = set()
 
-    def integrands(self, measure: Union[PathMeasure, RefinedMeasure]) -> List[Integrands]:
+    def integrands(self, measure: Union[PathMeasure, AdaptiveMeasure]) -> List[Integrands]:
         """
         The terms of the integral for each instance; of an adaptive measure, at the first level with
         an estimated error within the tolerance.
@@ -67,7 +67,7 @@ class PathIntegral:
             If a gradient is not finite.
         """
         instances = range(len(self._batch.instances))
-        if isinstance(measure, RefinedMeasure):
+        if isinstance(measure, AdaptiveMeasure):
             return self._refined(measure, instances)
         self._evaluate_missing({i: measure.paths for i in instances})
         return [
@@ -83,9 +83,9 @@ class PathIntegral:
         run_in_passes(rows, self._rows_per_pass, self._evaluate_baselines)
         return sum(sum(path.weights) * outputs[path.key] for path in measure.paths)
 
-    def _refined(self, measure: RefinedMeasure, instances: Sequence[int]) -> List[Integrands]:
+    def _refined(self, measure: AdaptiveMeasure, instances: Sequence[int]) -> List[Integrands]:
         found: Dict[int, Integrands] = {}
-        levels: Dict[int, PathMeasure] = {i: measure.first for i in instances}
+        levels: Dict[int, PathMeasure] = {i: measure.initial for i in instances}
         while levels:
             self._evaluate_missing({i: level.paths for i, level in levels.items()})
             found.update(self._estimated(levels, measure))
@@ -93,20 +93,20 @@ class PathIntegral:
                 i: level
                 for i in levels
                 if not self._is_exact(found[i], measure)
-                for level in [measure.following(found[i].measure, True)]
+                for level in [measure.refined(found[i].measure)]
                 if level is not None
             }
         return [found[i] for i in instances]
 
     def _estimated(
-        self, levels: Mapping[int, PathMeasure], measure: RefinedMeasure
+        self, levels: Mapping[int, PathMeasure], measure: AdaptiveMeasure
     ) -> Dict[int, Integrands]:
         """For each instance the integrand at its level, with the estimated error."""
-        terms = {i: self._caches[i].terms_at(level) for i, level in levels.items()}
-        elements = [Integrands(level, terms[i]).elements for i, level in levels.items()]
         found: Dict[int, Integrands] = {}
-        for i, (level, error) in zip(levels, measure.judged(list(levels.values()), elements)):
-            estimated = Integrands(level, terms[i], notes=self._notes(i))
+        for i, level in levels.items():
+            terms = self._caches[i].terms_at(level)
+            level, error = measure.estimate_error(level, Integrands(level, terms).elements)
+            estimated = Integrands(level, terms, notes=self._notes(i))
             share = estimated.estimated_error = self._relative_error(i, estimated, error)
             if share > measure.tolerance:
                 estimated.notes.append(
@@ -117,7 +117,7 @@ class PathIntegral:
             found[i] = estimated
         return found
 
-    def _is_exact(self, found: Integrands, measure: RefinedMeasure) -> bool:
+    def _is_exact(self, found: Integrands, measure: AdaptiveMeasure) -> bool:
         return found.estimated_error is not None and found.estimated_error <= measure.tolerance
 
     def _relative_error(self, instance: int, found: Integrands, error: float) -> float:

@@ -9,7 +9,7 @@ from allennlp.interpret.saliency_interpreters import SaliencyInterpreter
 from allennlp.predictors import Predictor
 
 from biome_interpret.attribution.aggregation import REDUCTIONS, STRATEGIES
-from biome_interpret.attribution.paths import PathMeasure, RefinedMeasure
+from biome_interpret.attribution.paths import AdaptiveMeasure, PathMeasure
 from biome_interpret.interpretation import Interpretation, saliency_of
 from biome_interpret.interpreters import options
 from biome_interpret.interpreters.pipeline import Input, Outcome, Pipeline
@@ -115,7 +115,7 @@ class PathInterpreter(SaliencyInterpreter):
         )
         self._pipeline = Pipeline(predictor, find_sites(predictor), settings, self.path_measure)
 
-    def path_measure(self, num_background: int) -> Union[PathMeasure, RefinedMeasure]:
+    def path_measure(self, num_background: int) -> Union[PathMeasure, AdaptiveMeasure]:
         """
         The points of the paths, and their weights.
 

@@ -20,7 +20,7 @@ from allennlp.common.util import JsonDict
 from allennlp.data import Instance
 from allennlp.predictors import Predictor
 
-from biome_interpret.attribution.paths import PathMeasure, RefinedMeasure
+from biome_interpret.attribution.paths import AdaptiveMeasure, PathMeasure
 from biome_interpret.errors import InterpretationError
 from biome_interpret.interpretation import Interpretation
 from biome_interpret.interpreters.assembly import Assembly, InstanceIntegrals
@@ -94,7 +94,7 @@ class Pipeline:
     predictor : `Predictor`
     sites : `Sequence[EmbeddingSite]`
     settings : `Settings`
-    path_measure : `Callable[[int], Union[PathMeasure, RefinedMeasure]]`
+    path_measure : `Callable[[int], Union[PathMeasure, AdaptiveMeasure]]`
         The points of the paths for a number of background texts. Called when first needed.
     """
 
@@ -103,7 +103,7 @@ class Pipeline:
         predictor: Predictor,
         sites: Sequence[EmbeddingSite],
         settings: Settings,
-        path_measure: Callable[[int], Union[PathMeasure, RefinedMeasure]],
+        path_measure: Callable[[int], Union[PathMeasure, AdaptiveMeasure]],
     ) -> None:
         self._predictor = predictor
         self._model = predictor._model
@@ -117,7 +117,7 @@ class Pipeline:
         self._planner = BatchPlanner(max_embedding_dim(sites), settings.batch_size)
 
     @cached_property
-    def _measure(self) -> Union[PathMeasure, RefinedMeasure]:
+    def _measure(self) -> Union[PathMeasure, AdaptiveMeasure]:
         return self._path_measure(len(self._settings.background or []))
 
     def outcomes(

@@ -5,7 +5,7 @@ from biome_interpret.attribution.quadrature import RULES
 
 
 @pytest.mark.parametrize("rule", RULES)
-@pytest.mark.parametrize("n", [1, 2, 3, 10, 50, 301])
+@pytest.mark.parametrize("n", [1, 2, 3, 10, 50, 151])
 def test_weights_sum_to_one_and_nodes_lie_on_the_path(rule: str, n: int) -> None:
     nodes, weights = RULES[rule](n)
     assert nodes.shape == weights.shape == (n,)
@@ -38,5 +38,5 @@ def test_rules_converge(rule: str) -> None:
         nodes, weights = RULES[rule](n)
         return abs(weights @ numpy.exp(nodes) - (numpy.e - 1))
 
-    assert error(1000) < 1e-3
-    assert error(1000) < error(10) or error(10) < 1e-12
+    assert error(300) < 4e-3
+    assert error(300) < error(10) or error(10) < 1e-12
