@@ -13,6 +13,8 @@ demo: setup ## Explain a few predictions of the model in fixtures/
 # Every model the tests need is in the tree: nothing may ask the Hugging Face hub.
 test: export HF_HUB_OFFLINE = 1
 test: export TRANSFORMERS_OFFLINE = 1
+# Several threads slow these small models down, several times over on a busy machine.
+test: export OMP_NUM_THREADS := $(or $(OMP_NUM_THREADS),1)
 test: setup ## Run the tests; ARGS="-k name" goes to pytest
 	@$(PYTHON) -m pytest $(ARGS)
 

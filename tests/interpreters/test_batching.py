@@ -32,6 +32,15 @@ def variations(inputs: JsonDict) -> List[JsonDict]:
     return variants
 
 
+def one_by_one(interpreter: PathInterpreter, inputs: List[JsonDict]) -> List[List[Interpretation]]:
+    """The results of each text alone. A text that comes again is interpreted once."""
+    found: Dict[str, List[Interpretation]] = {}
+    for text in inputs:
+        if str(text) not in found:
+            found[str(text)] = interpreter.interpret_json(text)
+    return [found[str(text)] for text in inputs]
+
+
 def assert_alike(found: List[Interpretation], expected: List[Interpretation]) -> None:
     assert len(found) == len(expected)
     for one, other in zip(found, expected):
@@ -48,14 +57,13 @@ def assert_alike(found: List[Interpretation], expected: List[Interpretation]) ->
 
 @pytest.mark.parametrize("interpreter", [IntegratedGradient, GradientShap])
 @pytest.mark.parametrize("kind", EXAMPLE_INPUTS)
-def test_company_changes_nothing(kind: str, interpreter: Any) -> None:
+def test_the_scores_in_a_batch_are_the_scores_alone(kind: str, interpreter: Any) -> None:
     predictor = build_predictor(kind)
     together = interpreter(predictor)
     inputs = variations(EXAMPLE_INPUTS[kind])
-    results = together.interpret_batch_json(inputs)
     alone = interpreter(predictor)
-    for one, result in zip(inputs, results):
-        assert_alike(result, alone.interpret_json(one))
+    for result, expected in zip(together.interpret_batch_json(inputs), one_by_one(alone, inputs)):
+        assert_alike(result, expected)
     saliency = together.saliency_interpret_batch_json(inputs[:3])
     expected = [alone.saliency_interpret_from_json(one) for one in inputs[:3]]
     for one, other in zip(saliency, expected):
@@ -69,19 +77,20 @@ def test_company_changes_nothing(kind: str, interpreter: Any) -> None:
     "kind",
     [MixesRows, MixesGradients, OneOnly, FirstRowOnly, MixesLongTexts, CountsPositions],
 )
-def test_texts_share_no_pass_where_that_would_change_them(kind: type) -> None:
+def test_texts_share_no_pass_if_that_would_change_them(kind: type) -> None:
     inputs = variations(EXAMPLE_INPUTS["lstm"])
     results = IntegratedGradient(as_kind(kind)).interpret_batch_json(inputs)
-    for one, result in zip(inputs, results):
-        assert_alike(result, IntegratedGradient(as_kind(kind)).interpret_json(one))
+    for result, expected in zip(results, one_by_one(IntegratedGradient(as_kind(kind)), inputs)):
+        assert_alike(result, expected)
 
 
-def test_where_padding_matters_texts_of_near_length_stay_apart() -> None:
+def test_if_padding_matters_only_texts_of_equal_length_share_a_pass() -> None:
     long = " ".join(["a dull film"] * 5)
     inputs = [{"sentence": text} for text in (long, f"{long} .", long, f"{long} .")]
     results = IntegratedGradient(as_kind(CountsPositions)).interpret_batch_json(inputs)
-    for one, result in zip(inputs, results):
-        assert_alike(result, IntegratedGradient(as_kind(CountsPositions)).interpret_json(one))
+    alone = IntegratedGradient(as_kind(CountsPositions))
+    for result, expected in zip(results, one_by_one(alone, inputs)):
+        assert_alike(result, expected)
 
 
 class Counting(BasicClassifier):
@@ -118,11 +127,11 @@ def test_a_text_goes_through_the_model_together_with_its_path(
 ) -> None:
     interpreter = interpreter(as_kind(Counting), **options)
     inputs = EXAMPLE_INPUTS["lstm"]
-    passes_of(interpreter, [inputs])  # Which also finds out how rows relate.
+    passes_of(interpreter, [inputs])  # Measures how the model's rows relate.
     assert passes_of(interpreter, [inputs]) == passes
 
 
-def test_for_several_targets_no_point_goes_through_the_model_in_vain() -> None:
+def test_with_several_targets_each_row_is_used() -> None:
     interpreter = IntegratedGradient(as_kind(Counting), n_steps=10)
     model: Any = interpreter.predictor._model
     inputs = EXAMPLE_INPUTS["lstm"]
@@ -134,7 +143,7 @@ def test_for_several_targets_no_point_goes_through_the_model_in_vain() -> None:
     assert model.rows == 1 + 2 * 11
 
 
-def test_texts_of_like_length_share_passes() -> None:
+def test_texts_of_similar_length_share_passes() -> None:
     interpreter = IntegratedGradient(as_kind(Counting), n_steps=10)
     inputs = [EXAMPLE_INPUTS["lstm"]] * 8
     passes_of(interpreter, inputs)
@@ -153,7 +162,7 @@ def test_a_path_that_is_too_long_for_one_pass_is_not_begun_with_the_prediction()
 
 
 @pytest.mark.parametrize("interpreter", [IntegratedGradient, GradientShap])
-def test_each_text_has_a_target_of_its_own(interpreter: Any) -> None:
+def test_each_text_has_its_own_target(interpreter: Any) -> None:
     together = interpreter(build_predictor("lstm"))
     review = EXAMPLE_INPUTS["lstm"]
     targets: List[Any] = ["positive", None, ["negative", "positive"], 0]
@@ -163,7 +172,7 @@ def test_each_text_has_a_target_of_its_own(interpreter: Any) -> None:
         assert_alike(result, together.interpret_json(review, target))
 
 
-def test_what_one_text_fails_of_is_no_matter_of_the_others() -> None:
+def test_a_text_that_fails_leaves_the_others_as_they_are() -> None:
     interpreter = IntegratedGradient(build_predictor("lstm"))
     review = EXAMPLE_INPUTS["lstm"]
     inputs = [review, {"sentence": ""}, review, {"text": "no such key"}, review, review]
@@ -181,7 +190,7 @@ def test_what_one_text_fails_of_is_no_matter_of_the_others() -> None:
         interpreter.interpret_batch_json(inputs)
 
 
-def test_json_and_instances_may_come_together() -> None:
+def test_a_batch_takes_json_and_instances() -> None:
     predictor = build_predictor("lstm")
     interpreter = IntegratedGradient(predictor)
     review = EXAMPLE_INPUTS["lstm"]
@@ -190,14 +199,14 @@ def test_json_and_instances_may_come_together() -> None:
     assert_alike(one, other)
 
 
-def test_nothing_in_nothing_out() -> None:
+def test_an_empty_batch_gives_an_empty_list() -> None:
     interpreter = IntegratedGradient(build_predictor("lstm"))
     assert interpreter.interpret_batch_json([]) == []
     assert interpreter.saliency_interpret_batch_json([]) == []
 
 
 class RunsOutOfMemory(BasicClassifier):
-    """Takes no more than three rows that a gradient is wanted of."""
+    """Runs out of memory with more than three rows that need a gradient."""
 
     def forward(self, tokens: Any, label: Any = None, metadata: Any = None) -> Dict[str, Any]:
         import torch
@@ -208,7 +217,7 @@ class RunsOutOfMemory(BasicClassifier):
 
 
 @pytest.mark.parametrize("interpreter", [IntegratedGradient, GradientShap])
-def test_passes_shrink_where_memory_runs_out(interpreter: Any) -> None:
+def test_passes_shrink_if_memory_runs_out(interpreter: Any) -> None:
     review = EXAMPLE_INPUTS["lstm"]
     expected = interpreter(build_predictor("lstm")).interpret_json(review)
     assert_alike(interpreter(as_kind(RunsOutOfMemory)).interpret_json(review), expected)

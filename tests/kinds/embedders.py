@@ -508,7 +508,7 @@ KINDS.add(
     tiny("decomposable_attention"),
     PAIR,
     probes=[Probe(field="hypothesis", call=1)],
-    nodes=1000,
+    nodes=400,
     needs=("allennlp_models",),
 )
 KINDS.add(
@@ -527,7 +527,7 @@ KINDS.add(
     PAIR,
     # Of the premise, in the first of the encoder's calls.
     probes=[Probe(field="premise", positions=[3], module=ELMO_WORDS, output_key="token_embedding")],
-    nodes=1000,
+    nodes=200,
     needs=("allennlp_models",),
 )
 KINDS.add(

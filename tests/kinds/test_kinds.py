@@ -5,10 +5,11 @@ from functools import lru_cache
 from typing import Dict, List, Optional
 
 import pytest
+from allennlp.predictors import Predictor
 
 from biome_interpret import IntegratedGradient
 from tests.kinds import embedders, predictors, table
-from tests.kinds.measure import Measurement, measure, score_at_the_input, slope_at_the_input
+from tests.kinds.measure import GradientAtTheInput, Measurement, measure
 from tests.kinds.registry import Kind
 
 REGISTRIES = [embedders.KINDS, predictors.KINDS]
@@ -29,8 +30,14 @@ def kind_of(name: str) -> Kind:
 
 
 @lru_cache(maxsize=None)
+def predictor_of(name: str) -> Predictor:
+    """Built once: interpreting leaves a predictor as it was."""
+    return KINDS[name].build()
+
+
+@lru_cache(maxsize=None)
 def measured(name: str) -> Measurement:
-    return measure(KINDS[name])
+    return measure(KINDS[name], predictor_of(name))
 
 
 @pytest.mark.parametrize("name", INTERPRETED)
@@ -42,9 +49,8 @@ def test_scores_add_up(name: str) -> None:
 @pytest.mark.parametrize("name", PROBED)
 def test_gradient_is_that_of_finite_differences(name: str) -> None:
     kind = kind_of(name)
-    predictor = kind.build()
-    scores = score_at_the_input(predictor, kind, kind.probes[0])
-    slopes = slope_at_the_input(predictor, kind)
+    gradient = GradientAtTheInput(predictor_of(name), kind)
+    scores, slopes = gradient.scores(kind.probes[0]), gradient.slopes()
     assert any(abs(slope) > 1e-4 for slope in slopes)
     assert scores == pytest.approx(slopes, rel=kind.tolerance, abs=1e-6)
 
