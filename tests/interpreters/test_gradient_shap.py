@@ -224,7 +224,7 @@ class TestTolerance:
             counts.append(result.n_evaluations)
         assert counts[0] < counts[1]
 
-    def test_it_is_the_error_that_is_kept(self) -> None:
+    def test_the_true_error_is_within_the_tolerance(self) -> None:
         predictor = build_predictor("cnn")
         [exact] = GradientShap(predictor, n_perturbations=6000, seed=99).interpret_json(REVIEW)
         truth = numpy.array(exact.fields["tokens"].scores)

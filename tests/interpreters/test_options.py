@@ -1,4 +1,4 @@
-"""Every option through the constructor and through parameters, and what is said of wrong ones."""
+"""Every option through the constructor and through parameters, and the errors for wrong ones."""
 
 import re
 from pathlib import Path
@@ -56,7 +56,9 @@ REVIEW = EXAMPLE_INPUTS["lstm"]
         ({"device": 7777}, "device is 'cuda:7777'"),
     ],
 )
-def test_wrong_options_are_answered(interpreter: Any, options: dict, said: str) -> None:
+def test_wrong_options_raise_an_error_that_names_them(
+    interpreter: Any, options: dict, said: str
+) -> None:
     with pytest.raises(ConfigurationError, match=re.compile(said, re.DOTALL)):
         interpreter(build_predictor("lstm"), **options)
 
@@ -76,14 +78,16 @@ def test_wrong_options_are_answered(interpreter: Any, options: dict, said: str) 
         (GradientShap, {"noise_relative": "no"}, "noise_relative is 'no'"),
     ],
 )
-def test_wrong_options_of_one_method(interpreter: Any, options: dict, said: str) -> None:
+def test_wrong_options_of_one_method_raise_an_error_that_names_them(
+    interpreter: Any, options: dict, said: str
+) -> None:
     with pytest.raises(ConfigurationError, match=re.compile(said)):
         interpreter(build_predictor("lstm"), **options)
 
 
 @pytest.mark.parametrize("kind", ["biome-integrated-gradient", "biome-gradient-shap"])
 class TestParameters:
-    def test_alone_the_predictor_suffices(self, kind: str) -> None:
+    def test_the_predictor_is_all_that_is_needed(self, kind: str) -> None:
         predictor = build_predictor("lstm")
         interpreter = SaliencyInterpreter.from_params(Params({"type": kind}), predictor=predictor)
         saliency = interpreter.saliency_interpret_from_json(REVIEW)
@@ -119,12 +123,12 @@ class TestParameters:
         assert isinstance(by_params, PathInterpreter)
         assert by_params.interpret_json(REVIEW) == directly.interpret_json(REVIEW)
 
-    def test_a_misspelt_one_is_answered(self, kind: str) -> None:
+    def test_a_misspelt_option_is_named(self, kind: str) -> None:
         params = Params({"type": kind, "bach_size": 3})
         with pytest.raises(ConfigurationError, match="did you mean 'batch_size'"):
             SaliencyInterpreter.from_params(params, predictor=build_predictor("lstm"))
 
-    def test_a_misspelt_baseline_is_answered_with_the_known_ones(self, kind: str) -> None:
+    def test_a_misspelt_baseline_is_answered_with_the_known_names(self, kind: str) -> None:
         params = Params({"type": kind, "baseline": "paddding"})
         with pytest.raises(ConfigurationError, match="'paddding'.*'padding'"):
             SaliencyInterpreter.from_params(params, predictor=build_predictor("lstm"))
@@ -139,17 +143,17 @@ def test_the_shipped_configs_load(name: str) -> None:
 
 class TestTarget:
     @pytest.mark.parametrize("target", ["postive", 2, -1])
-    def test_an_unknown_one_is_answered_with_the_known_ones(self, target: Any) -> None:
+    def test_an_unknown_target_is_answered_with_the_known_labels(self, target: Any) -> None:
         interpreter = IntegratedGradient(build_predictor("lstm"), target=target)
         with pytest.raises(InterpretationError, match="'negative' .1., 'positive' .0."):
             interpreter.saliency_interpret_from_json(REVIEW)
 
-    def test_gold_without_a_label_is_answered(self) -> None:
+    def test_gold_without_a_label_is_refused(self) -> None:
         interpreter = IntegratedGradient(build_predictor("lstm"), target="gold")
         with pytest.raises(InterpretationError, match="'gold' needs the text's own 'label'"):
             interpreter.saliency_interpret_from_json(REVIEW)
 
-    def test_a_tagger_takes_none(self) -> None:
+    def test_a_tagger_takes_no_target(self) -> None:
         interpreter = IntegratedGradient(build_predictor("simple_tagger"), target="PER")
         with pytest.raises(InterpretationError, match="'PER' cannot be chosen here"):
             interpreter.saliency_interpret_from_json(EXAMPLE_INPUTS["simple_tagger"])
@@ -158,12 +162,12 @@ class TestTarget:
 class TestTexts:
     @pytest.mark.parametrize("kind", ["lstm", "cnn", "linear"])
     @pytest.mark.parametrize("text", ["", "   "])
-    def test_one_without_tokens_is_answered(self, kind: str, text: str) -> None:
+    def test_a_text_without_tokens_is_refused(self, kind: str, text: str) -> None:
         interpreter = IntegratedGradient(build_predictor(kind))
         with pytest.raises(InterpretationError, match="field 'tokens' has no tokens"):
             interpreter.saliency_interpret_from_json({"sentence": text})
 
-    def test_one_of_two_without_tokens_is_answered(self) -> None:
+    def test_a_pair_with_a_text_without_tokens_is_refused(self) -> None:
         interpreter = IntegratedGradient(build_predictor("esim"))
         with pytest.raises(InterpretationError, match="field 'hypothesis' has no tokens"):
             interpreter.saliency_interpret_from_json({"premise": "a dog", "hypothesis": ""})
@@ -173,7 +177,7 @@ class TestTexts:
         "text",
         ["film", "xyzzy", "😍😍 🏳️‍🌈", "فيلم جميل جدا", "a" * 300, "?!...", "\u202eabc\u0000"],
     )
-    def test_odd_ones_give_finite_shares(self, kind: str, text: str) -> None:
+    def test_odd_texts_give_finite_shares(self, kind: str, text: str) -> None:
         if kind != "lstm" and len(text) == 300:
             text = text[:40]  # The tiny transformers take 64 pieces.
         saliency = IntegratedGradient(build_predictor(kind)).saliency_interpret_from_json(
@@ -182,14 +186,14 @@ class TestTexts:
         shares = saliency["instance_1"]["grad_input_1"]
         assert sum(shares) == pytest.approx(1) or set(shares) == {0.0}
 
-    def test_a_long_one(self) -> None:
+    def test_a_long_text(self) -> None:
         predictor = build_predictor("linear")
         saliency = IntegratedGradient(predictor).saliency_interpret_from_json(
             {"sentence": "the film is not boring " * 1000}
         )
         assert len(saliency["instance_1"]["grad_input_1"]) == 5000
 
-    def test_a_non_finite_output_is_answered(self) -> None:
+    def test_an_output_that_is_not_finite_is_refused(self) -> None:
         predictor = build_predictor("lstm")
         predictor._model._classification_layer.bias.data.fill_(float("inf"))
         with pytest.raises(InterpretationError, match="not finite"):
@@ -239,17 +243,17 @@ class TestBaselines:
         assert moved.fields["tokens"].scores == pytest.approx(expected, abs=1e-12)
 
     @pytest.mark.parametrize("shape", [(3,), (5, 8), (13, 3), (1, 13, 8)])
-    def test_a_wrong_shape_is_answered(self, shape: tuple) -> None:
+    def test_a_wrong_shape_is_refused(self, shape: tuple) -> None:
         interpreter = IntegratedGradient(build_predictor("lstm"), baseline=torch.zeros(shape))
         with pytest.raises(ConfigurationError, match=re.escape("must be (8,) or (13, 8)")):
             interpreter.saliency_interpret_from_json(REVIEW)
 
-    def test_a_model_without_mask_says_so(self) -> None:
+    def test_a_model_without_a_mask_token_is_refused(self) -> None:
         interpreter = IntegratedGradient(build_predictor("lstm"), baseline="mask")
         with pytest.raises(ConfigurationError, match="needs a mask token"):
             interpreter.saliency_interpret_from_json(REVIEW)
 
-    def test_special_tokens_held_get_nothing(self) -> None:
+    def test_special_tokens_that_are_held_get_zero(self) -> None:
         predictor = build_predictor("bert")
         [result] = IntegratedGradient(
             predictor, hold_special_tokens=True, n_steps=50
@@ -273,7 +277,7 @@ def scores_of(result: Any) -> List[float]:
     return [score for field in result.fields.values() for score in field.scores]
 
 
-def test_a_label_of_an_unknown_kind_is_explained_by_the_loss() -> None:
+def test_a_label_of_an_unknown_type_is_explained_by_the_loss() -> None:
     predictor = build_predictor("lstm")
     odd = NumbersForLabels(predictor._model, predictor._dataset_reader)
     [found] = IntegratedGradient(odd, n_steps=20).interpret_json(REVIEW)
@@ -295,7 +299,7 @@ def test_gold_as_a_number_is_the_name_of_a_label() -> None:
 
 
 @pytest.mark.parametrize("text", ["", {"sentnce": "a film"}])
-def test_a_background_text_that_is_no_input_is_answered(text: Any) -> None:
+def test_a_background_text_that_the_reader_refuses_is_named(text: Any) -> None:
     interpreter = IntegratedGradient(build_predictor("lstm"), background=[text])
     with pytest.raises(InterpretationError, match="background text .* is no input"):
         interpreter.interpret_json(REVIEW)
@@ -338,7 +342,7 @@ def test_an_inference_mode_of_the_user_s_own() -> None:
     assert margin.output == pytest.approx(2 * (first.output - second.output), rel=1e-5)
 
 
-def test_the_loss_is_taken_where_there_are_no_logits() -> None:
+def test_the_loss_is_explained_if_there_are_no_logits() -> None:
     predictor = build_predictor("lstm")
     model = predictor._model
     forward = model.forward

@@ -174,6 +174,6 @@ def test_scores_that_do_not_add_up_are_refined_too(options: dict) -> None:
         ({"max_evaluations": 2}, "max_evaluations is 2.*from 3 up"),
     ],
 )
-def test_wrong_options_are_answered(options: dict, said: str) -> None:
+def test_wrong_options_raise_an_error_that_names_them(options: dict, said: str) -> None:
     with pytest.raises(ConfigurationError, match=said):
         IntegratedGradient(build_predictor("lstm"), **options)

@@ -238,7 +238,7 @@ KINDS.add(
 
 
 def mean_classifier(token_embedders: Dict[str, Any]) -> Dict[str, Any]:
-    """A model that, unlike `basic_classifier`, asks of its texts no ids of words."""
+    """A model that, unlike `basic_classifier`, needs no word ids."""
     embedder = {"token_embedders": token_embedders}
     return {"type": "tests_mean_classifier", "text_field_embedder": embedder}
 

@@ -1,4 +1,4 @@
-"""Every kind adds up, has the gradient that it says, and stands in the table as it is."""
+"""The scores of every model add up, its gradient is right, and the table says so."""
 
 import os
 from functools import lru_cache
@@ -56,13 +56,13 @@ def test_gradient_is_that_of_finite_differences(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_refused_in_words(name: str) -> None:
+def test_it_is_refused_with_the_reason(name: str) -> None:
     kind = kind_of(name)
     with pytest.raises(Exception, match=kind.refused):
         IntegratedGradient(kind.build(), **kind.options).interpret_json(kind.inputs)
 
 
-def test_every_kind_is_probed_or_says_why_not() -> None:
+def test_every_model_has_a_probe_or_the_reason_for_none() -> None:
     silent: List[str] = [n for n in INTERPRETED if not KINDS[n].probes and not KINDS[n].no_probe]
     assert not silent
 
