@@ -63,6 +63,34 @@ def test_each_independent_path_has_its_own_noise() -> None:
     assert all(error > 1e-3 for errors in result.standard_error.values() for error in errors)
 
 
+def test_each_field_has_its_own_noise() -> None:
+    predictor = build_predictor("esim")
+    embedded: List[torch.Tensor] = []
+    predictor._model._encoder.register_forward_pre_hook(
+        lambda module, arguments: embedded.append(arguments[0])
+    )
+    text = "two dogs are running ."
+    GradientShap(predictor, noise_std=0.5).interpret_json({"premise": text, "hypothesis": text})
+    # The encoder is called with premise and hypothesis in turn.
+    pairs = list(zip(embedded[::2], embedded[1::2]))
+    assert torch.equal(*pairs[0])
+    assert not all(torch.equal(*pair) for pair in pairs)
+
+
+def test_relative_noise_is_in_units_of_the_text_s_spread() -> None:
+    predictor = build_predictor("lstm")
+    [instance] = predictor.json_to_labeled_instances(REVIEW)
+    ids = to_tensors([instance], predictor._model)["tokens"]["tokens"]["tokens"]
+    spread = float(
+        predictor._model._text_field_embedder.token_embedder_tokens(ids).std(unbiased=False)
+    )
+    relative, absolute = [
+        GradientShap(predictor, **options).interpret_json(REVIEW)[0]
+        for options in ({"noise_std": 0.5, "noise_relative": True}, {"noise_std": 0.5 * spread})
+    ]
+    assert scores_of(relative) == pytest.approx(scores_of(absolute), abs=1e-5)
+
+
 @pytest.mark.parametrize("kind", ["lstm", "esim", "simple_tagger", "bert", "bert_mismatched"])
 def test_without_noise_it_converges_to_integrated_gradients(kind: str) -> None:
     predictor = build_predictor(kind)

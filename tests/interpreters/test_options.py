@@ -2,7 +2,7 @@
 
 import re
 from pathlib import Path
-from typing import Any, List
+from typing import Any, Dict, List
 
 import numpy
 import pytest
@@ -12,6 +12,7 @@ from allennlp.common.checks import ConfigurationError
 from allennlp.data import Instance
 from allennlp.data.fields import ArrayField, LabelField
 from allennlp.interpret.saliency_interpreters import SaliencyInterpreter
+from allennlp.models import BasicClassifier
 from allennlp.predictors import TextClassifierPredictor
 
 from biome_interpret import (
@@ -253,6 +254,17 @@ class TestBaselines:
         with pytest.raises(ConfigurationError, match="needs a mask token"):
             interpreter.saliency_interpret_from_json(REVIEW)
 
+    @pytest.mark.parametrize(
+        "options", [{"hold_special_tokens": True}, {"baseline": torch.ones(13, 16)}]
+    )
+    def test_special_pieces_that_are_no_token_keep_their_embedding(self, options: dict) -> None:
+        predictor = build_predictor("bert_mismatched")
+        results = [
+            IntegratedGradient(predictor, n_steps=5, **given).interpret_json(REVIEW)[0]
+            for given in ({}, options)
+        ]
+        assert [result.unassigned != 0 for result in results] == [True, False]
+
     def test_special_tokens_that_are_held_get_zero(self) -> None:
         predictor = build_predictor("bert")
         [result] = IntegratedGradient(
@@ -314,6 +326,38 @@ def test_background_texts_from_a_file(tmp_path: Path) -> None:
         for texts in (str(file), [{"sentence": "a dull film"}, "the story"])
     ]
     assert by_file == by_list
+
+
+def test_a_shorter_background_text_is_filled_with_the_padding_embedding() -> None:
+    predictor = build_predictor("lstm")
+    embedding = predictor._model._text_field_embedder.token_embedder_tokens.weight.detach()
+    film = predictor._model.vocab.get_token_index("film", "tokens")
+    filled = embedding[[film] + 12 * [0]]
+    by_text, by_vectors = [
+        IntegratedGradient(predictor, n_steps=5, **options).interpret_json(REVIEW)[0]
+        for options in ({"background": ["film"]}, {"baseline": filled})
+    ]
+    scores = by_vectors.fields["tokens"].scores
+    assert by_text.fields["tokens"].scores == pytest.approx(scores, abs=1e-6)
+    assert by_text.baseline_output == pytest.approx(by_vectors.baseline_output, abs=1e-6)
+
+
+class SumsAllPositions(BasicClassifier):
+    """Does not know which positions are padding."""
+
+    def forward(self, tokens: Any, label: Any = None, metadata: Any = None) -> Dict[str, Any]:
+        outputs = super().forward(tokens, label, metadata)
+        embedded = self._text_field_embedder(tokens)
+        outputs["logits"] = outputs["logits"] + embedded.sum(dim=(1, 2)).unsqueeze(-1)
+        return outputs
+
+
+def test_padding_stays_as_it_is_and_adds_nothing_to_the_difference() -> None:
+    padded = {"dataset_reader.token_indexers.tokens.token_min_padding_length": 20}
+    predictor = build_predictor("lstm", **padded)
+    predictor._model.__class__ = SumsAllPositions
+    [result] = IntegratedGradient(predictor, n_steps=50).interpret_json(REVIEW)
+    assert result.convergence_delta == pytest.approx(0, abs=1e-3)
 
 
 def test_background_strings_beside_a_label() -> None:
