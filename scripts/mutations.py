@@ -283,7 +283,10 @@ mutation(
     *INFERENCE_MODES,
 )
 
-LABELS = "biome_interpret/models/objectives/labels.py", ("tests/models/objectives",)
+LABELS = (
+    "biome_interpret/models/objectives/labels.py",
+    ("tests/models/objectives", "tests/interpreters/test_options.py", "tests/kinds/test_kinds.py"),
+)
 mutation(
     "yes-and-no",
     "torch.stack([torch.zeros_like(logits), logits], dim=-1)",
@@ -293,7 +296,10 @@ mutation(
 mutation("target-outside", "if int(indices.max()) >= logits.size(-1):", "if False:", *LABELS)
 
 # Labelling: names and labels are the model's own.
-TAGS = "biome_interpret/models/labelling/tags.py", ("tests/models/labelling",)
+TAGS = (
+    "biome_interpret/models/labelling/tags.py",
+    ("tests/models/labelling", "tests/interpreters/test_integrated_gradient.py"),
+)
 mutation(
     "span-of-one-type",
     "if prefix in _CONTINUE and opened == kind:",
@@ -325,7 +331,10 @@ mutation(
     *LABELS,
 )
 
-TARGETS = "biome_interpret/models/labelling/targets.py", ("tests/models/labelling",)
+TARGETS = (
+    "biome_interpret/models/labelling/targets.py",
+    ("tests/models/labelling", "tests/interpreters/test_options.py"),
+)
 mutation("gold-once", "found += [] if position else _gold(", "found += _gold(", *TARGETS)
 mutation(
     "numbers-that-are-names",
@@ -350,7 +359,10 @@ mutation("default-type-is-restored", "torch.set_default_dtype(default)", "pass",
 RANDOM_STATES = "biome_interpret/models/isolation/random_states.py", ("tests/models/isolation",)
 mutation("random-state-of-torch", "torch.set_rng_state(torch_state)", "pass", *RANDOM_STATES)
 
-ENCODER_STATES = "biome_interpret/models/isolation/encoder_states.py", ("tests/models/isolation",)
+ENCODER_STATES = (
+    "biome_interpret/models/isolation/encoder_states.py",
+    ("tests/models/isolation", "tests/kinds/test_kinds.py"),
+)
 mutation("encoder-states-are-restarted", "encoder.restart(num_rows)\n", "pass\n", *ENCODER_STATES)
 mutation(
     "encoder-states-hang-together",

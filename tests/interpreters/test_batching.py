@@ -76,9 +76,28 @@ def test_the_scores_in_a_batch_are_the_scores_alone(kind: str, interpreter: Any)
                 assert one[name][key] == pytest.approx(shares, abs=1e-5)
 
 
+class MixesValues(BasicClassifier):
+    """Other rows change a row's output, and not its gradient."""
+
+    def forward(self, *args: Any, **kwargs: Any) -> Dict[str, Any]:  # type: ignore[override]
+        outputs = super().forward(*args, **kwargs)
+        fixed = outputs["logits"].detach()
+        outputs["logits"] = outputs["logits"] + fixed.mean(dim=0, keepdim=True) - fixed
+        outputs["probs"] = outputs["logits"].softmax(dim=-1)
+        return outputs
+
+
 @pytest.mark.parametrize(
     "kind",
-    [MixesRows, MixesGradients, OneOnly, FirstRowOnly, MixesLongTexts, CountsPositions],
+    [
+        MixesRows,
+        MixesValues,
+        MixesGradients,
+        OneOnly,
+        FirstRowOnly,
+        MixesLongTexts,
+        CountsPositions,
+    ],
 )
 def test_texts_share_no_pass_if_that_would_change_them(kind: type) -> None:
     inputs = variations(EXAMPLE_INPUTS["lstm"])
