@@ -411,7 +411,11 @@ mutation(
 # Results.
 ASSEMBLY = (
     "biome_interpret/interpreters/assembly.py",
-    ("tests/interpreters/test_options.py", "tests/interpreters/test_integrated_gradient.py"),
+    (
+        "tests/interpreters/test_options.py",
+        "tests/interpreters/test_integrated_gradient.py",
+        "tests/models/embedding/test_sites.py",
+    ),
 )
 mutation(
     "order-of-fields",
@@ -429,7 +433,10 @@ mutation("notes-of-sites", "*of_sites, *integrands.notes", "*integrands.notes", 
 mutation("scores-of-word-pieces", "owned = owners >= 0", "owned = owners > 0", *ASSEMBLY)
 
 # Long jobs: records in order, whole, and only of one job.
-RECORDS = "biome_interpret/commands/jobs/records.py", ("tests/commands/jobs",)
+RECORDS = (
+    "biome_interpret/commands/jobs/records.py",
+    ("tests/commands/jobs", "tests/commands/test_interpret.py"),
+)
 mutation("records-are-in-order", "line <= written.last_line", "line < 0", *RECORDS)
 mutation("cut-record-is-dropped", 'if not raw.endswith(b"\\n"):', "if False:", *RECORDS)
 mutation("records-are-json", "allow_nan=False", "allow_nan=True", *RECORDS)
