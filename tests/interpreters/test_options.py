@@ -1,6 +1,7 @@
 """Every option through the constructor and through parameters, and the errors for wrong ones."""
 
 import re
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Dict, List
 
@@ -403,3 +404,14 @@ def test_the_loss_is_explained_if_there_are_no_logits() -> None:
     [loss] = IntegratedGradient(predictor, inference_mode="loss").interpret_json(REVIEW)
     assert scores_of(result) == pytest.approx(scores_of(loss), abs=1e-3)
     assert isinstance(predictor.json_to_labeled_instances(REVIEW)[0]["label"], LabelField)
+
+
+def test_an_embedder_that_no_finder_knows_has_a_note() -> None:
+    import_module("tests.kinds.models")
+    embedder = {"type": "tests_functional", "num_embeddings": 100, "dim": 8}
+    overrides = {
+        "dataset_reader.token_indexers.tokens": {"type": "tests_masked"},
+        "model.text_field_embedder.token_embedders.tokens": embedder,
+    }
+    [result] = IntegratedGradient(build_predictor("lstm", **overrides)).interpret_json(REVIEW)
+    assert any(note.startswith("explained at the output of") for note in result.notes)
