@@ -220,12 +220,15 @@ class Pipeline:
             texts = [jobs[item.job].text for item in of_batch]
             for k, item, one in zip(members, of_batch, self._integrated(batch, texts, complete)):
                 by_job[item.job][k] = one
-        return [
-            _failed(errors[i], outputs[i])
-            if i in errors
-            else Outcome(outputs[i], [by_job[i][k] for k in sorted(by_job[i])])
-            for i in range(len(jobs))
-        ]
+        found: List[Outcome] = []
+        for i, job in enumerate(jobs):
+            if i not in errors:
+                found.append(Outcome(outputs[i], [by_job[i][k] for k in sorted(by_job[i])]))
+            elif len(jobs) == 1:
+                found.append(_failed(errors[i], outputs[i]))
+            else:  # It may succeed alone, without padding.
+                found.append(self._outcome_alone(job, complete))
+        return found
 
     def _predicted(self, jobs: Sequence[_Job]) -> Tuple[List[JsonDict], Optional[Prediction]]:
         try:

@@ -43,7 +43,7 @@ CLASSIFIERS = ["lstm", "cnn", "minilm"]
 
 @pytest.fixture(autouse=True)
 def cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Nothing is kept, and no trained model is asked for."""
+    """Nothing is kept, and no trained model is needed."""
     monkeypatch.setattr("benchmarks.cache.CACHE", tmp_path)
     monkeypatch.setattr("benchmarks.models.BenchModel.fingerprint", "tiny")
 
@@ -97,7 +97,7 @@ class TestReferences:
         assert len(nodes) == 17 and weights.sum() == pytest.approx(1)
 
     @pytest.mark.parametrize("name", ["lstm", "cnn"])
-    def test_the_steps_that_a_rule_needs_suffice_and_hardly_fewer_would(self, name: str) -> None:
+    def test_the_steps_that_a_rule_needs_are_enough_and_few_less_are_not(self, name: str) -> None:
         predictor = tiny(name)
         references = References(MODELS[name], predictor, "loss", nodes=256)
         steps = references.steps_needed(example(name), 0.02)
@@ -207,7 +207,7 @@ class TestStatistics:
         assert root_mean_square_error(scores, [3.0, -1.0]) == pytest.approx(0.5, rel=0.05)
         assert spread(scores) == pytest.approx(0.25, rel=0.05)
 
-    def test_competitors_run_by_turns(self) -> None:
+    def test_competitors_run_alternately(self) -> None:
         order: List[str] = []
         competitors = {
             "slow": lambda item: (order.append(f"slow{item}"), time.sleep(0.01), item)[-1],

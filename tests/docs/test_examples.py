@@ -1,4 +1,4 @@
-"""The examples of the documentation, tried."""
+"""The examples of the documentation run."""
 
 import json
 import runpy

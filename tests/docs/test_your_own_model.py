@@ -33,14 +33,14 @@ def scores_of(**overrides: Any) -> Any:
     return result.fields["tokens"]
 
 
-def test_site_finder_and_named_layer_say_the_same(own_model: Dict[str, Any]) -> None:
+def test_a_site_finder_and_a_named_layer_give_the_same(own_model: Dict[str, Any]) -> None:
     found = scores_of()
     assert found.tokens == ["the", "film", "is", "dull"]
     assert found == scores_of(predictor={"type": "gated_words"})
 
 
 def test_each_score_lands_on_its_token(own_model: Dict[str, Any]) -> None:
-    """Each token counts twice in a sum: twice the score, where the model is linear."""
+    """Each token counts twice in a sum: twice the score, if the model is linear."""
     model = {
         "type": "basic_classifier",
         "text_field_embedder": {

@@ -19,7 +19,7 @@ def scores(result: Interpretation) -> List[float]:
 
 @pytest.mark.parametrize("kind", ["bert", "cnn", "lstm"])
 @pytest.mark.parametrize("interpreter", [IntegratedGradient, GradientShap])
-def test_numbers_are_near_and_the_error_is_said(kind: str, interpreter: type) -> None:
+def test_scores_are_close_and_a_note_gives_their_error(kind: str, interpreter: type) -> None:
     predictor = build_predictor(kind)
     inputs = EXAMPLE_INPUTS[kind]
     [exact] = interpreter(predictor).interpret_json(inputs)
@@ -33,7 +33,7 @@ def test_numbers_are_near_and_the_error_is_said(kind: str, interpreter: type) ->
     assert not any(note.startswith("autocast") for note in exact.notes)
 
 
-def test_it_does_not_refine_below_what_bfloat16_can_tell() -> None:
+def test_it_does_not_refine_below_the_precision_of_bfloat16() -> None:
     predictor = build_predictor("bert")
     inputs = EXAMPLE_INPUTS["bert"]
     [exact] = IntegratedGradient(predictor).interpret_json(inputs)
@@ -41,7 +41,7 @@ def test_it_does_not_refine_below_what_bfloat16_can_tell() -> None:
     assert found.n_evaluations <= 2 * exact.n_evaluations
 
 
-def test_a_model_that_cannot_is_refused_in_words() -> None:
+def test_a_model_without_autocast_is_refused() -> None:
     interpreter = IntegratedGradient(build_predictor("esim"), autocast=True)
     with pytest.raises(InterpretationError, match="ESIM does not run under autocast"):
         interpreter.interpret_json(EXAMPLE_INPUTS["esim"])

@@ -1,12 +1,15 @@
 """GradientSHAP against closed forms, Integrated Gradients, Captum, and its own error."""
 
-from typing import Any, Dict, List
+from functools import lru_cache
+from typing import Any, Dict, List, NamedTuple
 
 import numpy
 import pytest
 import torch
+from allennlp.common import JsonDict
 from allennlp.common.checks import ConfigurationError
 from allennlp.interpret.saliency_interpreters import SaliencyInterpreter
+from allennlp.predictors import Predictor
 from captum.attr import GradientShap as CaptumsGradientShap
 
 from biome_interpret import GradientShap, IntegratedGradient, Interpretation
@@ -45,19 +48,47 @@ def test_linear_model_with_noise_adds_up_exactly_over_the_same_draws() -> None:
     assert result.convergence_delta == pytest.approx(0, abs=1e-10)
 
 
-def test_of_a_linear_model_mirrored_noise_cancels() -> None:
+def test_mirrored_noise_cancels_for_a_linear_model() -> None:
     predictor = build_predictor("linear", double=True)
     [result] = GradientShap(predictor, n_perturbations=8, noise_std=0.5).interpret_json(REVIEW)
     expected = linear_attributions(predictor, REVIEW, 0.0)
     assert scores_of(result) == pytest.approx(expected, abs=1e-12)
 
 
-def test_independent_paths_have_noises_of_their_own() -> None:
+def test_each_independent_path_has_its_own_noise() -> None:
     predictor = build_predictor("linear", double=True)
     interpreter = GradientShap(predictor, noise_std=0.5, sampling="independent")
     [result] = interpreter.interpret_json(REVIEW)
     assert result.standard_error is not None
     assert all(error > 1e-3 for errors in result.standard_error.values() for error in errors)
+
+
+def test_each_field_has_its_own_noise() -> None:
+    predictor = build_predictor("esim")
+    embedded: List[torch.Tensor] = []
+    predictor._model._encoder.register_forward_pre_hook(
+        lambda module, arguments: embedded.append(arguments[0])
+    )
+    text = "two dogs are running ."
+    GradientShap(predictor, noise_std=0.5).interpret_json({"premise": text, "hypothesis": text})
+    # The encoder is called with premise and hypothesis in turn.
+    pairs = list(zip(embedded[::2], embedded[1::2]))
+    assert torch.equal(*pairs[0])
+    assert not all(torch.equal(*pair) for pair in pairs)
+
+
+def test_relative_noise_is_in_units_of_the_text_s_spread() -> None:
+    predictor = build_predictor("lstm")
+    [instance] = predictor.json_to_labeled_instances(REVIEW)
+    ids = to_tensors([instance], predictor._model)["tokens"]["tokens"]["tokens"]
+    spread = float(
+        predictor._model._text_field_embedder.token_embedder_tokens(ids).std(unbiased=False)
+    )
+    relative, absolute = [
+        GradientShap(predictor, **options).interpret_json(REVIEW)[0]
+        for options in ({"noise_std": 0.5, "noise_relative": True}, {"noise_std": 0.5 * spread})
+    ]
+    assert scores_of(relative) == pytest.approx(scores_of(absolute), abs=1e-5)
 
 
 @pytest.mark.parametrize("kind", ["lstm", "esim", "simple_tagger", "bert", "bert_mismatched"])
@@ -106,7 +137,9 @@ def test_parity_with_captum_in_the_limit() -> None:
 
 
 class TestSeed:
-    def test_same_numbers_whatever_the_random_state_the_batch_size_and_the_company(self) -> None:
+    def test_same_numbers_whatever_the_random_state_the_batch_size_and_the_other_texts(
+        self,
+    ) -> None:
         predictor = build_predictor("bert")
         inputs = EXAMPLE_INPUTS["bert"]
         first = GradientShap(predictor, seed=3).interpret_json(inputs)[0]
@@ -127,94 +160,77 @@ class TestSeed:
         assert scores_of(one) != pytest.approx(scores_of(other), abs=1e-6)
 
 
+class Estimates(NamedTuple):
+    """Of many seeds. Shape of both: (seeds, scores)."""
+
+    scores: numpy.ndarray
+    errors: numpy.ndarray
+
+
+def over_seeds(predictor: Predictor, inputs: JsonDict, n: int, **options: Any) -> Estimates:
+    results = [
+        GradientShap(predictor, seed=seed, **options).interpret_json(inputs)[0] for seed in range(n)
+    ]
+    errors = [[e for field in one.standard_error.values() for e in field] for one in results]
+    return Estimates(numpy.array([scores_of(one) for one in results]), numpy.array(errors))
+
+
+BACKGROUND = ["a dull film", "the story is great", "the acting is not bad at all"]
+# `tests/attribution/test_sampling.py` checks the estimate itself over many more seeds. These check
+# that a draw and its mirror image share noise and background text, and that other draws do not.
+SAMPLED: Dict[str, Dict[str, Any]] = {
+    "stratified": {},
+    "stratified, background": {
+        "background": BACKGROUND,
+        "noise_relative": True,
+        "noise_std": 0.3,
+    },
+    "independent, background": {
+        "background": BACKGROUND,
+        "noise_relative": True,
+        "noise_std": 0.3,
+        "sampling": "independent",
+    },
+    # The tokens' errors depend on each other: they do not add up to that of their sum.
+    "sentence": {"granularity": "sentence", "granularity_aggregation_strategy": "sum"},
+}
+
+
+@lru_cache(maxsize=None)
+def sampled(name: str) -> Estimates:
+    return over_seeds(build_predictor("lstm"), SHORT, 100, **SAMPLED[name])
+
+
 class TestStandardError:
-    @pytest.mark.parametrize("sampling", ["stratified", "independent"])
-    @pytest.mark.parametrize(
-        "options",
-        [
-            {},
-            {"noise_std": 0.0},
-            {"noise_relative": True, "noise_std": 0.3},
-            {"background": ["a dull film", "the story is great", "the acting is not bad at all"]},
-        ],
-        ids=["default", "no noise", "relative noise", "background"],
-    )
-    def test_it_is_calibrated_over_200_seeds(self, sampling: str, options: dict) -> None:
-        predictor = build_predictor("lstm")
-        results = [
-            GradientShap(predictor, seed=seed, sampling=sampling, **options).interpret_json(SHORT)[
-                0
-            ]
-            for seed in range(200)
-        ]
-        true = numpy.var([scores_of(result) for result in results], axis=0)
-        squares = numpy.square([result.standard_error["tokens"] for result in results])
-        ratios = squares.mean(axis=0) / true
+    @pytest.mark.parametrize("name", SAMPLED)
+    def test_it_is_calibrated_over_100_seeds(self, name: str) -> None:
+        estimates = sampled(name)
+        ratios = numpy.square(estimates.errors).mean(axis=0) / estimates.scores.var(axis=0)
         assert ((ratios > 0.7) & (ratios < 1.4)).all()
 
-    def test_it_is_null_where_there_is_one_sample_only(self) -> None:
+    def test_it_is_none_for_one_sample(self) -> None:
         predictor = build_predictor("lstm")
         [result] = GradientShap(predictor, n_perturbations=1).interpret_json(REVIEW)
         assert result.standard_error is None
 
     def test_integrated_gradients_have_none(self) -> None:
-        assert (
-            IntegratedGradient(build_predictor("lstm")).interpret_json(REVIEW)[0].standard_error
-            is None
-        )
-
-    def test_a_sentence_s_is_that_of_the_sum_of_its_tokens(self) -> None:
-        predictor = build_predictor("lstm")
-        results = [
-            GradientShap(
-                predictor,
-                seed=seed,
-                granularity="sentence",
-                granularity_aggregation_strategy="sum",
-            ).interpret_json(SHORT)[0]
-            for seed in range(300)
-        ]
-        true = numpy.var([scores_of(result) for result in results])
-        squares = numpy.square([result.standard_error["tokens"] for result in results])
-        assert squares.mean() == pytest.approx(true, rel=0.25)
+        [result] = IntegratedGradient(build_predictor("lstm")).interpret_json(REVIEW)
+        assert result.standard_error is None
 
 
 def test_stratified_sampling_errs_less() -> None:
-    predictor = build_predictor("lstm")
-    variance = {
-        sampling: numpy.var(
-            [
-                scores_of(
-                    GradientShap(
-                        predictor, seed=seed, sampling=sampling, noise_std=0
-                    ).interpret_json(REVIEW)[0]
-                )
-                for seed in range(100)
-            ],
-            axis=0,
-        ).sum()
-        for sampling in ("stratified", "independent")
-    }
-    assert variance["stratified"] < variance["independent"] / 3
+    independent = over_seeds(build_predictor("lstm"), SHORT, 50, sampling="independent").scores
+    stratified = sampled("stratified").scores
+    assert stratified.var(axis=0).sum() < independent.var(axis=0).sum() / 3
 
 
-def test_both_samplings_agree_in_the_mean() -> None:
-    predictor = build_predictor("lstm")
-    means = [
-        numpy.mean(
-            [
-                scores_of(
-                    GradientShap(
-                        predictor, seed=seed, n_perturbations=50, sampling=sampling
-                    ).interpret_json(SHORT)[0]
-                )
-                for seed in range(80)
-            ],
-            axis=0,
-        )
-        for sampling in ("stratified", "independent")
-    ]
-    assert means[0] == pytest.approx(means[1], abs=0.02 * numpy.abs(means[0]).sum())
+@pytest.mark.parametrize("name", ["stratified", "stratified, background"])
+def test_stratified_sampling_agrees_in_the_mean_with_independent_draws(name: str) -> None:
+    options = {**SAMPLED[name], "sampling": "independent", "n_perturbations": 3000}
+    found, expected = sampled(name), over_seeds(build_predictor("lstm"), SHORT, 1, **options)
+    deviation = numpy.hypot(found.scores.std(axis=0) / 10, expected.errors[0])
+    difference = numpy.abs(found.scores.mean(axis=0) - expected.scores[0])
+    assert (difference < 4 * deviation).all()
 
 
 class TestTolerance:
@@ -236,19 +252,16 @@ class TestTolerance:
             counts.append(result.n_evaluations)
         assert counts[0] < counts[1]
 
-    def test_it_is_the_error_that_is_kept(self) -> None:
+    def test_the_true_error_is_within_the_tolerance(self) -> None:
         predictor = build_predictor("cnn")
         [exact] = GradientShap(predictor, n_perturbations=6000, seed=99).interpret_json(REVIEW)
         truth = numpy.array(exact.fields["tokens"].scores)
-        shares = []
-        for seed in range(20):
-            [found] = GradientShap(predictor, tolerance=0.1, seed=seed).interpret_json(REVIEW)
-            scores = numpy.array(found.fields["tokens"].scores)
-            shares.append(numpy.abs(scores - truth).sum() / numpy.abs(truth).sum())
-        assert numpy.mean(shares) < 0.1
-        assert max(shares) < 0.2
+        found = over_seeds(predictor, REVIEW, 20, tolerance=0.1).scores
+        shares = numpy.abs(found - truth).sum(axis=1) / numpy.abs(truth).sum()
+        assert shares.mean() < 0.1
+        assert shares.max() < 0.2
 
-    def test_a_bound_that_is_reached_is_said(self) -> None:
+    def test_a_bound_that_is_reached_has_a_note(self) -> None:
         [result] = GradientShap(
             build_predictor("bert"), tolerance=0.001, n_perturbations=4, max_evaluations=20
         ).interpret_json(EXAMPLE_INPUTS["bert"])
@@ -256,26 +269,15 @@ class TestTolerance:
         assert result.notes[0].startswith("stopped at max_evaluations = 20")
 
     def test_the_mean_over_seeds_is_that_of_independent_draws(self) -> None:
-        predictor = build_predictor("bert")
-        options: List[Dict[str, Any]] = [
-            {"tolerance": 0.1, "n_perturbations": 8},
-            {"sampling": "independent", "n_perturbations": 32},
-        ]
-        means, errors = [], []
-        for given in options:
-            scores = numpy.array(
-                [
-                    GradientShap(predictor, noise_std=0.05, seed=seed, **given)
-                    .interpret_json(EXAMPLE_INPUTS["bert"])[0]
-                    .fields["tokens"]
-                    .scores
-                    for seed in range(40)
-                ]
-            )
-            means.append(scores.mean(axis=0))
-            errors.append(scores.std(axis=0, ddof=1) / numpy.sqrt(40))
-        difference = numpy.abs(means[0] - means[1])
-        assert (difference < 4 * numpy.hypot(*errors)).all()
+        predictor, inputs = build_predictor("bert"), EXAMPLE_INPUTS["bert"]
+        found = over_seeds(
+            predictor, inputs, 40, noise_std=0.05, tolerance=0.1, n_perturbations=8
+        ).scores
+        expected = over_seeds(
+            predictor, inputs, 1, noise_std=0.05, sampling="independent", n_perturbations=1280
+        )
+        deviation = numpy.hypot(found.std(axis=0, ddof=1) / numpy.sqrt(40), expected.errors[0])
+        assert (numpy.abs(found.mean(axis=0) - expected.scores[0]) < 4 * deviation).all()
 
     @pytest.mark.parametrize(
         "options, said",

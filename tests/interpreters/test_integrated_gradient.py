@@ -202,7 +202,7 @@ class TestOptions:
         assert SaliencyInterpreter.by_name("biome-integrated-gradient") is IntegratedGradient
         assert issubclass(IntegratedGradient, AllenNLPs)
 
-    def test_a_target_turns_the_sign_where_two_labels_share_all(self) -> None:
+    def test_the_other_of_two_labels_has_the_opposite_sign(self) -> None:
         predictor = build_predictor("lstm")
         first, second = IntegratedGradient(predictor).interpret_json(
             EXAMPLE_INPUTS["lstm"], target=["positive", 1]
@@ -276,7 +276,7 @@ class TestOptions:
         assert abs(both.convergence_delta) < 1e-5
         assert both.n_evaluations == 100
 
-    def test_a_text_against_itself_has_nothing_to_explain(self) -> None:
+    def test_a_text_that_is_its_own_baseline_gets_zero(self) -> None:
         predictor = build_predictor("lstm")
         inputs = EXAMPLE_INPUTS["lstm"]
         [result] = IntegratedGradient(predictor, background=[inputs]).interpret_json(inputs)
@@ -288,8 +288,8 @@ class TestOptions:
         assert Interpretation.from_json(json.loads(json.dumps(result.to_json()))) == result
 
 
-def test_an_instance_that_is_handed_over_is_left_as_it_is() -> None:
-    """Whatever is written into the one that the interpreter goes on with."""
+def test_the_given_instance_is_not_changed() -> None:
+    """The interpreter writes into a copy."""
     predictor = build_predictor("esim")
     instance = predictor._json_to_instance(EXAMPLE_INPUTS["esim"])
     [text] = InputText.read(predictor, instance)

@@ -1,8 +1,9 @@
-"""Every option through the constructor and through parameters, and what is said of wrong ones."""
+"""Every option through the constructor and through parameters, and the errors for wrong ones."""
 
 import re
+from importlib import import_module
 from pathlib import Path
-from typing import Any, List
+from typing import Any, Dict, List
 
 import numpy
 import pytest
@@ -12,6 +13,7 @@ from allennlp.common.checks import ConfigurationError
 from allennlp.data import Instance
 from allennlp.data.fields import ArrayField, LabelField
 from allennlp.interpret.saliency_interpreters import SaliencyInterpreter
+from allennlp.models import BasicClassifier
 from allennlp.predictors import TextClassifierPredictor
 
 from biome_interpret import (
@@ -56,7 +58,9 @@ REVIEW = EXAMPLE_INPUTS["lstm"]
         ({"device": 7777}, "device is 'cuda:7777'"),
     ],
 )
-def test_wrong_options_are_answered(interpreter: Any, options: dict, said: str) -> None:
+def test_wrong_options_raise_an_error_that_names_them(
+    interpreter: Any, options: dict, said: str
+) -> None:
     with pytest.raises(ConfigurationError, match=re.compile(said, re.DOTALL)):
         interpreter(build_predictor("lstm"), **options)
 
@@ -76,14 +80,16 @@ def test_wrong_options_are_answered(interpreter: Any, options: dict, said: str) 
         (GradientShap, {"noise_relative": "no"}, "noise_relative is 'no'"),
     ],
 )
-def test_wrong_options_of_one_method(interpreter: Any, options: dict, said: str) -> None:
+def test_wrong_options_of_one_method_raise_an_error_that_names_them(
+    interpreter: Any, options: dict, said: str
+) -> None:
     with pytest.raises(ConfigurationError, match=re.compile(said)):
         interpreter(build_predictor("lstm"), **options)
 
 
 @pytest.mark.parametrize("kind", ["biome-integrated-gradient", "biome-gradient-shap"])
 class TestParameters:
-    def test_alone_the_predictor_suffices(self, kind: str) -> None:
+    def test_the_predictor_is_all_that_is_needed(self, kind: str) -> None:
         predictor = build_predictor("lstm")
         interpreter = SaliencyInterpreter.from_params(Params({"type": kind}), predictor=predictor)
         saliency = interpreter.saliency_interpret_from_json(REVIEW)
@@ -119,12 +125,12 @@ class TestParameters:
         assert isinstance(by_params, PathInterpreter)
         assert by_params.interpret_json(REVIEW) == directly.interpret_json(REVIEW)
 
-    def test_a_misspelt_one_is_answered(self, kind: str) -> None:
+    def test_a_misspelt_option_is_named(self, kind: str) -> None:
         params = Params({"type": kind, "bach_size": 3})
         with pytest.raises(ConfigurationError, match="did you mean 'batch_size'"):
             SaliencyInterpreter.from_params(params, predictor=build_predictor("lstm"))
 
-    def test_a_misspelt_baseline_is_answered_with_the_known_ones(self, kind: str) -> None:
+    def test_a_misspelt_baseline_is_answered_with_the_known_names(self, kind: str) -> None:
         params = Params({"type": kind, "baseline": "paddding"})
         with pytest.raises(ConfigurationError, match="'paddding'.*'padding'"):
             SaliencyInterpreter.from_params(params, predictor=build_predictor("lstm"))
@@ -139,17 +145,17 @@ def test_the_shipped_configs_load(name: str) -> None:
 
 class TestTarget:
     @pytest.mark.parametrize("target", ["postive", 2, -1])
-    def test_an_unknown_one_is_answered_with_the_known_ones(self, target: Any) -> None:
+    def test_an_unknown_target_is_answered_with_the_known_labels(self, target: Any) -> None:
         interpreter = IntegratedGradient(build_predictor("lstm"), target=target)
         with pytest.raises(InterpretationError, match="'negative' .1., 'positive' .0."):
             interpreter.saliency_interpret_from_json(REVIEW)
 
-    def test_gold_without_a_label_is_answered(self) -> None:
+    def test_gold_without_a_label_is_refused(self) -> None:
         interpreter = IntegratedGradient(build_predictor("lstm"), target="gold")
         with pytest.raises(InterpretationError, match="'gold' needs the text's own 'label'"):
             interpreter.saliency_interpret_from_json(REVIEW)
 
-    def test_a_tagger_takes_none(self) -> None:
+    def test_a_tagger_takes_no_target(self) -> None:
         interpreter = IntegratedGradient(build_predictor("simple_tagger"), target="PER")
         with pytest.raises(InterpretationError, match="'PER' cannot be chosen here"):
             interpreter.saliency_interpret_from_json(EXAMPLE_INPUTS["simple_tagger"])
@@ -158,12 +164,12 @@ class TestTarget:
 class TestTexts:
     @pytest.mark.parametrize("kind", ["lstm", "cnn", "linear"])
     @pytest.mark.parametrize("text", ["", "   "])
-    def test_one_without_tokens_is_answered(self, kind: str, text: str) -> None:
+    def test_a_text_without_tokens_is_refused(self, kind: str, text: str) -> None:
         interpreter = IntegratedGradient(build_predictor(kind))
         with pytest.raises(InterpretationError, match="field 'tokens' has no tokens"):
             interpreter.saliency_interpret_from_json({"sentence": text})
 
-    def test_one_of_two_without_tokens_is_answered(self) -> None:
+    def test_a_pair_with_a_text_without_tokens_is_refused(self) -> None:
         interpreter = IntegratedGradient(build_predictor("esim"))
         with pytest.raises(InterpretationError, match="field 'hypothesis' has no tokens"):
             interpreter.saliency_interpret_from_json({"premise": "a dog", "hypothesis": ""})
@@ -173,7 +179,7 @@ class TestTexts:
         "text",
         ["film", "xyzzy", "😍😍 🏳️‍🌈", "فيلم جميل جدا", "a" * 300, "?!...", "\u202eabc\u0000"],
     )
-    def test_odd_ones_give_finite_shares(self, kind: str, text: str) -> None:
+    def test_odd_texts_give_finite_shares(self, kind: str, text: str) -> None:
         if kind != "lstm" and len(text) == 300:
             text = text[:40]  # The tiny transformers take 64 pieces.
         saliency = IntegratedGradient(build_predictor(kind)).saliency_interpret_from_json(
@@ -182,14 +188,14 @@ class TestTexts:
         shares = saliency["instance_1"]["grad_input_1"]
         assert sum(shares) == pytest.approx(1) or set(shares) == {0.0}
 
-    def test_a_long_one(self) -> None:
+    def test_a_long_text(self) -> None:
         predictor = build_predictor("linear")
         saliency = IntegratedGradient(predictor).saliency_interpret_from_json(
             {"sentence": "the film is not boring " * 1000}
         )
         assert len(saliency["instance_1"]["grad_input_1"]) == 5000
 
-    def test_a_non_finite_output_is_answered(self) -> None:
+    def test_an_output_that_is_not_finite_is_refused(self) -> None:
         predictor = build_predictor("lstm")
         predictor._model._classification_layer.bias.data.fill_(float("inf"))
         with pytest.raises(InterpretationError, match="not finite"):
@@ -218,7 +224,7 @@ def scores_of(result: Any) -> List[float]:
     return [score for field in result.fields.values() for score in field.scores]
 
 
-def test_a_label_of_an_unknown_kind_is_explained_by_the_loss() -> None:
+def test_a_label_of_an_unknown_type_is_explained_by_the_loss() -> None:
     predictor = build_predictor("lstm")
     odd = NumbersForLabels(predictor._model, predictor._dataset_reader)
     [found] = IntegratedGradient(odd, n_steps=20).interpret_json(REVIEW)
@@ -240,7 +246,7 @@ def test_gold_as_a_number_is_the_name_of_a_label() -> None:
 
 
 @pytest.mark.parametrize("text", ["", {"sentnce": "a film"}])
-def test_a_background_text_that_is_no_input_is_answered(text: Any) -> None:
+def test_a_background_text_that_the_reader_refuses_is_named(text: Any) -> None:
     interpreter = IntegratedGradient(build_predictor("lstm"), background=[text])
     with pytest.raises(InterpretationError, match="does not take background text"):
         interpreter.interpret_json(REVIEW)
@@ -255,6 +261,39 @@ def test_background_texts_from_a_file(tmp_path: Path) -> None:
         for texts in (str(file), [{"sentence": "a dull film"}, "the story"])
     ]
     assert by_file == by_list
+
+
+def test_a_shorter_background_text_is_filled_with_the_padding_embedding() -> None:
+    predictor = build_predictor("lstm")
+    embedding = predictor._model._text_field_embedder.token_embedder_tokens.weight.detach()
+    film = predictor._model.vocab.get_token_index("film", "tokens")
+    filled = embedding[[film] + 12 * [0]]
+    by_text, by_vectors = [
+        IntegratedGradient(predictor, n_steps=5, **options).interpret_json(REVIEW)[0]
+        for options in ({"background": ["film"]}, {"baseline": filled})
+    ]
+    scores = by_vectors.fields["tokens"].scores
+    assert by_text.fields["tokens"].scores == pytest.approx(scores, abs=1e-6)
+    assert by_text.baseline_output == pytest.approx(by_vectors.baseline_output, abs=1e-6)
+
+
+class SumsAllPositions(BasicClassifier):
+    """Does not know which positions are padding."""
+
+    def forward(self, tokens: Any, label: Any = None, metadata: Any = None) -> Dict[str, Any]:
+        outputs = super().forward(tokens, label, metadata)
+        embedded = self._text_field_embedder(tokens)
+        outputs["logits"] = outputs["logits"] + embedded.sum(dim=(1, 2)).unsqueeze(-1)
+        return outputs
+
+
+def test_padding_stays_as_it_is_and_adds_nothing_to_the_difference() -> None:
+    padded = {"dataset_reader.token_indexers.tokens.token_min_padding_length": 20}
+    predictor = build_predictor("lstm", **padded)
+    predictor._model.__class__ = SumsAllPositions
+    [result] = IntegratedGradient(predictor, n_steps=50).interpret_json(REVIEW)
+    difference = result.output - result.baseline_output
+    assert sum(result.fields["tokens"].scores) == pytest.approx(difference, abs=1e-3)
 
 
 def test_background_strings_beside_a_label() -> None:
@@ -283,7 +322,7 @@ def test_an_inference_mode_of_the_user_s_own() -> None:
     assert margin.output == pytest.approx(2 * (first.output - second.output), rel=1e-5)
 
 
-def test_the_loss_is_taken_where_there_are_no_logits() -> None:
+def test_the_loss_is_explained_if_there_are_no_logits() -> None:
     predictor = build_predictor("lstm")
     model = predictor._model
     forward = model.forward
@@ -299,3 +338,14 @@ def test_the_loss_is_taken_where_there_are_no_logits() -> None:
     [loss] = IntegratedGradient(predictor, inference_mode="loss").interpret_json(REVIEW)
     assert scores_of(result) == pytest.approx(scores_of(loss), abs=1e-3)
     assert isinstance(predictor.json_to_labeled_instances(REVIEW)[0]["label"], LabelField)
+
+
+def test_an_embedder_that_no_finder_knows_has_a_note() -> None:
+    import_module("tests.kinds.models")
+    embedder = {"type": "tests_functional", "num_embeddings": 100, "dim": 8}
+    overrides = {
+        "dataset_reader.token_indexers.tokens": {"type": "tests_masked"},
+        "model.text_field_embedder.token_embedders.tokens": embedder,
+    }
+    [result] = IntegratedGradient(build_predictor("lstm", **overrides)).interpret_json(REVIEW)
+    assert any(note.startswith("explained at the output of") for note in result.notes)

@@ -238,7 +238,7 @@ KINDS.add(
 
 
 def mean_classifier(token_embedders: Dict[str, Any]) -> Dict[str, Any]:
-    """A model that, unlike `basic_classifier`, asks of its texts no ids of words."""
+    """A model that, unlike `basic_classifier`, needs no word ids."""
     embedder = {"token_embedders": token_embedders}
     return {"type": "tests_mean_classifier", "text_field_embedder": embedder}
 
@@ -508,7 +508,7 @@ KINDS.add(
     tiny("decomposable_attention"),
     PAIR,
     probes=[Probe(field="hypothesis", call=1)],
-    nodes=1000,
+    nodes=400,
     needs=("allennlp_models",),
 )
 KINDS.add(
@@ -527,7 +527,7 @@ KINDS.add(
     PAIR,
     # Of the premise, in the first of the encoder's calls.
     probes=[Probe(field="premise", positions=[3], module=ELMO_WORDS, output_key="token_embedding")],
-    nodes=1000,
+    nodes=200,
     needs=("allennlp_models",),
 )
 KINDS.add(

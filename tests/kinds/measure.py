@@ -28,7 +28,7 @@ from biome_interpret.models.objectives.inference_modes import Logits
 from biome_interpret.models.tensors import to_tensors
 from tests.kinds.registry import Kind, Probe
 
-# AllenNLP's numbers are right where they are those that its own settings give here.
+# AllenNLP's numbers are right if this package gives the same with AllenNLP's settings.
 _ALLENNLPS_SETTINGS: Dict[str, Any] = {
     "n_steps": 10,
     "quadrature": "riemann-left",
@@ -52,8 +52,7 @@ class Measurement:
     allennlps_own: str
 
 
-def measure(kind: Kind) -> Measurement:
-    predictor = kind.build()
+def measure(kind: Kind, predictor: Predictor) -> Measurement:
     results = interpret(predictor, kind)
     assert results, f"the predictor of {kind.name} labels nothing"
     return Measurement(
@@ -64,7 +63,7 @@ def measure(kind: Kind) -> Measurement:
         objective=_objective(predictor, kind, results[0]),
         delta=max(relative_delta(result) for result in results),
         notes=list(dict.fromkeys(note for result in results for note in result.notes)),
-        allennlps_own=_allennlps_own(kind),
+        allennlps_own=_allennlps_own(kind, predictor),
     )
 
 
@@ -101,7 +100,7 @@ def _sites(predictor: Predictor, kind: Kind) -> List[str]:
 
 
 def _objective(predictor: Predictor, kind: Kind, result: Interpretation) -> str:
-    """The registered name of the objective; `loss` where it fell back on that."""
+    """The registered name of the objective; `loss` if it fell back on that."""
     with isolated(predictor._model):
         instance = _labelled(predictor, kind)
     objective = objective_for(predictor._model, instance, Logits())
@@ -115,25 +114,39 @@ def _objective(predictor: Predictor, kind: Kind, result: Interpretation) -> str:
     return name if mode == "logits" else f"{name}, {mode}"
 
 
+class GradientAtTheInput:
+    """One interpreter for both sides of the check: it measures once how the model's rows relate."""
+
+    def __init__(self, predictor: Predictor, kind: Kind) -> None:
+        options = {**kind.options, "n_steps": 1, "quadrature": "riemann-right"}
+        self._interpreter = IntegratedGradient(predictor, **options)
+        self._kind = kind
+
+    def scores(self, probe: Probe) -> List[float]:
+        """∇f(x) · (x − x') of the token, for each labelled instance: one node, at the input."""
+        results = self._interpreter.interpret_json(self._kind.inputs)
+        return [
+            result.fields[probe.field or next(iter(result.fields))].scores[probe.token]
+            for result in results
+        ]
+
+    def slopes(self) -> List[float]:
+        """By finite differences: how f changes as the token's embedding moves away from x'."""
+        step = self._kind.step
+        above, below = self._outputs(1.0 + step), self._outputs(1.0 - step)
+        return [(high - low) / (2 * step) for high, low in zip(above, below)]
+
+    def _outputs(self, factor: float) -> List[float]:
+        with _stretched(self._interpreter.predictor._model, self._kind.probes, factor):
+            return [one.output for one in self._interpreter.interpret_json(self._kind.inputs)]
+
+
 def score_at_the_input(predictor: Predictor, kind: Kind, probe: Probe) -> List[float]:
-    """∇f(x) · (x − x') of the probed token, for each labelled instance: one node, at the input."""
-    options = {**kind.options, "n_steps": 1, "quadrature": "riemann-right"}
-    results = IntegratedGradient(predictor, **options).interpret_json(kind.inputs)
-    return [
-        result.fields[probe.field or next(iter(result.fields))].scores[probe.token]
-        for result in results
-    ]
+    return GradientAtTheInput(predictor, kind).scores(probe)
 
 
 def slope_at_the_input(predictor: Predictor, kind: Kind) -> List[float]:
-    """The same by finite differences: how f changes as the token's embedding moves away from x'."""
-    ends = []
-    for step in (kind.step, -kind.step):
-        with _stretched(predictor._model, kind.probes, 1.0 + step):
-            options = {**kind.options, "n_steps": 1, "quadrature": "riemann-right"}
-            results = IntegratedGradient(predictor, **options).interpret_json(kind.inputs)
-            ends.append([result.output for result in results])
-    return [(high - low) / (2 * kind.step) for high, low in zip(*ends)]
+    return GradientAtTheInput(predictor, kind).slopes()
 
 
 @contextmanager
@@ -188,21 +201,22 @@ def _module(model: torch.nn.Module, probe: Probe) -> torch.nn.Module:
     return next(module for module in model.modules() if isinstance(module, kinds))
 
 
-def _allennlps_own(kind: Kind) -> str:
-    """Whether AllenNLP's `IntegratedGradient` says what it means to, found out by running it."""
-    predictor = kind.build()
-    sites = find_sites(predictor)
+def _allennlps_own(kind: Kind, predictor: Predictor) -> str:
+    """How the numbers of AllenNLP's `IntegratedGradient` compare with those of this package."""
+    # AllenNLP's interpreter may leave a predictor changed.
+    another = kind.build()
+    sites = find_sites(another)
     try:
-        layer: Optional[torch.nn.Module] = predictor.get_interpretable_layer()
-        theirs = AllennlpsOwn(predictor).saliency_interpret_from_json(dict(kind.inputs))
+        layer: Optional[torch.nn.Module] = another.get_interpretable_layer()
+        theirs = AllennlpsOwn(another).saliency_interpret_from_json(dict(kind.inputs))
     except Exception as error:
         return f"fails: {type(error).__name__}"
     options = {**kind.options, **_ALLENNLPS_SETTINGS}
-    ours = IntegratedGradient(kind.build(), **options).saliency_interpret_from_json(kind.inputs)
-    verdict = _compared(theirs, ours)
-    if verdict != "right" and layer not in [site.lookup for site in sites]:
+    ours = IntegratedGradient(predictor, **options).saliency_interpret_from_json(kind.inputs)
+    answer = _compared(theirs, ours)
+    if answer != "right" and layer not in [site.lookup for site in sites]:
         return f"no: at the output of `{type(layer).__name__}`"
-    return verdict
+    return answer
 
 
 def _compared(theirs: Dict[str, Any], ours: Dict[str, Any]) -> str:

@@ -250,7 +250,7 @@ class VectorIndexer(TokenIndexer):
 
 
 class Gate(torch.nn.Module):
-    """An embedding of a kind that nothing knows: a matrix, and a gate for each word."""
+    """An embedding that no finder knows: a matrix, and a gate for each word."""
 
     def __init__(self, num_embeddings: int, dim: int) -> None:
         super().__init__()
@@ -289,7 +289,7 @@ class FoundFinder(SiteFinder):
 
 @Predictor.register("tests_named_layer")
 class NamedLayerPredictor(TextClassifierPredictor):
-    """Names the layer itself, as AllenNLP's documentation tells."""
+    """Names the layer itself, as AllenNLP's documentation describes."""
 
     def get_interpretable_layer(self) -> torch.nn.Module:
         return self._model.words

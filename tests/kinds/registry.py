@@ -1,4 +1,4 @@
-"""What a kind is, and where they are entered."""
+"""What the table says of a model, and the registries of its parts."""
 
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -37,7 +37,7 @@ class Probe:
     at_input : `bool`
         Whether it is the module's input that is the embedding.
     away_from : `int`, optional
-        The id of the word that is the baseline; `None` where that is 0.
+        The id of the word that is the baseline; `None` if that is 0.
     output_key : `Union[int, str]`, optional
         Where the module puts out a dict or a tuple.
     """
@@ -65,14 +65,13 @@ class Kind:
     inputs : `JsonDict`
         What its `predict_json` takes.
     probes : `Sequence[Probe]`, optional
-        Of one token, all of them together; empty where there is none, for the reason given in
-        `no_probe`.
+        All of one token; empty for the reason given in `no_probe`.
     no_probe : `str`, optional
         Why the gradient cannot be checked by finite differences.
     step, tolerance : `float`
         Of the finite differences: larger ones for models that compute in float32 on their way.
     nodes : `int`
-        Of the Gauss-Legendre rule, for an error that can be told from rounding.
+        Of the Gauss-Legendre rule, for an error well above rounding.
     max_delta : `float`
         What Σ scores may miss, relative to Σ |scores|.
     options : `Dict[str, Any]`
@@ -105,7 +104,7 @@ class Kind:
         return [name for name in self.needs if find_spec(name) is None]
 
     def build_or_skip(self) -> Predictor:
-        """Skips the test that wants it where packages are missing."""
+        """Skips the test if packages are missing."""
         if self.missing:
             pytest.skip(f"needs {', '.join(self.missing)}")
         return self.build()

@@ -1,4 +1,4 @@
-"""Archives of long ago are loaded, given the predictor that they choose, and add up."""
+"""Old archives are loaded with the predictor that they choose, and the scores add up."""
 
 import pytest
 

@@ -1,14 +1,15 @@
-"""Every kind adds up, has the gradient that it says, and stands in the table as it is."""
+"""The scores of every model add up, its gradient is right, and the table says so."""
 
 import os
 from functools import lru_cache
 from typing import Dict, List, Optional
 
 import pytest
+from allennlp.predictors import Predictor
 
 from biome_interpret import IntegratedGradient
 from tests.kinds import embedders, predictors, table
-from tests.kinds.measure import Measurement, measure, score_at_the_input, slope_at_the_input
+from tests.kinds.measure import GradientAtTheInput, Measurement, measure
 from tests.kinds.registry import Kind
 
 REGISTRIES = [embedders.KINDS, predictors.KINDS]
@@ -29,8 +30,14 @@ def kind_of(name: str) -> Kind:
 
 
 @lru_cache(maxsize=None)
+def predictor_of(name: str) -> Predictor:
+    """Built once: interpreting leaves a predictor as it was."""
+    return KINDS[name].build()
+
+
+@lru_cache(maxsize=None)
 def measured(name: str) -> Measurement:
-    return measure(KINDS[name])
+    return measure(KINDS[name], predictor_of(name))
 
 
 @pytest.mark.parametrize("name", INTERPRETED)
@@ -42,21 +49,20 @@ def test_scores_add_up(name: str) -> None:
 @pytest.mark.parametrize("name", PROBED)
 def test_gradient_is_that_of_finite_differences(name: str) -> None:
     kind = kind_of(name)
-    predictor = kind.build()
-    scores = score_at_the_input(predictor, kind, kind.probes[0])
-    slopes = slope_at_the_input(predictor, kind)
+    gradient = GradientAtTheInput(predictor_of(name), kind)
+    scores, slopes = gradient.scores(kind.probes[0]), gradient.slopes()
     assert any(abs(slope) > 1e-4 for slope in slopes)
     assert scores == pytest.approx(slopes, rel=kind.tolerance, abs=1e-6)
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_refused_in_words(name: str) -> None:
+def test_it_is_refused_with_the_reason(name: str) -> None:
     kind = kind_of(name)
     with pytest.raises(Exception, match=kind.refused):
         IntegratedGradient(kind.build(), **kind.options).interpret_json(kind.inputs)
 
 
-def test_every_kind_is_probed_or_says_why_not() -> None:
+def test_every_model_has_a_probe_or_the_reason_for_none() -> None:
     silent: List[str] = [n for n in INTERPRETED if not KINDS[n].probes and not KINDS[n].no_probe]
     assert not silent
 

@@ -46,7 +46,8 @@ class TagsLabelling(Labelling):
         return labelled_by(predictor) == "SentenceTaggerPredictor"
 
     def labelled(self, predictor: Predictor, instance: Instance, output: Output) -> List[Instance]:
-        return _instances_of_spans(predictor, instance, [str(tag) for tag in output["tags"]])
+        tags = [str(tag) for tag in output["tags"]]
+        return _instances_of_spans(predictor, instance, tags[: _num_tagged(instance, len(tags))])
 
     def gold(self, predictor: Predictor, instance: Instance) -> List[Instance]:
         return _instances_of_spans(predictor, instance, _own_tags(instance))
@@ -170,6 +171,13 @@ def spans_of(tags: Sequence[str]) -> List[Tuple[int, int]]:
 def runs_of(tags: Sequence[str]) -> List[Tuple[int, int]]:
     """First and last token of each run of one tag that is not "O"."""
     return spans_of([tag if tag == OUTSIDE else f"I-{tag}" for tag in tags])
+
+
+def _num_tagged(instance: Instance, num_tags: int) -> int:
+    """The length of the tagged text: some models tag the padding of a batch too."""
+    lengths = {f.sequence_length() for f in instance.fields.values() if isinstance(f, TextField)}
+    is_padded = len(lengths) == 1 and max(lengths) < num_tags
+    return max(lengths) if is_padded else num_tags
 
 
 def _text_of_length(instance: Instance, length: int) -> TextField:

@@ -1,0 +1,476 @@
+"""
+What `mutate.py` breaks: at least one mutation for each promise and each invariant of the project.
+
+A mutation that no test notices is a gap in the tests. Do not weaken the mutation: add a test.
+"""
+
+from typing import List, NamedTuple, Tuple
+
+
+class Mutation(NamedTuple):
+    """
+    name : what is broken.
+    old : text that the file has exactly once.
+    new : what takes its place.
+    file : from the root of the repository.
+    tests : the paths that go to pytest, as few as should notice.
+    """
+
+    name: str
+    old: str
+    new: str
+    file: str
+    tests: Tuple[str, ...]
+
+
+MUTATIONS: List[Mutation] = []
+
+
+def mutation(name: str, old: str, new: str, file: str, tests: Tuple[str, ...]) -> None:
+    MUTATIONS.append(Mutation(name, old, new, file, tests))
+
+
+# Quadrature: the weights sum to one, the nodes are the rule's.
+QUADRATURE = "biome_interpret/attribution/quadrature.py", ("tests/attribution/test_quadrature.py",)
+mutation(
+    "legendre-nodes",
+    "leggauss(n)\n    return (nodes + 1) / 2",
+    "leggauss(n)\n    return (nodes + 1) / 2.001",
+    *QUADRATURE,
+)
+mutation("radau-weights", "weights = (1 + nodes) /", "weights = (1 - nodes) /", *QUADRATURE)
+mutation(
+    "riemann-left-nodes",
+    "return numpy.arange(n) / n,",
+    "return numpy.arange(1, n + 1) / n,",
+    *QUADRATURE,
+)
+mutation(
+    "riemann-middle-nodes", "(numpy.arange(n) + 0.5) / n,", "numpy.arange(n) / n,", *QUADRATURE
+)
+mutation("trapezoid-ends", "weights[[0, -1]] /= 2", "weights[[0]] /= 2", *QUADRATURE)
+
+# Random paths: no bias, and an honest standard error.
+SAMPLING = "biome_interpret/attribution/sampling.py", ("tests/attribution/test_sampling.py",)
+mutation(
+    "mirror-image-noise", "(drawn, 1 - drawn), (1, -1)", "(drawn, 1 - drawn), (1, 1)", *SAMPLING
+)
+mutation(
+    "mirror-image-position", "(drawn, 1 - drawn), (1, -1)", "(drawn, drawn), (1, -1)", *SAMPLING
+)
+mutation(
+    "draw-weights", "stratum.share / stratum.size", "1.01 * stratum.share / stratum.size", *SAMPLING
+)
+mutation(
+    "standard-error-shares", "stratum.share**2 * units.var", "stratum.share * units.var", *SAMPLING
+)
+mutation(
+    "standard-error-bias", "unbiased=True) / len(units)", "unbiased=False) / len(units)", *SAMPLING
+)
+mutation("joined-shares", "share * size / sum(sizes)", "share / len(sizes)", *SAMPLING)
+
+# From positions to tokens to shares.
+NORMALIZATION = (
+    "biome_interpret/attribution/normalization.py",
+    ("tests/interpreters/test_options.py", "tests/interpreters/test_integrated_gradient.py"),
+)
+mutation(
+    "shares-are-absolute",
+    "scaled = [abs(score) / largest",
+    "scaled = [score / largest",
+    *NORMALIZATION,
+)
+mutation("shares-add-up", "total = sum(scaled)", "total = max(scaled)", *NORMALIZATION)
+
+AGGREGATION = (
+    "biome_interpret/attribution/aggregation.py",
+    ("tests/attribution/test_aggregation.py", "tests/interpreters/test_options.py"),
+)
+mutation(
+    "word-mean",
+    "torch.full_like(scores, 1 / len(scores))",
+    "torch.full_like(scores, 1.0)",
+    *AGGREGATION,
+)
+mutation("word-signed-max", "scores.abs().argmax()", "scores.argmax()", *AGGREGATION)
+mutation("reduction-mean-abs", "vectors.abs().mean(dim=-1)", "vectors.mean(dim=-1)", *AGGREGATION)
+
+# Alignment: each position belongs to the right token.
+TOKEN_ALIGNMENT = (
+    "biome_interpret/models/alignment/token_alignment.py",
+    ("tests/models/embedding/test_sites.py", "tests/kinds/test_kinds.py"),
+)
+mutation(
+    "start-tokens",
+    "[UNOWNED] * num_start + list(range(num_tokens))",
+    "list(range(num_tokens)) + [UNOWNED] * num_start",
+    *TOKEN_ALIGNMENT,
+)
+mutation(
+    "folded-end",
+    "owners[-end:] = tokens[num_tokens - end :]",
+    "owners[-end:] = tokens[:end]",
+    *TOKEN_ALIGNMENT,
+)
+mutation(
+    "word-pieces",
+    "[token] * (span[1] + 1 - span[0])",
+    "[token] + [UNOWNED] * (span[1] - span[0])",
+    *TOKEN_ALIGNMENT,
+)
+mutation(
+    "tokens-of-later-texts",
+    "owners[owners >= 0] += first_token",
+    "owners[owners >= 0] += 0",
+    *TOKEN_ALIGNMENT,
+)
+
+SPECIAL_TOKENS = (
+    "biome_interpret/models/alignment/special_tokens.py",
+    ("tests/models/alignment", "tests/interpreters/test_options.py"),
+)
+mutation(
+    "unknown-word-is-a-word",
+    "specials -= {tokenizer.unk_token, tokenizer.mask_token}",
+    "specials -= set()",
+    *SPECIAL_TOKENS,
+)
+
+SEGMENTS = "biome_interpret/models/alignment/segments.py", ("tests/models/alignment",)
+mutation(
+    "word-piece-mark",
+    'lambda before, token: str(token.text).startswith("##")',
+    "lambda before, token: False",
+    *SEGMENTS,
+)
+mutation("bracket-after-full-stop", "opens = len(sentence) > 1 and", "opens = False and", *SEGMENTS)
+
+# Embedding sites: each traced call is replaced exactly as often as it was traced.
+MATCHING = "biome_interpret/models/embedding/matching.py", ("tests/models/embedding",)
+mutation(
+    "matching-added-numbers",
+    "positions[given.cpu() != 0] = ADDED",
+    "positions[given.cpu() != 0] = NOWHERE",
+    *MATCHING,
+)
+mutation("matching-shifts", "_SHIFTS = (0, 1, -1, 2, -2)", "_SHIFTS = (0,)", *MATCHING)
+mutation(
+    "matching-same-numbers",
+    "if not own_real.any() or not bool((same | ~(own_real & given_real)).all()):",
+    "if not own_real.any():",
+    *MATCHING,
+)
+
+FINDERS = (
+    "biome_interpret/models/embedding/finders.py",
+    ("tests/models/embedding/test_sites.py", "tests/kinds/test_kinds.py"),
+)
+mutation(
+    "finder-of-nearest-class",
+    "for kind in type(module).__mro__:",
+    "for kind in reversed(type(module).__mro__):",
+    *FINDERS,
+)
+mutation("elmo-boundaries", "boundaries=1", "boundaries=0", *FINDERS)
+mutation(
+    "xlnet-is-transposed",
+    "transposed = isinstance(module, XLNetPreTrainedModel)",
+    "transposed = False",
+    *FINDERS,
+)
+mutation(
+    "unknown-embedder-has-a-note",
+    "yield EmbeddingSite(name, module, note=note)",
+    "yield EmbeddingSite(name, module)",
+    *FINDERS,
+)
+
+# Baselines: where paths begin, and what they do not move.
+BASELINE = "biome_interpret/models/baselines/baseline.py", ("tests/interpreters/test_options.py",)
+mutation(
+    "default-baseline",
+    "ConstantBaseline(value or 0.0)",
+    "ConstantBaseline(value or 0.1)",
+    *BASELINE,
+)
+mutation(
+    "baseline-of-special-pieces",
+    "owned.unsqueeze(-1), values",
+    "torch.ones_like(owned).unsqueeze(-1), values",
+    *BASELINE,
+)
+mutation("baseline-is-finite", "if not torch.isfinite(values).all():", "if False:", *BASELINE)
+
+PATH_STARTS = (
+    "biome_interpret/models/baselines/path_starts.py",
+    ("tests/interpreters/test_options.py", "tests/interpreters/test_batching.py"),
+)
+mutation(
+    "special-tokens-are-held",
+    "moving &= call.owners != UNOWNED",
+    "moving &= call.owners != 99",
+    *PATH_STARTS,
+)
+mutation(
+    "padding-is-held", "moving = call.owners != PADDING", "moving = call.owners != 99", *PATH_STARTS
+)
+
+BACKGROUND = (
+    "biome_interpret/models/baselines/background.py",
+    ("tests/interpreters/test_options.py",),
+)
+mutation(
+    "background-is-filled-with-padding",
+    "return call.site.weight[index]",
+    "return call.site.weight[index] + 1",
+    *BACKGROUND,
+)
+
+NOISE = (
+    "biome_interpret/models/baselines/noise.py",
+    ("tests/interpreters/test_gradient_shap.py", "tests/interpreters/test_batching.py"),
+)
+mutation("noise-of-mirror-images", "return signs * values[", "return values[", *NOISE)
+mutation(
+    "noise-without-padding",
+    "real = call.owners[instance] != PADDING",
+    "real = call.owners[instance] != 99",
+    *NOISE,
+)
+mutation(
+    "noise-differs-by-field", "[call.key.site, *call.key.field.encode()]", "[call.key.site]", *NOISE
+)
+mutation(
+    "noise-is-relative",
+    "noise.std * self._spread if noise.relative",
+    "noise.std if noise.relative",
+    *NOISE,
+)
+
+# Objectives: the explained output belongs to the target, and a positive score speaks for it.
+LOSS = (
+    "biome_interpret/models/objectives/loss.py",
+    ("tests/models/objectives", "tests/interpreters/test_integrated_gradient.py"),
+)
+mutation(
+    "sign-of-the-loss",
+    'return -outputs["loss"].sum().reshape(1)',
+    'return outputs["loss"].sum().reshape(1)',
+    *LOSS,
+)
+mutation("loss-is-checked", "if abs(loss - total) > bound and", "if False and", *LOSS)
+
+INFERENCE_MODES = (
+    "biome_interpret/models/objectives/inference_modes.py",
+    ("tests/models/objectives", "tests/interpreters/test_integrated_gradient.py"),
+)
+mutation(
+    "softmax-is-a-probability",
+    "return super().__call__(outputs, choices).exp()",
+    "return super().__call__(outputs, choices)",
+    *INFERENCE_MODES,
+)
+mutation(
+    "masked-choices",
+    "chosen if bool(self.mask.all()) else",
+    "chosen if True else",
+    *INFERENCE_MODES,
+)
+mutation(
+    "chosen-class",
+    "scores.gather(-1, self.indices.unsqueeze(-1)).squeeze(-1)",
+    "scores.max(dim=-1).values",
+    *INFERENCE_MODES,
+)
+
+LABELS = (
+    "biome_interpret/models/objectives/labels.py",
+    ("tests/models/objectives", "tests/interpreters/test_options.py", "tests/kinds/test_kinds.py"),
+)
+mutation(
+    "yes-and-no",
+    "torch.stack([torch.zeros_like(logits), logits], dim=-1)",
+    "torch.stack([logits, torch.zeros_like(logits)], dim=-1)",
+    *LABELS,
+)
+mutation("target-outside", "if int(indices.max()) >= logits.size(-1):", "if False:", *LABELS)
+
+# Labelling: names and labels are the model's own.
+TAGS = (
+    "biome_interpret/models/labelling/tags.py",
+    ("tests/models/labelling", "tests/interpreters/test_integrated_gradient.py"),
+)
+mutation(
+    "span-of-one-type",
+    "if prefix in _CONTINUE and opened == kind:",
+    "if prefix in _CONTINUE and opened:",
+    *TAGS,
+)
+mutation("one-span-at-a-time", "tag if first <= i <= last else OUTSIDE", "tag", *TAGS)
+mutation(
+    "outside-does-not-count",
+    'fields["ignore_loss_on_o_tags"] = FlagField(True)',
+    'fields["ignore_loss_on_o_tags"] = FlagField(False)',
+    *TAGS,
+)
+
+LABELS = (
+    "biome_interpret/models/labelling/labels.py",
+    ("tests/models/labelling", "tests/interpreters/test_integrated_gradient.py"),
+)
+mutation(
+    "predicted-label",
+    "LabelField(int(best.argmax()), namespace",
+    "LabelField(int(best.argmin()), namespace",
+    *LABELS,
+)
+mutation(
+    "probable-labels",
+    'thresholds = 0.0 if scores[0][0].endswith("logits") else 0.5',
+    "thresholds = 0.9",
+    *LABELS,
+)
+
+TARGETS = (
+    "biome_interpret/models/labelling/targets.py",
+    ("tests/models/labelling", "tests/interpreters/test_options.py"),
+)
+mutation("gold-once", "found += [] if position else _gold(", "found += _gold(", *TARGETS)
+mutation(
+    "numbers-that-are-names",
+    "str(v) if isinstance(v, int) and str(v) in names else v",
+    "v",
+    *TARGETS,
+)
+
+# Isolation: the predictor afterwards is the predictor before.
+GUARD = "biome_interpret/models/isolation/guard.py", ("tests/models/isolation",)
+mutation(
+    "requires-grad-is-restored",
+    "parameter.requires_grad = True",
+    "parameter.requires_grad = False",
+    *GUARD,
+)
+mutation("training-mode-is-restored", "module.training = True", "module.training = False", *GUARD)
+mutation("metrics-are-restored", "(m, _copy_of(m, model))", "(m, dict(vars(m)))", *GUARD)
+mutation("one-thread-at-a-time", "with lock_of(model), random_states", "with random_states", *GUARD)
+mutation("default-type-is-restored", "torch.set_default_dtype(default)", "pass", *GUARD)
+
+RANDOM_STATES = "biome_interpret/models/isolation/random_states.py", ("tests/models/isolation",)
+mutation("random-state-of-torch", "torch.set_rng_state(torch_state)", "pass", *RANDOM_STATES)
+
+ENCODER_STATES = (
+    "biome_interpret/models/isolation/encoder_states.py",
+    ("tests/models/isolation", "tests/kinds/test_kinds.py"),
+)
+mutation("encoder-states-are-restarted", "encoder.restart(num_rows)\n", "pass\n", *ENCODER_STATES)
+mutation(
+    "encoder-states-hang-together",
+    "n, n + o) for u, n, o",
+    "n.detach(), n + o) for u, n, o",
+    *ENCODER_STATES,
+)
+
+PATCHING = "biome_interpret/models/isolation/patching.py", ("tests/models/isolation",)
+mutation(
+    "other-threads-are-not-patched",
+    "self._arounds.get(threading.get_ident(), ())",
+    "sum(self._arounds.values(), [])",
+    *PATCHING,
+)
+mutation("own-method-is-put-back", "if self._before is not None:", "if False:", *PATCHING)
+
+# Rows: a text's scores in a batch are its scores alone.
+# Rows that mix are found twice, by the probes and by the row of the text itself: without one of the
+# two the numbers stay right.
+ROW_INDEPENDENCE = (
+    "biome_interpret/models/execution/row_independence.py",
+    ("tests/models/execution/test_row_independence.py", "tests/interpreters/test_batching.py"),
+)
+mutation(
+    "gradients-of-rows-are-compared",
+    "if same_gradients(alone.gradients, together.gradients, 0, scale):",
+    "if True:",
+    *ROW_INDEPENDENCE,
+)
+mutation(
+    "padding-is-probed",
+    "return not close(batch.values[0], batch.values.new_tensor(padded))",
+    "return False",
+    *ROW_INDEPENDENCE,
+)
+
+TENSORS = (
+    "biome_interpret/models/tensors.py",
+    ("tests/models/test_tensors.py", "tests/interpreters/test_batching.py"),
+)
+mutation(
+    "rows-in-their-order", "all(place == row for place, row in enumerate(rows))", "True", *TENSORS
+)
+
+# Results.
+ASSEMBLY = (
+    "biome_interpret/interpreters/assembly.py",
+    (
+        "tests/interpreters/test_options.py",
+        "tests/interpreters/test_integrated_gradient.py",
+        "tests/models/embedding/test_sites.py",
+    ),
+)
+mutation(
+    "order-of-fields",
+    "calls in reversed(self.fields.values())",
+    "calls in self.fields.values()",
+    *ASSEMBLY,
+)
+mutation(
+    "delta",
+    "output - baseline_output - integrands.total",
+    "output - baseline_output + integrands.total",
+    *ASSEMBLY,
+)
+mutation("notes-of-sites", "*of_sites, *integrands.notes", "*integrands.notes", *ASSEMBLY)
+mutation("scores-of-word-pieces", "owned = owners >= 0", "owned = owners > 0", *ASSEMBLY)
+
+# Long jobs: records in order, whole, and only of one job.
+RECORDS = (
+    "biome_interpret/commands/jobs/records.py",
+    ("tests/commands/jobs", "tests/commands/test_interpret.py"),
+)
+mutation("records-are-in-order", "line <= written.last_line", "line < 0", *RECORDS)
+mutation("cut-record-is-dropped", 'if not raw.endswith(b"\\n"):', "if False:", *RECORDS)
+mutation("records-are-json", "allow_nan=False", "allow_nan=True", *RECORDS)
+
+FINGERPRINT = "biome_interpret/commands/jobs/fingerprint.py", ("tests/commands/jobs",)
+mutation(
+    "only-the-same-job-is-resumed",
+    "if before.get(part) != now.get(part)\n",
+    "if False\n",
+    *FINGERPRINT,
+)
+mutation(
+    "changed-archive", 'return {"sha256": digest_of(path)}', 'return {"sha256": ""}', *FINGERPRINT
+)
+
+# What is shown is the text and no code.
+REPORT = (
+    "biome_interpret/visualization/report.py",
+    ("tests/visualization/test_report.py", "tests/visualization/test_report_in_browser.py"),
+)
+mutation("report-is-escaped", "autoescape=True", "autoescape=False", *REPORT)
+
+FRAGMENT = "biome_interpret/visualization/fragment.py", ("tests/visualization/test_fragment.py",)
+mutation("fragment-is-escaped", "return escape(visible(text))", "return visible(text)", *FRAGMENT)
+mutation("words-are-escaped", 'f"{escape(text)}</span>"', 'f"{text}</span>"', *FRAGMENT)
+
+CHARACTERS = (
+    "biome_interpret/visualization/characters.py",
+    ("tests/visualization/test_characters.py", "tests/visualization/test_terminal.py"),
+)
+mutation("control-characters", "return chr(0x2400 + code)", "return character", *CHARACTERS)
+mutation(
+    "bidirectional-overrides",
+    "return _NAME.format(_BIDIRECTIONAL[character])",
+    "return character",
+    *CHARACTERS,
+)
