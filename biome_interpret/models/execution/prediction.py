@@ -7,7 +7,6 @@ import torch
 from allennlp.data import Instance
 from allennlp.models import Model
 
-from biome_interpret.errors import InterpretationError
 from biome_interpret.models.embedding.calls import SiteCall
 from biome_interpret.models.embedding.site_patching import patched_sites
 from biome_interpret.models.embedding.sites import EmbeddingSite
@@ -111,7 +110,9 @@ class _Trace:
     ) -> Optional[torch.Tensor]:
         try:
             return None if self._recorder.record(site, given, output) is None else output
-        except InterpretationError:  # The prediction itself must succeed all the same.
+        except (
+            Exception
+        ):  # A model may call its sites with other rows. It must predict all the same.
             self._failed = True
             return None
 
