@@ -57,7 +57,7 @@ class TestGroups:
 
     def test_each_text_is_alone_after_rows_were_found_to_mix(self) -> None:
         planner = probed_planner(BasicClassifier)
-        planner.run_row_by_row(batch_of(as_kind(BasicClassifier), ["dull"]).objective)
+        planner.record_mixing(batch_of(as_kind(BasicClassifier), ["dull"]).objective)
         assert grouped_lengths(planner, [3, 3]) == [[3], [3]]
 
 

@@ -126,7 +126,7 @@ class IsConstant(BasicClassifier):
 
 def test_a_gradient_that_is_cut_off_is_refused() -> None:
     batch = batch_of(as_kind(CutsGradients), [SHORT])
-    with pytest.raises(InterpretationError, match="has no gradient by it: the model cuts it off"):
+    with pytest.raises(InterpretationError, match="the model cuts its gradient off, by `detach"):
         batch.evaluate([0], points_for(batch, [0]), want_gradients=True)
 
 
