@@ -147,26 +147,25 @@ class Pipeline:
     def _window_outcomes(
         self, inputs: Sequence[Input], targets: Sequence[List[TargetSpec]], complete: bool
     ) -> List[Outcome]:
-        found: Dict[int, Outcome] = {}
-        jobs: Dict[int, _Job] = {}
+        jobs: List[_Job] = []
         # The indices of each input's jobs: one for each text that the predictor makes of it.
-        by_input: List[List[int]] = []
+        by_input: List[Union[range, Outcome]] = []
         for one_input, its_targets in zip(inputs, targets):
-            first = len(found) + len(jobs)
+            first = len(jobs)
             try:
                 texts = InputText.read(self._predictor, one_input)
-                jobs.update((first + k, _Job(text, its_targets)) for k, text in enumerate(texts))
-                by_input.append([first + k for k in range(len(texts))])
+                jobs += [_Job(text, its_targets) for text in texts]
+                by_input.append(range(first, len(jobs)))
             except Exception as error:
-                found[first] = _failed(error)
-                by_input.append([first])
-        self._probe_rows(list(jobs.values()))
-        indices = list(jobs)
-        for group in self._planner.groups([job.text for job in jobs.values()]):
-            members = [indices[i] for i in group]
-            outcomes = self._group_outcomes([jobs[i] for i in members], complete)
-            found.update(zip(members, outcomes))
-        return [_merged([found[i] for i in own]) for own in by_input]
+                by_input.append(_failed(error))
+        self._probe_rows(jobs)
+        found: Dict[int, Outcome] = {}
+        for group in self._planner.groups([job.text for job in jobs]):
+            found.update(zip(group, self._group_outcomes([jobs[i] for i in group], complete)))
+        return [
+            own if isinstance(own, Outcome) else _merged([found[i] for i in own])
+            for own in by_input
+        ]
 
     def _probe_rows(self, jobs: Sequence[_Job]) -> None:
         """
@@ -214,18 +213,17 @@ class Pipeline:
             except Exception as error:
                 errors[i] = error
         # By the index of the item.
-        by_job: List[Dict[int, Interpretation]] = [{} for _ in jobs]
+        results: Dict[int, Interpretation] = {}
         for members in self._batches(items, prediction):
             batch_items = [items[k] for k in members]
             batch = self._batch(batch_items, prediction, self._settings.autocast)
             texts = [jobs[item.job].text for item in batch_items]
-            results = self._integrated(batch, texts, complete)
-            for k, item, result in zip(members, batch_items, results):
-                by_job[item.job][k] = result
+            results.update(zip(members, self._integrated(batch, texts, complete)))
+        by_job: List[List[Interpretation]] = [[] for _ in jobs]
+        for k, item in enumerate(items):
+            by_job[item.job].append(results[k])
         return [
-            _failed(errors[i], outputs[i])
-            if i in errors
-            else Outcome(outputs[i], [by_job[i][k] for k in sorted(by_job[i])])
+            _failed(errors[i], outputs[i]) if i in errors else Outcome(outputs[i], by_job[i])
             for i in range(len(jobs))
         ]
 
@@ -276,8 +274,8 @@ class Pipeline:
             [item.instance for item in items],
             items[0].objective,
             prediction,
-            [item.job for item in items],
-            autocast,
+            prediction_rows=[item.job for item in items],
+            autocast=autocast,
         )
         for call in batch.calls:
             if not all(call.token_lists):
@@ -305,13 +303,13 @@ class Pipeline:
         results: List[Interpretation] = []
         for row, (text, integrands) in enumerate(zip(texts, found)):
             integrals = InstanceIntegrals(batch.calls_by_field, row, integrands)
-            if complete:
-                baseline_output = integral.baseline_output(integrands.measure, row)
-                results.append(
-                    self._assembly.complete(integrals, batch, text.strings, baseline_output, notes)
-                )
-            else:
+            if not complete:
                 results.append(self._assembly.scores_only(integrals, batch, text.strings))
+                continue
+            baseline_output = integral.baseline_output(integrands.measure, row)
+            results.append(
+                self._assembly.complete(integrals, batch, text.strings, baseline_output, notes)
+            )
         return results
 
     def _path_starts(self, text: InputText) -> PathStarts:

@@ -90,7 +90,7 @@ class ExplainedBatch:
         self._sites = sites
         self.autocast = autocast
         self.instances = instances
-        # `objective` may be replaced by the loss.
+        # `self.objective` is replaced by the loss if the output lacks f.
         self.given_objective = self.objective = objective
         reused = None
         if prediction is not None and objective.reads_prediction:

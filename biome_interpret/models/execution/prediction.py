@@ -112,9 +112,8 @@ class _Trace:
     ) -> Optional[torch.Tensor]:
         try:
             return None if self._recorder.record(site, given, output) is None else output
-        except (
-            Exception
-        ):  # A model may call its sites with other rows. It must predict all the same.
+        except Exception:
+            # A model may call its sites with other rows. It must predict all the same.
             self._failed = True
             return None
 

@@ -95,17 +95,21 @@ class _ThreadStates:
         self._keep(holder._states, mask.numel())
 
     def _keep(self, states: States, batch_size: int) -> None:
-        per_row = max(1, batch_size // self._num_rows)
+        """Replaces the states of the first texts of each row, as many as the batch has."""
+        per_row = self._texts_per_row(batch_size)
         new = [state.reshape(state.size(0), -1, per_row, state.size(2)) for state in states]
         if self._states is not None:
             new = [torch.cat([n, old[:, :, per_row:]], 2) for n, old in zip(new, self._states)]
         self._states = new
 
+    def _texts_per_row(self, batch_size: int) -> int:
+        return max(1, batch_size // self._num_rows)
+
     def _flat(self, batch_size: int) -> Optional[States]:
-        """The states of all texts, row by row; zeros for a text without a state."""
+        """The states of a batch of texts, row by row; zeros for a text without a state."""
         if self._states is None:
             return None
-        per_row = max(1, batch_size // self._num_rows)
+        per_row = self._texts_per_row(batch_size)
         result = []
         for state in self._states:
             layers, rows, texts, size = state.shape

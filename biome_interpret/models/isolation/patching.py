@@ -27,7 +27,6 @@ class _Patch:
         self._own_method = vars(module).get(name)
         self._wrappers_by_thread: Dict[int, List[Wrapper]] = {}
 
-    def add(self, wrapper: Wrapper) -> None:
         @functools.wraps(self._method)
         def patched_method(*args: Any, **kwargs: Any) -> Any:
             call = self._method
@@ -35,8 +34,10 @@ class _Patch:
                 call = functools.partial(wrapper, call)
             return call(*args, **kwargs)
 
+        vars(module)[name] = patched_method
+
+    def add(self, wrapper: Wrapper) -> None:
         self._wrappers_by_thread.setdefault(threading.get_ident(), []).append(wrapper)
-        vars(self._module)[self._name] = patched_method
 
     def remove(self, wrapper: Wrapper) -> bool:
         """Puts the module back if this was its last wrapper. Returns whether it was."""
