@@ -320,6 +320,7 @@ class Pipeline:
         )
 
     def _background_for(self, text: InputText) -> Optional[Background]:
+        """The background texts. Strings among them become inputs like that of this text."""
         given = self._settings.background
         if given is not None and self._background is None:
             instances = background_instances(self._predictor, given, text.json)
