@@ -75,8 +75,15 @@ class RunsEachTextAlone(BasicClassifier):
         return [super(RunsEachTextAlone, self).forward_on_instances([one])[0] for one in instances]
 
 
-def test_a_model_that_is_run_twice_has_no_trace() -> None:
-    predictor = as_kind(RunsEachTextAlone)
+class RunsTwice(BasicClassifier):
+    def forward_on_instances(self, instances: Any) -> Any:
+        super().forward_on_instances(instances)
+        return super().forward_on_instances(instances)
+
+
+@pytest.mark.parametrize("model_class", [RunsEachTextAlone, RunsTwice])
+def test_a_model_that_is_run_twice_has_no_trace(model_class: type) -> None:
+    predictor = as_kind(model_class)
     outputs, prediction = predicted(predictor, [LONG, SHORT], [])
     assert len(outputs) == 2
     assert prediction is None
