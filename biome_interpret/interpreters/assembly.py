@@ -1,4 +1,4 @@
-"""From integrals over positions to scores for tokens, words or sentences, and to results."""
+"""Makes results from integrals: scores of positions become scores of tokens, words or sentences."""
 
 import math
 from dataclasses import dataclass
@@ -41,13 +41,13 @@ class InstanceIntegrals:
 
     @cached_property
     def keys(self) -> Dict[str, str]:
-        """AllenNLP's numbering: the fields backwards, because gradients arrive in that order."""
+        """AllenNLP's keys by field. It numbers fields backwards, as gradients reach them."""
         texts = [t for calls in reversed(self.fields.values()) for t in calls[0].texts[self.row]]
         return {text.name: f"grad_input_{number}" for number, text in enumerate(texts, start=1)}
 
     def token_vectors(self, calls: Sequence[SiteCall]) -> torch.Tensor:
         """
-        Integrals summed over the positions of each token, several sites side by side.
+        The integrals, summed over the positions of each token. Sites are side by side.
         Shape: (tokens, dim).
         """
         sites: Dict[int, torch.Tensor] = {}
@@ -101,7 +101,7 @@ class Assembly:
         batch : `ExplainedBatch`
             The batch of the instance.
         source_texts : `Sequence[str]`
-            The strings that the fields may have been made from.
+            The strings that the fields may have been made of.
         """
         fields, _ = self._fields(integrals, source_texts)
         return Interpretation(fields, Target(), batch.outputs[integrals.row])
@@ -118,7 +118,7 @@ class Assembly:
         # Parameters
 
         notes : `Sequence[str]`
-            Notes beside those of the batch and the integrals.
+            Further notes, after those of the batch and the integrals.
         """
         settings, objective = self._settings, batch.objective
         row, integrands = integrals.row, integrals.integrands
@@ -149,7 +149,7 @@ class Assembly:
         settings = self._settings
         fields: Dict[str, FieldScores] = {}
         errors: StandardErrors = {}
-        # Standard errors need the sums over the embedding dimension at each random node.
+        # Standard errors are of sums over the embedding dimension.
         strata = integrals.integrands.measure.strata if settings.reduction == "sum" else None
         for calls in integrals.fields.values():
             scores = REDUCTIONS[settings.reduction](integrals.token_vectors(calls))

@@ -1,4 +1,4 @@
-"""The instances of the background texts that a user gives."""
+"""Makes instances of the background texts that a user gives."""
 
 from typing import List, Sequence, Union
 
@@ -19,14 +19,14 @@ def background_instances(
     given : `Sequence[Union[JsonDict, str]]`
         The texts, as inputs of the predictor or as strings.
     example : `JsonDict`
-        An input of the predictor. A string takes the place of its text.
+        An input of the predictor. For a string, its text is replaced.
 
     # Raises
 
     `InterpretationError`
         If the predictor does not take a text.
     """
-    return [_instance(predictor, _as_json(example, one)) for one in given]
+    return [_instance(predictor, _as_json(example, text)) for text in given]
 
 
 def _instance(predictor: Predictor, inputs: JsonDict) -> Instance:

@@ -120,12 +120,12 @@ class GradientShap(PathInterpreter):
         return Noise(seed, self._noise_std, self._noise_relative, sign)
 
     def _backgrounds(
-        self, number: int, noises: Sequence[int], num_background: int
+        self, round_index: int, noises: Sequence[int], num_background: int
     ) -> List[Optional[int]]:
-        """A random background text for each draw; a draw and its mirror image share one."""
+        """A random background text for each sample. A sample and its mirror image share one."""
         if not num_background:
             return [None] * len(noises)
-        generator = numpy.random.default_rng([self._seed, number, len(noises)])
+        generator = numpy.random.default_rng([self._seed, round_index, len(noises)])
         chosen = generator.integers(num_background, size=len(noises)).tolist()
         return [chosen[noise] for noise in noises]
 

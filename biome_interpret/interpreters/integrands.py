@@ -1,4 +1,4 @@
-"""The terms of a path integral, and a cache of those that were evaluated before."""
+"""The terms of path integrals, and a cache of those that were evaluated."""
 
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -25,11 +25,11 @@ class Integrands:
         The nodes and their weights.
     terms : `Terms`
         ∂f/∂x · (x − x') at each node, in float64, for each call; summed over the embedding
-        dimension if asked for. Shape: (nodes, positions, embedding_dim or 1).
+        dimension if requested. Shape: (nodes, positions, embedding_dim or 1).
     estimated_error : `float`, optional
         Σ |error| / Σ |score|, if the nodes were chosen by it.
     notes : `List[str]`
-        Plain statements, for example that refining was cut short.
+        Notes for the result, for example that refining was cut short.
     """
 
     measure: PathMeasure
@@ -69,11 +69,11 @@ class GradientCache:
         self._indices: Dict[Tuple[PathKey, float], int] = {}
         self._terms: Terms = {}
         self.baseline_outputs: Dict[PathKey, float] = {}
-        # f(x) from a pass with other points.
-        self.input_output: Optional[float] = None
+        # f(x) from a pass with other points. With autocast it is rounded.
+        self.output_in_pass: Optional[float] = None
 
     def missing(self, paths: Sequence[Path]) -> List[Tuple[Path, float]]:
-        """The nodes of some paths that were not evaluated yet."""
+        """The points on some paths that were not evaluated yet."""
         points = [(path, node) for path in paths for node in path.nodes]
         return [(path, node) for path, node in points if (path.key, node) not in self._indices]
 
@@ -87,7 +87,7 @@ class GradientCache:
         if row.node == AT_BASELINE:
             self.baseline_outputs[row.path.key] = value
         elif row.node == AT_INPUT:
-            self.input_output = value
+            self.output_in_pass = value
 
     def terms_at(self, measure: PathMeasure) -> Terms:
         order = torch.tensor([self._indices[point] for point in measure.nodes])

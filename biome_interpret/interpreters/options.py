@@ -47,7 +47,7 @@ def flag(name: str, value: Any) -> bool:
 
 
 def refuse_both(first: Dict[str, Any], second: Dict[str, Any]) -> None:
-    """Two groups of options that exclude each other."""
+    """Refuses options of both groups together."""
     given = [[name for name, value in g.items() if value is not None] for g in (first, second)]
     if all(given):
         either, other = (" and ".join(group) for group in (first, second))
@@ -75,7 +75,7 @@ def target(value: Any) -> Union[str, int, None]:
 
 
 def background(value: Union[str, Path, List[Any], None]) -> Optional[List[Any]]:
-    """The texts of a list or of a JSONL file, as the predictor's JSON inputs or plain strings."""
+    """The texts of a list or of a JSONL file: the predictor's JSON inputs, or plain strings."""
     if value is None:
         return None
     texts = _read_jsonl(Path(value)) if isinstance(value, (str, Path)) else list(value)

@@ -1,4 +1,4 @@
-"""The path integral of labelled instances: points out, gradients back, weighted sums."""
+"""Evaluates the terms of path integrals for a batch of labelled instances."""
 
 import math
 from typing import Dict, List, Mapping, Optional, Sequence, Set, Union
@@ -9,14 +9,15 @@ from biome_interpret.attribution.paths import AdaptiveMeasure, Path, PathMeasure
 from biome_interpret.errors import InterpretationError
 from biome_interpret.interpreters.integrands import GradientCache, Integrands, Terms
 from biome_interpret.interpreters.points import AT_BASELINE, AT_INPUT, PathPoints, Row
+from biome_interpret.interpreters.settings import Settings
 from biome_interpret.models.baselines.path_starts import PathStarts
 from biome_interpret.models.execution.batching import run_in_passes
 from biome_interpret.models.execution.evaluation import Evaluation, ExplainedBatch, RowsMixed
 from biome_interpret.models.execution.row_independence import MEAN, close, same_gradients
 
 # The rounding of an output, relative to its size, in float32 and in bfloat16.
-OUTPUT_ROUNDING = 1e-6
-HALF_ROUNDING = 2.0**-8
+_FLOAT32_ROUNDING = 1e-6
+_BFLOAT16_ROUNDING = 2.0**-8
 
 
 class PathIntegral:
@@ -29,10 +30,7 @@ class PathIntegral:
     loss_reduction : `int`, optional
         How the rows of a pass relate (see `row_independence`); `None` to run each row alone.
     rows_per_pass : `int`
-    input_x_gradient : `bool`
-        Whether gradients are multiplied by (x − x').
-    sum_dimensions : `bool`
-        Whether the products are summed over the embedding dimension at each node.
+    settings : `Settings`
     """
 
     def __init__(
@@ -41,28 +39,26 @@ class PathIntegral:
         starts: PathStarts,
         loss_reduction: Optional[int],
         rows_per_pass: int,
-        input_x_gradient: bool,
-        sum_dimensions: bool,
+        settings: Settings,
     ) -> None:
         self._batch = batch
         self._starts = starts
         self._loss_reduction = loss_reduction
         self._rows_per_pass = rows_per_pass
-        self._input_x_gradient = input_x_gradient
-        self._sum_dimensions = sum_dimensions
+        self._settings = settings
         self._caches = [GradientCache() for _ in batch.instances]
-        # Instances with an f(x) from a shared pass that was compared with f(x) of the text alone.
+        # Instances that had a row with x in a pass, to compare f(x) with that of the text alone.
         self._checked: Set[int] = set()
 
     def integrands(self, measure: Union[PathMeasure, AdaptiveMeasure]) -> List[Integrands]:
         """
-        The terms of the integral for each instance; of an adaptive measure, at the first level with
-        an estimated error within the tolerance.
+        The terms of the integral for each instance. An adaptive measure adds nodes until the
+        estimated error is within its tolerance.
 
         # Raises
 
         `RowsMixed`
-            If the row of the input itself does not give the output of the text alone.
+            If the row of the text itself does not give the output of the text alone.
         `InterpretationError`
             If a gradient is not finite.
         """
@@ -76,10 +72,10 @@ class PathIntegral:
         ]
 
     def baseline_output(self, measure: PathMeasure, instance: int) -> float:
-        """f(x') for an instance: the mean over the paths, each by its weight."""
+        """f(x') of an instance: the weighted mean over the paths."""
         outputs = self._caches[instance].baseline_outputs
-        missing = {p.key: Row(instance, p, AT_BASELINE) for p in measure.paths}
-        rows = [row for key, row in missing.items() if key not in outputs]
+        missing = {path.key: path for path in measure.paths if path.key not in outputs}
+        rows = [Row(instance, path, AT_BASELINE) for path in missing.values()]
         run_in_passes(rows, self._rows_per_pass, self._evaluate_baselines)
         return sum(sum(path.weights) * outputs[path.key] for path in measure.paths)
 
@@ -92,7 +88,7 @@ class PathIntegral:
             levels = {
                 i: level
                 for i in levels
-                if not self._is_exact(found[i], measure)
+                if (found[i].estimated_error or 0.0) > measure.tolerance
                 for level in [measure.refined(found[i].measure)]
                 if level is not None
             }
@@ -117,24 +113,20 @@ class PathIntegral:
             found[i] = estimated
         return found
 
-    def _is_exact(self, found: Integrands, measure: AdaptiveMeasure) -> bool:
-        return found.estimated_error is not None and found.estimated_error <= measure.tolerance
-
     def _relative_error(self, instance: int, found: Integrands, error: float) -> float:
-        """Σ |error| / Σ |score|; not below the delta, unless the nodes are random."""
+        """Σ |error| / Σ |score|. The error is at least |delta|, unless the nodes are random."""
         output = self._batch.outputs[instance]
-        adds_up = self._input_x_gradient and self._sum_dimensions
-        if adds_up and found.measure.strata is None:
+        if self._settings.adds_up and found.measure.strata is None:
             baseline_output = self.baseline_output(found.measure, instance)
             error = max(error, abs(output - baseline_output - found.total))
-        # Nothing can be refined below the rounding of f itself.
-        rounding = HALF_ROUNDING if self._batch.autocast else OUTPUT_ROUNDING
+        # More nodes do not help below the rounding of f itself.
+        rounding = _BFLOAT16_ROUNDING if self._batch.autocast else _FLOAT32_ROUNDING
         if error <= rounding * abs(output):
             return 0.0
         return error / found.size if found.size else math.inf
 
     def _notes(self, instance: int) -> List[str]:
-        rounded = self._caches[instance].input_output
+        rounded = self._caches[instance].output_in_pass
         if not self._batch.autocast or rounded is None:
             return []
         exact = self._batch.outputs[instance]
@@ -144,13 +136,13 @@ class PathIntegral:
         """Evaluates the points on each instance's paths that are not in its cache."""
         new = {i: self._caches[i].missing(paths[i]) for i in paths}
         rows = [Row(i, path, node) for i in new for path, node in new[i]]
-        # The input itself joins the first pass, to be compared with the text alone.
+        # The text itself joins its first pass, to be compared with the text alone.
         at_input = {row.instance for row in rows if row.node == AT_INPUT}
         unchecked = [i for i in new if i not in self._checked | at_input]
         rows = [*(Row(i, paths[i][0], AT_INPUT) for i in unchecked), *rows]
         self._checked.update(new)
         if rows:
-            parts = run_in_passes(rows, self._rows_per_pass, self._terms)
+            parts = run_in_passes(rows, self._rows_per_pass, self._evaluate_terms)
             terms = {key: torch.cat([part[key] for part in parts]) for key in parts[0]}
             self._cache(rows, terms)
 
@@ -165,28 +157,33 @@ class PathIntegral:
             )
 
     def _evaluate_baselines(self, rows: List[Row]) -> None:
-        # A loss is one number for all rows: a row has a value of its own only if it is run alone.
+        # A loss is one number for all rows. To have a value for each row, it is run alone.
         alone = self._loss_reduction is None or self._batch.objective.needs_loss
         evaluation = self._evaluate(PathPoints(rows, self._starts), False, alone)
         self._cache_values(rows, evaluation)
 
-    def _terms(self, rows: List[Row]) -> Terms:
+    def _evaluate_terms(self, rows: List[Row]) -> Terms:
         points = PathPoints(rows, self._starts)
         evaluation = self._evaluate(points, True, alone=self._loss_reduction is None)
         self._check_inputs(points, evaluation)
         if len(evaluation.values) == len(rows):
             self._cache_values(rows, evaluation)
-        scale = len(rows) if self._loss_reduction == MEAN else 1
+        scale, settings = self._gradient_scale(len(rows)), self._settings
         terms: Terms = {}
         for key, gradients in evaluation.gradients.items():
-            products = gradients * points.differences[key] if self._input_x_gradient else gradients
-            if self._sum_dimensions:
-                products = products.sum(dim=-1, keepdim=True, dtype=torch.float64)
-            terms[key] = scale * products.double().cpu()
+            if settings.input_x_gradient:
+                gradients = gradients * points.differences[key]
+            if settings.reduction == "sum":
+                gradients = gradients.sum(dim=-1, keepdim=True, dtype=torch.float64)
+            terms[key] = scale * gradients.double().cpu()
             # The sum is not finite if any element is not.
             if not math.isfinite(terms[key].sum()):
                 raise InterpretationError("the gradient of the explained output is not finite")
         return terms
+
+    def _gradient_scale(self, num_rows: int) -> int:
+        """The gradients of a pass times this are those of each row alone."""
+        return num_rows if self._loss_reduction == MEAN else 1
 
     def _cache_values(self, rows: Sequence[Row], evaluation: Evaluation) -> None:
         for row, value in zip(rows, evaluation.values.tolist()):
@@ -194,7 +191,7 @@ class PathIntegral:
 
     def _evaluate(self, points: PathPoints, want_gradients: bool, alone: bool) -> Evaluation:
         batch = self._batch
-        by_call = {call.key: points.of(call) for call in batch.calls}
+        by_call = {call.key: points.vectors(call) for call in batch.calls}
         run = batch.evaluate_one_by_one if alone else batch.evaluate
         return run(points.instances, by_call, want_gradients)
 
@@ -203,12 +200,12 @@ class PathIntegral:
         # Raises
 
         `RowsMixed`, `InterpretationError`
-            If a row of the input itself does not give the output of the text alone.
+            If a row of the text itself does not give the output of the text alone.
         """
-        if self._batch.autocast:  # Its rounding is larger than the traces of rows that mix.
+        if self._batch.autocast:  # Its rounding may be larger than what other rows change.
             return
         for place, row in enumerate(points.rows):
-            if row.node == AT_INPUT and not self._agrees(place, points, evaluation):
+            if row.node == AT_INPUT and not self._agrees_with_text(place, points, evaluation):
                 if self._loss_reduction is not None and len(points.rows) > 1:
                     raise RowsMixed
                 raise InterpretationError(
@@ -216,11 +213,10 @@ class PathIntegral:
                     "it depends on more than that, such as a state or chance"
                 )
 
-    def _agrees(self, place: int, points: PathPoints, evaluation: Evaluation) -> bool:
+    def _agrees_with_text(self, place: int, points: PathPoints, evaluation: Evaluation) -> bool:
         row, num_rows = points.rows[place], len(points.rows)
         if len(evaluation.values) == num_rows:
             return close(self._batch.values[row.instance], evaluation.values[place])
         # A loss has one value for all rows: the gradient of the row is compared instead.
         alone = self._evaluate(PathPoints([row], self._starts), True, alone=True).gradients
-        scale = num_rows if self._loss_reduction == MEAN else 1
-        return same_gradients(alone, evaluation.gradients, place, scale)
+        return same_gradients(alone, evaluation.gradients, place, self._gradient_scale(num_rows))

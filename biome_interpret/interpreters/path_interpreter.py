@@ -1,4 +1,4 @@
-"""The base of the methods: everything except the choice of points on the paths."""
+"""The base class of the methods. It does everything but choose points on the paths."""
 
 from typing import Any, List, Optional, Sequence, Union
 
@@ -22,7 +22,7 @@ from biome_interpret.models.objectives.inference_modes import InferenceMode
 
 Targets = Union[TargetSpec, List[TargetSpec]]
 
-# Arguments of the constructors that are no options.
+# Arguments of constructors that are not options.
 _OTHER_ARGUMENTS = ("self", "predictor", "kwargs", "unknown")
 
 

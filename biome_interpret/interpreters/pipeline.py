@@ -1,4 +1,4 @@
-"""The steps from texts to results: predict, label, batch, integrate, assemble."""
+"""Runs the steps from texts to results: predict, label, batch, integrate, assemble."""
 
 import traceback
 from functools import cached_property
@@ -39,7 +39,6 @@ from biome_interpret.models.labelling.base import labelled_instances
 from biome_interpret.models.labelling.targets import TargetSpec, targeted
 from biome_interpret.models.labelling.texts import InputText
 from biome_interpret.models.objectives import LossNotAdditive, Objective, objective_for
-from biome_interpret.models.tensors import chunks
 
 # A predictor's input.
 Input = Union[JsonDict, Instance]
@@ -64,7 +63,7 @@ class Outcome(NamedTuple):
     interpretations : `List[Interpretation]`, optional
         One for each labelled instance and target; `None` if one of them failed.
     error : `Exception`, optional
-        Why there are none.
+        Why the text failed.
     """
 
     outputs: Optional[JsonDict] = None
@@ -111,7 +110,7 @@ class Pipeline:
         self._settings = settings
         self._path_measure = path_measure
         self._background: Optional[Background] = None
-        # Objectives with a loss that is no sum over rows.
+        # Classes of objectives with a loss that is not a sum over rows.
         self._non_additive: Set[type] = set()
         self._assembly = Assembly(settings)
         self._planner = BatchPlanner(max_embedding_dim(sites), settings.batch_size)
@@ -139,39 +138,39 @@ class Pipeline:
             In the order of the inputs.
         """
         found: List[Outcome] = []
-        for window in chunks(list(zip(inputs, targets)), _WINDOW):
+        for first in range(0, len(inputs), _WINDOW):
+            window = slice(first, first + _WINDOW)
             with isolated(self._model):
-                found += self._window(window, complete)
+                found += self._window_outcomes(inputs[window], targets[window], complete)
         return found
 
-    def _window(
-        self, window: Sequence[Tuple[Input, List[TargetSpec]]], complete: bool
+    def _window_outcomes(
+        self, inputs: Sequence[Input], targets: Sequence[List[TargetSpec]], complete: bool
     ) -> List[Outcome]:
-        found: Dict[int, Outcome] = {}
-        jobs: Dict[int, _Job] = {}
-        # The jobs of each input: one for each text that the predictor makes of it.
-        parts: List[List[int]] = []
-        for inputs, targets in window:
-            first = len(found) + len(jobs)
+        jobs: List[_Job] = []
+        # The indices of each input's jobs: one for each text that the predictor makes of it.
+        by_input: List[Union[range, Outcome]] = []
+        for one_input, its_targets in zip(inputs, targets):
+            first = len(jobs)
             try:
-                texts = InputText.read(self._predictor, inputs)
-                jobs.update((first + k, _Job(text, targets)) for k, text in enumerate(texts))
-                parts.append([first + k for k in range(len(texts))])
+                texts = InputText.read(self._predictor, one_input)
+                jobs += [_Job(text, its_targets) for text in texts]
+                by_input.append(range(first, len(jobs)))
             except Exception as error:
-                found[first] = _failed(error)
-                parts.append([first])
-        self._probe_rows(list(jobs.values()))
-        indices = list(jobs)
-        for group in self._planner.groups([job.text for job in jobs.values()]):
-            members = [indices[i] for i in group]
-            outcomes = self._group_outcomes([jobs[i] for i in members], complete)
-            found.update(zip(members, outcomes))
-        return [_merged([found[i] for i in part]) for part in parts]
+                by_input.append(_failed(error))
+        self._probe_rows(jobs)
+        found: Dict[int, Outcome] = {}
+        for group in self._planner.groups([job.text for job in jobs]):
+            found.update(zip(group, self._group_outcomes([jobs[i] for i in group], complete)))
+        return [
+            own if isinstance(own, Outcome) else _merged([found[i] for i in own])
+            for own in by_input
+        ]
 
     def _probe_rows(self, jobs: Sequence[_Job]) -> None:
         """
-        Probes how rows relate, on the first text that can be labelled. The text is interpreted
-        later, in its turn, in the same way as every other text.
+        Probes on the first text that can be labelled whether rows are independent. The text is
+        interpreted later, like all others.
         """
         for job in jobs:
             if self._planner.has_probed:
@@ -183,7 +182,7 @@ class Pipeline:
             except LossNotAdditive as error:
                 self._non_additive.add(error.objective_class)
                 return self._probe_rows(jobs)
-            except Exception:  # It is reported when the text's turn comes.
+            except Exception:  # It is reported when the text is interpreted.
                 continue
 
     def _group_outcomes(self, jobs: List[_Job], complete: bool) -> List[Outcome]:
@@ -195,7 +194,7 @@ class Pipeline:
         except Exception as error:
             if len(jobs) == 1 and not isinstance(error, RowsMixed):
                 return [_failed(error)]
-            # If rows mix, they are run one by one from now on.
+            # If rows mixed, they are run one by one from now on.
             return [self._outcome_alone(job, complete) for job in jobs]
 
     def _outcome_alone(self, job: _Job, complete: bool) -> Outcome:
@@ -213,22 +212,28 @@ class Pipeline:
                 items += self._items(i, job, outputs[i])
             except Exception as error:
                 errors[i] = error
-        by_job: List[Dict[int, Interpretation]] = [{} for _ in jobs]
+        # By the index of the item.
+        results: Dict[int, Interpretation] = {}
         for members in self._batches(items, prediction):
-            of_batch = [items[k] for k in members]
-            batch = self._batch(of_batch, prediction, self._settings.autocast)
-            texts = [jobs[item.job].text for item in of_batch]
-            for k, item, one in zip(members, of_batch, self._integrated(batch, texts, complete)):
-                by_job[item.job][k] = one
-        found: List[Outcome] = []
-        for i, job in enumerate(jobs):
-            if i not in errors:
-                found.append(Outcome(outputs[i], [by_job[i][k] for k in sorted(by_job[i])]))
-            elif len(jobs) == 1:
-                found.append(_failed(errors[i], outputs[i]))
-            else:  # It may succeed alone, without padding.
-                found.append(self._outcome_alone(job, complete))
-        return found
+            batch_items = [items[k] for k in members]
+            batch = self._batch(batch_items, prediction, self._settings.autocast)
+            texts = [jobs[item.job].text for item in batch_items]
+            results.update(zip(members, self._integrated(batch, texts, complete)))
+        by_job: List[List[Interpretation]] = [[] for _ in jobs]
+        for k, item in enumerate(items):
+            by_job[item.job].append(results[k])
+        return [
+            Outcome(outputs[i], by_job[i])
+            if i not in errors
+            else self._outcome_after(errors[i], jobs, i, outputs[i], complete)
+            for i in range(len(jobs))
+        ]
+
+    def _outcome_after(
+        self, error: Exception, jobs: List[_Job], i: int, outputs: JsonDict, complete: bool
+    ) -> Outcome:
+        """A text that failed in a batch may succeed alone, without padding."""
+        return self._outcome_alone(jobs[i], complete) if len(jobs) > 1 else _failed(error, outputs)
 
     def _predicted(self, jobs: Sequence[_Job]) -> Tuple[List[JsonDict], Optional[Prediction]]:
         try:
@@ -251,22 +256,22 @@ class Pipeline:
     def _batches(
         self, items: Sequence[_Item], prediction: Optional[Prediction]
     ) -> Iterator[List[int]]:
-        """The items of each batch, as indices: those of one kind, if rows may share a pass."""
-        kinds: Dict[Tuple[Hashable, str], List[int]] = {}
+        """The indices of the items of each batch: all of one type, or one if rows mix."""
+        by_type: Dict[Tuple[Hashable, str], List[int]] = {}
         for k, item in enumerate(items):
-            kinds.setdefault((item.objective.type_key, item.objective.label_name), []).append(k)
-        for members in kinds.values():
-            if self._row_independence(items[members[0]], prediction).rows_are_shared:
+            by_type.setdefault((item.objective.type_key, item.objective.label_name), []).append(k)
+        for members in by_type.values():
+            if self._row_independence(items[members[0]], prediction).instances_may_share:
                 yield members
             else:
                 yield from ([k] for k in members)
 
     def _row_independence(self, item: _Item, prediction: Optional[Prediction]) -> RowIndependence:
-        # In full precision: bfloat16 rounds the traces of rows that mix away.
-        def batch() -> ExplainedBatch:
+        def make_batch() -> ExplainedBatch:
+            # In full precision: what other rows change may be lost in the rounding of bfloat16.
             return self._batch([item], prediction, autocast=False)
 
-        return self._planner.row_independence(item.objective, batch)
+        return self._planner.row_independence(item.objective, make_batch)
 
     def _batch(
         self, items: Sequence[_Item], prediction: Optional[Prediction], autocast: bool
@@ -277,8 +282,8 @@ class Pipeline:
             [item.instance for item in items],
             items[0].objective,
             prediction,
-            [item.job for item in items],
-            autocast,
+            prediction_rows=[item.job for item in items],
+            autocast=autocast,
         )
         for call in batch.calls:
             if not all(call.token_lists):
@@ -295,35 +300,35 @@ class Pipeline:
             self._path_starts(texts[0]),
             independence.loss_reduction,
             self._planner.rows_per_pass(max(call.embedded.size(1) for call in batch.calls)),
-            settings.input_x_gradient,
-            sum_dimensions=settings.reduction == "sum",
+            settings,
         )
         try:
             found = integral.integrands(self._measure)
         except RowsMixed:
-            self._planner.run_row_by_row(objective)
+            self._planner.record_mixing(objective)
             raise
         notes = [PADDING_NOTE] if independence.padding_matters else []
         results: List[Interpretation] = []
         for row, (text, integrands) in enumerate(zip(texts, found)):
             integrals = InstanceIntegrals(batch.calls_by_field, row, integrands)
-            if complete:
-                baseline_output = integral.baseline_output(integrands.measure, row)
-                results.append(
-                    self._assembly.complete(integrals, batch, text.strings, baseline_output, notes)
-                )
-            else:
+            if not complete:
                 results.append(self._assembly.scores_only(integrals, batch, text.strings))
+                continue
+            baseline_output = integral.baseline_output(integrands.measure, row)
+            results.append(
+                self._assembly.complete(integrals, batch, text.strings, baseline_output, notes)
+            )
         return results
 
     def _path_starts(self, text: InputText) -> PathStarts:
-        """For a batch with this text in it."""
+        """The starts for a batch that has this text."""
         settings, background = self._settings, self._background_for(text)
         return PathStarts(
             settings.baseline, background, settings.hold_special_tokens, self._model.vocab
         )
 
     def _background_for(self, text: InputText) -> Optional[Background]:
+        """The background texts. Strings among them become inputs like that of this text."""
         given = self._settings.background
         if given is not None and self._background is None:
             instances = background_instances(self._predictor, given, text.json)
@@ -332,7 +337,7 @@ class Pipeline:
 
 
 def _merged(outcomes: Sequence[Outcome]) -> Outcome:
-    """For several texts made of one input: all results, or the first error."""
+    """The outcome of an input that became several texts: all results, or the first error."""
     if len(outcomes) == 1:
         return outcomes[0]
     failed = next((outcome for outcome in outcomes if outcome.error is not None), None)
@@ -343,7 +348,7 @@ def _merged(outcomes: Sequence[Outcome]) -> Outcome:
 
 
 def _failed(error: Exception, outputs: Optional[JsonDict] = None) -> Outcome:
-    """The frames of the traceback are cleared: they hold tensors."""
+    """Clears the frames of the traceback, which hold tensors."""
     cause: Optional[BaseException] = error
     while cause is not None:
         traceback.clear_frames(cause.__traceback__)

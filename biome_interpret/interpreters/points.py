@@ -1,4 +1,4 @@
-"""Points on the paths of labelled instances, as rows of a pass."""
+"""The rows of a pass: points on the paths of labelled instances."""
 
 from typing import Dict, List, NamedTuple, Sequence, Tuple
 
@@ -23,7 +23,7 @@ class Row(NamedTuple):
 
 class PathPoints:
     """
-    The rows of a pass as points of embedding spaces.
+    The rows of a pass as vectors of embedding spaces.
 
     # Parameters
 
@@ -34,23 +34,23 @@ class PathPoints:
     def __init__(self, rows: Sequence[Row], starts: PathStarts) -> None:
         self.rows = rows
         self.instances = [row.instance for row in rows]
-        # In float64: nodes may be close to each other. Shape: (rows, 1, 1)
-        self._nodes = torch.tensor([row.node for row in rows], dtype=torch.float64)
-        self._nodes = self._nodes.reshape(-1, 1, 1)
-        # The start of a path is made once, and not for each of its points.
+        nodes = torch.tensor([row.node for row in rows], dtype=torch.float64)
+        # Shape: (rows, 1, 1)
+        self._nodes = nodes.reshape(-1, 1, 1)
+        # Each path once, since making its start takes time.
         self._paths: List[Tuple[int, Path]] = []
         self._path_of_row: List[int] = []
-        numbers: Dict[Tuple[int, PathKey], int] = {}
+        indices: Dict[Tuple[int, PathKey], int] = {}
         for row in rows:
-            number = numbers.setdefault((row.instance, row.path.key), len(numbers))
-            if number == len(self._paths):
+            index = indices.setdefault((row.instance, row.path.key), len(indices))
+            if index == len(self._paths):
                 self._paths.append((row.instance, row.path))
-            self._path_of_row.append(number)
+            self._path_of_row.append(index)
         self._starts = starts
-        # x − x' of each row, filled by `of`. Shape: (rows, positions, embedding_dim)
+        # x − x' of each row, once `vectors` was called. Shape: (rows, positions, embedding_dim)
         self.differences: Dict[CallKey, torch.Tensor] = {}
 
-    def of(self, call: SiteCall) -> torch.Tensor:
+    def vectors(self, call: SiteCall) -> torch.Tensor:
         """x' + node · (x − x'). Shape: (rows, positions, embedding_dim)."""
         starts = rows_at(self._starts.vectors(call, self._paths), self._path_of_row)
         embedded = rows_at(call.embedded, self.instances)

@@ -1,6 +1,6 @@
-"""Instances as tensors, and tensors as rows of a batch."""
+"""Makes tensors of instances, and takes rows from tensors."""
 
-from typing import Any, Dict, List, Sequence, TypeVar
+from typing import Any, Dict, Sequence
 
 import torch
 from allennlp.data import Instance
@@ -9,7 +9,6 @@ from allennlp.models import Model
 from allennlp.nn import util
 
 TensorDict = Dict[str, Any]
-Item = TypeVar("Item")
 
 
 def device_of(model: torch.nn.Module) -> torch.device:
@@ -24,7 +23,7 @@ def to_tensors(instances: Sequence[Instance], model: Model, padding: int = 0) ->
     # Parameters
 
     padding : `int`, optional (default = `0`)
-        Every dimension is padded by so many elements, as beside a longer instance.
+        The number of elements added to each dimension, as if the batch had a longer instance.
     """
     batch = Batch(instances)
     batch.index_instances(model.vocab)
@@ -37,7 +36,8 @@ def to_tensors(instances: Sequence[Instance], model: Model, padding: int = 0) ->
 
 def take_rows(value: Any, rows: torch.Tensor, batch_size: int) -> Any:
     """
-    A batch with row `rows[r]` of the given one as row r. Values without rows, such as a flag, stay.
+    The batch that has row `rows[r]` of the given batch as its row r. Values without rows, such as a
+    flag, are kept.
     """
     if isinstance(value, torch.Tensor):
         has_rows = value.dim() > 0 and value.size(0) == batch_size
@@ -52,7 +52,3 @@ def take_rows(value: Any, rows: torch.Tensor, batch_size: int) -> Any:
 def rows_at(tensor: torch.Tensor, rows: Sequence[int]) -> torch.Tensor:
     """Some rows of a tensor. Shape: (len(rows), ...)."""
     return tensor.index_select(0, torch.tensor(rows, dtype=torch.long, device=tensor.device))
-
-
-def chunks(items: Sequence[Item], size: int) -> List[List[Item]]:
-    return [list(items[start : start + size]) for start in range(0, len(items), size)]

@@ -1,1 +1,1 @@
-"""How many rows go through a model, safely."""
+"""Runs many rows in one pass, safely."""

@@ -1,5 +1,6 @@
-"""Which texts share a pass, how many rows a pass has, and what to do if memory runs out."""
+"""Decides which texts share a pass and how many rows it has. Shrinks it if memory runs out."""
 
+from dataclasses import replace
 from typing import Callable, Dict, Hashable, List, Optional, Sequence, TypeVar
 
 import torch
@@ -15,81 +16,83 @@ from biome_interpret.models.objectives import Objective
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-# The size of a pass in numbers of the embeddings. Larger passes were hardly faster.
+# How many numbers the embeddings of a pass have in all. Larger passes were hardly faster.
 _NUMBERS_PER_PASS = 400_000
 
-# Up to this embedding dimension starting an operation takes longer than the operation itself: the
-# size of a pass is given in positions instead.
+# For embeddings of at most this dimension, starting an operation takes longer than running it. The
+# size of a pass is then given in positions.
 _NARROW_DIMENSION = 128
 _NARROW_POSITIONS_PER_PASS = 16_384
 
-# The length at which attention, quadratic in the length, takes as much memory as everything else.
+# Attention takes memory quadratic in the length of a text. At this length it takes as much as
+# everything else.
 _ATTENTION_LENGTH = 256
 
-# The size of a prediction pass, in positions.
+# The largest size of a prediction pass, in positions.
 _POSITIONS_PER_PREDICTION = 1024
 
-# Texts share a pass if padding makes them no longer than this factor in all.
+# The largest factor by which padding may lengthen the texts of a pass, in all.
 _PADDING_FACTOR = 1.15
 
 
 class BatchPlanner:
     """
-    Decides which texts share a pass. It knows how the rows of the model's batches relate, which is
-    probed when it is first needed.
+    Decides which texts share a pass. It remembers whether the rows of the model's batches are
+    independent. This is probed when it is first needed.
 
     # Parameters
 
     embedding_dim : `int`
         The largest dimension of the model's embeddings.
     batch_size : `int`, optional
-        Rows in one pass, if the user gives a number.
+        The number of rows in a pass, if the user gives one.
     """
 
     def __init__(self, embedding_dim: int, batch_size: Optional[int]) -> None:
         self._embedding_dim = embedding_dim
         self._batch_size = batch_size
-        # By kind of objective.
-        self._found: Dict[Hashable, RowIndependence] = {}
+        # By `Objective.type_key`.
+        self._known: Dict[Hashable, RowIndependence] = {}
 
     @property
     def has_probed(self) -> bool:
-        return bool(self._found)
+        return bool(self._known)
 
     def row_independence(
-        self, objective: Objective, batch: Callable[[], ExplainedBatch]
+        self, objective: Objective, make_batch: Callable[[], ExplainedBatch]
     ) -> RowIndependence:
         """
         # Parameters
 
-        batch : `Callable[[], ExplainedBatch]`
-            Makes a batch to probe, if this kind of objective is new.
+        make_batch : `Callable[[], ExplainedBatch]`
+            Makes a batch to probe. Called if this type of objective is new.
         """
-        kind = objective.type_key
-        if kind not in self._found:
-            self._found[kind] = probe_row_independence(batch())
-        return self._found[kind]
+        key = objective.type_key
+        if key not in self._known:
+            self._known[key] = probe_row_independence(make_batch())
+        return self._known[key]
 
-    def run_row_by_row(self, objective: Objective) -> None:
-        """From now on, because the rows of a pass were found to mix."""
-        self._found[objective.type_key] = self._found[objective.type_key].row_by_row()
+    def record_mixing(self, objective: Objective) -> None:
+        """Rows of a pass were found to mix: from now on each row is run alone."""
+        key = objective.type_key
+        self._known[key] = replace(self._known[key], loss_reduction=None)
 
     def groups(self, texts: Sequence[InputText]) -> List[List[int]]:
-        """Groups texts of similar length, as indices, so that little is padded."""
-        known = self._found.values()
-        if len(texts) < 2 or not known or not all(one.rows_are_shared for one in known):
+        """The indices of the texts of each pass. These are of similar length: little is padded."""
+        known = self._known.values()
+        if len(texts) < 2 or not known or not all(one.instances_may_share for one in known):
             return [[i] for i in range(len(texts))]
         only_equal = any(one.padding_matters for one in known)
         groups: List[_Group] = []
         for i in sorted(range(len(texts)), key=lambda i: texts[i].lengths):
-            if not groups or not groups[-1].takes(i, texts[i], only_equal):
+            if not groups or not groups[-1].add(i, texts[i], only_equal):
                 groups.append(_Group(i, texts[i]))
         return [group.members for group in groups]
 
     def rows_per_pass(self, length: int) -> int:
         """
-        For texts of so many positions. It depends on lengths and options only, so that a run can
-        be repeated.
+        The number of rows in a pass over texts of this length, in positions. It depends on lengths
+        and options only, so that a run can be repeated exactly.
         """
         if self._batch_size is not None:
             return self._batch_size
@@ -102,7 +105,7 @@ class BatchPlanner:
 
 
 class _Group:
-    """Texts that share a pass, as indices."""
+    """The indices of texts that share a pass."""
 
     def __init__(self, first: int, text: InputText) -> None:
         self.members = [first]
@@ -111,14 +114,14 @@ class _Group:
         self._longest = text.lengths
         self._total = sum(text.lengths)
 
-    def takes(self, index: int, text: InputText, only_equal: bool) -> bool:
+    def add(self, index: int, text: InputText, only_equal: bool) -> bool:
         """
-        Adds the text, if it fits.
+        Adds the text if it fits. Returns whether it does.
 
         # Parameters
 
         only_equal : `bool`
-            Accept only a text that needs no padding in this group.
+            Whether a text fits only if neither it nor the group is padded.
         """
         lengths = text.lengths
         if self._is_closed or text.empty_fields or len(lengths) != len(self._longest):
@@ -139,7 +142,7 @@ def run_in_passes(
     rows: Sequence[Item], rows_per_pass: int, run: Callable[[List[Item]], Result]
 ) -> List[Result]:
     """
-    The results of `run` for the rows of each pass. Passes are halved if memory runs out.
+    The result of `run` for the rows of each pass. If memory runs out, passes are halved.
     """
     found: List[Result] = []
     start = 0
@@ -152,7 +155,7 @@ def run_in_passes(
         except (RuntimeError, MemoryError) as error:
             if len(chunk) == 1 or not _is_out_of_memory(error):
                 raise
-        # Out here nothing of the failed pass is referenced any more.
+        # Here, outside the handler, the tensors of the failed pass are free.
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
         rows_per_pass = (len(chunk) + 1) // 2
@@ -160,7 +163,7 @@ def run_in_passes(
 
 
 def _is_out_of_memory(error: BaseException) -> bool:
-    """By the messages of CUDA and of the CPU allocator: not every release has a class for them."""
+    """By the message: PyTorch 1.12 raises a plain `RuntimeError`, on the CPU and on CUDA."""
     message = str(error).lower()
-    is_message = "out of memory" in message or "can't allocate" in message
-    return isinstance(error, MemoryError) or is_message
+    is_named = "out of memory" in message or "can't allocate" in message
+    return isinstance(error, MemoryError) or is_named

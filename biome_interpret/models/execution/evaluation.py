@@ -26,17 +26,17 @@ from biome_interpret.models.objectives import (
 from biome_interpret.models.objectives.inference_modes import Outputs
 from biome_interpret.models.tensors import take_rows, to_tensors
 
-# The largest relative difference of two computations of one number that is taken for rounding.
+# If one number is computed in two ways, a relative difference of at most this is rounding.
 ROUNDING = 1e-4
 
-# For each call a point of its embedding space for each row. Shape: (rows, positions, dim).
+# For each call, a point of its embedding space for each row. Shape: (rows, positions, dim).
 PointsByCall = Dict[CallKey, torch.Tensor]
 
 
 class Evaluation(NamedTuple):
     """
     values : f of each row, in float64. Shape: (rows,).
-    gradients : ∂f/∂point of each row, for each call; empty if none were asked for.
+    gradients : for each call, ∂f/∂point of each row; empty if gradients were not requested.
     """
 
     values: torch.Tensor
@@ -52,7 +52,7 @@ class RowsMixed(InterpretationError):
 
 class ExplainedBatch:
     """
-    Labelled instances as one batch, and the model's output for them and for other points.
+    Labelled instances as one batch. Evaluates f at their embeddings and at other points.
 
     # Parameters
 
@@ -60,12 +60,12 @@ class ExplainedBatch:
         In evaluation mode.
     sites : `Sequence[EmbeddingSite]`
     instances : `Sequence[Instance]`
-        Labelled, and alike. One only if the objective needs the loss.
+        Labelled, and with objectives of the same type. Only one if the objective needs the loss.
     objective : `Objective`
-        The loss takes its place if the model's output does not give its value.
+        Replaced by the loss if the model's output lacks the explained number.
     prediction : `Prediction`, optional
-        For the texts of the instances. It spares a pass.
-    sources : `Sequence[int]`, optional
+        Of the same texts. It may save a forward pass.
+    prediction_rows : `Sequence[int]`, optional
         The row of the prediction for each instance.
     autocast : `bool`, optional (default = `False`)
         Whether points other than the texts are evaluated in bfloat16.
@@ -83,23 +83,24 @@ class ExplainedBatch:
         instances: Sequence[Instance],
         objective: Objective,
         prediction: Optional[Prediction] = None,
-        sources: Sequence[int] = (),
+        prediction_rows: Sequence[int] = (),
         autocast: bool = False,
     ) -> None:
         self._model = model
         self._sites = sites
         self.autocast = autocast
         self.instances = instances
+        # `self.objective` is replaced by the loss if the output lacks f.
         self.given_objective = self.objective = objective
-        known = None
+        reused = None
         if prediction is not None and objective.reads_prediction:
-            known = prediction.for_batch(sources, instances, model)
-        self._tensors = to_tensors(instances, model) if known is None else known.tensors
+            reused = prediction.for_batch(prediction_rows, instances, model)
+        self._tensors = to_tensors(instances, model) if reused is None else reused.tensors
         self._fields = text_field_names(instances[0], self._tensors)
-        if known is None:
-            self._outputs = self._trace()
+        if reused is None:
+            self._run_on_texts()
         else:
-            self.calls, self._outputs = self._without_label(known.calls), known.outputs
+            self._keep_trace(reused.calls, reused.outputs)
         # f(x). Shape: (instances,)
         self.values = self._text_values_or_loss()
 
@@ -120,43 +121,42 @@ class ExplainedBatch:
     def probabilities(self) -> List[Optional[float]]:
         """The model's probability for each instance's target."""
         with torch.no_grad():
-            found = self.objective.probabilities(self._outputs, self._tensors)
+            found = self.objective.probabilities(self._model_outputs, self._tensors)
         return [*found] or [None] * len(self.instances)
 
     @cached_property
     def label_probabilities(self) -> List[Optional[Dict[str, float]]]:
         """For each instance the model's probability for each label."""
         with torch.no_grad():
-            found = self.objective.label_probabilities(self._outputs, self._tensors)
+            found = self.objective.label_probabilities(self._model_outputs, self._tensors)
         return found or [None] * len(self.instances)
 
-    def _trace(self) -> Outputs:
-        """Runs the model on the texts."""
+    def _run_on_texts(self) -> None:
         arguments = forward_arguments(self.objective, self._tensors)
         run, sites = self.objective.run, self._sites
-        calls, outputs = trace(run, sites, self.instances, self._tensors, arguments)
-        self.calls = self._without_label(calls)
-        return outputs
+        self._keep_trace(*trace(run, sites, self.instances, self._tensors, arguments))
 
-    def _without_label(self, calls: Sequence[SiteCall]) -> List[SiteCall]:
-        """A target sequence may be embedded by the same module as the text."""
-        return [call for call in calls if call.key.field not in self.objective.label_names]
+    def _keep_trace(self, calls: Sequence[SiteCall], outputs: Outputs) -> None:
+        # The same module may embed the text and a label, such as a target sequence.
+        label_names = self.objective.label_names
+        self.calls = [call for call in calls if call.key.field not in label_names]
+        self._model_outputs = outputs
 
     def _text_values_or_loss(self) -> torch.Tensor:
-        """Shape: (instances,). The loss becomes the objective if the output lacks f."""
+        """Shape: (instances,). If the output lacks f, the loss becomes the objective."""
         try:
             return self._text_values()
         except NoOutput:
             self.objective = loss_in_place_of(self.objective)
-            self._outputs = self._trace()
+            self._run_on_texts()
             return self._text_values()
 
     def _text_values(self) -> torch.Tensor:
         with torch.no_grad():
-            return _finite(self.objective.values(self._outputs, self._tensors).double())
+            return _finite(self.objective.values(self._model_outputs, self._tensors).double())
 
     def padded_value(self, padding: int) -> float:
-        """f(x) of the first instance with so much padding, as beside a longer instance."""
+        """f(x) of the first instance with this much padding, as if the batch had a longer one."""
         tensors = to_tensors(self.instances[:1], self._model, padding)
         with torch.no_grad():
             outputs = self.objective.run(forward_arguments(self.objective, tensors))
@@ -173,12 +173,13 @@ class ExplainedBatch:
         rows : `Sequence[int]`
             The instance of each row.
         points : `PointsByCall`
+            Replace the embeddings of the rows.
         want_gradients : `bool`
 
         # Returns
 
         `Evaluation`
-            The value and gradients of the batch's loss, if the objective needs the loss.
+            If the objective needs the loss, it has one value: minus the loss of the batch.
 
         # Raises
 
@@ -211,14 +212,14 @@ class ExplainedBatch:
             values = self.objective.values(outputs, tensors)
             if values.shape != ((1,) if self.objective.needs_loss else (len(rows),)):
                 raise RowsMixed
-            inputs = self.values[list(rows)]
-            gradients = _gradients(values, leaves, inputs) if want_gradients else {}
+            text_values = self.values[list(rows)]
+            gradients = _gradients(values, leaves, text_values) if want_gradients else {}
         return Evaluation(_finite(values.detach().double()), gradients)
 
     def evaluate_one_by_one(
         self, rows: Sequence[int], points: PointsByCall, want_gradients: bool
     ) -> Evaluation:
-        """One forward pass for each row, for models with rows that depend on each other."""
+        """One forward pass for each row, for a model with rows that depend on each other."""
         parts = [
             self.evaluate([row], {k: p[i : i + 1] for k, p in points.items()}, want_gradients)
             for i, row in enumerate(rows)
@@ -245,26 +246,29 @@ class ExplainedBatch:
             raise InterpretationError(f"{name} does not run under autocast: {error}") from error
 
 
-def _gradients(values: torch.Tensor, leaves: PointsByCall, inputs: torch.Tensor) -> PointsByCall:
+def _gradients(
+    values: torch.Tensor, leaves: PointsByCall, text_values: torch.Tensor
+) -> PointsByCall:
     """
     # Parameters
 
-    inputs : `torch.Tensor`
+    text_values : `torch.Tensor`
         f(x) of each row's instance. Shape: (rows,).
 
     # Raises
 
     `InterpretationError`
-        If f depends on no leaf by its graph and yet differs from f(x).
+        If f differs from f(x), but its graph contains none of the points.
     """
     found: Sequence[Optional[torch.Tensor]] = [None] * len(leaves)
     if values.requires_grad:
         found = torch.autograd.grad(values.sum(), list(leaves.values()), allow_unused=True)
-    if all(gradient is None for gradient in found) and len(values) == len(inputs):
-        if not torch.allclose(values.double(), inputs.to(values.device), rtol=ROUNDING, atol=0.0):
+    if all(gradient is None for gradient in found) and len(values) == len(text_values):
+        expected = text_values.to(values.device)
+        if not torch.allclose(values.double(), expected, rtol=ROUNDING, atol=0.0):
             raise InterpretationError(
-                "the model's output changes with the text's embedding but has no gradient by it: "
-                "the model cuts it off, by `detach()` or a function that is not differentiable"
+                "the model's output changes with the text's embedding, but the model cuts its "
+                "gradient off, by `detach()` or a function that is not differentiable"
             )
     return {
         key: torch.zeros_like(leaf) if gradient is None else gradient

@@ -1,4 +1,4 @@
-"""The prediction pass, and the embeddings that the model made on the way."""
+"""Predicts texts, and traces the pass: its arguments, outputs and embeddings."""
 
 from dataclasses import dataclass
 from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
@@ -7,7 +7,6 @@ import torch
 from allennlp.data import Instance
 from allennlp.models import Model
 
-from biome_interpret.errors import InterpretationError
 from biome_interpret.models.embedding.calls import SiteCall
 from biome_interpret.models.embedding.site_patching import patched_sites
 from biome_interpret.models.embedding.sites import EmbeddingSite
@@ -40,7 +39,7 @@ class Prediction:
         self, rows: Sequence[int], instances: Sequence[Instance], model: Model
     ) -> Optional["Prediction"]:
         """
-        The same trace for labelled instances, which spares them a pass.
+        The trace of labelled instances with the same texts. It saves them a forward pass.
 
         # Parameters
 
@@ -52,7 +51,7 @@ class Prediction:
 
         `Optional[Prediction]`
             With the tensors of the instances. `None` if the model was called with other texts, or
-            with texts of another padded length.
+            with the same texts in another padded length.
         """
         size = len(self.calls[0].embedded)
         index = torch.tensor(rows, device=self.calls[0].embedded.device)
@@ -62,7 +61,7 @@ class Prediction:
         if not all(_equal(predicted[name], tensors.get(name)) for name in fields):
             return None
         outputs = take_rows(self.outputs, index, size)
-        # The loss, if there is one, belongs to the labels that the texts came with.
+        # A loss would be that of the labels that the texts were read with.
         outputs.pop("loss", None)
         return Prediction(tensors, outputs, [call.take(rows) for call in self.calls])
 
@@ -71,11 +70,13 @@ def predict(
     model: Model, sites: Sequence[EmbeddingSite], instances: Sequence[Instance]
 ) -> Tuple[List[Dict[str, Any]], Optional[Prediction]]:
     """
+    Runs `Model.forward_on_instances`, and traces the forward pass.
+
     # Returns
 
     `Tuple[List[Dict[str, Any]], Optional[Prediction]]`
-        For each instance the output of `Model.forward_on_instances`; and the trace of the pass,
-        `None` if it cannot serve, for example because the model was run more than once.
+        The output for each instance, and the trace; `None` if the model was run more than once, or
+        in a way that cannot be traced.
     """
     traces: List[_Trace] = []
 
@@ -111,13 +112,14 @@ class _Trace:
     ) -> Optional[torch.Tensor]:
         try:
             return None if self._recorder.record(site, given, output) is None else output
-        except InterpretationError:  # The prediction itself must succeed all the same.
+        except Exception:
+            # A model may call its sites with other rows. It must predict all the same.
             self._failed = True
             return None
 
     def run(self, forward: Callable[..., Outputs]) -> Outputs:
         outputs = forward(**self._tensors)
-        # A copy: making the output human-readable adds to it.
+        # A copy: `make_output_human_readable` adds to it.
         self._outputs = dict(outputs)
         return outputs
 

@@ -1,9 +1,9 @@
 """
-Recurrent layers with a backward pass that is linear in the length of the text.
+Makes the backward pass of recurrent layers linear in the length of the text.
 
-On the CPU PyTorch cuts each time step out of a packed sequence, and the gradient of each cut is as
-large as the whole sequence: time and memory grow with the square of the length. Here the sequences
-of one length are run as a plain tensor by the layer itself.
+On the CPU, PyTorch cuts each time step out of a packed sequence. The gradient of each cut is as
+large as the whole sequence: time and memory grow with the square of the length. Here the layer runs
+all sequences of one length as a plain tensor.
 """
 
 from contextlib import ExitStack, contextmanager
@@ -33,7 +33,7 @@ def differentiable_recurrence(model: torch.nn.Module) -> Iterator[None]:
 def _trainable(module: torch.nn.RNNBase) -> Iterator[None]:
     """cuDNN refuses a backward pass in evaluation mode."""
     training, dropout = module.training, module.dropout
-    # The dropout goes first: nothing is dropped at any moment.
+    # In this order, since other threads use the layer too: they must not drop anything.
     module.dropout, module.training = 0.0, True
     try:
         yield

@@ -1,6 +1,6 @@
-"""Whether the rows of a batch are independent: probed on the model, never assumed."""
+"""Probes on the model whether the rows of a batch are independent."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Optional, Sequence
 
 import torch
@@ -12,21 +12,21 @@ from biome_interpret.models.execution.evaluation import (
     PointsByCall,
 )
 
-# The gradient of one row in a batch, times (number of rows) to this power, is the gradient of the
-# row alone. SUM: each row has its own value, or the loss is a sum. MEAN: the loss is a mean.
+# How the loss of a batch is made of its rows' losses. The gradient of a row alone is its gradient
+# in the batch times (number of rows) ** reduction. If each row has its own value, it is SUM.
 SUM, MEAN = 0, 1
 
-# Multiples of the input, far enough from each other to reveal rows that mix.
+# Factors for the embedding. The points are far enough apart to reveal rows that mix.
 _PROBES = (0.5, 1.5, -1.0)
 
-# So many positions are appended to a text to see whether padding matters.
+# The number of positions appended to a text to see whether padding matters.
 _PADDING = 3
 
 
 @dataclass(frozen=True)
 class RowIndependence:
     """
-    How the rows of a batch relate, for one kind of objective.
+    How the rows of a batch relate, for one type of objective.
 
     # Parameters
 
@@ -44,16 +44,13 @@ class RowIndependence:
     padding_matters: bool
 
     @property
-    def rows_are_shared(self) -> bool:
+    def instances_may_share(self) -> bool:
         """Whether different instances may share a pass."""
         return self.loss_reduction == SUM and not self.needs_loss
 
-    def row_by_row(self) -> "RowIndependence":
-        return replace(self, loss_reduction=None)
-
 
 def probe_row_independence(batch: ExplainedBatch) -> RowIndependence:
-    """Evaluates the first instance of a batch alone, beside other points, and padded."""
+    """Evaluates the first instance of a batch alone, together with other points, and padded."""
     return RowIndependence(
         _loss_reduction(batch), batch.objective.needs_loss, _padding_matters(batch)
     )
@@ -61,6 +58,7 @@ def probe_row_independence(batch: ExplainedBatch) -> RowIndependence:
 
 def _loss_reduction(batch: ExplainedBatch) -> Optional[int]:
     alone = batch.evaluate([0], _probes(batch, _PROBES[:1]), want_gradients=True)
+    # Batches of two and of three rows must agree.
     found = {
         _loss_reduction_among(batch, alone, _PROBES[:count]) for count in range(2, len(_PROBES) + 1)
     }
@@ -101,17 +99,20 @@ def _probes(batch: ExplainedBatch, multiples: Sequence[float]) -> PointsByCall:
 
 
 def close(expected: torch.Tensor, found: torch.Tensor, size: float = 0.0) -> bool:
-    """Equal up to rounding, relative to the largest element or to a larger size."""
+    """
+    Whether two tensors are equal up to rounding, relative to their largest element, or to `size` if
+    that is larger.
+    """
     largest = max(float(expected.abs().max()), float(found.abs().max()), size)
     return float((expected - found).abs().max()) <= ROUNDING * largest
 
 
 def same_gradients(alone: PointsByCall, together: PointsByCall, row: int, scale: float) -> bool:
     """
-    Whether the gradients of a row alone are those of the row in a batch times a factor.
+    Whether the gradients of a row alone are its gradients in a batch, times a factor.
 
-    Rounding is relative to the largest gradient of all calls: a text without influence has a
-    gradient of rounding errors, which differ from pass to pass.
+    Rounding is relative to the largest gradient of all calls. The gradient of a text without
+    influence is nothing but rounding errors, which differ from pass to pass.
     """
     pairs = [(alone[key][0], scale * gradients[row]) for key, gradients in together.items()]
     size = max((float(g.abs().max()) for pair in pairs for g in pair), default=0.0)

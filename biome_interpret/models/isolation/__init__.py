@@ -1,1 +1,1 @@
-"""How is the model left as it was?"""
+"""Leaves the model and the process as they were."""

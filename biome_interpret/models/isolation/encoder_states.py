@@ -1,6 +1,8 @@
 """
-Stateful encoders, such as ELMo's, start from the states that the texts before left, and so give a
-text another vector each time. Here every forward pass starts from the same states.
+Starts every forward pass from the same states of stateful encoders, such as ELMo's.
+
+By themselves, these start from the states that earlier texts left: the same text gets another
+vector each time.
 """
 
 from contextlib import ExitStack, contextmanager
@@ -13,7 +15,7 @@ from allennlp.modules.encoder_base import _EncoderBase
 
 from biome_interpret.models.isolation.patching import patched
 
-# As an encoder keeps them. Shape of each: (layers, texts, size).
+# In the form in which an encoder keeps them. Shape of each: (layers, texts, size).
 States = Tuple[torch.Tensor, ...]
 
 
@@ -21,8 +23,8 @@ States = Tuple[torch.Tensor, ...]
 def fixed_encoder_states(model: Model, modules: Sequence[torch.nn.Module]) -> Iterator[None]:
     """
     Every forward pass of this thread starts from the present states of the model's stateful
-    encoders. Each row of a batch starts from the states for a text that is predicted alone. The
-    encoders' own states do not change, and other threads go on using them.
+    encoders. Each row of a batch starts from the states that a text alone would start from. The
+    encoders' own states do not change, and other threads keep using them.
     """
     encoders = [
         _ThreadStates(module)
@@ -46,7 +48,7 @@ def fixed_encoder_states(model: Model, modules: Sequence[torch.nn.Module]) -> It
 
 
 class _ThreadStates:
-    """The states of one encoder for one thread. Each row of the batch has one for each text."""
+    """The states of one encoder for one thread: one for each text of each row of the batch."""
 
     def __init__(self, encoder: _EncoderBase) -> None:
         self.encoder = encoder
@@ -79,7 +81,7 @@ class _ThreadStates:
         batch_size = int(restoration_indices.numel())
         old = self._flat(batch_size)
         if old is not None:
-            # A text of padding is all zeros. It leaves its state as it was.
+            # The new state of a text of padding is all zeros: the old one is kept.
             used = [(state[0].sum(dim=-1) != 0.0).view(1, -1, 1) for state in new]
             new = [torch.where(u, n, n + o) for u, n, o in zip(used, new, old)]
         self._keep(tuple(new), batch_size)
@@ -93,17 +95,21 @@ class _ThreadStates:
         self._keep(holder._states, mask.numel())
 
     def _keep(self, states: States, batch_size: int) -> None:
-        per_row = max(1, batch_size // self._num_rows)
+        """Replaces the states of the first texts of each row, as many as the batch has."""
+        per_row = self._texts_per_row(batch_size)
         new = [state.reshape(state.size(0), -1, per_row, state.size(2)) for state in states]
         if self._states is not None:
             new = [torch.cat([n, old[:, :, per_row:]], 2) for n, old in zip(new, self._states)]
         self._states = new
 
+    def _texts_per_row(self, batch_size: int) -> int:
+        return max(1, batch_size // self._num_rows)
+
     def _flat(self, batch_size: int) -> Optional[States]:
-        """One state for each text, row by row; zeros for texts without one."""
+        """The states of a batch of texts, row by row; zeros for a text without a state."""
         if self._states is None:
             return None
-        per_row = max(1, batch_size // self._num_rows)
+        per_row = self._texts_per_row(batch_size)
         result = []
         for state in self._states:
             layers, rows, texts, size = state.shape

@@ -21,10 +21,9 @@ _model_locks_lock = threading.Lock()
 @contextmanager
 def isolated(model: Model) -> Iterator[None]:
     """
-    Puts the model into evaluation mode and takes the gradients off its parameters. Every forward
-    pass starts from the same states of stateful encoders. Other threads that want to interpret the
-    model wait. Afterwards flags, metrics, encoder states and the global random states are what they
-    were.
+    Puts the model into evaluation mode, and freezes its parameters. Every forward pass starts from
+    the same states of stateful encoders. Other threads that interpret the model wait. Afterwards
+    flags, metrics, encoder states and the global random states are as before.
     """
     with _lock_of(model), random_states_kept(device_of(model)), _default_dtype_kept():
         modules = list(model.modules())
@@ -42,7 +41,7 @@ def _lock_of(model: Model) -> Any:
 def _evaluation_mode(modules: Sequence[torch.nn.Module]) -> Iterator[None]:
     training = [module for module in modules if module.training]
     parameters = [p for m in modules for p in m._parameters.values() if p is not None]
-    # The parameters' gradients take half of a small model's backward pass.
+    # The gradients of the parameters would take half the time of a small model's backward pass.
     trainable = [parameter for parameter in parameters if parameter.requires_grad]
     try:
         for module in training:
@@ -59,7 +58,7 @@ def _evaluation_mode(modules: Sequence[torch.nn.Module]) -> Iterator[None]:
 
 @contextmanager
 def _metrics_kept(model: Model, modules: Sequence[torch.nn.Module]) -> Iterator[None]:
-    # Some metrics hold the vocabulary. It is large and never changes: it is not copied.
+    # Some metrics hold the vocabulary. It is not copied, since it is large and never changes.
     saved = [
         (metric, copy.deepcopy(vars(metric), {id(model.vocab): model.vocab}))
         for metric in _metrics(modules)
@@ -83,7 +82,7 @@ def _metrics(modules: Sequence[torch.nn.Module]) -> Iterator[Metric]:
 
 @contextmanager
 def _default_dtype_kept() -> Iterator[None]:
-    # spaCy's first blank pipeline sets it.
+    # Making spaCy's first blank pipeline changes it.
     default = torch.get_default_dtype()
     try:
         yield

@@ -23,10 +23,10 @@ class _Patch:
         self._module = module
         self._name = name
         self._method = getattr(module, name)
-        self._before = vars(module).get(name)
+        # A method that was set on the module itself, if any.
+        self._own_method = vars(module).get(name)
         self._wrappers_by_thread: Dict[int, List[Wrapper]] = {}
 
-    def add(self, wrapper: Wrapper) -> None:
         @functools.wraps(self._method)
         def patched_method(*args: Any, **kwargs: Any) -> Any:
             call = self._method
@@ -34,11 +34,13 @@ class _Patch:
                 call = functools.partial(wrapper, call)
             return call(*args, **kwargs)
 
+        vars(module)[name] = patched_method
+
+    def add(self, wrapper: Wrapper) -> None:
         self._wrappers_by_thread.setdefault(threading.get_ident(), []).append(wrapper)
-        vars(self._module)[self._name] = patched_method
 
     def remove(self, wrapper: Wrapper) -> bool:
-        """Returns whether no wrapper is left. The module is as it was then."""
+        """Puts the module back if this was its last wrapper. Returns whether it was."""
         thread = threading.get_ident()
         wrappers = self._wrappers_by_thread.get(thread, [])
         if wrapper in wrappers:
@@ -48,8 +50,8 @@ class _Patch:
         if self._wrappers_by_thread:
             return False
         vars(self._module).pop(self._name, None)
-        if self._before is not None:
-            vars(self._module)[self._name] = self._before
+        if self._own_method is not None:
+            vars(self._module)[self._name] = self._own_method
         return True
 
 
@@ -62,8 +64,8 @@ def patched(module: torch.nn.Module, wrapper: Wrapper, method: str = "forward") 
     """
     Calls `wrapper(method, *args, **kwargs)` whenever this thread calls the module's method. The
     caller gets what the wrapper returns. A method may have several wrappers, also from several
-    threads; the latest of a thread is called first. The module is put back afterwards, also after
-    an exception.
+    threads. The latest one of a thread is called first. The module is put back afterwards, also
+    after an exception.
     """
     key = (id(module), method)
     try:

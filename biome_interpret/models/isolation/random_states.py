@@ -1,4 +1,4 @@
-"""Restores the global random generators."""
+"""Restores the states of the global random generators."""
 
 import random
 from contextlib import contextmanager
@@ -10,7 +10,7 @@ import torch
 
 @contextmanager
 def random_states_kept(device: torch.device) -> Iterator[None]:
-    """Those of Python, of NumPy, and of PyTorch on the CPU and on the device."""
+    """For Python, NumPy, and PyTorch on the CPU and on the device."""
     python_state, numpy_state = random.getstate(), numpy.random.get_state(legacy=False)
     torch_state = torch.get_rng_state()
     device_state = torch.cuda.get_rng_state(device) if device.type == "cuda" else None

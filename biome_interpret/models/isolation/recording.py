@@ -1,4 +1,4 @@
-"""Reads the outputs of a model's parts if the model itself does not return them."""
+"""Records outputs of a model's parts that the model itself does not return."""
 
 import threading
 from contextlib import ExitStack
@@ -33,10 +33,10 @@ def run_recording(
     model : `Callable[..., Dict[str, Any]]`
     arguments : `Mapping[str, Any]`
     parts : `Mapping[str, torch.nn.Module]`
-        By the name of their records. Calls by other threads are not recorded.
+        By the names for their records. Calls by other threads are not recorded.
     enough : `Callable[[Records], bool]`, optional
-        Called after each call of a part. If it returns True, the pass stops. The rest of a
-        decoder's pass, such as a beam search, may cost many times more.
+        Called after each call of a part. If it returns True, the pass stops. This saves the rest,
+        such as a beam search, which may cost many times more.
 
     # Returns
 

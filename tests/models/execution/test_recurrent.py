@@ -1,4 +1,4 @@
-"""Recurrent layers over packed sequences give what PyTorch's own way gives."""
+"""Recurrent layers over packed sequences give the same as PyTorch's own."""
 
 import threading
 from typing import Any, Optional

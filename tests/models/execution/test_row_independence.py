@@ -1,4 +1,4 @@
-"""Models whose rows may not share a pass still get the right numbers."""
+"""Models get the right scores even if their rows depend on each other."""
 
 from typing import Any, Dict, List
 
@@ -26,7 +26,7 @@ KINDS = embedders.KINDS.kinds
 
 
 class MixesRows(BasicClassifier):
-    """Subtracts the mean over the batch, as a normalisation that was never frozen would."""
+    """Subtracts the mean over the batch, as batch normalisation in training does."""
 
     def forward(self, tokens: Any, label: Any = None, metadata: Any = None) -> Dict[str, Any]:
         outputs = super().forward(tokens, label, metadata)
@@ -75,7 +75,7 @@ class OddLoss(BasicClassifier):
 
 
 class MixesLongTexts(BasicClassifier):
-    """Rows mix in longer texts only: not seen by a look beforehand at a short one."""
+    """Rows mix in longer texts only. Probing a short text does not show it."""
 
     def forward(self, tokens: Any, label: Any = None, metadata: Any = None) -> Dict[str, Any]:
         outputs = super().forward(tokens, label, metadata)
@@ -85,7 +85,7 @@ class MixesLongTexts(BasicClassifier):
 
 
 class MixesLongTextsMildly(BasicClassifier):
-    """As `MixesLongTexts`, but each row gets a little of the others only."""
+    """As `MixesLongTexts`, but the others change a row only a little."""
 
     def forward(self, tokens: Any, label: Any = None, metadata: Any = None) -> Dict[str, Any]:
         outputs = super().forward(tokens, label, metadata)
@@ -99,7 +99,7 @@ class WritesIntoItsEmbedding(BasicClassifier):
 
     def forward(self, tokens: Any, label: Any = None, metadata: Any = None) -> Dict[str, Any]:
         embedder = self._text_field_embedder.token_embedder_tokens
-        # Registered last, it is the last to see what the embedder put out.
+        # Registered last, it is the last to get the output of the embedder.
         handle = embedder.register_forward_hook(lambda m, i, output: output.add_(1))
         try:
             return super().forward(tokens, label, metadata)
@@ -108,7 +108,7 @@ class WritesIntoItsEmbedding(BasicClassifier):
 
 
 class Forgetful(BasicClassifier):
-    """Gives another output each time that it is asked."""
+    """Gives another output each time that it is called."""
 
     calls = 0
 
@@ -118,14 +118,14 @@ class Forgetful(BasicClassifier):
         return {**outputs, "logits": outputs["logits"] * self.calls}
 
 
-def test_what_a_model_writes_into_its_embedding_is_not_taken_for_the_text() -> None:
+def test_a_model_may_write_into_its_embedding() -> None:
     predictor = as_kind(WritesIntoItsEmbedding)
     [result] = IntegratedGradient(predictor, n_steps=60).interpret_json(REVIEW)
     assert abs(result.convergence_delta) < 1e-5
 
 
 class CountsPositions(BasicClassifier):
-    """Takes no notice of its mask."""
+    """Ignores its mask."""
 
     def forward(self, tokens: Any, label: Any = None, metadata: Any = None) -> Dict[str, Any]:
         outputs = super().forward(tokens, label, metadata)
@@ -133,13 +133,13 @@ class CountsPositions(BasicClassifier):
         return outputs
 
 
-def test_a_model_to_which_padding_matters_is_told_of() -> None:
+def test_a_note_says_that_padding_matters() -> None:
     [result] = IntegratedGradient(as_kind(CountsPositions)).interpret_json(REVIEW)
     assert "changes when padding is appended" in result.notes[0]
     assert IntegratedGradient(as_kind(BasicClassifier)).interpret_json(REVIEW)[0].notes == []
 
 
-def test_a_model_of_many_minds_is_refused_in_words() -> None:
+def test_a_model_with_another_output_each_time_is_refused() -> None:
     with pytest.raises(InterpretationError, match="does not give the same output again"):
         IntegratedGradient(as_kind(Forgetful)).interpret_json(REVIEW)
 
@@ -165,7 +165,7 @@ def as_kind(kind: type) -> Predictor:
         MixesLongTextsMildly,
     ],
 )
-def test_the_right_numbers_all_the_same(kind: type, mode: str, interpreter: Any) -> None:
+def test_the_scores_are_right_if_rows_mix(kind: type, mode: str, interpreter: Any) -> None:
     expected = interpreter(build_predictor("lstm"), inference_mode=mode).interpret_json(REVIEW)
     odd = interpreter(as_kind(kind), inference_mode=mode)
     odd.interpret_json({"sentence": "dull film"})
@@ -177,7 +177,7 @@ def test_the_right_numbers_all_the_same(kind: type, mode: str, interpreter: Any)
 
 
 class NoisyHypothesis(TwoEmbedders):
-    """The hypothesis does not matter, but for what rounding leaves, another in each company."""
+    """The hypothesis only matters by rounding errors, which depend on the number of rows."""
 
     def vector(self, tokens: Any) -> torch.Tensor:
         vector = super().vector(tokens)
@@ -198,7 +198,7 @@ def test_a_text_that_does_not_matter_does_not_mix_rows(mode: str) -> None:
 
 
 def fake_predictor() -> Predictor:
-    """AllenNLP's own: no TextFieldEmbedder, and a batch of one only."""
+    """AllenNLP's own. It has only an embedding layer, and takes one text at a time."""
     words = REVIEW["sentence"].split()
     vocab = Vocabulary()
     vocab.add_tokens_to_namespace(words)
@@ -209,7 +209,7 @@ def fake_predictor() -> Predictor:
 
 
 @pytest.mark.parametrize("interpreter", [IntegratedGradient, GradientShap])
-def test_a_layer_that_the_predictor_names(interpreter: Any) -> None:
+def test_the_predictor_may_name_its_embedding_layer(interpreter: Any) -> None:
     predictor = fake_predictor()
     assert isinstance(predictor, TextClassifierPredictor)
     options = {"noise_std": 0} if interpreter is GradientShap else {}

@@ -1,4 +1,4 @@
-"""Every pass starts from the same states of stateful encoders, and these do not change."""
+"""Every pass starts from the same states of stateful encoders, which do not change."""
 
 import copy
 import threading
@@ -57,7 +57,7 @@ def test_a_state_matters_and_stays() -> None:
     assert first.output == pytest.approx(max(logits))
 
 
-def test_each_text_of_a_batch_starts_from_it() -> None:
+def test_each_text_of_a_batch_starts_from_the_same_state() -> None:
     predictor = build(stateful=True)
     predictor.predict_batch_json([OTHER, REVIEW])
     alone = [interpret(predictor, inputs) for inputs in (REVIEW, OTHER, REVIEW)]

@@ -46,7 +46,7 @@ def state_of(predictor: Predictor) -> Dict[str, Any]:
 
 
 def prepare(kind: str) -> Predictor:
-    """A predictor without any default: frozen and trained parameters, both modes, a gradient."""
+    """A predictor with frozen and trainable parameters, modules in both modes, and a gradient."""
     predictor = build_predictor(kind)
     parameters = list(predictor._model.parameters())
     parameters[0].requires_grad = False

@@ -1,4 +1,4 @@
-"""The global random generators go on as if nothing had been drawn meanwhile."""
+"""The global random generators give the numbers that they would have given without the draws."""
 
 import random
 from typing import Any, Callable, Iterator, List
@@ -15,7 +15,7 @@ def draw_nothing() -> None:
 
 
 def draw_one_normal_each() -> None:
-    """Which uses up one that is left over, and nothing else."""
+    """If a normal number is left over from a pair, it is used and the generator does not move."""
     random.gauss(0, 1)
     numpy.random.standard_normal()
     torch.randn(1)
@@ -29,7 +29,7 @@ def draw_many_numbers() -> None:
 
 
 def seed_alike() -> None:
-    """The numbers are what they were, and nothing is left over any more."""
+    """The same numbers follow, and no normal number is left over."""
     random.seed(7)
     numpy.random.seed(7)
     torch.manual_seed(7)
@@ -44,13 +44,13 @@ def with_normals_left_over() -> None:
     draw_one_normal_each()
 
 
-def with_another_generator_of_numpys() -> None:
+def with_another_generator_of_numpy() -> None:
     seed_alike()
     numpy.random.set_bit_generator(numpy.random.PCG64(7))
     draw_one_normal_each()
 
 
-def with_another_function_for_pythons() -> None:
+def with_another_random_function_of_python() -> None:
     with_normals_left_over()
     generator = random.Random(7)
     random.random = lambda: generator.random()  # type: ignore[method-assign]
@@ -82,11 +82,11 @@ def next_numbers() -> List[Any]:
     [
         seeded,
         with_normals_left_over,
-        with_another_generator_of_numpys,
-        with_another_function_for_pythons,
+        with_another_generator_of_numpy,
+        with_another_random_function_of_python,
     ],
 )
-def test_they_go_on_as_if_nothing_had_been_drawn(
+def test_the_next_numbers_are_those_without_the_draws(
     prepare: Callable[[], None], draw: Callable[[], None]
 ) -> None:
     prepare()
@@ -97,7 +97,7 @@ def test_they_go_on_as_if_nothing_had_been_drawn(
     assert next_numbers() == expected
 
 
-def test_also_after_an_exception() -> None:
+def test_the_states_are_restored_after_an_exception() -> None:
     with_normals_left_over()
     expected = next_numbers()
     with_normals_left_over()
