@@ -1,8 +1,8 @@
 """
-What number is explained? An objective reads it from a model's output.
+Which number of the model is explained? An objective reads it from the model's output.
 
 One is made for each labelled instance, of the first registered class that finds its label there.
-Register a subclass of `Objective` for a model of your own: it is asked before those here.
+Register a subclass of `Objective` for a model of your own. It is tried before those here.
 """
 
 # Imported to register their classes.

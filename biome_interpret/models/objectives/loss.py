@@ -1,6 +1,6 @@
-"""Minus the loss as the explained number: of the whole batch, or row by row."""
+"""Minus the loss as the explained number, for the whole batch or row by row."""
 
-from typing import Any, Dict, Hashable, List, Optional, Tuple, Union
+from typing import Dict, Hashable, List, Optional, Tuple, Union
 
 import torch
 from allennlp.data import Instance
@@ -14,7 +14,7 @@ from biome_interpret.models.tensors import TensorDict
 # How far rounding may take a float32 loss from the rows' sum or mean, relative to their size.
 _TOLERANCE = 1e-5
 
-# Where `RowwiseLossObjective.run` keeps, among the outputs, the tolerance for the loss's dtype.
+# The key under which `RowwiseLossObjective.run` adds the tolerance to the outputs.
 _LOSS_TOLERANCE = "loss_tolerance"
 
 
@@ -49,10 +49,10 @@ class _WrappedObjective(Objective):
             return self.inner.run_for_loss(arguments)
         except (InterpretationError, RuntimeError, MemoryError):
             raise
-        except Exception as error:  # The model's metrics, say, which come with the loss.
+        except Exception as error:  # The metrics that the model updates with the loss may fail.
             raise InterpretationError(
-                f"{type(self.model).__name__} gives no loss for the label that it is explained "
-                f"for ({type(error).__name__}: {error})"
+                f"{type(self.model).__name__} gives no loss for the explained label "
+                f"({type(error).__name__}: {error})"
             ) from error
 
     def choices(self, outputs: Outputs, tensors: TensorDict) -> Optional[Choices]:
@@ -96,9 +96,8 @@ class LossNotAdditive(InterpretationError):
 
 class RowwiseLossObjective(_WrappedObjective):
     """
-    Minus the loss of each row: the log-probability of its label. Most models' loss is minus the
-    mean or the sum of these over the rows. So the model is run with the labels, and each pass is
-    checked against the loss that the model gives.
+    Minus the loss of each row: the log-probability of its label. The loss of most models is minus
+    the mean or the sum of these over the rows. Each pass is checked against the model's own loss.
 
     # Parameters
 
@@ -110,37 +109,34 @@ class RowwiseLossObjective(_WrappedObjective):
 
     def run(self, arguments: TensorDict) -> Outputs:
         outputs = super().run(arguments)
-        # Kept here, since outputs in bfloat16 are made float32 before `values` gets them.
-        return {**outputs, _LOSS_TOLERANCE: _loss_tolerance(outputs)}
+        loss = outputs.get("loss")
+        tolerance = _TOLERANCE
+        if isinstance(loss, torch.Tensor) and loss.is_floating_point():
+            tolerance = max(tolerance, torch.finfo(loss.dtype).eps)
+        # Added here, since outputs in bfloat16 are made float32 before `values` gets them.
+        return {**outputs, _LOSS_TOLERANCE: tolerance}
 
     def values(self, outputs: Outputs, tensors: TensorDict) -> torch.Tensor:
         """
         # Raises
 
         `LossNotAdditive`
-            If minus the loss is neither their sum nor their mean.
+            If minus the model's loss is neither the sum nor the mean of the values.
         """
         values = self.inner.values(outputs, tensors)
-        loss = outputs.get("loss")
-        if loss is not None:
-            total, expected = float(values.sum()), -float(torch.as_tensor(loss).sum())
+        if outputs.get("loss") is not None:
+            total, found = float(values.sum()), -float(torch.as_tensor(outputs["loss"]).sum())
             size = float(values.abs().sum()) + len(values)
             bound = outputs.get(_LOSS_TOLERANCE, _TOLERANCE) * size
-            if abs(expected - total) > bound and abs(expected * len(values) - total) > bound:
+            if abs(found - total) > bound and abs(found * len(values) - total) > bound:
                 raise LossNotAdditive(self.inner)
         return values
 
 
-def _loss_tolerance(outputs: Outputs) -> float:
-    loss: Any = outputs.get("loss")
-    is_float = isinstance(loss, torch.Tensor) and loss.is_floating_point()
-    return max(_TOLERANCE, torch.finfo(loss.dtype).eps) if is_float else _TOLERANCE
-
-
 def loss_in_place_of(objective: Objective) -> Objective:
-    """The loss, for a model whose output lacks an objective's values."""
+    """The loss, if the model's output lacks the objective's values."""
     if isinstance(objective, RowwiseLossObjective):
         return LossObjective(objective.inner)
     loss = LossObjective(objective)
-    loss.notes.append(objective.why_loss)
+    loss.notes.append(objective.why_loss.format(model=type(objective.model).__name__))
     return loss

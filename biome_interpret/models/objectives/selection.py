@@ -12,7 +12,7 @@ from biome_interpret.models.registry import by_priority
 
 
 class UnknownObjective(Objective):
-    """For a label that no registered objective takes: its loss is explained."""
+    """For a label that no registered objective takes. The loss is explained."""
 
 
 def objective_for(
@@ -26,7 +26,7 @@ def objective_for(
     non_additive : `Container[type]`
         The classes of objectives for which the model's loss was found not to be additive over rows.
     """
-    cls, label_name = _class_for(model, instance)
+    cls, label_name = _class_and_label_name(model, instance)
     label = instance.fields.get(label_name)
     if not isinstance(mode, Loss):
         return cls(model, label_name, label, mode)
@@ -35,14 +35,13 @@ def objective_for(
         objective.reads_prediction
         and not objective.needs_label
         and cls not in non_additive
-        # A class's own values, as a CRF's, may take longer than the model's loss.
+        # Values of a class's own, such as a CRF's, may take longer than the model's loss.
         and cls.values is Objective.values
     )
     return RowwiseLossObjective(objective) if is_rowwise else LossObjective(objective)
 
 
-def _class_for(model: Model, instance: Instance) -> Tuple[Any, str]:
-    """The objective's class, and the name of the field that it takes as its label."""
+def _class_and_label_name(model: Model, instance: Instance) -> Tuple[Any, str]:
     for cls in by_priority(Objective):
         label_name = cls.label_in(model, instance)
         if label_name is not None:
