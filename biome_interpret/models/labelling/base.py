@@ -1,7 +1,7 @@
 """The base class of labellings, and the calls that turn an input into labelled instances."""
 
 from contextlib import contextmanager
-from typing import Any, Dict, Iterator, List
+from typing import Any, Dict, Iterator, List, Tuple
 
 from allennlp.common import Registrable
 from allennlp.common.checks import ConfigurationError
@@ -15,8 +15,8 @@ from biome_interpret.errors import InterpretationError
 from biome_interpret.models.registry import by_priority
 from biome_interpret.models.signatures import forward_signature
 
-# What code raises on an unexpected input. Other errors, such as too little memory, are not about
-# the input, and go to the caller as they are.
+# What code raises on an unexpected input. Other errors, such as too little memory, have other
+# causes, and reach the caller unchanged.
 _INPUT_ERRORS = (
     LookupError,
     TypeError,
@@ -37,17 +37,25 @@ class Labelling(Registrable):
     predictor is used.
     """
 
-    # As in `Objective`: a class that sets none has 0, and is asked before ours.
+    # As in `Objective`: a class that sets none has 0, and is tried before ours.
     priority = 0
+    # It labels for a predictor that labels nothing if these are optional arguments of its model.
+    model_arguments: Tuple[str, ...] = ()
+    # It labels in place of these predictors, given by the names of their classes.
+    replaces: Tuple[str, ...] = ()
 
     @classmethod
     def fits(cls, predictor: Predictor) -> bool:
-        raise NotImplementedError
+        if not (cls.model_arguments or cls.replaces):
+            raise NotImplementedError
+        if labels_nothing(predictor):
+            return bool(cls.model_arguments) and takes(predictor._model, *cls.model_arguments)
+        return labelled_by(predictor) in cls.replaces
 
     def labelled(self, predictor: Predictor, instance: Instance, output: Output) -> List[Instance]:
         """
-        The instance, labelled with the model's prediction: one instance for each thing that is
-        explained separately.
+        The instance, labelled with the model's prediction: one for each thing that is explained
+        separately.
         """
         raise NotImplementedError
 
@@ -61,8 +69,8 @@ class Labelling(Registrable):
 
     def gold(self, predictor: Predictor, instance: Instance) -> List[Instance]:
         """
-        An instance that a dataset reader labelled, for its own label: one instance for each thing
-        that would be explained separately if the model had predicted it.
+        An instance that a dataset reader labelled, split as `labelled` would split the prediction
+        of its label.
         """
         return [instance]
 
@@ -130,7 +138,7 @@ def refused(predictor: Predictor, what: str) -> Iterator[None]:
 
 
 def with_fields(predictor: Predictor, instance: Instance, **fields: Field) -> Instance:
-    """A copy of an instance with these fields added, or replaced by them."""
+    """A copy of an instance. These fields are added, or replace those of the same names."""
     new = instance.duplicate()
     for name, field in fields.items():
         new.add_field(name, field, predictor._model.vocab)

@@ -1,4 +1,4 @@
-"""Models of several heads: the head of the instance's task labels it."""
+"""Models with several heads: the head of the instance's task labels it."""
 
 from typing import Any, List
 
@@ -22,8 +22,8 @@ from biome_interpret.models.objectives.base import has_class_named
 @Labelling.register("multitask")
 class MultiTaskLabelling(Labelling):
     """
-    The prediction of the head of the instance's task. The head's own predictor labels it, if it
-    can; else it is the label with the highest score.
+    The prediction of the head for the instance's task. The head's own predictor labels it, if it
+    can. Otherwise it is labelled by the head's scores.
     """
 
     priority = -130

@@ -8,13 +8,7 @@ from allennlp.data import Instance, Token
 from allennlp.data.fields import Field, MetadataField, TensorField, TextField
 from allennlp.predictors import Predictor
 
-from biome_interpret.models.labelling.base import (
-    Labelling,
-    Output,
-    labels_nothing,
-    takes,
-    with_fields,
-)
+from biome_interpret.models.labelling.base import Labelling, Output, with_fields
 from biome_interpret.models.objectives.base import has_class_named
 from biome_interpret.models.objectives.sequences import LABEL
 
@@ -24,10 +18,7 @@ class SequenceLabelling(Labelling):
     """The most probable sequence that the model writes, as its target."""
 
     priority = -120
-
-    @classmethod
-    def fits(cls, predictor: Predictor) -> bool:
-        return labels_nothing(predictor) and takes(predictor._model, LABEL)
+    model_arguments = (LABEL,)
 
     def labelled(self, predictor: Predictor, instance: Instance, output: Output) -> List[Instance]:
         target = TextField(self._tokens(predictor._model, output))
@@ -74,7 +65,7 @@ def _up_to(end: int, ids: List[int]) -> List[int]:
 
 
 def _matches(predictor: Predictor, instance: Instance) -> Dict[str, Field]:
-    """What CopyNet needs as well: which words of the source and the target are the same."""
+    """What CopyNet needs, too: equal ids for equal words of the source and the target."""
     fields, reader = instance.fields, predictor._dataset_reader
     source, target = fields["source_tokens"].tokens, fields[LABEL].tokens  # type: ignore
     ids = reader._tokens_to_ids([*source, *target])  # type: ignore[attr-defined]

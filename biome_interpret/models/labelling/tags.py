@@ -1,27 +1,14 @@
-"""Predicted tags: an instance for each span of them, or for each predicate."""
+"""Predicted tags: one instance for each span of tags, or for each predicate."""
 
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 from allennlp.common.util import JsonDict
 from allennlp.data import Instance
-from allennlp.data.fields import (
-    Field,
-    FlagField,
-    MetadataField,
-    SequenceLabelField,
-    TextField,
-)
+from allennlp.data.fields import Field, FlagField, MetadataField, SequenceLabelField, TextField
 from allennlp.predictors import Predictor
 
 from biome_interpret.errors import InterpretationError
-from biome_interpret.models.labelling.base import (
-    Labelling,
-    Output,
-    labelled_by,
-    labels_nothing,
-    takes,
-    with_fields,
-)
+from biome_interpret.models.labelling.base import Labelling, Output, labels_nothing, with_fields
 from biome_interpret.models.objectives.base import has_class_named, namespace_of
 
 OUTSIDE = "O"
@@ -32,18 +19,14 @@ _BEGIN, _CONTINUE, _CLOSE = "BUS", "ILME", "LEUS"
 class TagsLabelling(Labelling):
     """
     One instance for each span of tags; all other tokens are labelled "O". AllenNLP does the same
-    for well-formed BIOUL tags; here, tags may be of any scheme, and need not be well-formed. Tags
-    without a scheme make a span of equal neighbours. If "O" is not a tag, as in parts of speech,
-    one instance holds the tags of all tokens.
+    for well-formed BIOUL tags. Here, tags may be of any scheme, and malformed. Without a scheme,
+    equal neighbours form a span. If the model has no tag "O", as for parts of speech, one instance
+    holds the tags of all tokens.
     """
 
     priority = -70
-
-    @classmethod
-    def fits(cls, predictor: Predictor) -> bool:
-        if labels_nothing(predictor):
-            return takes(predictor._model, "tags")
-        return labelled_by(predictor) == "SentenceTaggerPredictor"
+    model_arguments = ("tags",)
+    replaces = ("SentenceTaggerPredictor",)
 
     def labelled(self, predictor: Predictor, instance: Instance, output: Output) -> List[Instance]:
         return _instances_of_spans(predictor, instance, [str(tag) for tag in output["tags"]])
@@ -54,7 +37,7 @@ class TagsLabelling(Labelling):
 
 @Labelling.register("frames")
 class FrameLabelling(Labelling):
-    """Semantic roles: one instance for each predicate that has any, labelled with its roles."""
+    """Semantic roles: one instance for each predicate that has roles, labelled with them."""
 
     priority = -60
 
@@ -71,7 +54,7 @@ class FrameLabelling(Labelling):
         if not {*tags} - {OUTSIDE}:
             return []
         new = _tagged(predictor, instance, tags)
-        # The model's metric needs them if there are tags.
+        # The model's metric needs `gold_tags` if there are tags.
         metadata: Any = instance["metadata"]
         gold = {"gold_tags": list(output["tags"])}
         return [with_fields(predictor, new, metadata=MetadataField({**metadata.metadata, **gold}))]
@@ -83,7 +66,7 @@ class FrameLabelling(Labelling):
 
 @Labelling.register("extractions")
 class ExtractionLabelling(FrameLabelling):
-    """Open information extraction: the predicates are those that the predictor looks for."""
+    """Open information extraction. The predicates are those of the predictor."""
 
     priority = -50
 
@@ -122,7 +105,12 @@ def _instances_of_spans(
 
 def _tagged(predictor: Predictor, instance: Instance, tags: List[str]) -> Instance:
     """The instance with these tags. Tags "O" do not count."""
-    text = _text_of_length(instance, len(tags))
+    texts = [field for field in instance.fields.values() if isinstance(field, TextField)]
+    text = next((text for text in texts if text.sequence_length() == len(tags)), None)
+    if text is None:
+        raise InterpretationError(
+            f"the instance has no text of {len(tags)} tokens, one for each tag"
+        )
     label = SequenceLabelField(tags, text, namespace_of(predictor._model, None))
     fields: Dict[str, Field] = {"tags": label}
     if OUTSIDE in _tag_indices(predictor):
@@ -131,13 +119,11 @@ def _tagged(predictor: Predictor, instance: Instance, tags: List[str]) -> Instan
 
 
 def _tag_indices(predictor: Predictor) -> Dict[str, int]:
-    """The index of each of the model's tags."""
     model = predictor._model
     return model.vocab.get_token_to_index_vocabulary(namespace_of(model, None))
 
 
 def _own_tags(instance: Instance) -> List[str]:
-    """The tags from the dataset reader."""
     return [str(tag) for tag in instance["tags"].labels]  # type: ignore[attr-defined]
 
 
@@ -170,11 +156,3 @@ def spans_of(tags: Sequence[str]) -> List[Tuple[int, int]]:
 def runs_of(tags: Sequence[str]) -> List[Tuple[int, int]]:
     """First and last token of each run of one tag that is not "O"."""
     return spans_of([tag if tag == OUTSIDE else f"I-{tag}" for tag in tags])
-
-
-def _text_of_length(instance: Instance, length: int) -> TextField:
-    texts = [field for field in instance.fields.values() if isinstance(field, TextField)]
-    for text in texts:
-        if text.sequence_length() == length:
-            return text
-    raise InterpretationError(f"no text of the instance has the {length} tokens that are tagged")

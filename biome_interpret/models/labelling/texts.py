@@ -1,4 +1,4 @@
-"""Texts to interpret, as they are read from a predictor's input."""
+"""Texts to interpret, as read from a predictor's input."""
 
 import copy
 from dataclasses import dataclass
@@ -24,9 +24,9 @@ class InputText:
     instance : `Instance`
         Indexed. It has a label only if a dataset reader gave it one.
     strings : `List[str]`
-        The source texts that its fields may have been made of.
+        The source texts that its fields may come from.
     labels : `Dict[str, Any]`
-        What may be its own labels, by field name: the values of the input, or the fields of an
+        Candidates for its own labels, by field name: the values of the input, or the fields of an
         instance.
     json : `JsonDict`
         The predictor's input; empty if that was an instance.
@@ -40,7 +40,7 @@ class InputText:
     @classmethod
     def read(cls, predictor: Predictor, inputs: Union[JsonDict, Instance]) -> List["InputText"]:
         """
-        From what `predict_json` or `predict_instance` takes: one text for each instance that the
+        Reads what `predict_json` or `predict_instance` takes: one text for each instance that the
         predictor makes of it.
 
         # Raises
@@ -68,8 +68,7 @@ class InputText:
     @cached_property
     def lengths(self) -> List[int]:
         """
-        The number of positions of each field of text, by its tokens. Texts in a list count with the
-        length of the longest.
+        The number of tokens of each field of text. Texts in a list are padded to the longest.
         """
         fields = [texts_of(self.instance, name) for name in self.instance.fields]
         return [
@@ -87,7 +86,7 @@ class InputText:
         # Raises
 
         `InterpretationError`
-            If a field has no tokens.
+            If a field of text has no tokens.
         """
         for name in self.empty_fields:
             raise InterpretationError(f"field '{name}' has no tokens to interpret")
@@ -110,8 +109,8 @@ def _indexed(predictor: Predictor, instance: Instance) -> "_SharingInstance":
 
 class _SharingInstance(Instance):
     """
-    Its duplicates share the content of its fields. Predictors duplicate an instance to label it: a
-    deep copy takes longer than the prediction of a small model.
+    Its duplicates share the content of its fields. Predictors duplicate an instance to label it,
+    and a deep copy takes longer than the prediction of a small model.
     """
 
     __slots__: List[str] = []

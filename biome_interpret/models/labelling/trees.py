@@ -7,13 +7,7 @@ from allennlp.data import Instance
 from allennlp.data.fields import SequenceLabelField
 from allennlp.predictors import Predictor
 
-from biome_interpret.models.labelling.base import (
-    Labelling,
-    Output,
-    labels_nothing,
-    takes,
-    with_fields,
-)
+from biome_interpret.models.labelling.base import Labelling, Output, with_fields
 from biome_interpret.models.objectives.trees import HEADS, NO_LABEL, TAGS
 
 
@@ -22,10 +16,7 @@ class DependenciesLabelling(Labelling):
     """The predicted head and tag of each word: the parse is one label."""
 
     priority = -40
-
-    @classmethod
-    def fits(cls, predictor: Predictor) -> bool:
-        return labels_nothing(predictor) and takes(predictor._model, TAGS, HEADS)
+    model_arguments = (TAGS, HEADS)
 
     def labelled(self, predictor: Predictor, instance: Instance, output: Output) -> List[Instance]:
         words: Any = instance["words"]
@@ -43,12 +34,11 @@ class ConstituentsLabelling(Labelling):
     """The constituents of the predicted tree: the tree is one label."""
 
     priority = -30
+    model_arguments = ("span_labels",)
 
     @classmethod
     def fits(cls, predictor: Predictor) -> bool:
-        model = predictor._model
-        known = takes(model, "span_labels") and hasattr(model, "construct_trees")
-        return labels_nothing(predictor) and known
+        return super().fits(predictor) and hasattr(predictor._model, "construct_trees")
 
     def labelled(self, predictor: Predictor, instance: Instance, output: Output) -> List[Instance]:
         names = predictor._model.vocab.get_index_to_token_vocabulary("labels")
@@ -63,7 +53,7 @@ class ConstituentsLabelling(Labelling):
 
 
 def _spans_of_tree(tree: Any) -> Set[Tuple[int, int]]:
-    """First and last word of each constituent above the words' own parts of speech."""
+    """First and last word of each constituent above the parts of speech."""
     found: Set[Tuple[int, int]] = set()
 
     def walk(node: Any, first: int) -> int:
@@ -73,7 +63,8 @@ def _spans_of_tree(tree: Any) -> Set[Tuple[int, int]]:
         after = first
         for child in node:
             after = walk(child, after)
-        if not (len(node) == 1 and isinstance(node[0], str)):
+        is_part_of_speech = len(node) == 1 and isinstance(node[0], str)
+        if not is_part_of_speech:
             found.add((first, after - 1))
         return after
 

@@ -6,13 +6,7 @@ from allennlp.data import Instance, Token
 from allennlp.data.fields import TextField
 from allennlp.predictors import Predictor
 
-from biome_interpret.models.labelling.base import (
-    Labelling,
-    Output,
-    labelled_by,
-    labels_nothing,
-    with_fields,
-)
+from biome_interpret.models.labelling.base import Labelling, Output, labels_nothing, with_fields
 from biome_interpret.models.objectives.base import has_class_named
 
 
@@ -24,10 +18,7 @@ class NextWordLabelling(Labelling):
     """
 
     priority = -20
-
-    @classmethod
-    def fits(cls, predictor: Predictor) -> bool:
-        return labelled_by(predictor) == "NextTokenLMPredictor"
+    replaces = ("NextTokenLMPredictor",)
 
     def labelled(self, predictor: Predictor, instance: Instance, output: Output) -> List[Instance]:
         text: Any = instance["tokens"]
