@@ -6,9 +6,7 @@ from allennlp.common import Registrable
 
 
 def latest_first(base: Any) -> Tuple[Any, ...]:
-    """
-    The classes registered under a direct child of `Registrable`. A user's own come before ours.
-    """
+    """The classes that are registered under `base`. A user's own come before ours."""
     # `Registrable.by_name` logs each look-up, which takes longer than a small model's prediction.
     return tuple(cls for cls, _ in reversed(tuple(Registrable._registry[base].values())))
 

@@ -7,15 +7,7 @@ your own. It is tried before those here.
 """
 
 # Imported to register their classes.
-from biome_interpret.models.labelling import (  # noqa: F401
-    labels,
-    multitask,
-    sequences,
-    spans,
-    tags,
-    trees,
-    words,
-)
+from biome_interpret.models.labelling import labels, multitask, sequences, spans, tags, trees, words  # noqa: F401
 from biome_interpret.models.labelling.base import Labelling, labelled_instances, with_fields
 from biome_interpret.models.labelling.targets import GOLD, TargetSpec
 

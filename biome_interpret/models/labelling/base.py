@@ -1,7 +1,7 @@
 """The base class of labellings, and the calls that turn an input into labelled instances."""
 
 from contextlib import contextmanager
-from typing import Any, Dict, Iterator, List, Tuple
+from typing import Iterator, List, Tuple
 
 from allennlp.common import Registrable
 from allennlp.common.checks import ConfigurationError
@@ -12,6 +12,7 @@ from allennlp.models import Model
 from allennlp.predictors import Predictor
 
 from biome_interpret.errors import InterpretationError
+from biome_interpret.models.objectives.inference_modes import Outputs
 from biome_interpret.models.registry import by_priority
 from biome_interpret.models.signatures import forward_signature
 
@@ -26,9 +27,6 @@ _INPUT_ERRORS = (
     NotImplementedError,
     ConfigurationError,
 )
-
-# A model's output for one instance, made human-readable.
-Output = Dict[str, Any]
 
 
 class Labelling(Registrable):
@@ -52,11 +50,8 @@ class Labelling(Registrable):
             return bool(cls.model_arguments) and takes(predictor._model, *cls.model_arguments)
         return labelled_by(predictor) in cls.replaces
 
-    def labelled(self, predictor: Predictor, instance: Instance, output: Output) -> List[Instance]:
-        """
-        The instance, labelled with the model's prediction: one for each thing that is explained
-        separately.
-        """
+    def labelled(self, predictor: Predictor, instance: Instance, output: Outputs) -> List[Instance]:
+        """The instance, labelled with the prediction, for each thing explained separately."""
         raise NotImplementedError
 
     def instances(self, predictor: Predictor, inputs: JsonDict) -> List[Instance]:
@@ -68,20 +63,11 @@ class Labelling(Registrable):
         predictor._dataset_reader.apply_token_indexers(instance)
 
     def gold(self, predictor: Predictor, instance: Instance) -> List[Instance]:
-        """
-        An instance that a dataset reader labelled, split as `labelled` would split the prediction
-        of its label.
-        """
+        """As `labelled`, with the label that a dataset reader gave the instance."""
         return [instance]
 
     @classmethod
     def of(cls, predictor: Predictor) -> "Labelling":
-        """
-        # Raises
-
-        `InterpretationError`
-            If no class fits the predictor.
-        """
         for labelling in by_priority(cls):
             if labelling.fits(predictor):
                 return labelling()
@@ -102,18 +88,13 @@ class PredictorLabelling(Labelling):
     def fits(cls, predictor: Predictor) -> bool:
         return not labels_nothing(predictor)
 
-    def labelled(self, predictor: Predictor, instance: Instance, output: Output) -> List[Instance]:
+    def labelled(self, predictor: Predictor, instance: Instance, output: Outputs) -> List[Instance]:
         return predictor.predictions_to_labeled_instances(instance, output)
 
 
-def labelled_instances(predictor: Predictor, instance: Instance, output: Output) -> List[Instance]:
+def labelled_instances(predictor: Predictor, instance: Instance, output: Outputs) -> List[Instance]:
     """
-    The instance, labelled with what the model predicted for it.
-
-    # Parameters
-
-    output : `Dict[str, Any]`
-        What `Model.forward_on_instance` returned.
+    The instance, labelled with what the model predicted: the output of `forward_on_instance`.
 
     # Raises
 
@@ -127,7 +108,7 @@ def labelled_instances(predictor: Predictor, instance: Instance, output: Output)
 
 @contextmanager
 def refused(predictor: Predictor, what: str) -> Iterator[None]:
-    """Raises an `InterpretationError` with these words if the predictor fails on its input."""
+    """Raises an `InterpretationError` that says `what` if the predictor fails on its input."""
     try:
         yield
     except InterpretationError:

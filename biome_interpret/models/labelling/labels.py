@@ -16,14 +16,9 @@ from allennlp.data.fields import (
 from allennlp.predictors import Predictor
 
 from biome_interpret.errors import InterpretationError
-from biome_interpret.models.labelling.base import (
-    Labelling,
-    Output,
-    labels_nothing,
-    takes,
-    with_fields,
-)
+from biome_interpret.models.labelling.base import Labelling, labels_nothing, takes, with_fields
 from biome_interpret.models.objectives.base import namespace_of
+from biome_interpret.models.objectives.inference_modes import Outputs
 
 _SCORES = ("logits", "label_logits", "probs", "label_probs", "class_probabilities")
 
@@ -53,48 +48,42 @@ class LabelLabelling(Labelling):
             return takes(predictor._model, "label") or takes(predictor._model, "labels")
         return super().fits(predictor)
 
-    def labelled(self, predictor: Predictor, instance: Instance, output: Output) -> List[Instance]:
-        name = self._name(predictor)
-        labels = labels_of(predictor._model, instance.fields.get(name), output)
+    def labelled(self, predictor: Predictor, instance: Instance, output: Outputs) -> List[Instance]:
+        name = self._label_name(predictor)
+        labels = predicted_labels(predictor._model, instance.fields.get(name), output)
         return [self._with_label(predictor, instance, one) for one in labels]
 
     def gold(self, predictor: Predictor, instance: Instance) -> List[Instance]:
-        own: Any = instance[self._name(predictor)]
+        own: Any = instance[self._label_name(predictor)]
         labels: List[Field] = [own]
         if isinstance(own, MultiLabelField):
             # Shape: (labels,)
-            chosen = own.as_tensor({})
+            chosen, namespace = own.as_tensor({}), own._label_namespace
             labels = [
-                MultiLabelField(
-                    [i], own._label_namespace, skip_indexing=True, num_labels=len(chosen)
-                )
+                MultiLabelField([i], namespace, skip_indexing=True, num_labels=len(chosen))
                 for i in chosen.nonzero().flatten().tolist()
             ]
         elif isinstance(own, ListField):
             labels = [ListField([one]) for one in own]
         return [self._with_label(predictor, instance, one) for one in labels]
 
-    def _name(self, predictor: Predictor) -> str:
+    def _label_name(self, predictor: Predictor) -> str:
         model = predictor._model
         return "labels" if takes(model, "labels") and not takes(model, "label") else "label"
 
     def _with_label(self, predictor: Predictor, instance: Instance, label: Field) -> Instance:
-        fields = {self._name(predictor): label}
+        fields = {self._label_name(predictor): label}
         if takes(predictor._model, "label_weights"):
             fields["label_weights"] = TensorField(torch.ones(1))
         return with_fields(predictor, instance, **fields)
 
 
-def labels_of(module: Any, own: Optional[Field], output: Mapping[str, Any]) -> Iterator[Field]:
+def predicted_labels(
+    module: Any, own: Optional[Field], output: Mapping[str, Any]
+) -> Iterator[Field]:
     """
-    The labels that a model, or one of its heads, predicts.
-
-    # Parameters
-
-    own : `Field`, optional
-        The instance's own label. Its type shows whether a text has one label or several.
-    output : `Mapping[str, Any]`
-        The module's output for one instance.
+    The labels that a model, or one of its heads, predicts for one instance. The type of `own`, the
+    instance's own label, shows whether a text has one label or several.
 
     # Raises
 
@@ -151,8 +140,7 @@ class AlternativeLabelling(Labelling):
     priority = -140
     model_arguments = ("correct_alternative",)
 
-    def labelled(self, predictor: Predictor, instance: Instance, output: Output) -> List[Instance]:
+    def labelled(self, predictor: Predictor, instance: Instance, output: Outputs) -> List[Instance]:
         alternatives: Any = instance["alternatives"]
-        best = int(numpy.asarray(output["logits"]).argmax())
-        label = IndexField(best, alternatives)
+        label = IndexField(int(numpy.asarray(output["logits"]).argmax()), alternatives)
         return [with_fields(predictor, instance, correct_alternative=label)]

@@ -18,15 +18,8 @@ from allennlp.predictors import Predictor
 
 from biome_interpret.errors import InterpretationError
 from biome_interpret.models.isolation.recording import run_recording
-from biome_interpret.models.labelling.base import (
-    Labelling,
-    Output,
-    PredictorLabelling,
-    labelled_by,
-    labels_nothing,
-    takes,
-    with_fields,
-)
+from biome_interpret.models.labelling.base import Labelling, labels_nothing, takes, with_fields
+from biome_interpret.models.objectives.inference_modes import Outputs
 from biome_interpret.models.objectives.loss_only import ANSWERS
 from biome_interpret.models.objectives.spans import END, START, dialog_parts
 from biome_interpret.models.tensors import to_tensors
@@ -39,7 +32,7 @@ class SpanLabelling(Labelling):
     priority = -110
     model_arguments = (START, END)
 
-    def labelled(self, predictor: Predictor, instance: Instance, output: Output) -> List[Instance]:
+    def labelled(self, predictor: Predictor, instance: Instance, output: Outputs) -> List[Instance]:
         passage: Any = instance["passage"]
         start, end = (IndexField(int(index), passage) for index in output["best_span"])
         return [with_fields(predictor, instance, span_start=start, span_end=end)]
@@ -57,14 +50,14 @@ class WindowLabelling(Labelling):
 
     def instances(self, predictor: Predictor, inputs: JsonDict) -> List[Instance]:
         windows = predictor._json_to_instances(inputs, qid=-1)  # type: ignore[attr-defined]
-        if len(windows) == 1:
+        if len(windows) < 2:
             return windows
         outputs = [predictor._model.forward_on_instance(window) for window in windows]
         scores = [float(output["best_span_scores"]) for output in outputs]
         # The first of equals, as in the predictor.
         return [windows[scores.index(max(scores))]]
 
-    def labelled(self, predictor: Predictor, instance: Instance, output: Output) -> List[Instance]:
+    def labelled(self, predictor: Predictor, instance: Instance, output: Outputs) -> List[Instance]:
         fields: Any = instance.fields
         start, end = (int(index) for index in output["best_span"])
         if start < 0:
@@ -78,20 +71,20 @@ class WindowLabelling(Labelling):
 
 
 @Labelling.register("passage_answer")
-class PassageAnswerLabelling(PredictorLabelling):
+class PassageAnswerLabelling(Labelling):
     """
     NAQANet: the predictor's own label for the way in which the answer was found, and an empty label
     for each other way.
     """
 
     priority = -90
+    replaces = ("ReadingComprehensionPredictor",)
 
     @classmethod
     def fits(cls, predictor: Predictor) -> bool:
-        is_reader = labelled_by(predictor) == "ReadingComprehensionPredictor"
-        return is_reader and takes(predictor._model, "answer_as_counts")
+        return super().fits(predictor) and takes(predictor._model, "answer_as_counts")
 
-    def labelled(self, predictor: Predictor, instance: Instance, output: Output) -> List[Instance]:
+    def labelled(self, predictor: Predictor, instance: Instance, output: Outputs) -> List[Instance]:
         numbers = output["answer"].get("numbers", [{"sign": 1}])
         if not any(number["sign"] for number in numbers):
             raise InterpretationError(
@@ -101,7 +94,7 @@ class PassageAnswerLabelling(PredictorLabelling):
         unanswered = instance.duplicate()
         for name in ANSWERS:
             unanswered.fields.pop(name, None)
-        [new] = super().labelled(predictor, unanswered, output)
+        [new] = predictor.predictions_to_labeled_instances(unanswered, output)
         return [self._with_all_labels(predictor, new)]
 
     def gold(self, predictor: Predictor, instance: Instance) -> List[Instance]:
@@ -135,56 +128,41 @@ class DialogLabelling(Labelling):
         is_dialog = hasattr(predictor._model, "_get_best_span_yesno_followup")
         return labels_nothing(predictor) and is_dialog
 
-    def labelled(self, predictor: Predictor, instance: Instance, output: Output) -> List[Instance]:
-        answers = self._answers(predictor, instance)
+    def labelled(self, predictor: Predictor, instance: Instance, output: Outputs) -> List[Instance]:
+        model: Any = predictor._model
+        with torch.no_grad():
+            _, records = run_recording(model, to_tensors([instance], model), dialog_parts(model))
+        [start], [end], [yesno], [followup] = records.values()
+        best = model._get_best_span_yesno_followup(
+            start.squeeze(-1), end.squeeze(-1), yesno, followup, model._max_span_length
+        )
+        # First token, last token, yes/no, follow-up. Shape: (questions, 4)
+        answers = best.cpu().numpy()
         # The model counts the questions by these, so they have an answer for each question.
         followups = {
             name: ListField([LabelField(int(i), skip_indexing=True) for i in answers[:, column]])
             for name, column in (("yesno_list", 2), ("followup_list", 3))
         }
         new = with_fields(predictor, instance, **followups)
-        starts, ends = answers[:, 0].tolist(), answers[:, 1].tolist()
-        return [self._with_answer(predictor, new, starts, ends, i) for i in range(len(answers))]
+        return self._with_each_answer(predictor, new, answers[:, :2])
 
     def gold(self, predictor: Predictor, instance: Instance) -> List[Instance]:
         fields: Any = instance.fields
-        starts, ends = ([one.sequence_index for one in fields[name]] for name in (START, END))
-        return [
-            self._with_answer(predictor, instance, starts, ends, question)
-            for question, start in enumerate(starts)
-            if start >= 0
-        ]
+        own = [[pointer.sequence_index for pointer in fields[name]] for name in (START, END)]
+        return self._with_each_answer(predictor, instance, numpy.transpose(own))
 
-    def _with_answer(
-        self,
-        predictor: Predictor,
-        instance: Instance,
-        starts: List[int],
-        ends: List[int],
-        question: int,
-    ) -> Instance:
-        """The instance with the answer to one question. The others get -1."""
+    def _with_each_answer(
+        self, predictor: Predictor, instance: Instance, spans: numpy.ndarray
+    ) -> List[Instance]:
+        """
+        One instance for each question that has an answer. The other questions get the span -1, -1.
+        Shape of `spans`: (questions, 2).
+        """
         passage: Any = instance["passage"]
-        fields = {
-            name: ListField(
-                [IndexField(k if i == question else -1, passage) for i, k in enumerate(indices)]
-            )
-            for name, indices in ((START, starts), (END, ends))
-        }
-        return with_fields(predictor, instance, **fields)
-
-    def _answers(self, predictor: Predictor, instance: Instance) -> numpy.ndarray:
-        """First token, last token, yes/no, follow-up. Shape: (questions, 4)."""
-        model: Any = predictor._model
-        tensors = to_tensors([instance], model)
-        with torch.no_grad():
-            _, records = run_recording(model, tensors, dialog_parts(model))
-        parts = {name: found[0] for name, found in records.items()}
-        best = model._get_best_span_yesno_followup(
-            parts["start"].squeeze(-1),
-            parts["end"].squeeze(-1),
-            parts["yesno"],
-            parts["followup"],
-            model._max_span_length,
-        )
-        return best.cpu().numpy()
+        found = []
+        for question in numpy.flatnonzero(spans[:, 0] >= 0):
+            only = numpy.full_like(spans, -1)
+            only[question] = spans[question]
+            start, end = (ListField([IndexField(int(i), passage) for i in k]) for k in only.T)
+            found.append(with_fields(predictor, instance, span_start=start, span_end=end))
+        return found

@@ -8,8 +8,9 @@ from allennlp.data.fields import Field, FlagField, MetadataField, SequenceLabelF
 from allennlp.predictors import Predictor
 
 from biome_interpret.errors import InterpretationError
-from biome_interpret.models.labelling.base import Labelling, Output, labels_nothing, with_fields
+from biome_interpret.models.labelling.base import Labelling, labels_nothing, with_fields
 from biome_interpret.models.objectives.base import has_class_named, namespace_of
+from biome_interpret.models.objectives.inference_modes import Outputs
 
 OUTSIDE = "O"
 _BEGIN, _CONTINUE, _CLOSE = "BUS", "ILME", "LEUS"
@@ -28,11 +29,23 @@ class TagsLabelling(Labelling):
     model_arguments = ("tags",)
     replaces = ("SentenceTaggerPredictor",)
 
-    def labelled(self, predictor: Predictor, instance: Instance, output: Output) -> List[Instance]:
-        return _instances_of_spans(predictor, instance, [str(tag) for tag in output["tags"]])
+    def labelled(self, predictor: Predictor, instance: Instance, output: Outputs) -> List[Instance]:
+        return self._split(predictor, instance, [str(tag) for tag in output["tags"]])
 
     def gold(self, predictor: Predictor, instance: Instance) -> List[Instance]:
-        return _instances_of_spans(predictor, instance, _own_tags(instance))
+        return self._split(predictor, instance, _own_tags(instance))
+
+    def _split(self, predictor: Predictor, instance: Instance, tags: List[str]) -> List[Instance]:
+        known = _tag_indices(predictor)
+        if OUTSIDE not in known:
+            return [_tagged(predictor, instance, tags)]
+        # Padding and unknown tags start with "@@".
+        names = [tag for tag in known if not tag.startswith("@@")]
+        found = []
+        for first, last in spans_of(tags) if has_scheme(names) else runs_of(tags):
+            span = [tag if first <= i <= last else OUTSIDE for i, tag in enumerate(tags)]
+            found.append(_tagged(predictor, instance, span))
+        return found
 
 
 @Labelling.register("frames")
@@ -48,7 +61,7 @@ class FrameLabelling(Labelling):
     def instances(self, predictor: Predictor, inputs: JsonDict) -> List[Instance]:
         return predictor._sentence_to_srl_instances(inputs)  # type: ignore[attr-defined]
 
-    def labelled(self, predictor: Predictor, instance: Instance, output: Output) -> List[Instance]:
+    def labelled(self, predictor: Predictor, instance: Instance, output: Outputs) -> List[Instance]:
         # If the model reads word pieces, the predicted tags are those of the pieces.
         tags = [str(tag) for tag in output.get("wordpiece_tags", output["tags"])]
         if not {*tags} - {OUTSIDE}:
@@ -85,32 +98,12 @@ class ExtractionLabelling(FrameLabelling):
         ]
 
 
-def _instances_of_spans(
-    predictor: Predictor, instance: Instance, tags: List[str]
-) -> List[Instance]:
-    known = _tag_indices(predictor)
-    if OUTSIDE not in known:
-        return [_tagged(predictor, instance, tags)]
-    names = [tag for tag in known if not tag.startswith("@@")]
-    spans = spans_of(tags) if has_scheme(names) else runs_of(tags)
-    return [
-        _tagged(
-            predictor,
-            instance,
-            [tag if first <= i <= last else OUTSIDE for i, tag in enumerate(tags)],
-        )
-        for first, last in spans
-    ]
-
-
 def _tagged(predictor: Predictor, instance: Instance, tags: List[str]) -> Instance:
     """The instance with these tags. Tags "O" do not count."""
     texts = [field for field in instance.fields.values() if isinstance(field, TextField)]
     text = next((text for text in texts if text.sequence_length() == len(tags)), None)
     if text is None:
-        raise InterpretationError(
-            f"the instance has no text of {len(tags)} tokens, one for each tag"
-        )
+        raise InterpretationError(f"the instance has {len(tags)} tags, but no text of that length")
     label = SequenceLabelField(tags, text, namespace_of(predictor._model, None))
     fields: Dict[str, Field] = {"tags": label}
     if OUTSIDE in _tag_indices(predictor):

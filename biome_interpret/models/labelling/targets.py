@@ -27,7 +27,8 @@ def targeted(
     own_labels: Mapping[str, Any],
 ) -> List[Instance]:
     """
-    One instance for each labelled instance and target.
+    One instance for each labelled instance and target. If a target makes labelled instances equal,
+    one of them is returned. `GOLD` counts once for the text, even if nothing was predicted.
 
     # Parameters
 
@@ -35,15 +36,8 @@ def targeted(
         As it was read.
     labelled : `Sequence[Instance]`
         The same, with each prediction as its label.
-    targets : `Sequence[TargetSpec]`
     own_labels : `Mapping[str, Any]`
         What `GOLD` stands for, by field name: fields from a dataset reader, or values of the input.
-
-    # Returns
-
-    `List[Instance]`
-        If a target makes labelled instances equal, one of them is returned. `GOLD` counts once for
-        the text, even if nothing was predicted.
 
     # Raises
 

@@ -7,7 +7,7 @@ from typing import Any, Dict, List, Union
 
 from allennlp.common.util import JsonDict
 from allennlp.data import Instance
-from allennlp.data.fields import Field, MetadataField, TextField
+from allennlp.data.fields import MetadataField, TextField
 from allennlp.predictors import Predictor
 
 from biome_interpret.errors import InterpretationError
@@ -67,9 +67,7 @@ class InputText:
 
     @cached_property
     def lengths(self) -> List[int]:
-        """
-        The number of tokens of each field of text. Texts in a list are padded to the longest.
-        """
+        """The number of tokens of each field of text. Texts in a list are padded to the longest."""
         fields = [texts_of(self.instance, name) for name in self.instance.fields]
         return [
             len(texts) * max(len(text.field.tokens) for text in texts) for texts in fields if texts
@@ -82,12 +80,7 @@ class InputText:
         return [n for n, field in fields if isinstance(field, TextField) and not field.tokens]
 
     def check_tokens(self) -> None:
-        """
-        # Raises
-
-        `InterpretationError`
-            If a field of text has no tokens.
-        """
+        """Raises an `InterpretationError` if a field of text has no tokens."""
         for name in self.empty_fields:
             raise InterpretationError(f"field '{name}' has no tokens to interpret")
 
@@ -116,13 +109,10 @@ class _SharingInstance(Instance):
     __slots__: List[str] = []
 
     def duplicate(self) -> "_SharingInstance":
-        duplicate = _SharingInstance({name: _copied(field) for name, field in self.fields.items()})
+        duplicate = _SharingInstance({name: copy.copy(f) for name, f in self.fields.items()})
         duplicate.indexed = self.indexed
+        for field in duplicate.fields.values():
+            if isinstance(field, MetadataField) and isinstance(field.metadata, dict):
+                # Predictors write into it.
+                field.metadata = dict(field.metadata)
         return duplicate
-
-
-def _copied(field: Field) -> Field:
-    if isinstance(field, MetadataField) and isinstance(field.metadata, dict):
-        # Predictors write into it.
-        return MetadataField(dict(field.metadata))
-    return copy.copy(field)

@@ -7,7 +7,8 @@ from allennlp.data import Instance
 from allennlp.data.fields import SequenceLabelField
 from allennlp.predictors import Predictor
 
-from biome_interpret.models.labelling.base import Labelling, Output, with_fields
+from biome_interpret.models.labelling.base import Labelling, with_fields
+from biome_interpret.models.objectives.inference_modes import Outputs
 from biome_interpret.models.objectives.trees import HEADS, NO_LABEL, TAGS
 
 
@@ -18,7 +19,7 @@ class DependenciesLabelling(Labelling):
     priority = -40
     model_arguments = (TAGS, HEADS)
 
-    def labelled(self, predictor: Predictor, instance: Instance, output: Output) -> List[Instance]:
+    def labelled(self, predictor: Predictor, instance: Instance, output: Outputs) -> List[Instance]:
         words: Any = instance["words"]
         tags = [str(tag) for tag in output["predicted_dependencies"]]
         heads = [int(head) for head in output["predicted_heads"]]
@@ -40,7 +41,7 @@ class ConstituentsLabelling(Labelling):
     def fits(cls, predictor: Predictor) -> bool:
         return super().fits(predictor) and hasattr(predictor._model, "construct_trees")
 
-    def labelled(self, predictor: Predictor, instance: Instance, output: Output) -> List[Instance]:
+    def labelled(self, predictor: Predictor, instance: Instance, output: Outputs) -> List[Instance]:
         names = predictor._model.vocab.get_index_to_token_vocabulary("labels")
         spans: Any = instance["spans"]
         in_tree = _spans_of_tree(output["trees"])

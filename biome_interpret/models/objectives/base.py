@@ -74,9 +74,12 @@ class Objective(Registrable):
     # Classes with a higher priority are tried first; among equals, the latest registered. It is not
     # inherited: a class that sets none has 0, and is tried before ours, which are negative.
     priority = 0
-    # The fields of the label, if their names are fixed; `fits` gets the first. If there are none,
-    # all fields that the model's forward method may omit are tried.
+    # The fields of the label, if their names are fixed. `fits` gets the first. If there are none,
+    # `fits` is tried on each field that the model's forward method may omit.
     label_fields: Tuple[str, ...] = ()
+    # What `fits` checks unless overridden: the label's class, and attributes that the model has.
+    label_class: Optional[type] = None
+    model_attributes: Tuple[str, ...] = ()
     # The value is the loss, one number for a whole batch.
     needs_loss = False
     # All that is read from the output is there if the text is run without a label.
@@ -103,15 +106,23 @@ class Objective(Registrable):
     @classmethod
     def fits(cls, model: Model, label: Field) -> bool:
         """Whether the objective takes such a field as its label."""
-        raise NotImplementedError
+        if cls.label_class is None:
+            raise NotImplementedError
+        has_attributes = all(hasattr(model, name) for name in cls.model_attributes)
+        return has_attributes and isinstance(label, cls.label_class)
 
     @classmethod
     def label_in(cls, model: Model, instance: Instance) -> Optional[str]:
         """The field of the instance that the objective takes as its label; `None` without one."""
-        names = cls.label_fields[:1] or label_candidates(model, instance)
         if not set(cls.label_fields) <= set(instance.fields):
             return None
+        names = cls.label_fields[:1] or label_candidates(model, instance)
         return next((name for name in names if cls.fits(model, instance[name])), None)
+
+    @property
+    def namespace(self) -> str:
+        """The label's namespace in the model's vocabulary."""
+        return namespace_of(self.model, self.label)
 
     @property
     def label_names(self) -> Tuple[str, ...]:
@@ -206,14 +217,10 @@ def forward_arguments(objective: Objective, tensors: TensorDict) -> TensorDict:
     objective does not need it: this saves the loss and its metrics.
     """
     signature = forward_signature(objective.model)
-    omitted: Sequence[str] = ()
+    names = {name for name in tensors if signature.accepts(name)}
     if not (objective.needs_loss or objective.needs_label):
-        omitted = [name for name in objective.label_names if name in signature.optional]
-    return {
-        name: value
-        for name, value in tensors.items()
-        if signature.accepts(name) and name not in omitted
-    }
+        names -= set(objective.label_names) & set(signature.optional)
+    return {name: value for name, value in tensors.items() if name in names}
 
 
 def label_candidates(model: Model, instance: Instance) -> Sequence[str]:

@@ -7,23 +7,13 @@ from allennlp.data.fields import Field, IndexField, LabelField, ListField, Multi
 from allennlp.models import Model
 
 from biome_interpret.errors import InterpretationError
-from biome_interpret.models.objectives.base import (
-    LabelProbabilities,
-    Objective,
-    Target,
-    logits_of,
-    namespace_of,
-)
+from biome_interpret.models.objectives.base import LabelProbabilities, Objective, Target, logits_of
 from biome_interpret.models.objectives.inference_modes import Choices, Outputs
 from biome_interpret.models.tensors import TensorDict
 
 
 class _NamedLabelsObjective(Objective):
-    """The labels are in a namespace of the model's vocabulary."""
-
-    @property
-    def namespace(self) -> str:
-        return namespace_of(self.model, self.label)
+    """All labels in the vocabulary may be targets."""
 
     @property
     def labels(self) -> Dict[int, str]:
@@ -35,10 +25,7 @@ class LabelObjective(_NamedLabelsObjective):
     """One label for the text, or for the pair of texts."""
 
     priority = -190
-
-    @classmethod
-    def fits(cls, model: Model, label: Field) -> bool:
-        return isinstance(label, LabelField)
+    label_class = LabelField
 
     def choices(self, outputs: Outputs, tensors: TensorDict) -> Optional[Choices]:
         # Shape: (rows, 1)
@@ -103,10 +90,7 @@ class MultiLabelObjective(_NamedLabelsObjective):
     """
 
     priority = -180
-
-    @classmethod
-    def fits(cls, model: Model, label: Field) -> bool:
-        return isinstance(label, MultiLabelField)
+    label_class = MultiLabelField
 
     def choices(self, outputs: Outputs, tensors: TensorDict) -> Optional[Choices]:
         # Shape: (rows, labels). 1 for the labels of the instance.
@@ -129,9 +113,8 @@ class MultiLabelObjective(_NamedLabelsObjective):
         return Target(names or None, indices[0] if len(indices) == 1 else None, probability)
 
     def retargeted(self, label: Field, target: Union[str, int]) -> Field:
-        index = _index_of(target, self.labels)
-        num_labels = self._num_labels
-        return MultiLabelField([index], self.namespace, skip_indexing=True, num_labels=num_labels)
+        indices, size = [_index_of(target, self.labels)], self._num_labels
+        return MultiLabelField(indices, self.namespace, skip_indexing=True, num_labels=size)
 
     @property
     def _num_labels(self) -> int:

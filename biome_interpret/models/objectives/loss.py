@@ -1,14 +1,13 @@
 """Minus the loss as the explained number, for the whole batch or row by row."""
 
-from typing import Dict, Hashable, List, Optional, Tuple, Union
+from typing import Hashable, List, Optional, Tuple
 
 import torch
 from allennlp.data import Instance
-from allennlp.data.fields import Field
 
 from biome_interpret.errors import InterpretationError
 from biome_interpret.models.objectives.base import LabelProbabilities, Objective, Target
-from biome_interpret.models.objectives.inference_modes import Choices, Outputs
+from biome_interpret.models.objectives.inference_modes import Outputs
 from biome_interpret.models.tensors import TensorDict
 
 # How far rounding may take a float32 loss from the rows' sum or mean, relative to their size.
@@ -19,7 +18,7 @@ _LOSS_TOLERANCE = "loss_tolerance"
 
 
 class _WrappedObjective(Objective):
-    """Another objective's label and choices, with another explained number."""
+    """Another objective's label, with another explained number."""
 
     def __init__(self, inner: Objective) -> None:
         super().__init__(inner.model, inner.label_name, inner.label, inner.mode)
@@ -34,17 +33,7 @@ class _WrappedObjective(Objective):
     def label_names(self) -> Tuple[str, ...]:
         return self.inner.label_names
 
-    @property
-    def labels(self) -> Dict[int, str]:
-        return self.inner.labels
-
     def run(self, arguments: TensorDict) -> Outputs:
-        """
-        # Raises
-
-        `InterpretationError`
-            If the model gives no loss for the label.
-        """
         try:
             return self.inner.run_for_loss(arguments)
         except (InterpretationError, RuntimeError, MemoryError):
@@ -55,9 +44,6 @@ class _WrappedObjective(Objective):
                 f"({type(error).__name__}: {error})"
             ) from error
 
-    def choices(self, outputs: Outputs, tensors: TensorDict) -> Optional[Choices]:
-        return self.inner.choices(outputs, tensors)
-
     def probabilities(self, outputs: Outputs, tensors: TensorDict) -> List[float]:
         return self.inner.probabilities(outputs, tensors)
 
@@ -66,9 +52,6 @@ class _WrappedObjective(Objective):
 
     def target_of(self, instance: Instance, probability: Optional[float]) -> Target:
         return self.inner.target_of(instance, probability)
-
-    def retargeted(self, label: Field, target: Union[str, int]) -> Field:
-        return self.inner.retargeted(label, target)
 
 
 class LossObjective(_WrappedObjective):
@@ -96,13 +79,9 @@ class LossNotAdditive(InterpretationError):
 
 class RowwiseLossObjective(_WrappedObjective):
     """
-    Minus the loss of each row: the log-probability of its label. The loss of most models is minus
-    the mean or the sum of these over the rows. Each pass is checked against the model's own loss.
-
-    # Parameters
-
-    inner : `Objective`
-        Its values are log-probabilities.
+    Minus the loss of each row: the log-probability of its label, which is the inner objective's
+    value. The loss of most models is minus the mean or the sum of these over the rows. Each pass is
+    checked against the model's own loss.
     """
 
     needs_label = True

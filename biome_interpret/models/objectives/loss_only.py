@@ -22,6 +22,7 @@ class AnswerObjective(Objective):
     """NAQANet's answer: a span of the passage or of the question, a sum, or a count."""
 
     priority = -150
+    label_fields = ANSWERS
     why_loss = (
         "{model} gives losses only: what is explained is minus its loss, the log-likelihood of the "
         "answer over all ways to find it"
@@ -29,11 +30,8 @@ class AnswerObjective(Objective):
 
     @classmethod
     def label_in(cls, model: Model, instance: Instance) -> Optional[str]:
+        # A reader makes the labels only for the ways to answer that it knows.
         return next((name for name in ANSWERS if name in instance.fields), None)
-
-    @property
-    def label_names(self) -> Tuple[str, ...]:
-        return ANSWERS
 
 
 @Objective.register("coreference")

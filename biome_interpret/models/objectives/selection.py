@@ -1,6 +1,6 @@
 """Selects the objective for a labelled instance."""
 
-from typing import Any, Container, Tuple
+from typing import Any, Container
 
 from allennlp.data import Instance
 from allennlp.models import Model
@@ -19,14 +19,16 @@ def objective_for(
     model: Model, instance: Instance, mode: InferenceMode, non_additive: Container[type] = ()
 ) -> Objective:
     """
-    The objective for a labelled instance.
-
-    # Parameters
-
-    non_additive : `Container[type]`
-        The classes of objectives for which the model's loss was found not to be additive over rows.
+    The objective for a labelled instance. `non_additive` has the classes of objectives for which
+    the model's loss was found not to be additive over rows.
     """
-    cls, label_name = _class_and_label_name(model, instance)
+    cls: Any
+    for cls in by_priority(Objective):
+        label_name = cls.label_in(model, instance)
+        if label_name is not None:
+            break
+    else:
+        cls, label_name = UnknownObjective, "label"
     label = instance.fields.get(label_name)
     if not isinstance(mode, Loss):
         return cls(model, label_name, label, mode)
@@ -39,11 +41,3 @@ def objective_for(
         and cls.values is Objective.values
     )
     return RowwiseLossObjective(objective) if is_rowwise else LossObjective(objective)
-
-
-def _class_and_label_name(model: Model, instance: Instance) -> Tuple[Any, str]:
-    for cls in by_priority(Objective):
-        label_name = cls.label_in(model, instance)
-        if label_name is not None:
-            return cls, label_name
-    return UnknownObjective, "label"

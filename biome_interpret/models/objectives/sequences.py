@@ -14,7 +14,13 @@ from allennlp.nn.util import (
 
 from biome_interpret.models.isolation.patching import patched
 from biome_interpret.models.isolation.recording import Records, run_recording
-from biome_interpret.models.objectives.base import Objective, Target, has_class_named, joined
+from biome_interpret.models.objectives.base import (
+    Objective,
+    Target,
+    has_class_named,
+    joined,
+    logits_of,
+)
 from biome_interpret.models.objectives.inference_modes import Choices, Outputs
 from biome_interpret.models.tensors import TensorDict
 
@@ -31,6 +37,7 @@ class SequenceObjective(Objective):
 
     priority = -120
     label_fields = (LABEL,)
+    label_class = TextField
     reads_prediction = False
     needs_label = True
     why_loss = (
@@ -40,32 +47,28 @@ class SequenceObjective(Objective):
     # The position of the target's first predicted token. The start symbol comes before it.
     _first = 1
 
-    @classmethod
-    def fits(cls, model: Model, label: Field) -> bool:
-        return isinstance(label, TextField)
-
     def run(self, arguments: TensorDict) -> Outputs:
         projection = _projection_of(self.model)
         if projection is None:
             return self.model(**arguments)
         num_words = self._predicted(arguments)[0].size(1)
 
+        def logits_in(records: Records) -> List[torch.Tensor]:
+            # (rows, classes) is one step, (rows, steps, classes) several.
+            return [one if one.dim() == 3 else one.unsqueeze(1) for one in records["logits"]]
+
         def enough(records: Records) -> bool:
-            return sum(map(_num_steps, records["logits"])) >= num_words
+            return sum(logits.size(1) for logits in logits_in(records)) >= num_words
 
         outputs, records = run_recording(self.model, arguments, {"logits": projection}, enough)
-        found = records["logits"]
-        if not found or not enough(records):
+        if not records["logits"] or not enough(records):
             return outputs
-        steps = [one if one.dim() == 3 else one.unsqueeze(1) for one in found]
-        return {**outputs, "logits": torch.cat(steps, dim=1)}
+        return {**outputs, "logits": torch.cat(logits_in(records), dim=1)}
 
     def choices(self, outputs: Outputs, tensors: TensorDict) -> Optional[Choices]:
         words, mask = self._predicted(tensors)
-        logits = outputs.get("logits")
-        if logits is None or logits.shape[:2] != words.shape:
-            return None
-        return Choices(logits, words, mask)
+        logits = logits_of(outputs, (*words.shape, None))
+        return None if logits is None else Choices(logits, words, mask)
 
     def target_of(self, instance: Instance, probability: Optional[float]) -> Target:
         tokens = instance.fields[self.label_name].tokens  # type: ignore[attr-defined]
@@ -83,11 +86,8 @@ class T5Objective(SequenceObjective):
     """T5 adds the start symbol itself: all tokens of the target are predicted."""
 
     priority = -110
+    model_attributes = ("t5",)
     _first = 0
-
-    @classmethod
-    def fits(cls, model: Model, label: Field) -> bool:
-        return super().fits(model, label) and hasattr(model, "t5")
 
 
 @Objective.register("bart_sequence")
@@ -141,24 +141,20 @@ class CopyNetObjective(SequenceObjective):
         return super().fits(model, label) and has_class_named(model, "CopyNetSeq2Seq")
 
     def run(self, arguments: TensorDict) -> Outputs:
-        found: List[Outputs] = []
-
         def compute_loss(forward_loss: Any, *args: Any, **kwargs: Any) -> Any:
-            found.append(forward_loss(*args, **kwargs))
-            raise _LossComputed
+            raise _LossComputed(forward_loss(*args, **kwargs))
 
         with patched(self.model, compute_loss, "_forward_loss"):
             try:
                 return self.model(**arguments)
-            except _LossComputed:
-                return found[0]
+            except _LossComputed as computed:
+                return computed.args[0]
 
-    def run_for_loss(self, arguments: TensorDict) -> Outputs:
-        return self.run(arguments)
+    run_for_loss = run
 
 
 class _LossComputed(Exception):
-    """Ends a forward pass once it has the loss."""
+    """Ends a forward pass once its loss is known. Its argument is the output."""
 
 
 def _projection_of(model: Model) -> Optional[torch.nn.Module]:
@@ -170,8 +166,3 @@ def _projection_of(model: Model) -> Optional[torch.nn.Module]:
         if isinstance(part, torch.nn.Module):
             return part
     return None
-
-
-def _num_steps(logits: torch.Tensor) -> int:
-    """(rows, classes) is one step, (rows, steps, classes) several."""
-    return logits.size(1) if logits.dim() == 3 else 1

@@ -4,7 +4,7 @@ from typing import Any, Dict, Iterable, List, Optional, Tuple
 
 import torch
 from allennlp.data import Instance
-from allennlp.data.fields import Field, IndexField, ListField, SpanField, TextField
+from allennlp.data.fields import IndexField, ListField, SpanField, TextField
 from allennlp.models import Model
 from allennlp.nn.util import get_text_field_mask
 
@@ -23,10 +23,7 @@ class AnswerSpanObjective(Objective):
     """
 
     priority = -80
-
-    @classmethod
-    def fits(cls, model: Model, label: Field) -> bool:
-        return isinstance(label, SpanField)
+    label_class = SpanField
 
     @classmethod
     def label_in(cls, model: Model, instance: Instance) -> Optional[str]:
@@ -62,10 +59,8 @@ class DialogAnswerObjective(RecordedObjective):
     priority = -70
     # Not "followup_list" and "yesno_list": the model reads the number of questions from them.
     label_fields = (START, END)
-
-    @classmethod
-    def fits(cls, model: Model, label: Field) -> bool:
-        return hasattr(model, "_span_followup_predictor") and isinstance(label, ListField)
+    label_class = ListField
+    model_attributes = ("_span_followup_predictor",)
 
     def parts(self) -> Dict[str, Any]:
         return dialog_parts(self.model)

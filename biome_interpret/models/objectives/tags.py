@@ -8,13 +8,7 @@ from allennlp.models import Model
 from allennlp.modules.conditional_random_field import ConditionalRandomField
 from allennlp.nn.util import get_text_field_mask
 
-from biome_interpret.models.objectives.base import (
-    Objective,
-    Target,
-    joined,
-    logits_of,
-    namespace_of,
-)
+from biome_interpret.models.objectives.base import Objective, Target, joined, logits_of
 from biome_interpret.models.objectives.inference_modes import Choices, LogSoftmax, Outputs, Softmax
 from biome_interpret.models.tensors import TensorDict
 
@@ -34,7 +28,13 @@ class TagsObjective(Objective):
     def choices(self, outputs: Outputs, tensors: TensorDict) -> Optional[Choices]:
         tags = tensors[self.label_name]
         logits = logits_of(outputs, (*tags.shape, None))
-        return None if logits is None else Choices(logits, tags, self._explained(tensors))
+        if logits is None:
+            return None
+        mask = _text_mask(tensors, tags.shape)
+        if tensors.get("ignore_loss_on_o_tags"):
+            indices = self.model.vocab.get_token_to_index_vocabulary(self.namespace)
+            mask &= tags != indices.get("O", -1)
+        return Choices(logits, tags, mask)
 
     def target(self, label: Optional[Field], probability: Optional[float]) -> Target:
         assert isinstance(label, SequenceLabelField)
@@ -45,17 +45,6 @@ class TagsObjective(Objective):
             tokens = zip(label.sequence_field, tags)
             words = joined(token for token, tag in tokens if tag != "O" and token.text) or None
         return Target(name, None, probability, words)
-
-    def _explained(self, tensors: TensorDict) -> torch.Tensor:
-        """Which tags count. Shape: (rows, tokens)."""
-        tags = tensors[self.label_name]
-        mask = _text_mask(tensors, tags.shape)
-        if tensors.get("ignore_loss_on_o_tags"):
-            vocabulary = self.model.vocab.get_token_to_index_vocabulary(
-                namespace_of(self.model, self.label)
-            )
-            mask &= tags != vocabulary.get("O", -1)
-        return mask
 
 
 @Objective.register("crf_tags")

@@ -4,16 +4,11 @@ from typing import Any, Dict, Optional
 
 import torch
 from allennlp.data import Instance
-from allennlp.data.fields import Field, ListField, SequenceLabelField, SpanField
+from allennlp.data.fields import ListField, SequenceLabelField, SpanField
 from allennlp.models import Model
 from allennlp.nn.util import get_text_field_mask
 
-from biome_interpret.models.objectives.base import (
-    Objective,
-    RecordedObjective,
-    Target,
-    namespace_of,
-)
+from biome_interpret.models.objectives.base import Objective, RecordedObjective, Target, logits_of
 from biome_interpret.models.objectives.inference_modes import Choices, Outputs
 from biome_interpret.models.objectives.spans import padded_classes, span_text
 from biome_interpret.models.tensors import TensorDict
@@ -31,10 +26,8 @@ class DependenciesObjective(RecordedObjective):
 
     priority = -40
     label_fields = (TAGS, HEADS)
-
-    @classmethod
-    def fits(cls, model: Model, label: Field) -> bool:
-        return hasattr(model, "arc_attention") and hasattr(model, "_get_head_tags")
+    label_class = SequenceLabelField
+    model_attributes = ("arc_attention", "_get_head_tags")
 
     def parts(self) -> Dict[str, Any]:
         return {
@@ -76,15 +69,16 @@ class ConstituentsObjective(RecordedObjective):
     """The labels of the spans that are constituents of a tree: the sum of their logits."""
 
     priority = -30
+    label_class = SequenceLabelField
+    model_attributes = ("tag_projection_layer",)
 
     @classmethod
-    def fits(cls, model: Model, label: Field) -> bool:
+    def fits(cls, model: Model, label: Any) -> bool:
         return (
-            isinstance(label, SequenceLabelField)
+            super().fits(model, label)
             and isinstance(label.sequence_field, ListField)
             and isinstance(label.sequence_field[0], SpanField)
             and all(isinstance(name, str) for name in label.labels)
-            and hasattr(model, "tag_projection_layer")
         )
 
     def parts(self) -> Dict[str, Any]:
@@ -93,11 +87,10 @@ class ConstituentsObjective(RecordedObjective):
     def choices(self, outputs: Outputs, tensors: TensorDict) -> Optional[Choices]:
         # Shape: (rows, spans)
         labels = tensors[self.label_name]
-        logits = outputs.get("logits")
-        if logits is None or logits.shape[:2] != labels.shape:
+        logits = logits_of(outputs, (*labels.shape, None))
+        if logits is None:
             return None
-        namespace = namespace_of(self.model, self.label)
-        no_label = self.model.vocab.get_token_index(NO_LABEL, namespace)
+        no_label = self.model.vocab.get_token_index(NO_LABEL, self.namespace)
         mask = (tensors["spans"][:, :, 0] >= 0) & (labels != no_label)
         return Choices(logits, labels, mask)
 

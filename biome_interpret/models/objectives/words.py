@@ -1,6 +1,6 @@
 """Words that a language model predicts: for masks, or after the text."""
 
-from typing import Any, Dict, List, Optional, Union
+from typing import Any, Dict, Optional, Union
 
 import torch
 from allennlp.data import Instance, Token
@@ -9,7 +9,13 @@ from allennlp.models import Model
 from allennlp.nn.util import get_token_ids_from_text_field_tensors
 
 from biome_interpret.errors import InterpretationError
-from biome_interpret.models.objectives.base import Objective, RecordedObjective, Target, joined
+from biome_interpret.models.objectives.base import (
+    Objective,
+    RecordedObjective,
+    Target,
+    joined,
+    logits_of,
+)
 from biome_interpret.models.objectives.inference_modes import Choices, Outputs
 from biome_interpret.models.signatures import forward_signature
 from biome_interpret.models.tensors import TensorDict
@@ -22,27 +28,22 @@ class _WordsObjective(RecordedObjective):
     """
 
     label_fields = ("target_ids",)
-
-    @classmethod
-    def fits(cls, model: Model, label: Field) -> bool:
-        has_head = isinstance(getattr(model, "_language_model_head", None), torch.nn.Module)
-        return has_head and isinstance(label, TextField)
+    label_class = TextField
+    model_attributes = ("_language_model_head",)
+    # The words of the label that are explained.
+    _explained = slice(None)
 
     def parts(self) -> Dict[str, Any]:
         return {"logits": self.model._language_model_head}
 
     def target_of(self, instance: Instance, probability: Optional[float]) -> Target:
         field: Any = instance.fields[self.label_name]
-        words = self._predicted(field.tokens)
+        words = field.tokens[self._explained]
         target = TextField(words, field.token_indexers)
         target.index(self.model.vocab)
         tensors = target.as_tensor(target.get_padding_lengths())
         ids = get_token_ids_from_text_field_tensors(tensors).tolist()
         return Target(joined(words), ids[0] if len(ids) == 1 else None, probability)
-
-    def _predicted(self, words: List[Token]) -> List[Token]:
-        """The words of the label that the model predicts."""
-        return words
 
     def retargeted(self, label: Field, target: Union[str, int]) -> Field:
         words = label.tokens  # type: ignore[attr-defined]
@@ -67,44 +68,34 @@ class _WordsObjective(RecordedObjective):
 class MaskedWordsObjective(_WordsObjective):
     """A word for each mask of a text: the sum of their logits."""
 
-    priority = -20
+    priority = -10
 
     @classmethod
     def fits(cls, model: Model, label: Field) -> bool:
-        return super().fits(model, label) and _fills_masks(model)
+        fills_masks = "mask_positions" in forward_signature(model).names
+        return fills_masks and super().fits(model, label)
 
     def choices(self, outputs: Outputs, tensors: TensorDict) -> Optional[Choices]:
         # Shape: (rows, masks)
         words = get_token_ids_from_text_field_tensors(tensors[self.label_name])
-        logits = outputs.get("logits")
-        if logits is None or logits.shape[:2] != words.shape:
-            return None
+        logits = logits_of(outputs, (*words.shape, None))
         # Padding is -1.
-        return Choices(logits, words, tensors["mask_positions"].squeeze(-1) >= 0)
+        mask = tensors["mask_positions"].squeeze(-1) >= 0
+        return None if logits is None else Choices(logits, words, mask)
 
 
 @Objective.register("next_word")
 class NextWordObjective(_WordsObjective):
     """The logit of the next word. Of several words the first is explained, as the model does."""
 
-    priority = -10
-
-    @classmethod
-    def fits(cls, model: Model, label: Field) -> bool:
-        return super().fits(model, label) and not _fills_masks(model)
+    priority = -20
+    _explained = slice(1)
 
     def choices(self, outputs: Outputs, tensors: TensorDict) -> Optional[Choices]:
         # Shape: (rows, 1)
         words = get_token_ids_from_text_field_tensors(tensors[self.label_name])
         words = words.reshape(len(words), -1)[:, :1]
-        logits = outputs.get("logits")
-        if logits is None or logits.dim() != 2 or len(logits) != len(words):
+        logits = logits_of(outputs, (len(words), None))
+        if logits is None:
             return None
         return Choices(logits.unsqueeze(1), words, torch.ones_like(words, dtype=torch.bool))
-
-    def _predicted(self, words: List[Token]) -> List[Token]:
-        return words[:1]
-
-
-def _fills_masks(model: Model) -> bool:
-    return "mask_positions" in forward_signature(model).names
