@@ -187,7 +187,7 @@ class Pipeline:
 
     def _group_outcomes(self, jobs: List[_Job], complete: bool) -> List[Outcome]:
         try:
-            return self._explained(jobs, complete)
+            found = self._explained(jobs, complete)
         except LossNotAdditive as error:
             self._non_additive.add(error.objective_class)
             return self._group_outcomes(jobs, complete)
@@ -196,6 +196,13 @@ class Pipeline:
                 return [_failed(error)]
             # If rows mixed, they are run one by one from now on.
             return [self._outcome_alone(job, complete) for job in jobs]
+        if len(jobs) == 1:
+            return found
+        # What fails in a batch may succeed alone, without padding.
+        return [
+            one if one.error is None else self._outcome_alone(job, complete)
+            for job, one in zip(jobs, found)
+        ]
 
     def _outcome_alone(self, job: _Job, complete: bool) -> Outcome:
         try:
@@ -223,17 +230,9 @@ class Pipeline:
         for k, item in enumerate(items):
             by_job[item.job].append(results[k])
         return [
-            Outcome(outputs[i], by_job[i])
-            if i not in errors
-            else self._outcome_after(errors[i], jobs, i, outputs[i], complete)
+            _failed(errors[i], outputs[i]) if i in errors else Outcome(outputs[i], by_job[i])
             for i in range(len(jobs))
         ]
-
-    def _outcome_after(
-        self, error: Exception, jobs: List[_Job], i: int, outputs: JsonDict, complete: bool
-    ) -> Outcome:
-        """A text that failed in a batch may succeed alone, without padding."""
-        return self._outcome_alone(jobs[i], complete) if len(jobs) > 1 else _failed(error, outputs)
 
     def _predicted(self, jobs: Sequence[_Job]) -> Tuple[List[JsonDict], Optional[Prediction]]:
         try:

@@ -22,23 +22,23 @@ class Signature(NamedTuple):
         return self.takes_anything or name in self.names
 
     def may_omit(self, name: str) -> bool:
-        """Whether the method accepts an argument and runs without it, too."""
+        """Whether the method accepts the argument, and also runs without it."""
         return name in self.optional or (self.takes_anything and name not in self.names)
 
 
 def forward_signature(module: torch.nn.Module) -> Signature:
     # The cache must not keep a module alive, as its bound method would.
     function = getattr(module.forward, "__func__", None)
-    return _signature(module.forward, 0) if function is None else _cached(function)
+    return _signature(module.forward, skipped=0) if function is None else _cached(function)
 
 
 @lru_cache(maxsize=256)
-def _cached(function: Callable[..., Any]) -> Signature:
-    return _signature(function, 1)
+def _cached(method: Callable[..., Any]) -> Signature:
+    return _signature(method, skipped=1)  # `self`.
 
 
-def _signature(function: Callable[..., Any], first: int) -> Signature:
-    parameters = list(inspect.signature(function).parameters.values())[first:]
+def _signature(function: Callable[..., Any], skipped: int) -> Signature:
+    parameters = list(inspect.signature(function).parameters.values())[skipped:]
     return Signature(
         tuple(p.name for p in parameters),
         tuple(p.name for p in parameters if p.default is None),

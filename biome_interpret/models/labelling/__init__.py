@@ -1,22 +1,14 @@
 """
-What does the predictor say, as labelled instances and targets?
+What does the model say, as labelled instances and targets?
 
 Most predictors of AllenNLP label their instances themselves. A `Labelling` does it for those that
-label nothing, or that fail on an output of their model. Register a subclass for a predictor of your
-own: it is asked before those here.
+label nothing, or that fail on some outputs of their model. Register a subclass for a predictor of
+your own. It is tried before those here.
 """
 
 # Imported to register their classes.
-from biome_interpret.models.labelling import (  # noqa: F401
-    labels,
-    multitask,
-    sequences,
-    spans,
-    tags,
-    trees,
-    words,
-)
+from biome_interpret.models.labelling import labels, multitask, sequences, spans, tags, trees, words  # noqa: F401
 from biome_interpret.models.labelling.base import Labelling, labelled_instances, with_fields
-from biome_interpret.models.labelling.targets import GOLD, TargetSpec, targeted
+from biome_interpret.models.labelling.targets import GOLD, TargetSpec
 
-__all__ = ["GOLD", "Labelling", "TargetSpec", "labelled_instances", "targeted", "with_fields"]
+__all__ = ["GOLD", "Labelling", "TargetSpec", "labelled_instances", "with_fields"]

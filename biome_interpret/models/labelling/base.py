@@ -1,7 +1,7 @@
 """The base class of labellings, and the calls that turn an input into labelled instances."""
 
 from contextlib import contextmanager
-from typing import Any, Dict, Iterator, List
+from typing import Iterator, List, Tuple
 
 from allennlp.common import Registrable
 from allennlp.common.checks import ConfigurationError
@@ -12,11 +12,12 @@ from allennlp.models import Model
 from allennlp.predictors import Predictor
 
 from biome_interpret.errors import InterpretationError
+from biome_interpret.models.objectives.inference_modes import Outputs
 from biome_interpret.models.registry import by_priority
 from biome_interpret.models.signatures import forward_signature
 
-# What code raises on an unexpected input. Other errors, such as too little memory, are not about
-# the input, and go to the caller as they are.
+# What code raises on an unexpected input. Other errors, such as too little memory, have other
+# causes, and reach the caller unchanged.
 _INPUT_ERRORS = (
     LookupError,
     TypeError,
@@ -27,9 +28,6 @@ _INPUT_ERRORS = (
     ConfigurationError,
 )
 
-# A model's output for one instance, made human-readable.
-Output = Dict[str, Any]
-
 
 class Labelling(Registrable):
     """
@@ -37,18 +35,23 @@ class Labelling(Registrable):
     predictor is used.
     """
 
-    # As in `Objective`: a class that sets none has 0, and is asked before ours.
+    # As in `Objective`: a class that sets none has 0, and is tried before ours.
     priority = 0
+    # It labels for a predictor that labels nothing if these are optional arguments of its model.
+    model_arguments: Tuple[str, ...] = ()
+    # It labels in place of these predictors, given by the names of their classes.
+    replaces: Tuple[str, ...] = ()
 
     @classmethod
     def fits(cls, predictor: Predictor) -> bool:
-        raise NotImplementedError
+        if not (cls.model_arguments or cls.replaces):
+            raise NotImplementedError
+        if labels_nothing(predictor):
+            return bool(cls.model_arguments) and takes(predictor._model, *cls.model_arguments)
+        return labelled_by(predictor) in cls.replaces
 
-    def labelled(self, predictor: Predictor, instance: Instance, output: Output) -> List[Instance]:
-        """
-        The instance, labelled with the model's prediction: one instance for each thing that is
-        explained separately.
-        """
+    def labelled(self, predictor: Predictor, instance: Instance, output: Outputs) -> List[Instance]:
+        """The instance, labelled with the prediction, for each thing explained separately."""
         raise NotImplementedError
 
     def instances(self, predictor: Predictor, inputs: JsonDict) -> List[Instance]:
@@ -60,20 +63,11 @@ class Labelling(Registrable):
         predictor._dataset_reader.apply_token_indexers(instance)
 
     def gold(self, predictor: Predictor, instance: Instance) -> List[Instance]:
-        """
-        An instance that a dataset reader labelled, for its own label: one instance for each thing
-        that would be explained separately if the model had predicted it.
-        """
+        """As `labelled`, with the label that a dataset reader gave the instance."""
         return [instance]
 
     @classmethod
     def of(cls, predictor: Predictor) -> "Labelling":
-        """
-        # Raises
-
-        `InterpretationError`
-            If no class fits the predictor.
-        """
         for labelling in by_priority(cls):
             if labelling.fits(predictor):
                 return labelling()
@@ -94,18 +88,13 @@ class PredictorLabelling(Labelling):
     def fits(cls, predictor: Predictor) -> bool:
         return not labels_nothing(predictor)
 
-    def labelled(self, predictor: Predictor, instance: Instance, output: Output) -> List[Instance]:
+    def labelled(self, predictor: Predictor, instance: Instance, output: Outputs) -> List[Instance]:
         return predictor.predictions_to_labeled_instances(instance, output)
 
 
-def labelled_instances(predictor: Predictor, instance: Instance, output: Output) -> List[Instance]:
+def labelled_instances(predictor: Predictor, instance: Instance, output: Outputs) -> List[Instance]:
     """
-    The instance, labelled with what the model predicted for it.
-
-    # Parameters
-
-    output : `Dict[str, Any]`
-        What `Model.forward_on_instance` returned.
+    The instance, labelled with what the model predicted: the output of `forward_on_instance`.
 
     # Raises
 
@@ -119,7 +108,7 @@ def labelled_instances(predictor: Predictor, instance: Instance, output: Output)
 
 @contextmanager
 def refused(predictor: Predictor, what: str) -> Iterator[None]:
-    """Raises an `InterpretationError` with these words if the predictor fails on its input."""
+    """Raises an `InterpretationError` that says `what` if the predictor fails on its input."""
     try:
         yield
     except InterpretationError:
@@ -130,7 +119,7 @@ def refused(predictor: Predictor, what: str) -> Iterator[None]:
 
 
 def with_fields(predictor: Predictor, instance: Instance, **fields: Field) -> Instance:
-    """A copy of an instance with these fields added, or replaced by them."""
+    """A copy of an instance. These fields are added, or replace those of the same names."""
     new = instance.duplicate()
     for name, field in fields.items():
         new.add_field(name, field, predictor._model.vocab)

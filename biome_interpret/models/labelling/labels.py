@@ -1,4 +1,4 @@
-"""Labels for a text as a whole: the most probable, all that are probable, or an alternative."""
+"""Predicted labels of a text as a whole: one, several, or an alternative."""
 
 from typing import Any, Iterator, List, Mapping, Optional
 
@@ -16,19 +16,13 @@ from allennlp.data.fields import (
 from allennlp.predictors import Predictor
 
 from biome_interpret.errors import InterpretationError
-from biome_interpret.models.labelling.base import (
-    Labelling,
-    Output,
-    labelled_by,
-    labels_nothing,
-    takes,
-    with_fields,
-)
+from biome_interpret.models.labelling.base import Labelling, labels_nothing, takes, with_fields
 from biome_interpret.models.objectives.base import namespace_of
+from biome_interpret.models.objectives.inference_modes import Outputs
 
 _SCORES = ("logits", "label_logits", "probs", "label_probs", "class_probabilities")
 
-# Predictors that fail if a model gives its scores or its label another name than they expect.
+# Predictors that fail if a model's scores or label have another name than they expect.
 LABEL_PREDICTORS = (
     "TextClassifierPredictor",
     "TextualEntailmentPredictor",
@@ -46,65 +40,60 @@ class LabelLabelling(Labelling):
     """
 
     priority = -150
+    replaces = LABEL_PREDICTORS
 
     @classmethod
     def fits(cls, predictor: Predictor) -> bool:
         if labels_nothing(predictor):
             return takes(predictor._model, "label") or takes(predictor._model, "labels")
-        return labelled_by(predictor) in LABEL_PREDICTORS
+        return super().fits(predictor)
 
-    def labelled(self, predictor: Predictor, instance: Instance, output: Output) -> List[Instance]:
-        name = self._name(predictor)
-        labels = labels_of(predictor._model, instance.fields.get(name), output)
+    def labelled(self, predictor: Predictor, instance: Instance, output: Outputs) -> List[Instance]:
+        name = self._label_name(predictor)
+        labels = predicted_labels(predictor._model, instance.fields.get(name), output)
         return [self._with_label(predictor, instance, one) for one in labels]
 
     def gold(self, predictor: Predictor, instance: Instance) -> List[Instance]:
-        own: Any = instance[self._name(predictor)]
+        own: Any = instance[self._label_name(predictor)]
         labels: List[Field] = [own]
         if isinstance(own, MultiLabelField):
             # Shape: (labels,)
-            chosen = own.as_tensor({})
+            chosen, namespace = own.as_tensor({}), own._label_namespace
             labels = [
-                MultiLabelField(
-                    [i], own._label_namespace, skip_indexing=True, num_labels=len(chosen)
-                )
+                MultiLabelField([i], namespace, skip_indexing=True, num_labels=len(chosen))
                 for i in chosen.nonzero().flatten().tolist()
             ]
         elif isinstance(own, ListField):
             labels = [ListField([one]) for one in own]
         return [self._with_label(predictor, instance, one) for one in labels]
 
-    def _name(self, predictor: Predictor) -> str:
+    def _label_name(self, predictor: Predictor) -> str:
         model = predictor._model
         return "labels" if takes(model, "labels") and not takes(model, "label") else "label"
 
     def _with_label(self, predictor: Predictor, instance: Instance, label: Field) -> Instance:
-        fields = {self._name(predictor): label}
+        fields = {self._label_name(predictor): label}
         if takes(predictor._model, "label_weights"):
             fields["label_weights"] = TensorField(torch.ones(1))
         return with_fields(predictor, instance, **fields)
 
 
-def labels_of(module: Any, own: Optional[Field], output: Mapping[str, Any]) -> Iterator[Field]:
+def predicted_labels(
+    module: Any, own: Optional[Field], output: Mapping[str, Any]
+) -> Iterator[Field]:
     """
-    The labels that a model predicts.
-
-    # Parameters
-
-    module : `Any`
-        The model, or one of its heads.
-    own : `Field`, optional
-        The instance's own label. Its type shows whether a text has one label or several.
-    output : `Mapping[str, Any]`
-        The module's, for one instance.
+    The labels that a model, or one of its heads, predicts for one instance. The type of `own`, the
+    instance's own label, shows whether a text has one label or several.
 
     # Raises
 
     `InterpretationError`
-        If it has no scores.
+        If the output has no scores.
     """
     namespace = namespace_of(module, own)
-    scores = [(name, numpy.asarray(output[name])) for name in _score_names(output)]
+    others = [name for name in output if name.endswith(("logits", "probs", "probabilities"))]
+    names = dict.fromkeys([*(name for name in _SCORES if name in output), *others])
+    scores = [(name, numpy.asarray(output[name])) for name in names]
     scores = [(name, score) for name, score in scores if score.ndim == 1 and score.size]
     if not scores:
         raise InterpretationError(
@@ -116,8 +105,9 @@ def labels_of(module: Any, own: Optional[Field], output: Mapping[str, Any]) -> I
     if not is_listed and not isinstance(own, MultiLabelField) and not _are_sigmoids(dict(scores)):
         yield LabelField(int(first.argmax()), namespace, skip_indexing=True)
         return
-    names = module.vocab.get_index_to_token_vocabulary(namespace)
-    real = [i for i in range(len(first)) if not names.get(i, "").startswith("@@")] or [0]
+    labels = module.vocab.get_index_to_token_vocabulary(namespace)
+    # Padding and unknown labels start with "@@".
+    real = [i for i in range(len(first)) if not labels.get(i, "").startswith("@@")] or [0]
     threshold = 0.0 if first_name.endswith("logits") else 0.5
     probable = [i for i in real if first[i] > threshold] or [max(real, key=lambda i: first[i])]
     for index in sorted(probable, key=lambda i: -first[i]):
@@ -127,26 +117,20 @@ def labels_of(module: Any, own: Optional[Field], output: Mapping[str, Any]) -> I
             yield MultiLabelField([index], namespace, skip_indexing=True, num_labels=len(first))
 
 
-def _score_names(output: Mapping[str, Any]) -> List[str]:
-    known = [name for name in _SCORES if name in output]
-    others = [name for name in output if name.endswith(("logits", "probs", "probabilities"))]
-    return [*known, *(name for name in others if name not in known)]
-
-
 def _are_sigmoids(scores: Mapping[str, numpy.ndarray]) -> bool:
-    """Whether each label's probability is the sigmoid of its logit, and not their softmax."""
+    """Whether the probabilities are the sigmoids of the logits, and not their softmax."""
     logits = next((score for name, score in scores.items() if name.endswith("logits")), None)
     probabilities = next((s for name, s in scores.items() if not name.endswith("logits")), None)
     if logits is None or probabilities is None or logits.shape != probabilities.shape:
         return False
     values, found = torch.tensor(logits).double(), torch.tensor(probabilities).double()
 
-    def is_found(expected: torch.Tensor) -> bool:
+    def is_close(expected: torch.Tensor) -> bool:
         return torch.allclose(expected, found, rtol=0.0, atol=1e-4)
 
-    # A text with other scores is refused later.
+    # A text with scores that are not finite is refused later.
     is_finite = bool(values.max().isfinite())
-    return is_finite and not is_found(values.softmax(dim=0)) and is_found(values.sigmoid())
+    return is_finite and not is_close(values.softmax(dim=0)) and is_close(values.sigmoid())
 
 
 @Labelling.register("alternative")
@@ -154,13 +138,9 @@ class AlternativeLabelling(Labelling):
     """The best of the alternatives that the instance lists."""
 
     priority = -140
+    model_arguments = ("correct_alternative",)
 
-    @classmethod
-    def fits(cls, predictor: Predictor) -> bool:
-        return labels_nothing(predictor) and takes(predictor._model, "correct_alternative")
-
-    def labelled(self, predictor: Predictor, instance: Instance, output: Output) -> List[Instance]:
+    def labelled(self, predictor: Predictor, instance: Instance, output: Outputs) -> List[Instance]:
         alternatives: Any = instance["alternatives"]
-        best = int(numpy.asarray(output["logits"]).argmax())
-        label = IndexField(best, alternatives)
+        label = IndexField(int(numpy.asarray(output["logits"]).argmax()), alternatives)
         return [with_fields(predictor, instance, correct_alternative=label)]

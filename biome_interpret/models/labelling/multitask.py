@@ -1,4 +1,4 @@
-"""Models of several heads: the head of the instance's task labels it."""
+"""Models with several heads: the head of the instance's task labels it."""
 
 from typing import Any, List
 
@@ -10,20 +10,20 @@ from allennlp.predictors import Predictor
 from biome_interpret.errors import InterpretationError
 from biome_interpret.models.labelling.base import (
     Labelling,
-    Output,
     labelled_by,
     labels_nothing,
     with_fields,
 )
-from biome_interpret.models.labelling.labels import LABEL_PREDICTORS, labels_of
+from biome_interpret.models.labelling.labels import LABEL_PREDICTORS, predicted_labels
 from biome_interpret.models.objectives.base import has_class_named
+from biome_interpret.models.objectives.inference_modes import Outputs
 
 
 @Labelling.register("multitask")
 class MultiTaskLabelling(Labelling):
     """
-    The prediction of the head of the instance's task. The head's own predictor labels it, if it
-    can; else it is the label with the highest score.
+    The prediction of the head for the instance's task. The head's own predictor labels it, if it
+    can. Otherwise it is labelled by the head's scores.
     """
 
     priority = -130
@@ -43,7 +43,7 @@ class MultiTaskLabelling(Labelling):
         readers = predictor._dataset_reader.readers  # type: ignore[attr-defined]
         readers[_task(instance)].apply_token_indexers(instance)
 
-    def labelled(self, predictor: Predictor, instance: Instance, output: Output) -> List[Instance]:
+    def labelled(self, predictor: Predictor, instance: Instance, output: Outputs) -> List[Instance]:
         task = _task(instance)
         own: Predictor = predictor.predictors[task]  # type: ignore[attr-defined]
         prefix = f"{task}_"
@@ -54,7 +54,7 @@ class MultiTaskLabelling(Labelling):
             return own.predictions_to_labeled_instances(instance, head_output)
         model: Any = predictor._model
         name = _label_name(model, task, instance)
-        labels = labels_of(model._heads[task], instance.fields.get(name), head_output)
+        labels = predicted_labels(model._heads[task], instance.fields.get(name), head_output)
         return [with_fields(predictor, instance, **{name: label}) for label in labels]
 
 

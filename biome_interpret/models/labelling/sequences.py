@@ -8,14 +8,9 @@ from allennlp.data import Instance, Token
 from allennlp.data.fields import Field, MetadataField, TensorField, TextField
 from allennlp.predictors import Predictor
 
-from biome_interpret.models.labelling.base import (
-    Labelling,
-    Output,
-    labels_nothing,
-    takes,
-    with_fields,
-)
+from biome_interpret.models.labelling.base import Labelling, with_fields
 from biome_interpret.models.objectives.base import has_class_named
+from biome_interpret.models.objectives.inference_modes import Outputs
 from biome_interpret.models.objectives.sequences import LABEL
 
 
@@ -24,27 +19,25 @@ class SequenceLabelling(Labelling):
     """The most probable sequence that the model writes, as its target."""
 
     priority = -120
+    model_arguments = (LABEL,)
 
-    @classmethod
-    def fits(cls, predictor: Predictor) -> bool:
-        return labels_nothing(predictor) and takes(predictor._model, LABEL)
-
-    def labelled(self, predictor: Predictor, instance: Instance, output: Output) -> List[Instance]:
+    def labelled(self, predictor: Predictor, instance: Instance, output: Outputs) -> List[Instance]:
         target = TextField(self._tokens(predictor._model, output))
         new = instance.duplicate()
         new.fields[LABEL] = target
         self.apply_indexers(predictor, new)
         target.index(predictor._model.vocab)
-        if "source_token_ids" in new.fields:
-            return [with_fields(predictor, new, **_matches(predictor, new))]
-        return [new]
+        copies = "source_token_ids" in new.fields
+        return [with_fields(predictor, new, **_matches(predictor, new)) if copies else new]
 
-    def _tokens(self, model: Any, output: Output) -> List[Token]:
+    def _tokens(self, model: Any, output: Outputs) -> List[Token]:
         predictions = numpy.asarray(output["predictions"])
         # Shape: (steps,). The best comes first.
         best = (predictions[0] if predictions.ndim == 2 else predictions).tolist()
-        if hasattr(model, "t5") or has_class_named(model, "Bart"):
-            return _pieces(model, best)
+        if hasattr(model, "t5"):
+            return _pieces(model.tokenizer.tokenizer, _up_to(model.t5.eos_token_id, best))
+        if has_class_named(model, "Bart"):
+            return _pieces(model._indexer._tokenizer, _up_to(model._end_id, best))
         decoder = getattr(model, "_decoder", model)
         namespace, end = decoder._target_namespace, decoder._end_index
         ids = [decoder._start_index, *_up_to(end, best)]
@@ -58,15 +51,10 @@ class SequenceLabelling(Labelling):
         return [Token(word) for word in words]
 
 
-def _pieces(model: Any, ids: List[int]) -> List[Token]:
+def _pieces(tokenizer: Any, ids: List[int]) -> List[Token]:
     """The word pieces of a pretrained transformer, with their ids."""
-    if hasattr(model, "t5"):
-        tokenizer, end = model.tokenizer.tokenizer, model.t5.eos_token_id
-    else:
-        tokenizer, end = model._indexer._tokenizer, model._end_id
-    written = _up_to(end, ids)
-    texts = tokenizer.convert_ids_to_tokens(written)
-    return [Token(text, text_id=i, type_id=0) for text, i in zip(texts, written)]
+    texts = tokenizer.convert_ids_to_tokens(ids)
+    return [Token(text, text_id=i, type_id=0) for text, i in zip(texts, ids)]
 
 
 def _up_to(end: int, ids: List[int]) -> List[int]:
@@ -74,7 +62,7 @@ def _up_to(end: int, ids: List[int]) -> List[int]:
 
 
 def _matches(predictor: Predictor, instance: Instance) -> Dict[str, Field]:
-    """What CopyNet needs as well: which words of the source and the target are the same."""
+    """What CopyNet needs, too: equal ids for equal words of the source and the target."""
     fields, reader = instance.fields, predictor._dataset_reader
     source, target = fields["source_tokens"].tokens, fields[LABEL].tokens  # type: ignore
     ids = reader._tokens_to_ids([*source, *target])  # type: ignore[attr-defined]

@@ -1,13 +1,12 @@
 """Predicted answers to questions."""
 
-from typing import Any, Dict, List
+from typing import Any, List
 
 import numpy
 import torch
 from allennlp.common.util import JsonDict
 from allennlp.data import Instance
 from allennlp.data.fields import (
-    Field,
     IndexField,
     LabelField,
     ListField,
@@ -19,21 +18,11 @@ from allennlp.predictors import Predictor
 
 from biome_interpret.errors import InterpretationError
 from biome_interpret.models.isolation.recording import run_recording
-from biome_interpret.models.labelling.base import (
-    Labelling,
-    Output,
-    PredictorLabelling,
-    labelled_by,
-    labels_nothing,
-    takes,
-    with_fields,
-)
+from biome_interpret.models.labelling.base import Labelling, labels_nothing, takes, with_fields
+from biome_interpret.models.objectives.inference_modes import Outputs
 from biome_interpret.models.objectives.loss_only import ANSWERS
 from biome_interpret.models.objectives.spans import END, START, dialog_parts
 from biome_interpret.models.tensors import to_tensors
-
-_SCORE = "best_span_scores"
-_SUM = "answer_as_add_sub_expressions"
 
 
 @Labelling.register("span")
@@ -41,12 +30,9 @@ class SpanLabelling(Labelling):
     """The best span of a passage, for a user's predictor that labels nothing."""
 
     priority = -110
+    model_arguments = (START, END)
 
-    @classmethod
-    def fits(cls, predictor: Predictor) -> bool:
-        return labels_nothing(predictor) and takes(predictor._model, START, END)
-
-    def labelled(self, predictor: Predictor, instance: Instance, output: Output) -> List[Instance]:
+    def labelled(self, predictor: Predictor, instance: Instance, output: Outputs) -> List[Instance]:
         passage: Any = instance["passage"]
         start, end = (IndexField(int(index), passage) for index in output["best_span"])
         return [with_fields(predictor, instance, span_start=start, span_end=end)]
@@ -56,25 +42,22 @@ class SpanLabelling(Labelling):
 class WindowLabelling(Labelling):
     """
     TransformerQA: the answer's span, or the token that stands for "no answer". A context that is
-    too long for the model is split into windows: the window of the answer is labelled.
+    too long for the model is split into windows. The window of the answer is labelled.
     """
 
     priority = -100
-
-    @classmethod
-    def fits(cls, predictor: Predictor) -> bool:
-        return labelled_by(predictor) == "TransformerQAPredictor"
+    replaces = ("TransformerQAPredictor",)
 
     def instances(self, predictor: Predictor, inputs: JsonDict) -> List[Instance]:
         windows = predictor._json_to_instances(inputs, qid=-1)  # type: ignore[attr-defined]
-        if len(windows) > 1:
-            outputs = [predictor._model.forward_on_instance(window) for window in windows]
-            scores = [float(output[_SCORE]) for output in outputs]
-            # The first of equals, as in the predictor.
-            return [windows[scores.index(max(scores))]]
-        return windows
+        if len(windows) < 2:
+            return windows
+        outputs = [predictor._model.forward_on_instance(window) for window in windows]
+        scores = [float(output["best_span_scores"]) for output in outputs]
+        # The first of equals, as in the predictor.
+        return [windows[scores.index(max(scores))]]
 
-    def labelled(self, predictor: Predictor, instance: Instance, output: Output) -> List[Instance]:
+    def labelled(self, predictor: Predictor, instance: Instance, output: Outputs) -> List[Instance]:
         fields: Any = instance.fields
         start, end = (int(index) for index in output["best_span"])
         if start < 0:
@@ -88,20 +71,20 @@ class WindowLabelling(Labelling):
 
 
 @Labelling.register("passage_answer")
-class PassageAnswerLabelling(PredictorLabelling):
+class PassageAnswerLabelling(Labelling):
     """
     NAQANet: the predictor's own label for the way in which the answer was found, and an empty label
-    for each other way that the model has.
+    for each other way.
     """
 
     priority = -90
+    replaces = ("ReadingComprehensionPredictor",)
 
     @classmethod
     def fits(cls, predictor: Predictor) -> bool:
-        own = labelled_by(predictor) == "ReadingComprehensionPredictor"
-        return own and takes(predictor._model, "answer_as_counts")
+        return super().fits(predictor) and takes(predictor._model, "answer_as_counts")
 
-    def labelled(self, predictor: Predictor, instance: Instance, output: Output) -> List[Instance]:
+    def labelled(self, predictor: Predictor, instance: Instance, output: Outputs) -> List[Instance]:
         numbers = output["answer"].get("numbers", [{"sign": 1}])
         if not any(number["sign"] for number in numbers):
             raise InterpretationError(
@@ -111,92 +94,75 @@ class PassageAnswerLabelling(PredictorLabelling):
         unanswered = instance.duplicate()
         for name in ANSWERS:
             unanswered.fields.pop(name, None)
-        [new] = super().labelled(predictor, unanswered, output)
+        [new] = predictor.predictions_to_labeled_instances(unanswered, output)
         return [self._with_all_labels(predictor, new)]
 
     def gold(self, predictor: Predictor, instance: Instance) -> List[Instance]:
         return [self._with_all_labels(predictor, instance)]
 
     def _with_all_labels(self, predictor: Predictor, instance: Instance) -> Instance:
-        fields: Any = {**_empty_labels(instance), **instance.fields}
-        labels = {name: fields[name] for name in ANSWERS}
-        # A tensor, since AllenNLP 2.10 cannot batch it as the nested list of labels that it is.
-        signs = [[*one] for one in labels[_SUM]]
-        labels[_SUM] = TensorField(torch.tensor(signs))
+        fields: Any = instance.fields
+        numbers = fields["number_indices"]
+        no_numbers = SequenceLabelField([0] * numbers.sequence_length(), numbers)
+        labels: Any = {
+            "answer_as_passage_spans": ListField([SpanField(-1, -1, fields["passage"])]),
+            "answer_as_question_spans": ListField([SpanField(-1, -1, fields["question"])]),
+            "answer_as_add_sub_expressions": ListField([no_numbers]),
+            "answer_as_counts": ListField([LabelField(-1, skip_indexing=True)]),
+        }
+        labels.update({name: fields[name] for name in ANSWERS if name in fields})
+        # A tensor, since AllenNLP 2.10 cannot batch nested lists of labels.
+        signs = [[*one] for one in labels["answer_as_add_sub_expressions"]]
+        labels["answer_as_add_sub_expressions"] = TensorField(torch.tensor(signs))
         return with_fields(predictor, instance, **labels)
-
-
-def _empty_labels(instance: Instance) -> Dict[str, Field]:
-    """Labels that say that the answer was not found in this way, for each way."""
-    fields: Any = instance.fields
-    numbers = fields["number_indices"]
-    no_numbers = SequenceLabelField([0] * numbers.sequence_length(), numbers)
-    return {
-        "answer_as_passage_spans": ListField([SpanField(-1, -1, fields["passage"])]),
-        "answer_as_question_spans": ListField([SpanField(-1, -1, fields["question"])]),
-        "answer_as_add_sub_expressions": ListField([no_numbers]),
-        "answer_as_counts": ListField([LabelField(-1, skip_indexing=True)]),
-    }
 
 
 @Labelling.register("dialog")
 class DialogLabelling(Labelling):
-    """The answers to the questions of a dialogue: an instance for each question."""
+    """The answers to the questions of a dialogue: one instance for each question."""
 
     priority = -80
 
     @classmethod
     def fits(cls, predictor: Predictor) -> bool:
-        known = hasattr(predictor._model, "_get_best_span_yesno_followup")
-        return labels_nothing(predictor) and known
+        is_dialog = hasattr(predictor._model, "_get_best_span_yesno_followup")
+        return labels_nothing(predictor) and is_dialog
 
-    def labelled(self, predictor: Predictor, instance: Instance, output: Output) -> List[Instance]:
-        answers = self._answers(predictor, instance)
+    def labelled(self, predictor: Predictor, instance: Instance, output: Outputs) -> List[Instance]:
+        model: Any = predictor._model
+        with torch.no_grad():
+            _, records = run_recording(model, to_tensors([instance], model), dialog_parts(model))
+        [start], [end], [yesno], [followup] = records.values()
+        best = model._get_best_span_yesno_followup(
+            start.squeeze(-1), end.squeeze(-1), yesno, followup, model._max_span_length
+        )
+        # First token, last token, yes/no, follow-up. Shape: (questions, 4)
+        answers = best.cpu().numpy()
         # The model counts the questions by these, so they have an answer for each question.
         followups = {
             name: ListField([LabelField(int(i), skip_indexing=True) for i in answers[:, column]])
             for name, column in (("yesno_list", 2), ("followup_list", 3))
         }
-        found = []
-        for asked in range(len(answers)):
-            spans = {
-                name: self._pointers(instance, answers[:, column], asked)
-                for name, column in ((START, 0), (END, 1))
-            }
-            found.append(with_fields(predictor, instance, **followups, **spans))
-        return found
+        new = with_fields(predictor, instance, **followups)
+        return self._with_each_answer(predictor, new, answers[:, :2])
 
     def gold(self, predictor: Predictor, instance: Instance) -> List[Instance]:
-        own: Any = {name: instance[name] for name in (START, END)}
-        indices = {name: [one.sequence_index for one in field] for name, field in own.items()}
-        return [
-            with_fields(
-                predictor,
-                instance,
-                **{name: self._pointers(instance, indices[name], asked) for name in own},
-            )
-            for asked, start in enumerate(indices[START])
-            if start >= 0
-        ]
+        fields: Any = instance.fields
+        own = [[pointer.sequence_index for pointer in fields[name]] for name in (START, END)]
+        return self._with_each_answer(predictor, instance, numpy.transpose(own))
 
-    def _pointers(self, instance: Instance, indices: Any, asked: int) -> Field:
-        """One for each question: -1 except for the question that is explained."""
+    def _with_each_answer(
+        self, predictor: Predictor, instance: Instance, spans: numpy.ndarray
+    ) -> List[Instance]:
+        """
+        One instance for each question that has an answer. The other questions get the span -1, -1.
+        Shape of `spans`: (questions, 2).
+        """
         passage: Any = instance["passage"]
-        kept = [int(index) if i == asked else -1 for i, index in enumerate(indices)]
-        return ListField([IndexField(index, passage) for index in kept])
-
-    def _answers(self, predictor: Predictor, instance: Instance) -> numpy.ndarray:
-        """First and last token, yes or no, whether to ask on. Shape: (questions, 4)."""
-        model: Any = predictor._model
-        tensors = to_tensors([instance], model)
-        with torch.no_grad():
-            _, records = run_recording(model, tensors, dialog_parts(model))
-        parts = {name: found[0] for name, found in records.items()}
-        best = model._get_best_span_yesno_followup(
-            parts["start"].squeeze(-1),
-            parts["end"].squeeze(-1),
-            parts["yesno"],
-            parts["followup"],
-            model._max_span_length,
-        )
-        return best.cpu().numpy()
+        found = []
+        for question in numpy.flatnonzero(spans[:, 0] >= 0):
+            only = numpy.full_like(spans, -1)
+            only[question] = spans[question]
+            start, end = (ListField([IndexField(int(i), passage) for i in k]) for k in only.T)
+            found.append(with_fields(predictor, instance, span_start=start, span_end=end))
+        return found

@@ -1,28 +1,16 @@
-"""Predicted tags: an instance for each span of them, or for each predicate."""
+"""Predicted tags: one instance for each span of tags, or for each predicate."""
 
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 from allennlp.common.util import JsonDict
 from allennlp.data import Instance
-from allennlp.data.fields import (
-    Field,
-    FlagField,
-    MetadataField,
-    SequenceLabelField,
-    TextField,
-)
+from allennlp.data.fields import Field, FlagField, MetadataField, SequenceLabelField, TextField
 from allennlp.predictors import Predictor
 
 from biome_interpret.errors import InterpretationError
-from biome_interpret.models.labelling.base import (
-    Labelling,
-    Output,
-    labelled_by,
-    labels_nothing,
-    takes,
-    with_fields,
-)
+from biome_interpret.models.labelling.base import Labelling, labels_nothing, with_fields
 from biome_interpret.models.objectives.base import has_class_named, namespace_of
+from biome_interpret.models.objectives.inference_modes import Outputs
 
 OUTSIDE = "O"
 _BEGIN, _CONTINUE, _CLOSE = "BUS", "ILME", "LEUS"
@@ -32,30 +20,38 @@ _BEGIN, _CONTINUE, _CLOSE = "BUS", "ILME", "LEUS"
 class TagsLabelling(Labelling):
     """
     One instance for each span of tags; all other tokens are labelled "O". AllenNLP does the same
-    for well-formed BIOUL tags; here, tags may be of any scheme, and need not be well-formed. Tags
-    without a scheme make a span of equal neighbours. If "O" is not a tag, as in parts of speech,
-    one instance holds the tags of all tokens.
+    for well-formed BIOUL tags. Here, tags may be of any scheme, and malformed. Without a scheme,
+    equal neighbours form a span. If the model has no tag "O", as for parts of speech, one instance
+    holds the tags of all tokens.
     """
 
     priority = -70
+    model_arguments = ("tags",)
+    replaces = ("SentenceTaggerPredictor",)
 
-    @classmethod
-    def fits(cls, predictor: Predictor) -> bool:
-        if labels_nothing(predictor):
-            return takes(predictor._model, "tags")
-        return labelled_by(predictor) == "SentenceTaggerPredictor"
-
-    def labelled(self, predictor: Predictor, instance: Instance, output: Output) -> List[Instance]:
+    def labelled(self, predictor: Predictor, instance: Instance, output: Outputs) -> List[Instance]:
         tags = [str(tag) for tag in output["tags"]]
-        return _instances_of_spans(predictor, instance, tags[: _num_tagged(instance, len(tags))])
+        return self._split(predictor, instance, tags[: _num_tagged(instance, len(tags))])
 
     def gold(self, predictor: Predictor, instance: Instance) -> List[Instance]:
-        return _instances_of_spans(predictor, instance, _own_tags(instance))
+        return self._split(predictor, instance, _own_tags(instance))
+
+    def _split(self, predictor: Predictor, instance: Instance, tags: List[str]) -> List[Instance]:
+        known = _tag_indices(predictor)
+        if OUTSIDE not in known:
+            return [_tagged(predictor, instance, tags)]
+        # Padding and unknown tags start with "@@".
+        names = [tag for tag in known if not tag.startswith("@@")]
+        found = []
+        for first, last in spans_of(tags) if has_scheme(names) else runs_of(tags):
+            span = [tag if first <= i <= last else OUTSIDE for i, tag in enumerate(tags)]
+            found.append(_tagged(predictor, instance, span))
+        return found
 
 
 @Labelling.register("frames")
 class FrameLabelling(Labelling):
-    """Semantic roles: one instance for each predicate that has any, labelled with its roles."""
+    """Semantic roles: one instance for each predicate that has roles, labelled with them."""
 
     priority = -60
 
@@ -66,13 +62,13 @@ class FrameLabelling(Labelling):
     def instances(self, predictor: Predictor, inputs: JsonDict) -> List[Instance]:
         return predictor._sentence_to_srl_instances(inputs)  # type: ignore[attr-defined]
 
-    def labelled(self, predictor: Predictor, instance: Instance, output: Output) -> List[Instance]:
+    def labelled(self, predictor: Predictor, instance: Instance, output: Outputs) -> List[Instance]:
         # If the model reads word pieces, the predicted tags are those of the pieces.
         tags = [str(tag) for tag in output.get("wordpiece_tags", output["tags"])]
         if not {*tags} - {OUTSIDE}:
             return []
         new = _tagged(predictor, instance, tags)
-        # The model's metric needs them if there are tags.
+        # The model's metric needs `gold_tags` if there are tags.
         metadata: Any = instance["metadata"]
         gold = {"gold_tags": list(output["tags"])}
         return [with_fields(predictor, new, metadata=MetadataField({**metadata.metadata, **gold}))]
@@ -84,7 +80,7 @@ class FrameLabelling(Labelling):
 
 @Labelling.register("extractions")
 class ExtractionLabelling(FrameLabelling):
-    """Open information extraction: the predicates are those that the predictor looks for."""
+    """Open information extraction. The predicates are those of the predictor."""
 
     priority = -50
 
@@ -103,27 +99,12 @@ class ExtractionLabelling(FrameLabelling):
         ]
 
 
-def _instances_of_spans(
-    predictor: Predictor, instance: Instance, tags: List[str]
-) -> List[Instance]:
-    known = _tag_indices(predictor)
-    if OUTSIDE not in known:
-        return [_tagged(predictor, instance, tags)]
-    names = [tag for tag in known if not tag.startswith("@@")]
-    spans = spans_of(tags) if has_scheme(names) else runs_of(tags)
-    return [
-        _tagged(
-            predictor,
-            instance,
-            [tag if first <= i <= last else OUTSIDE for i, tag in enumerate(tags)],
-        )
-        for first, last in spans
-    ]
-
-
 def _tagged(predictor: Predictor, instance: Instance, tags: List[str]) -> Instance:
     """The instance with these tags. Tags "O" do not count."""
-    text = _text_of_length(instance, len(tags))
+    texts = [field for field in instance.fields.values() if isinstance(field, TextField)]
+    text = next((text for text in texts if text.sequence_length() == len(tags)), None)
+    if text is None:
+        raise InterpretationError(f"the instance has {len(tags)} tags, but no text of that length")
     label = SequenceLabelField(tags, text, namespace_of(predictor._model, None))
     fields: Dict[str, Field] = {"tags": label}
     if OUTSIDE in _tag_indices(predictor):
@@ -132,13 +113,11 @@ def _tagged(predictor: Predictor, instance: Instance, tags: List[str]) -> Instan
 
 
 def _tag_indices(predictor: Predictor) -> Dict[str, int]:
-    """The index of each of the model's tags."""
     model = predictor._model
     return model.vocab.get_token_to_index_vocabulary(namespace_of(model, None))
 
 
 def _own_tags(instance: Instance) -> List[str]:
-    """The tags from the dataset reader."""
     return [str(tag) for tag in instance["tags"].labels]  # type: ignore[attr-defined]
 
 
@@ -178,11 +157,3 @@ def _num_tagged(instance: Instance, num_tags: int) -> int:
     lengths = {f.sequence_length() for f in instance.fields.values() if isinstance(f, TextField)}
     is_padded = len(lengths) == 1 and max(lengths) < num_tags
     return max(lengths) if is_padded else num_tags
-
-
-def _text_of_length(instance: Instance, length: int) -> TextField:
-    texts = [field for field in instance.fields.values() if isinstance(field, TextField)]
-    for text in texts:
-        if text.sequence_length() == length:
-            return text
-    raise InterpretationError(f"no text of the instance has the {length} tokens that are tagged")

@@ -15,7 +15,7 @@ from biome_interpret.models.objectives.inference_modes import Logits
 # The target that stands for a text's own label.
 GOLD = "gold"
 
-# A label's name or index, or `GOLD`; `None` for what is predicted.
+# A label's name or index, or `GOLD`; `None` is the prediction.
 TargetSpec = Union[str, int, None]
 
 
@@ -27,23 +27,17 @@ def targeted(
     own_labels: Mapping[str, Any],
 ) -> List[Instance]:
     """
-    Labelled instances, each with each of the targets.
+    One instance for each labelled instance and target. If a target makes labelled instances equal,
+    one of them is returned. `GOLD` counts once for the text, even if nothing was predicted.
 
     # Parameters
 
     instance : `Instance`
-        The text's, as it was read.
+        As it was read.
     labelled : `Sequence[Instance]`
-        What the model predicted for it.
-    targets : `Sequence[TargetSpec]`
+        The same, with each prediction as its label.
     own_labels : `Mapping[str, Any]`
-        By field name, what `GOLD` stands for: fields of a dataset reader's, or values of the input.
-
-    # Returns
-
-    `List[Instance]`
-        Instances that are equal once they have the same target are returned once. The own label is
-        the text's, not a single prediction's: it is returned once, even if nothing was predicted.
+        What `GOLD` stands for, by field name: fields from a dataset reader, or values of the input.
 
     # Raises
 
@@ -57,11 +51,12 @@ def targeted(
         for target in targets:
             if target == GOLD:
                 found += [] if position else _gold(predictor, instance, labelled, own_labels)
-                continue
-            new = one if target is None else _retargeted(predictor._model, one, target)
-            may_repeat = position > 0 and target is not None
-            if not (may_repeat and any(new.fields == other.fields for other in found)):
-                found.append(new)
+            elif target is None:
+                found.append(one)
+            else:
+                new = _retargeted(predictor._model, one, target)
+                if position == 0 or all(new.fields != other.fields for other in found):
+                    found.append(new)
     return found
 
 
@@ -80,17 +75,17 @@ def _gold(
     labelled: Sequence[Instance],
     own_labels: Mapping[str, Any],
 ) -> List[Instance]:
-    """The instance with the text's own label, or with each of them."""
+    """The instance with the text's own label, or one instance for each of its own labels."""
     model = predictor._model
     objective = objective_for(model, labelled[0] if labelled else instance, Logits())
     own = [own_labels.get(name) for name in objective.label_names]
     if all(isinstance(field, Field) and not isinstance(field, LabelField) for field in own):
-        # `own` is empty if the label is the text itself.
+        # For a label that is the text itself, `own` is empty.
         with refused(predictor, "cannot take the instance's own label for a target"):
             return Labelling.of(predictor).gold(predictor, instance)
     value: Any = own_labels.get(objective.label_name)
     value = value.label if isinstance(value, LabelField) else value
-    # If a text has any number of labels, each is explained separately.
+    # Each of several labels is explained separately.
     is_several = isinstance(value, (list, tuple)) and isinstance(objective, MultiLabelObjective)
     values = list(value) if is_several else [value]
     if not labelled or any(isinstance(v, bool) or not isinstance(v, (str, int)) for v in values):
@@ -99,7 +94,7 @@ def _gold(
             f"target '{GOLD}' needs the text's own {name}, which it lacks: interpret an instance "
             f"that the dataset reader labelled, or give the name of a label with the input"
         )
-    # If a number is a label's name, a dataset reader takes it as the name.
+    # A number that is a label's name is taken as the name, as dataset readers do.
     names = set(objective.labels.values())
     values = [str(v) if isinstance(v, int) and str(v) in names else v for v in values]
     return [_retargeted(model, labelled[0], v) for v in values]

@@ -1,4 +1,4 @@
-"""Texts to interpret, as they are read from a predictor's input."""
+"""Texts to interpret, as read from a predictor's input."""
 
 import copy
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Any, Dict, List, Union
 
 from allennlp.common.util import JsonDict
 from allennlp.data import Instance
-from allennlp.data.fields import Field, MetadataField, TextField
+from allennlp.data.fields import MetadataField, TextField
 from allennlp.predictors import Predictor
 
 from biome_interpret.errors import InterpretationError
@@ -24,9 +24,9 @@ class InputText:
     instance : `Instance`
         Indexed. It has a label only if a dataset reader gave it one.
     strings : `List[str]`
-        The source texts that its fields may have been made of.
+        The source texts that its fields may come from.
     labels : `Dict[str, Any]`
-        What may be its own labels, by field name: the values of the input, or the fields of an
+        Candidates for its own labels, by field name: the values of the input, or the fields of an
         instance.
     json : `JsonDict`
         The predictor's input; empty if that was an instance.
@@ -40,7 +40,7 @@ class InputText:
     @classmethod
     def read(cls, predictor: Predictor, inputs: Union[JsonDict, Instance]) -> List["InputText"]:
         """
-        From what `predict_json` or `predict_instance` takes: one text for each instance that the
+        Reads what `predict_json` or `predict_instance` takes: one text for each instance that the
         predictor makes of it.
 
         # Raises
@@ -67,10 +67,7 @@ class InputText:
 
     @cached_property
     def lengths(self) -> List[int]:
-        """
-        The number of positions of each field of text, by its tokens. Texts in a list count with the
-        length of the longest.
-        """
+        """The number of tokens of each field of text. Texts in a list are padded to the longest."""
         fields = [texts_of(self.instance, name) for name in self.instance.fields]
         return [
             len(texts) * max(len(text.field.tokens) for text in texts) for texts in fields if texts
@@ -83,12 +80,7 @@ class InputText:
         return [n for n, field in fields if isinstance(field, TextField) and not field.tokens]
 
     def check_tokens(self) -> None:
-        """
-        # Raises
-
-        `InterpretationError`
-            If a field has no tokens.
-        """
+        """Raises an `InterpretationError` if a field of text has no tokens."""
         for name in self.empty_fields:
             raise InterpretationError(f"field '{name}' has no tokens to interpret")
 
@@ -110,20 +102,17 @@ def _indexed(predictor: Predictor, instance: Instance) -> "_SharingInstance":
 
 class _SharingInstance(Instance):
     """
-    Its duplicates share the content of its fields. Predictors duplicate an instance to label it: a
-    deep copy takes longer than the prediction of a small model.
+    Its duplicates share the content of its fields. Predictors duplicate an instance to label it,
+    and a deep copy takes longer than the prediction of a small model.
     """
 
     __slots__: List[str] = []
 
     def duplicate(self) -> "_SharingInstance":
-        duplicate = _SharingInstance({name: _copied(field) for name, field in self.fields.items()})
+        duplicate = _SharingInstance({name: copy.copy(f) for name, f in self.fields.items()})
         duplicate.indexed = self.indexed
+        for field in duplicate.fields.values():
+            if isinstance(field, MetadataField) and isinstance(field.metadata, dict):
+                # Predictors write into it.
+                field.metadata = dict(field.metadata)
         return duplicate
-
-
-def _copied(field: Field) -> Field:
-    if isinstance(field, MetadataField) and isinstance(field.metadata, dict):
-        # Predictors write into it.
-        return MetadataField(dict(field.metadata))
-    return copy.copy(field)

@@ -7,13 +7,8 @@ from allennlp.data import Instance
 from allennlp.data.fields import SequenceLabelField
 from allennlp.predictors import Predictor
 
-from biome_interpret.models.labelling.base import (
-    Labelling,
-    Output,
-    labels_nothing,
-    takes,
-    with_fields,
-)
+from biome_interpret.models.labelling.base import Labelling, with_fields
+from biome_interpret.models.objectives.inference_modes import Outputs
 from biome_interpret.models.objectives.trees import HEADS, NO_LABEL, TAGS
 
 
@@ -22,12 +17,9 @@ class DependenciesLabelling(Labelling):
     """The predicted head and tag of each word: the parse is one label."""
 
     priority = -40
+    model_arguments = (TAGS, HEADS)
 
-    @classmethod
-    def fits(cls, predictor: Predictor) -> bool:
-        return labels_nothing(predictor) and takes(predictor._model, TAGS, HEADS)
-
-    def labelled(self, predictor: Predictor, instance: Instance, output: Output) -> List[Instance]:
+    def labelled(self, predictor: Predictor, instance: Instance, output: Outputs) -> List[Instance]:
         words: Any = instance["words"]
         tags = [str(tag) for tag in output["predicted_dependencies"]]
         heads = [int(head) for head in output["predicted_heads"]]
@@ -43,14 +35,13 @@ class ConstituentsLabelling(Labelling):
     """The constituents of the predicted tree: the tree is one label."""
 
     priority = -30
+    model_arguments = ("span_labels",)
 
     @classmethod
     def fits(cls, predictor: Predictor) -> bool:
-        model = predictor._model
-        known = takes(model, "span_labels") and hasattr(model, "construct_trees")
-        return labels_nothing(predictor) and known
+        return super().fits(predictor) and hasattr(predictor._model, "construct_trees")
 
-    def labelled(self, predictor: Predictor, instance: Instance, output: Output) -> List[Instance]:
+    def labelled(self, predictor: Predictor, instance: Instance, output: Outputs) -> List[Instance]:
         names = predictor._model.vocab.get_index_to_token_vocabulary("labels")
         spans: Any = instance["spans"]
         in_tree = _spans_of_tree(output["trees"])
@@ -63,7 +54,7 @@ class ConstituentsLabelling(Labelling):
 
 
 def _spans_of_tree(tree: Any) -> Set[Tuple[int, int]]:
-    """First and last word of each constituent above the words' own parts of speech."""
+    """First and last word of each constituent above the parts of speech."""
     found: Set[Tuple[int, int]] = set()
 
     def walk(node: Any, first: int) -> int:
@@ -73,7 +64,8 @@ def _spans_of_tree(tree: Any) -> Set[Tuple[int, int]]:
         after = first
         for child in node:
             after = walk(child, after)
-        if not (len(node) == 1 and isinstance(node[0], str)):
+        is_part_of_speech = len(node) == 1 and isinstance(node[0], str)
+        if not is_part_of_speech:
             found.add((first, after - 1))
         return after
 

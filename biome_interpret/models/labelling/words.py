@@ -6,14 +6,9 @@ from allennlp.data import Instance, Token
 from allennlp.data.fields import TextField
 from allennlp.predictors import Predictor
 
-from biome_interpret.models.labelling.base import (
-    Labelling,
-    Output,
-    labelled_by,
-    labels_nothing,
-    with_fields,
-)
+from biome_interpret.models.labelling.base import Labelling, labels_nothing, with_fields
 from biome_interpret.models.objectives.base import has_class_named
+from biome_interpret.models.objectives.inference_modes import Outputs
 
 
 @Labelling.register("next_word")
@@ -24,12 +19,9 @@ class NextWordLabelling(Labelling):
     """
 
     priority = -20
+    replaces = ("NextTokenLMPredictor",)
 
-    @classmethod
-    def fits(cls, predictor: Predictor) -> bool:
-        return labelled_by(predictor) == "NextTokenLMPredictor"
-
-    def labelled(self, predictor: Predictor, instance: Instance, output: Output) -> List[Instance]:
+    def labelled(self, predictor: Predictor, instance: Instance, output: Outputs) -> List[Instance]:
         text: Any = instance["tokens"]
         best = str(output["top_tokens"][0][0])
         label = TextField([Token(best)], text.token_indexers)
@@ -46,5 +38,5 @@ class OwnTextLabelling(Labelling):
     def fits(cls, predictor: Predictor) -> bool:
         return labels_nothing(predictor) and has_class_named(predictor._model, "LanguageModel")
 
-    def labelled(self, predictor: Predictor, instance: Instance, output: Output) -> List[Instance]:
+    def labelled(self, predictor: Predictor, instance: Instance, output: Outputs) -> List[Instance]:
         return [instance]

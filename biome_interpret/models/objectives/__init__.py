@@ -1,38 +1,25 @@
 """
-What number is explained? An objective reads it from a model's output.
+Which number of the model is explained? An objective reads it from the model's output.
 
 One is made for each labelled instance, of the first registered class that finds its label there.
-Register a subclass of `Objective` for a model of your own: it is asked before those here.
+Register a subclass of `Objective` for a model of your own. It is tried before those here.
 """
 
 # Imported to register their classes.
-from biome_interpret.models.objectives import (  # noqa: F401
-    loss_only,
-    sequences,
-    spans,
-    tags,
-    trees,
-    words,
-)
+from biome_interpret.models.objectives import loss_only, sequences, spans, tags, trees, words  # noqa: F401
 from biome_interpret.models.objectives.base import NoOutput, Objective, Target, forward_arguments
-from biome_interpret.models.objectives.inference_modes import Choices, InferenceMode
+from biome_interpret.models.objectives.inference_modes import Choices
 from biome_interpret.models.objectives.labels import LabelObjective, MultiLabelObjective
-from biome_interpret.models.objectives.loss import (
-    LossNotAdditive,
-    RowwiseLossObjective,
-    loss_in_place_of,
-)
+from biome_interpret.models.objectives.loss import LossNotAdditive, loss_in_place_of
 from biome_interpret.models.objectives.selection import UnknownObjective, objective_for
 
 __all__ = [
     "Choices",
-    "InferenceMode",
     "LabelObjective",
     "LossNotAdditive",
     "MultiLabelObjective",
     "NoOutput",
     "Objective",
-    "RowwiseLossObjective",
     "Target",
     "UnknownObjective",
     "forward_arguments",

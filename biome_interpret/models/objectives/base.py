@@ -1,15 +1,16 @@
-"""The base class of objectives, and what they share to find labels and logits."""
+"""The base classes of objectives, and what they share to find labels and logits."""
 
 from dataclasses import dataclass
-from typing import Dict, Hashable, List, Optional, Sequence, Tuple, Union
+from typing import Any, Dict, Hashable, Iterable, List, Optional, Sequence, Tuple, Union
 
 import torch
 from allennlp.common import Registrable
-from allennlp.data import Instance
+from allennlp.data import Instance, Token
 from allennlp.data.fields import Field
 from allennlp.models import Model
 
 from biome_interpret.errors import InterpretationError
+from biome_interpret.models.isolation.recording import run_recording
 from biome_interpret.models.objectives.inference_modes import (
     Choices,
     InferenceMode,
@@ -19,7 +20,7 @@ from biome_interpret.models.objectives.inference_modes import (
 from biome_interpret.models.signatures import forward_signature
 from biome_interpret.models.tensors import TensorDict
 
-# For each row the model's probability for each label, by its name, most probable first.
+# For each row the probability of each label, by the label's name, the most probable first.
 LabelProbabilities = List[Optional[Dict[str, float]]]
 
 
@@ -56,7 +57,7 @@ class NoOutput(InterpretationError):
 class Objective(Registrable):
     """
     Reads the explained number from a model's output. One is made for each labelled instance, of the
-    first registered class that finds its label there. A model of your own may register another.
+    first registered class that finds its label there. Register a subclass for a model of your own.
 
     Labels are read from the tensors, row by row: the rows of a batch may be different instances.
 
@@ -70,15 +71,23 @@ class Objective(Registrable):
     mode : `InferenceMode`
     """
 
-    # Classes with a higher priority are asked first; among equals, the latest registered. It is not
-    # inherited: a class that sets none has 0, and is asked before ours, which are negative.
+    # Classes with a higher priority are tried first; among equals, the latest registered. It is not
+    # inherited: a class that sets none has 0, and is tried before ours, which are negative.
     priority = 0
+    # The fields of the label, if their names are fixed. `fits` gets the first. If there are none,
+    # `fits` is tried on each field that the model's forward method may omit.
+    label_fields: Tuple[str, ...] = ()
+    # What `fits` checks unless overridden: the label's class, and attributes that the model has.
+    label_class: Optional[type] = None
+    model_attributes: Tuple[str, ...] = ()
     # The value is the loss, one number for a whole batch.
     needs_loss = False
     # All that is read from the output is there if the text is run without a label.
     reads_prediction = True
-    # The model must be run with the label: a decoder, say, reads the target's words.
+    # The model must be run with the label: a decoder, for example, reads the target's words.
     needs_label = False
+    # The note of a result if the loss had to be explained instead. `{model}` is the model's class.
+    why_loss = "{model} gives no logits for what it predicts: the loss is explained instead"
 
     def __init__(
         self, model: Model, label_name: str, label: Optional[Field], mode: InferenceMode
@@ -97,26 +106,28 @@ class Objective(Registrable):
     @classmethod
     def fits(cls, model: Model, label: Field) -> bool:
         """Whether the objective takes such a field as its label."""
-        raise NotImplementedError
+        if cls.label_class is None:
+            raise NotImplementedError
+        has_attributes = all(hasattr(model, name) for name in cls.model_attributes)
+        return has_attributes and isinstance(label, cls.label_class)
 
     @classmethod
     def label_in(cls, model: Model, instance: Instance) -> Optional[str]:
-        """The field of the instance that the objective takes as its label, if there is one."""
-        candidates = label_candidates(model, instance)
-        return next((name for name in candidates if cls.fits(model, instance[name])), None)
+        """The field of the instance that the objective takes as its label; `None` without one."""
+        if not set(cls.label_fields) <= set(instance.fields):
+            return None
+        names = cls.label_fields[:1] or label_candidates(model, instance)
+        return next((name for name in names if cls.fits(model, instance[name])), None)
+
+    @property
+    def namespace(self) -> str:
+        """The label's namespace in the model's vocabulary."""
+        return namespace_of(self.model, self.label)
 
     @property
     def label_names(self) -> Tuple[str, ...]:
         """All fields that the label is made of."""
-        return (self.label_name,)
-
-    @property
-    def why_loss(self) -> str:
-        """The note of a result if the loss had to be explained instead."""
-        return (
-            f"{type(self.model).__name__} gives no logits for what it predicts: the loss is "
-            f"explained instead"
-        )
+        return self.label_fields or (self.label_name,)
 
     def run(self, arguments: TensorDict) -> Outputs:
         """A forward pass: the model's output, and what else `choices` needs."""
@@ -137,7 +148,7 @@ class Objective(Registrable):
         # Raises
 
         `NoOutput`
-            If the output does not have it: then the loss is explained.
+            If the output does not have it. Then the loss is explained.
         """
         choices = self.choices(outputs, tensors)
         if choices is None:
@@ -181,26 +192,41 @@ class Objective(Registrable):
         )
 
 
+class RecordedObjective(Objective):
+    """
+    For a model that does not return its logits: they are the outputs of some of its parts. The pass
+    ends when each part was called once. The rest, such as a search, may call the parts again.
+    """
+
+    reads_prediction = False
+
+    def parts(self) -> Dict[str, Any]:
+        """The modules to record, by the names that their outputs get."""
+        raise NotImplementedError
+
+    def run(self, arguments: TensorDict) -> Outputs:
+        _, records = run_recording(
+            self.model, arguments, self.parts(), enough=lambda records: all(records.values())
+        )
+        return {name: calls[0] for name, calls in records.items() if calls}
+
+
 def forward_arguments(objective: Objective, tensors: TensorDict) -> TensorDict:
     """
     The tensors that the model's forward method takes. An optional label is left out if the
     objective does not need it: this saves the loss and its metrics.
     """
     signature = forward_signature(objective.model)
-    omitted: Sequence[str] = ()
+    names = {name for name in tensors if signature.accepts(name)}
     if not (objective.needs_loss or objective.needs_label):
-        omitted = [name for name in objective.label_names if name in signature.optional]
-    return {
-        name: value
-        for name, value in tensors.items()
-        if signature.accepts(name) and name not in omitted
-    }
+        names -= set(objective.label_names) & set(signature.optional)
+    return {name: value for name, value in tensors.items() if name in names}
 
 
 def label_candidates(model: Model, instance: Instance) -> Sequence[str]:
     """
     Fields that may be labels: by AllenNLP's convention, a model's forward method runs without them.
-    Of these, the usual names go first. A field with a usual name that the model needs comes last.
+    Usual names go first, except for a field that the model cannot run without: it goes last.
     """
     signature = forward_signature(model)
     usual = [name for name in ("label", "labels", "tags") if name in instance.fields]
@@ -219,17 +245,16 @@ def namespace_of(model: Model, label: Optional[Field]) -> str:
 def logits_of(outputs: Outputs, shape: Tuple[Optional[int], ...]) -> Optional[torch.Tensor]:
     """The logits in a model's output, by name and shape. A `None` in `shape` matches any size."""
     names = ["logits", "label_logits", *(name for name in outputs if name.endswith("logits"))]
-    for name in names:
-        value = outputs.get(name)
-        if isinstance(value, torch.Tensor) and _has_shape(value, shape):
-            return value
+    for value in map(outputs.get, names):
+        if isinstance(value, torch.Tensor) and value.dim() == len(shape):
+            if all(expected in (None, size) for expected, size in zip(shape, value.shape)):
+                return value
     return None
 
 
-def _has_shape(tensor: torch.Tensor, shape: Tuple[Optional[int], ...]) -> bool:
-    return tensor.dim() == len(shape) and all(
-        expected is None or size == expected for size, expected in zip(tensor.shape, shape)
-    )
+def joined(tokens: Iterable[Token]) -> str:
+    """The texts of the tokens, separated by spaces."""
+    return " ".join(str(token.text) for token in tokens)
 
 
 def has_class_named(module: object, *names: str) -> bool:

@@ -1,4 +1,4 @@
-"""Inference modes: which function of a model's chosen outputs is explained."""
+"""Inference modes: the function of a model's output that is explained."""
 
 from dataclasses import dataclass
 from typing import Any, Callable, Dict
@@ -39,7 +39,7 @@ class Choices:
 
 class InferenceMode(Registrable):
     """
-    The explained function f of a model's output. The higher f, the more the model is for the
+    The explained function f of a model's output. The higher f, the more the output speaks for the
     target. Register a subclass for a function of your own.
     """
 
@@ -54,11 +54,8 @@ class InferenceMode(Registrable):
     @classmethod
     def of(cls, value: Any) -> "InferenceMode":
         """
-        # Parameters
-
-        value : `Any`
-            A registered name, a dictionary of `type` and parameters, or a function of outputs and
-            choices. `None` is `"logits"`.
+        The mode with a registered name, of a dictionary of `type` and parameters, or of a function
+        of outputs and choices. `None` is `"logits"`.
         """
         if isinstance(value, InferenceMode):
             return value
@@ -122,9 +119,8 @@ class FunctionMode(InferenceMode):
 
     def __call__(self, outputs: Outputs, choices: Choices) -> torch.Tensor:
         values = self._function(outputs, choices)
-        rows = choices.logits.size(0)
-        if not isinstance(values, torch.Tensor) or values.shape != (rows,):
-            is_tensor = isinstance(values, torch.Tensor)
+        rows, is_tensor = len(choices.logits), isinstance(values, torch.Tensor)
+        if not is_tensor or values.shape != (rows,):
             found = tuple(values.shape) if is_tensor else type(values).__name__
             raise InterpretationError(
                 f"the inference_mode function must return a tensor of shape (rows,) = ({rows},), "

@@ -7,26 +7,25 @@ from allennlp.data.fields import Field, IndexField, LabelField, ListField, Multi
 from allennlp.models import Model
 
 from biome_interpret.errors import InterpretationError
-from biome_interpret.models.objectives.base import (
-    LabelProbabilities,
-    Objective,
-    Target,
-    logits_of,
-    namespace_of,
-)
+from biome_interpret.models.objectives.base import LabelProbabilities, Objective, Target, logits_of
 from biome_interpret.models.objectives.inference_modes import Choices, Outputs
 from biome_interpret.models.tensors import TensorDict
 
 
+class _NamedLabelsObjective(Objective):
+    """All labels in the vocabulary may be targets."""
+
+    @property
+    def labels(self) -> Dict[int, str]:
+        return self.model.vocab.get_index_to_token_vocabulary(self.namespace)
+
+
 @Objective.register("label")
-class LabelObjective(Objective):
+class LabelObjective(_NamedLabelsObjective):
     """One label for the text, or for the pair of texts."""
 
     priority = -190
-
-    @classmethod
-    def fits(cls, model: Model, label: Field) -> bool:
-        return isinstance(label, LabelField)
+    label_class = LabelField
 
     def choices(self, outputs: Outputs, tensors: TensorDict) -> Optional[Choices]:
         # Shape: (rows, 1)
@@ -52,15 +51,11 @@ class LabelObjective(Objective):
         return Target(self.labels.get(index, str(index)), index, probability)
 
     def retargeted(self, label: Field, target: Union[str, int]) -> Field:
-        namespace = namespace_of(self.model, label)
-        if not self.labels and isinstance(target, int) and target >= 0:
-            return LabelField(target, namespace, skip_indexing=True)  # The labels have no names.
-        return LabelField(_index_of(target, self.labels), namespace, skip_indexing=True)
-
-    @property
-    def labels(self) -> Dict[int, str]:
-        namespace = namespace_of(self.model, self.label)
-        return self.model.vocab.get_index_to_token_vocabulary(namespace)
+        index = target
+        # If the labels have no names, their number is not known either.
+        if self.labels or isinstance(target, str) or target < 0:
+            index = _index_of(target, self.labels)
+        return LabelField(index, self.namespace, skip_indexing=True)
 
 
 @Objective.register("alternative")
@@ -88,17 +83,14 @@ class AlternativeObjective(LabelObjective):
 
 
 @Objective.register("multi_label")
-class MultiLabelObjective(Objective):
+class MultiLabelObjective(_NamedLabelsObjective):
     """
     Any number of labels for a text: the sum of the logits of the instance's labels. Each label is a
     choice between yes and no, so its probability is the sigmoid of its logit.
     """
 
     priority = -180
-
-    @classmethod
-    def fits(cls, model: Model, label: Field) -> bool:
-        return isinstance(label, MultiLabelField)
+    label_class = MultiLabelField
 
     def choices(self, outputs: Outputs, tensors: TensorDict) -> Optional[Choices]:
         # Shape: (rows, labels). 1 for the labels of the instance.
@@ -121,18 +113,12 @@ class MultiLabelObjective(Objective):
         return Target(names or None, indices[0] if len(indices) == 1 else None, probability)
 
     def retargeted(self, label: Field, target: Union[str, int]) -> Field:
-        index = _index_of(target, self.labels)
-        namespace = namespace_of(self.model, label)
-        return MultiLabelField([index], namespace, skip_indexing=True, num_labels=self._num_labels)
-
-    @property
-    def labels(self) -> Dict[int, str]:
-        namespace = namespace_of(self.model, self.label)
-        return self.model.vocab.get_index_to_token_vocabulary(namespace)
+        indices, size = [_index_of(target, self.labels)], self._num_labels
+        return MultiLabelField(indices, self.namespace, skip_indexing=True, num_labels=size)
 
     @property
     def _num_labels(self) -> int:
-        return self.model.vocab.get_vocab_size(namespace_of(self.model, self.label))
+        return self.model.vocab.get_vocab_size(self.namespace)
 
     def _chosen(self, tensors: TensorDict) -> torch.Tensor:
         return tensors[self.label_name]
@@ -153,8 +139,7 @@ class ListedLabelsObjective(MultiLabelObjective):
 
     def retargeted(self, label: Field, target: Union[str, int]) -> Field:
         index = _index_of(target, self.labels)
-        namespace = namespace_of(self.model, label)
-        return ListField([LabelField(index, namespace, skip_indexing=True)])
+        return ListField([LabelField(index, self.namespace, skip_indexing=True)])
 
     def _chosen(self, tensors: TensorDict) -> torch.Tensor:
         # Shape: (rows, listed). Padding is -1.

@@ -1,25 +1,24 @@
-"""Minus the loss as the explained number: of the whole batch, or row by row."""
+"""Minus the loss as the explained number, for the whole batch or row by row."""
 
-from typing import Any, Dict, Hashable, List, Optional, Tuple, Union
+from typing import Hashable, List, Optional, Tuple
 
 import torch
 from allennlp.data import Instance
-from allennlp.data.fields import Field
 
 from biome_interpret.errors import InterpretationError
 from biome_interpret.models.objectives.base import LabelProbabilities, Objective, Target
-from biome_interpret.models.objectives.inference_modes import Choices, Outputs
+from biome_interpret.models.objectives.inference_modes import Outputs
 from biome_interpret.models.tensors import TensorDict
 
 # How far rounding may take a float32 loss from the rows' sum or mean, relative to their size.
 _TOLERANCE = 1e-5
 
-# Where `RowwiseLossObjective.run` keeps, among the outputs, the tolerance for the loss's dtype.
+# The key under which `RowwiseLossObjective.run` adds the tolerance to the outputs.
 _LOSS_TOLERANCE = "loss_tolerance"
 
 
 class _WrappedObjective(Objective):
-    """Another objective's label and choices, with another explained number."""
+    """Another objective's label, with another explained number."""
 
     def __init__(self, inner: Objective) -> None:
         super().__init__(inner.model, inner.label_name, inner.label, inner.mode)
@@ -34,29 +33,16 @@ class _WrappedObjective(Objective):
     def label_names(self) -> Tuple[str, ...]:
         return self.inner.label_names
 
-    @property
-    def labels(self) -> Dict[int, str]:
-        return self.inner.labels
-
     def run(self, arguments: TensorDict) -> Outputs:
-        """
-        # Raises
-
-        `InterpretationError`
-            If the model gives no loss for the label.
-        """
         try:
             return self.inner.run_for_loss(arguments)
         except (InterpretationError, RuntimeError, MemoryError):
             raise
-        except Exception as error:  # The model's metrics, say, which come with the loss.
+        except Exception as error:  # The metrics that the model updates with the loss may fail.
             raise InterpretationError(
-                f"{type(self.model).__name__} gives no loss for the label that it is explained "
-                f"for ({type(error).__name__}: {error})"
+                f"{type(self.model).__name__} gives no loss for the explained label "
+                f"({type(error).__name__}: {error})"
             ) from error
-
-    def choices(self, outputs: Outputs, tensors: TensorDict) -> Optional[Choices]:
-        return self.inner.choices(outputs, tensors)
 
     def probabilities(self, outputs: Outputs, tensors: TensorDict) -> List[float]:
         return self.inner.probabilities(outputs, tensors)
@@ -66,9 +52,6 @@ class _WrappedObjective(Objective):
 
     def target_of(self, instance: Instance, probability: Optional[float]) -> Target:
         return self.inner.target_of(instance, probability)
-
-    def retargeted(self, label: Field, target: Union[str, int]) -> Field:
-        return self.inner.retargeted(label, target)
 
 
 class LossObjective(_WrappedObjective):
@@ -96,51 +79,43 @@ class LossNotAdditive(InterpretationError):
 
 class RowwiseLossObjective(_WrappedObjective):
     """
-    Minus the loss of each row: the log-probability of its label. Most models' loss is minus the
-    mean or the sum of these over the rows. So the model is run with the labels, and each pass is
-    checked against the loss that the model gives.
-
-    # Parameters
-
-    inner : `Objective`
-        Its values are log-probabilities.
+    Minus the loss of each row: the log-probability of its label, which is the inner objective's
+    value. The loss of most models is minus the mean or the sum of these over the rows. Each pass is
+    checked against the model's own loss.
     """
 
     needs_label = True
 
     def run(self, arguments: TensorDict) -> Outputs:
         outputs = super().run(arguments)
-        # Kept here, since outputs in bfloat16 are made float32 before `values` gets them.
-        return {**outputs, _LOSS_TOLERANCE: _loss_tolerance(outputs)}
+        loss = outputs.get("loss")
+        tolerance = _TOLERANCE
+        if isinstance(loss, torch.Tensor) and loss.is_floating_point():
+            tolerance = max(tolerance, torch.finfo(loss.dtype).eps)
+        # Added here, since outputs in bfloat16 are made float32 before `values` gets them.
+        return {**outputs, _LOSS_TOLERANCE: tolerance}
 
     def values(self, outputs: Outputs, tensors: TensorDict) -> torch.Tensor:
         """
         # Raises
 
         `LossNotAdditive`
-            If minus the loss is neither their sum nor their mean.
+            If minus the model's loss is neither the sum nor the mean of the values.
         """
         values = self.inner.values(outputs, tensors)
-        loss = outputs.get("loss")
-        if loss is not None:
-            total, expected = float(values.sum()), -float(torch.as_tensor(loss).sum())
+        if outputs.get("loss") is not None:
+            total, found = float(values.sum()), -float(torch.as_tensor(outputs["loss"]).sum())
             size = float(values.abs().sum()) + len(values)
             bound = outputs.get(_LOSS_TOLERANCE, _TOLERANCE) * size
-            if abs(expected - total) > bound and abs(expected * len(values) - total) > bound:
+            if abs(found - total) > bound and abs(found * len(values) - total) > bound:
                 raise LossNotAdditive(self.inner)
         return values
 
 
-def _loss_tolerance(outputs: Outputs) -> float:
-    loss: Any = outputs.get("loss")
-    is_float = isinstance(loss, torch.Tensor) and loss.is_floating_point()
-    return max(_TOLERANCE, torch.finfo(loss.dtype).eps) if is_float else _TOLERANCE
-
-
 def loss_in_place_of(objective: Objective) -> Objective:
-    """The loss, for a model whose output lacks an objective's values."""
+    """The loss, if the model's output lacks the objective's values."""
     if isinstance(objective, RowwiseLossObjective):
         return LossObjective(objective.inner)
     loss = LossObjective(objective)
-    loss.notes.append(objective.why_loss)
+    loss.notes.append(objective.why_loss.format(model=type(objective.model).__name__))
     return loss

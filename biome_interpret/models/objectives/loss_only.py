@@ -3,10 +3,11 @@
 from typing import Optional, Tuple
 
 from allennlp.data import Instance
-from allennlp.data.fields import ListField, SequenceLabelField
+from allennlp.data.fields import Field, ListField, SequenceLabelField
 from allennlp.models import Model
 
-from biome_interpret.models.objectives.base import Objective, Target, has_class_named
+from biome_interpret.models.objectives.base import Objective, Target, has_class_named, joined
+from biome_interpret.models.objectives.spans import span_text
 
 ANSWERS = (
     "answer_as_passage_spans",
@@ -21,21 +22,16 @@ class AnswerObjective(Objective):
     """NAQANet's answer: a span of the passage or of the question, a sum, or a count."""
 
     priority = -150
+    label_fields = ANSWERS
+    why_loss = (
+        "{model} gives losses only: what is explained is minus its loss, the log-likelihood of the "
+        "answer over all ways to find it"
+    )
 
     @classmethod
     def label_in(cls, model: Model, instance: Instance) -> Optional[str]:
+        # A reader makes the labels only for the ways to answer that it knows.
         return next((name for name in ANSWERS if name in instance.fields), None)
-
-    @property
-    def label_names(self) -> Tuple[str, ...]:
-        return ANSWERS
-
-    @property
-    def why_loss(self) -> str:
-        return (
-            f"{type(self.model).__name__} gives losses only: what is explained is minus its loss, "
-            f"the log-likelihood of the answer over all ways to find it"
-        )
 
 
 @Objective.register("coreference")
@@ -43,32 +39,24 @@ class CoreferenceObjective(Objective):
     """A cluster of mentions that corefer."""
 
     priority = -140
+    label_fields = ("span_labels",)
+    why_loss = (
+        "a coreference model gives a loss only: what is explained is minus its loss, the "
+        "log-likelihood of the cluster. Which spans the model keeps changes along the path, so its "
+        "output jumps, and the scores may not add up to it"
+    )
 
     @classmethod
-    def label_in(cls, model: Model, instance: Instance) -> Optional[str]:
-        label = instance.fields.get("span_labels")
-        is_of_spans = isinstance(label, SequenceLabelField) and isinstance(
+    def fits(cls, model: Model, label: Field) -> bool:
+        has_spans = isinstance(label, SequenceLabelField) and isinstance(
             label.sequence_field, ListField
         )
-        known = is_of_spans and has_class_named(model, "CoreferenceResolver")
-        return "span_labels" if known else None
-
-    @property
-    def why_loss(self) -> str:
-        return (
-            "a coreference model gives a loss only: what is explained is minus its loss, the "
-            "log-likelihood of the cluster. The model keeps some of the spans, and other ones "
-            "along the path, so that its output jumps: the scores need not add up to it"
-        )
+        return has_spans and has_class_named(model, "CoreferenceResolver")
 
     def target_of(self, instance: Instance, probability: Optional[float]) -> Target:
         label = instance.fields[self.label_name]
         clusters = zip(label.labels, label.sequence_field)  # type: ignore[attr-defined]
-        spans = [span for cluster, span in clusters if cluster != -1]
-        texts = [
-            " ".join(t.text for t in s.sequence_field.tokens[s.span_start : s.span_end + 1])
-            for s in spans
-        ]
+        texts = [span_text([span]) for cluster, span in clusters if cluster != -1]
         return Target(", ".join(texts) or None, None, probability)
 
 
@@ -77,23 +65,21 @@ class OwnLossObjective(Objective):
     """A language model, which takes its text as its label."""
 
     priority = -130
+    label_fields = ("source",)
+    why_loss = (
+        "{model} gives losses only: what is explained is minus its loss, the mean log-likelihood "
+        "of the text's words, each after those before it"
+    )
 
     @classmethod
-    def label_in(cls, model: Model, instance: Instance) -> Optional[str]:
-        known = has_class_named(model, "LanguageModel") and "source" in instance.fields
-        return "source" if known else None
+    def fits(cls, model: Model, label: Field) -> bool:
+        return has_class_named(model, "LanguageModel")
 
     @property
     def label_names(self) -> Tuple[str, ...]:
+        # The model cannot run without its text.
         return ()
 
-    @property
-    def why_loss(self) -> str:
-        return (
-            f"{type(self.model).__name__} gives losses only: what is explained is minus its loss, "
-            f"the mean log-likelihood of the text's words, each after those before it"
-        )
-
     def target_of(self, instance: Instance, probability: Optional[float]) -> Target:
-        tokens = instance.fields["source"].tokens  # type: ignore[attr-defined]
-        return Target(" ".join(token.text for token in tokens), None, probability)
+        tokens = instance.fields[self.label_name].tokens  # type: ignore[attr-defined]
+        return Target(joined(tokens), None, probability)

@@ -1,6 +1,6 @@
 """Selects the objective for a labelled instance."""
 
-from typing import Any, Container, Tuple
+from typing import Any, Container
 
 from allennlp.data import Instance
 from allennlp.models import Model
@@ -12,21 +12,23 @@ from biome_interpret.models.registry import by_priority
 
 
 class UnknownObjective(Objective):
-    """For a label that no registered objective takes: its loss is explained."""
+    """For a label that no registered objective takes. The loss is explained."""
 
 
 def objective_for(
     model: Model, instance: Instance, mode: InferenceMode, non_additive: Container[type] = ()
 ) -> Objective:
     """
-    The objective for a labelled instance.
-
-    # Parameters
-
-    non_additive : `Container[type]`
-        The classes of objectives for which the model's loss was found not to be additive over rows.
+    The objective for a labelled instance. `non_additive` has the classes of objectives for which
+    the model's loss was found not to be additive over rows.
     """
-    cls, label_name = _class_for(model, instance)
+    cls: Any
+    for cls in by_priority(Objective):
+        label_name = cls.label_in(model, instance)
+        if label_name is not None:
+            break
+    else:
+        cls, label_name = UnknownObjective, "label"
     label = instance.fields.get(label_name)
     if not isinstance(mode, Loss):
         return cls(model, label_name, label, mode)
@@ -35,16 +37,7 @@ def objective_for(
         objective.reads_prediction
         and not objective.needs_label
         and cls not in non_additive
-        # A class's own values, as a CRF's, may take longer than the model's loss.
+        # Values of a class's own, such as a CRF's, may take longer than the model's loss.
         and cls.values is Objective.values
     )
     return RowwiseLossObjective(objective) if is_rowwise else LossObjective(objective)
-
-
-def _class_for(model: Model, instance: Instance) -> Tuple[Any, str]:
-    """The objective's class, and the name of the field that it takes as its label."""
-    for cls in by_priority(Objective):
-        label_name = cls.label_in(model, instance)
-        if label_name is not None:
-            return cls, label_name
-    return UnknownObjective, "label"

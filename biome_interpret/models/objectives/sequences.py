@@ -14,7 +14,13 @@ from allennlp.nn.util import (
 
 from biome_interpret.models.isolation.patching import patched
 from biome_interpret.models.isolation.recording import Records, run_recording
-from biome_interpret.models.objectives.base import Objective, Target, has_class_named
+from biome_interpret.models.objectives.base import (
+    Objective,
+    Target,
+    has_class_named,
+    joined,
+    logits_of,
+)
 from biome_interpret.models.objectives.inference_modes import Choices, Outputs
 from biome_interpret.models.tensors import TensorDict
 
@@ -25,32 +31,21 @@ LABEL = "target_tokens"
 class SequenceObjective(Objective):
     """
     The words of a target sequence, each a choice after those before it: the sum of their logits.
-    They are read from the decoder's projection on its vocabulary. The pass ends before the beam
+    They are recorded at the decoder's projection on its vocabulary. The pass ends before the beam
     search, which does not change them.
     """
 
     priority = -120
+    label_fields = (LABEL,)
+    label_class = TextField
     reads_prediction = False
     needs_label = True
-
-    # The first predicted token of the target: the decoder is given the start symbol before it.
+    why_loss = (
+        "{model} gives no logits for the words that it writes: what is explained is minus its "
+        "loss, the log-likelihood of the predicted sequence"
+    )
+    # The position of the target's first predicted token. The start symbol comes before it.
     _first = 1
-
-    @classmethod
-    def fits(cls, model: Model, label: Field) -> bool:
-        return isinstance(label, TextField)
-
-    @classmethod
-    def label_in(cls, model: Model, instance: Instance) -> Optional[str]:
-        label = instance.fields.get(LABEL)
-        return LABEL if label is not None and cls.fits(model, label) else None
-
-    @property
-    def why_loss(self) -> str:
-        return (
-            f"{type(self.model).__name__} gives no logits for the words that it writes: what is "
-            f"explained is minus its loss, the log-likelihood of the predicted sequence"
-        )
 
     def run(self, arguments: TensorDict) -> Outputs:
         projection = _projection_of(self.model)
@@ -58,27 +53,26 @@ class SequenceObjective(Objective):
             return self.model(**arguments)
         num_words = self._predicted(arguments)[0].size(1)
 
+        def logits_in(records: Records) -> List[torch.Tensor]:
+            # (rows, classes) is one step, (rows, steps, classes) several.
+            return [one if one.dim() == 3 else one.unsqueeze(1) for one in records["logits"]]
+
         def enough(records: Records) -> bool:
-            return sum(map(_num_steps, records["logits"])) >= num_words
+            return sum(logits.size(1) for logits in logits_in(records)) >= num_words
 
         outputs, records = run_recording(self.model, arguments, {"logits": projection}, enough)
-        found = records["logits"]
-        if not found or not enough(records):
+        if not records["logits"] or not enough(records):
             return outputs
-        steps = [one if one.dim() == 3 else one.unsqueeze(1) for one in found]
-        return {**outputs, "logits": torch.cat(steps, dim=1)}
+        return {**outputs, "logits": torch.cat(logits_in(records), dim=1)}
 
     def choices(self, outputs: Outputs, tensors: TensorDict) -> Optional[Choices]:
         words, mask = self._predicted(tensors)
-        logits = outputs.get("logits")
-        if logits is None or logits.shape[:2] != words.shape:
-            return None
-        return Choices(logits, words, mask)
+        logits = logits_of(outputs, (*words.shape, None))
+        return None if logits is None else Choices(logits, words, mask)
 
     def target_of(self, instance: Instance, probability: Optional[float]) -> Target:
         tokens = instance.fields[self.label_name].tokens  # type: ignore[attr-defined]
-        words = [token.text for token in tokens[self._first :]]
-        return Target(" ".join(words) or None, None, probability)
+        return Target(joined(tokens[self._first :]) or None, None, probability)
 
     def _predicted(self, tensors: TensorDict) -> Tuple[torch.Tensor, torch.Tensor]:
         """The predicted words and their mask. Shape: (rows, words)."""
@@ -92,26 +86,23 @@ class T5Objective(SequenceObjective):
     """T5 adds the start symbol itself: all tokens of the target are predicted."""
 
     priority = -110
+    model_attributes = ("t5",)
     _first = 0
-
-    @classmethod
-    def label_in(cls, model: Model, instance: Instance) -> Optional[str]:
-        return super().label_in(model, instance) if hasattr(model, "t5") else None
 
 
 @Objective.register("bart_sequence")
 class BartObjective(SequenceObjective):
     """
-    BART too adds the start symbol itself. AllenNLP's model ignores the target in evaluation, so its
-    decoder is run here, with the target as its input.
+    BART adds the start symbol itself, too. AllenNLP's model ignores the target in evaluation, so
+    its decoder is run here, with the target as its input.
     """
 
     priority = -100
     _first = 0
 
     @classmethod
-    def label_in(cls, model: Model, instance: Instance) -> Optional[str]:
-        return super().label_in(model, instance) if has_class_named(model, "Bart") else None
+    def fits(cls, model: Model, label: Field) -> bool:
+        return super().fits(model, label) and has_class_named(model, "Bart")
 
     def run(self, arguments: TensorDict) -> Outputs:
         model: Any = self.model
@@ -130,45 +121,40 @@ class BartObjective(SequenceObjective):
     def run_for_loss(self, arguments: TensorDict) -> Outputs:
         outputs = self.run(arguments)
         words, mask = self._predicted(arguments)
-        loss: Any = sequence_cross_entropy_with_logits  # Its annotations want subclasses of Tensor.
-        loss = loss(outputs["logits"], words, mask, average="token")
+        # Its annotations want subclasses of `Tensor`.
+        cross_entropy: Any = sequence_cross_entropy_with_logits
+        loss = cross_entropy(outputs["logits"], words, mask, average="token")
         return {**outputs, "loss": loss}
 
 
 @Objective.register("copied_sequence")
 class CopyNetObjective(SequenceObjective):
     """
-    CopyNet, which writes a word or copies one. Its output has the sequence's likelihood only, as
+    CopyNet writes words or copies them. Its output gives only the likelihood of the sequence, as
     the loss. The pass ends before the beam search.
     """
 
     priority = -90
 
     @classmethod
-    def label_in(cls, model: Model, instance: Instance) -> Optional[str]:
-        is_copynet = has_class_named(model, "CopyNetSeq2Seq")
-        known = is_copynet and "target_token_ids" in instance.fields
-        return super().label_in(model, instance) if known else None
+    def fits(cls, model: Model, label: Field) -> bool:
+        return super().fits(model, label) and has_class_named(model, "CopyNetSeq2Seq")
 
     def run(self, arguments: TensorDict) -> Outputs:
-        found: List[Outputs] = []
-
         def compute_loss(forward_loss: Any, *args: Any, **kwargs: Any) -> Any:
-            found.append(forward_loss(*args, **kwargs))
-            raise _LossComputed
+            raise _LossComputed(forward_loss(*args, **kwargs))
 
         with patched(self.model, compute_loss, "_forward_loss"):
             try:
                 return self.model(**arguments)
-            except _LossComputed:
-                return found[0]
+            except _LossComputed as computed:
+                return computed.args[0]
 
-    def run_for_loss(self, arguments: TensorDict) -> Outputs:
-        return self.run(arguments)
+    run_for_loss = run
 
 
 class _LossComputed(Exception):
-    """Ends a forward pass once it has the loss."""
+    """Ends a forward pass once its loss is known. Its argument is the output."""
 
 
 def _projection_of(model: Model) -> Optional[torch.nn.Module]:
@@ -180,8 +166,3 @@ def _projection_of(model: Model) -> Optional[torch.nn.Module]:
         if isinstance(part, torch.nn.Module):
             return part
     return None
-
-
-def _num_steps(logits: torch.Tensor) -> int:
-    """(rows, classes) is one step, (rows, steps, classes) several."""
-    return logits.size(1) if logits.dim() == 3 else 1

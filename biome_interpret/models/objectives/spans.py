@@ -4,12 +4,11 @@ from typing import Any, Dict, Iterable, List, Optional, Tuple
 
 import torch
 from allennlp.data import Instance
-from allennlp.data.fields import Field, IndexField, ListField, SpanField, TextField
+from allennlp.data.fields import IndexField, ListField, SpanField, TextField
 from allennlp.models import Model
 from allennlp.nn.util import get_text_field_mask
 
-from biome_interpret.models.isolation.recording import run_recording
-from biome_interpret.models.objectives.base import Objective, Target
+from biome_interpret.models.objectives.base import Objective, RecordedObjective, Target, joined
 from biome_interpret.models.objectives.inference_modes import Choices, Outputs
 from biome_interpret.models.tensors import TensorDict
 
@@ -19,15 +18,12 @@ START, END = "span_start", "span_end"
 @Objective.register("answer_span")
 class AnswerSpanObjective(Objective):
     """
-    A span: the logits of its first and of its last token, each a choice between all tokens.
+    The logits of a span's first and last token, each a choice between all tokens.
     The label is two `IndexField`s, `span_start` and `span_end`, or one `SpanField`.
     """
 
     priority = -80
-
-    @classmethod
-    def fits(cls, model: Model, label: Field) -> bool:
-        return isinstance(label, SpanField)
+    label_class = SpanField
 
     @classmethod
     def label_in(cls, model: Model, instance: Instance) -> Optional[str]:
@@ -54,41 +50,32 @@ class AnswerSpanObjective(Objective):
 
 
 @Objective.register("dialog_answer")
-class DialogAnswerObjective(Objective):
+class DialogAnswerObjective(RecordedObjective):
     """
     The answer to one question of a dialogue: the logits of its first and last token and, at the
-    last, of "yes, no or neither" and of whether to ask on. The other questions have the label -1.
+    last, of "yes, no or neither" and of a follow-up question. Other questions have the label -1.
     """
 
     priority = -70
-    reads_prediction = False
+    # Not "followup_list" and "yesno_list": the model reads the number of questions from them.
+    label_fields = (START, END)
+    label_class = ListField
+    model_attributes = ("_span_followup_predictor",)
 
-    @classmethod
-    def label_in(cls, model: Model, instance: Instance) -> Optional[str]:
-        fields = instance.fields
-        known = hasattr(model, "_span_followup_predictor") and END in fields
-        return START if known and isinstance(fields.get(START), ListField) else None
-
-    @property
-    def label_names(self) -> Tuple[str, ...]:
-        # Not "followup_list" and "yesno_list": the model reads the number of questions from them.
-        return (START, END)
-
-    def run(self, arguments: TensorDict) -> Outputs:
-        outputs, records = run_recording(self.model, arguments, dialog_parts(self.model))
-        return {**outputs, **{name: found[0] for name, found in records.items()}}
+    def parts(self) -> Dict[str, Any]:
+        return dialog_parts(self.model)
 
     def choices(self, outputs: Outputs, tensors: TensorDict) -> Optional[Choices]:
-        if "start" not in outputs:
+        if not set(self.parts()) <= set(outputs):
             return None
         # Shape: (rows, questions)
         starts, ends = tensors[START].squeeze(-1), tensors[END].squeeze(-1)
-        asked = ends >= 0
+        is_explained = ends >= 0
         rows, questions = ends.shape
         # Shape: (rows, questions, tokens, 1 or 3)
         parts = {
             name: outputs[name].reshape(rows, questions, -1, outputs[name].size(-1))
-            for name in dialog_parts(self.model)
+            for name in self.parts()
         }
         at_end = ends.clamp(min=0).reshape(rows, questions, 1, 1).expand(-1, -1, 1, 3)
         mask = get_text_field_mask(tensors["passage"])
@@ -102,7 +89,7 @@ class DialogAnswerObjective(Objective):
         return Choices(
             torch.cat(padded_classes(logits), dim=1),
             torch.cat(indices, dim=1).clamp(min=0),
-            asked.repeat(1, len(indices)),
+            is_explained.repeat(1, len(indices)),
         )
 
     def target_of(self, instance: Instance, probability: Optional[float]) -> Target:
@@ -135,5 +122,4 @@ def span_text(fields: Iterable[Any]) -> str:
     text = first.sequence_field
     start = first.span_start if isinstance(first, SpanField) else first.sequence_index
     end = last.span_end if isinstance(last, SpanField) else last.sequence_index
-    tokens = text.tokens[start : end + 1] if isinstance(text, TextField) else []
-    return " ".join(str(token.text) for token in tokens)
+    return joined(text.tokens[start : end + 1]) if isinstance(text, TextField) else ""

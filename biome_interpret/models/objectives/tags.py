@@ -8,13 +8,7 @@ from allennlp.models import Model
 from allennlp.modules.conditional_random_field import ConditionalRandomField
 from allennlp.nn.util import get_text_field_mask
 
-from biome_interpret.models.objectives.base import (
-    NoOutput,
-    Objective,
-    Target,
-    logits_of,
-    namespace_of,
-)
+from biome_interpret.models.objectives.base import Objective, Target, joined, logits_of
 from biome_interpret.models.objectives.inference_modes import Choices, LogSoftmax, Outputs, Softmax
 from biome_interpret.models.tensors import TensorDict
 
@@ -34,30 +28,29 @@ class TagsObjective(Objective):
     def choices(self, outputs: Outputs, tensors: TensorDict) -> Optional[Choices]:
         tags = tensors[self.label_name]
         logits = logits_of(outputs, (*tags.shape, None))
-        return None if logits is None else Choices(logits, tags, self._explained(tensors))
+        if logits is None:
+            return None
+        mask = _text_mask(tensors, tags.shape)
+        if tensors.get("ignore_loss_on_o_tags"):
+            indices = self.model.vocab.get_token_to_index_vocabulary(self.namespace)
+            mask &= tags != indices.get("O", -1)
+        return Choices(logits, tags, mask)
 
     def target(self, label: Optional[Field], probability: Optional[float]) -> Target:
         assert isinstance(label, SequenceLabelField)
         tags = [str(tag) for tag in label.labels]
         name = " ".join(tag for tag in tags if tag != "O") or None
-        return Target(name, None, probability, _tagged_words(label) if "O" in tags else None)
-
-    def _explained(self, tensors: TensorDict) -> torch.Tensor:
-        """Which tags count. Shape: (rows, tokens)."""
-        tags = tensors[self.label_name]
-        mask = _text_mask(tensors, tags.shape)
-        if tensors.get("ignore_loss_on_o_tags"):
-            vocabulary = self.model.vocab.get_token_to_index_vocabulary(
-                namespace_of(self.model, self.label)
-            )
-            mask &= tags != vocabulary.get("O", -1)
-        return mask
+        words = None
+        if "O" in tags and isinstance(label.sequence_field, TextField):
+            tokens = zip(label.sequence_field, tags)
+            words = joined(token for token, tag in tokens if tag != "O" and token.text) or None
+        return Target(name, None, probability, words)
 
 
 @Objective.register("crf_tags")
 class CrfTagsObjective(TagsObjective):
     """
-    Tags scored by a conditional random field: the logits are its emissions, the probability is its
+    Tags scored by a conditional random field. The logits are its emissions, the probability is its
     likelihood.
     """
 
@@ -68,13 +61,11 @@ class CrfTagsObjective(TagsObjective):
         return super().fits(model, label) and _crf(model) is not None
 
     def values(self, outputs: Outputs, tensors: TensorDict) -> torch.Tensor:
-        if not isinstance(self.mode, LogSoftmax):
-            return super().values(outputs, tensors)
         choices = self.choices(outputs, tensors)
-        if choices is None:
-            raise NoOutput()
-        likelihood = self._log_likelihood(choices)
-        return likelihood.exp() if isinstance(self.mode, Softmax) else likelihood
+        if choices is None or not isinstance(self.mode, LogSoftmax):
+            return super().values(outputs, tensors)
+        log_likelihood = self._log_likelihood(choices)
+        return log_likelihood.exp() if isinstance(self.mode, Softmax) else log_likelihood
 
     def probabilities(self, outputs: Outputs, tensors: TensorDict) -> List[float]:
         choices = self.choices(outputs, tensors)
@@ -85,20 +76,12 @@ class CrfTagsObjective(TagsObjective):
         crf = _crf(self.model)
         assert crf is not None
         rows = zip(choices.logits, choices.indices, choices.mask)
-        # One row at a time, since the field returns the sum over its rows.
+        # One row at a time, since the random field returns the sum over its rows.
         return torch.stack([crf(row[None], tags[None], mask[None]) for row, tags, mask in rows])
 
 
-def _tagged_words(label: SequenceLabelField) -> Optional[str]:
-    tokens = label.sequence_field
-    if not isinstance(tokens, TextField):
-        return None
-    words = [token.text for token, tag in zip(tokens, label.labels) if tag != "O" and token.text]
-    return " ".join(words) or None
-
-
 def _text_mask(tensors: TensorDict, shape: torch.Size) -> torch.Tensor:
-    """The mask of the text that has this shape: (rows, tokens)."""
+    """The mask of the text that has this shape. Shape: (rows, tokens)."""
     for value in tensors.values():
         if isinstance(value, dict) and all(isinstance(part, dict) for part in value.values()):
             mask = get_text_field_mask(value)

@@ -1,15 +1,14 @@
 """Parses: dependencies of words on words, and constituents."""
 
-from typing import Optional, Tuple
+from typing import Any, Dict, Optional
 
 import torch
 from allennlp.data import Instance
-from allennlp.data.fields import Field, ListField, SequenceLabelField, SpanField
+from allennlp.data.fields import ListField, SequenceLabelField, SpanField
 from allennlp.models import Model
 from allennlp.nn.util import get_text_field_mask
 
-from biome_interpret.models.isolation.recording import Records, at_once, run_recording
-from biome_interpret.models.objectives.base import Objective, Target, namespace_of
+from biome_interpret.models.objectives.base import Objective, RecordedObjective, Target, logits_of
 from biome_interpret.models.objectives.inference_modes import Choices, Outputs
 from biome_interpret.models.objectives.spans import padded_classes, span_text
 from biome_interpret.models.tensors import TensorDict
@@ -19,37 +18,23 @@ NO_LABEL = "NO-LABEL"
 
 
 @Objective.register("dependencies")
-class DependenciesObjective(Objective):
+class DependenciesObjective(RecordedObjective):
     """
     The head of each word, a choice between the root and all words, and the tag of the dependency:
     the sum of their logits.
     """
 
     priority = -40
-    reads_prediction = False
+    label_fields = (TAGS, HEADS)
+    label_class = SequenceLabelField
+    model_attributes = ("arc_attention", "_get_head_tags")
 
-    @classmethod
-    def label_in(cls, model: Model, instance: Instance) -> Optional[str]:
-        known = hasattr(model, "arc_attention") and hasattr(model, "_get_head_tags")
-        return TAGS if known and {HEADS, TAGS} <= set(instance.fields) else None
-
-    @property
-    def label_names(self) -> Tuple[str, ...]:
-        return (TAGS, HEADS)
-
-    def run(self, arguments: TensorDict) -> Outputs:
-        # The pass ends here: what follows is the search for the best tree, and the loss.
-        parts = {
+    def parts(self) -> Dict[str, Any]:
+        return {
             "heads": self.model.head_tag_feedforward,
             "children": self.model.child_tag_feedforward,
             "arcs": self.model.arc_attention,
         }
-
-        def enough(records: Records) -> bool:
-            return all(records.values())
-
-        _, records = run_recording(self.model, arguments, parts, enough)  # type: ignore[arg-type]
-        return {name: found[0] for name, found in records.items() if found}
 
     def choices(self, outputs: Outputs, tensors: TensorDict) -> Optional[Choices]:
         if not {"heads", "children", "arcs"} <= set(outputs):
@@ -80,35 +65,32 @@ class DependenciesObjective(Objective):
 
 
 @Objective.register("constituents")
-class ConstituentsObjective(Objective):
+class ConstituentsObjective(RecordedObjective):
     """The labels of the spans that are constituents of a tree: the sum of their logits."""
 
     priority = -30
-    reads_prediction = False
+    label_class = SequenceLabelField
+    model_attributes = ("tag_projection_layer",)
 
     @classmethod
-    def fits(cls, model: Model, label: Field) -> bool:
+    def fits(cls, model: Model, label: Any) -> bool:
         return (
-            isinstance(label, SequenceLabelField)
+            super().fits(model, label)
             and isinstance(label.sequence_field, ListField)
             and isinstance(label.sequence_field[0], SpanField)
             and all(isinstance(name, str) for name in label.labels)
-            and hasattr(model, "tag_projection_layer")
         )
 
-    def run(self, arguments: TensorDict) -> Outputs:
-        parts = {"logits": self.model.tag_projection_layer}
-        _, records = run_recording(self.model, arguments, parts, at_once)  # type: ignore[arg-type]
-        return {"logits": records["logits"][0]} if records["logits"] else {}
+    def parts(self) -> Dict[str, Any]:
+        return {"logits": self.model.tag_projection_layer}
 
     def choices(self, outputs: Outputs, tensors: TensorDict) -> Optional[Choices]:
         # Shape: (rows, spans)
         labels = tensors[self.label_name]
-        logits = outputs.get("logits")
-        if logits is None or logits.shape[:2] != labels.shape:
+        logits = logits_of(outputs, (*labels.shape, None))
+        if logits is None:
             return None
-        namespace = namespace_of(self.model, self.label)
-        no_label = self.model.vocab.get_token_index(NO_LABEL, namespace)
+        no_label = self.model.vocab.get_token_index(NO_LABEL, self.namespace)
         mask = (tensors["spans"][:, :, 0] >= 0) & (labels != no_label)
         return Choices(logits, labels, mask)
 

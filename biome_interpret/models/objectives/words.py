@@ -1,6 +1,6 @@
 """Words that a language model predicts: for masks, or after the text."""
 
-from typing import Any, Dict, List, Optional, Union
+from typing import Any, Dict, Optional, Union
 
 import torch
 from allennlp.data import Instance, Token
@@ -9,58 +9,48 @@ from allennlp.models import Model
 from allennlp.nn.util import get_token_ids_from_text_field_tensors
 
 from biome_interpret.errors import InterpretationError
-from biome_interpret.models.isolation.recording import at_once, run_recording
-from biome_interpret.models.objectives.base import Objective, Target
+from biome_interpret.models.objectives.base import (
+    Objective,
+    RecordedObjective,
+    Target,
+    joined,
+    logits_of,
+)
 from biome_interpret.models.objectives.inference_modes import Choices, Outputs
+from biome_interpret.models.signatures import forward_signature
 from biome_interpret.models.tensors import TensorDict
 
-LABEL = "target_ids"
 
-
-class _WordsObjective(Objective):
+class _WordsObjective(RecordedObjective):
     """
-    The logits of words in a language model's vocabulary. They are read from the model's head, since
-    its output has the most probable ones only.
+    The logits of words in a language model's vocabulary. They are recorded at the model's head,
+    since its output has the most probable ones only.
     """
 
-    reads_prediction = False
+    label_fields = ("target_ids",)
+    label_class = TextField
+    model_attributes = ("_language_model_head",)
+    # The words of the label that are explained.
+    _explained = slice(None)
 
-    @classmethod
-    def fits(cls, model: Model, label: Field) -> bool:
-        has_head = isinstance(getattr(model, "_language_model_head", None), torch.nn.Module)
-        return has_head and isinstance(label, TextField)
-
-    @classmethod
-    def label_in(cls, model: Model, instance: Instance) -> Optional[str]:
-        label = instance.fields.get(LABEL)
-        return LABEL if label is not None and cls.fits(model, label) else None
-
-    def run(self, arguments: TensorDict) -> Outputs:
-        # The head's first call: the search for more words may call it again.
-        parts: Dict[str, Any] = {"logits": self.model._language_model_head}
-        _, records = run_recording(self.model, arguments, parts, at_once)
-        return {"logits": records["logits"][0]} if records["logits"] else {}
+    def parts(self) -> Dict[str, Any]:
+        return {"logits": self.model._language_model_head}
 
     def target_of(self, instance: Instance, probability: Optional[float]) -> Target:
         field: Any = instance.fields[self.label_name]
-        words = self._predicted(field.tokens)
+        words = field.tokens[self._explained]
         target = TextField(words, field.token_indexers)
         target.index(self.model.vocab)
         tensors = target.as_tensor(target.get_padding_lengths())
         ids = get_token_ids_from_text_field_tensors(tensors).tolist()
-        index = ids[0] if len(ids) == 1 else None
-        return Target(" ".join(str(word.text) for word in words), index, probability)
-
-    def _predicted(self, words: List[Token]) -> List[Token]:
-        """The words of the label that the model predicts."""
-        return words
+        return Target(joined(words), ids[0] if len(ids) == 1 else None, probability)
 
     def retargeted(self, label: Field, target: Union[str, int]) -> Field:
         words = label.tokens  # type: ignore[attr-defined]
         if len(words) != 1:
             raise InterpretationError(
                 f"target {target!r} cannot be chosen here: the text has {len(words)} words to fill "
-                f"in, and a target is one word for one"
+                f"in, and a target replaces a single word"
             )
         namespace: Any = self.model._target_namespace
         word = target
@@ -78,40 +68,34 @@ class _WordsObjective(Objective):
 class MaskedWordsObjective(_WordsObjective):
     """A word for each mask of a text: the sum of their logits."""
 
-    priority = -20
+    priority = -10
 
     @classmethod
-    def label_in(cls, model: Model, instance: Instance) -> Optional[str]:
-        return super().label_in(model, instance) if "mask_positions" in instance.fields else None
+    def fits(cls, model: Model, label: Field) -> bool:
+        fills_masks = "mask_positions" in forward_signature(model).names
+        return fills_masks and super().fits(model, label)
 
     def choices(self, outputs: Outputs, tensors: TensorDict) -> Optional[Choices]:
         # Shape: (rows, masks)
         words = get_token_ids_from_text_field_tensors(tensors[self.label_name])
-        logits = outputs.get("logits")
-        if logits is None or logits.shape[:2] != words.shape:
-            return None
+        logits = logits_of(outputs, (*words.shape, None))
         # Padding is -1.
-        return Choices(logits, words, tensors["mask_positions"].squeeze(-1) >= 0)
+        mask = tensors["mask_positions"].squeeze(-1) >= 0
+        return None if logits is None else Choices(logits, words, mask)
 
 
 @Objective.register("next_word")
 class NextWordObjective(_WordsObjective):
-    """The next word: its logit. Of several words the first is explained, as the model does."""
+    """The logit of the next word. Of several words the first is explained, as the model does."""
 
-    priority = -10
-
-    @classmethod
-    def label_in(cls, model: Model, instance: Instance) -> Optional[str]:
-        return None if "mask_positions" in instance.fields else super().label_in(model, instance)
+    priority = -20
+    _explained = slice(1)
 
     def choices(self, outputs: Outputs, tensors: TensorDict) -> Optional[Choices]:
         # Shape: (rows, 1)
         words = get_token_ids_from_text_field_tensors(tensors[self.label_name])
         words = words.reshape(len(words), -1)[:, :1]
-        logits = outputs.get("logits")
-        if logits is None or logits.dim() != 2 or len(logits) != len(words):
+        logits = logits_of(outputs, (len(words), None))
+        if logits is None:
             return None
         return Choices(logits.unsqueeze(1), words, torch.ones_like(words, dtype=torch.bool))
-
-    def _predicted(self, words: List[Token]) -> List[Token]:
-        return words[:1]

@@ -80,7 +80,7 @@ def test_a_loss_that_the_model_cannot_give_is_refused_in_words() -> None:
     predictor = build_predictor("crf_tagger")
     Forced(predictor, "O B-PER I-PER O O B-LOC O")
     with pytest.raises(
-        InterpretationError, match="gives no loss for the label .*InvalidTagSequence"
+        InterpretationError, match="gives no loss for the explained label .*InvalidTagSequence"
     ):
         interpret(predictor, NEWS, inference_mode="loss")
 
@@ -342,7 +342,7 @@ def test_labels_follow_scores_that_are_made_human_readable() -> None:
         assert found.target.label != expected.target.label
 
 
-# In the order in which they are asked.
+# In the order in which they are tried.
 OURS = [
     "own_text",
     "next_word",

@@ -15,10 +15,10 @@ from biome_interpret.models.registry import by_priority
 from tests.kinds.predictors import KINDS
 from tests.tiny_models import EXAMPLE_INPUTS, build_predictor
 
-# In the order in which they are asked.
+# In the order in which they are tried.
 OURS = [
-    "next_word",
     "masked_words",
+    "next_word",
     "constituents",
     "dependencies",
     "crf_tags",
