@@ -1,5 +1,5 @@
 """
-Saliency for AllenNLP: which words made a model say what it said, and how sure the answer is.
+Saliency for AllenNLP: which words made a model predict its label, and how exact the scores are.
 
 Importing the package registers everything: the `SaliencyInterpreter`s "biome-integrated-gradient"
 and "biome-gradient-shap", the `Predictor` "saliency" and the `Subcommand` "interpret".
@@ -11,34 +11,23 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, List
 
 if TYPE_CHECKING:
-    from biome_interpret import visualization
-    from biome_interpret.commands import Interpret
-    from biome_interpret.errors import InterpretationError
-    from biome_interpret.interpretation import FieldScores, Interpretation
-    from biome_interpret.interpreters import GradientShap, IntegratedGradient, PathInterpreter
-    from biome_interpret.models.baselines import Baseline
-    from biome_interpret.models.objectives import Objective, Target
-    from biome_interpret.models.objectives.inference_modes import InferenceMode
-    from biome_interpret.predictors import SaliencyPredictor
+    from biome_interpret import visualization as visualization
+    from biome_interpret.commands import Interpret as Interpret
+    from biome_interpret.errors import InterpretationError as InterpretationError
+    from biome_interpret.interpretation import FieldScores as FieldScores
+    from biome_interpret.interpretation import Interpretation as Interpretation
+    from biome_interpret.interpreters import GradientShap as GradientShap
+    from biome_interpret.interpreters import IntegratedGradient as IntegratedGradient
+    from biome_interpret.interpreters import PathInterpreter as PathInterpreter
+    from biome_interpret.models.baselines import Baseline as Baseline
+    from biome_interpret.models.objectives import Objective as Objective
+    from biome_interpret.models.objectives import Target as Target
+    from biome_interpret.models.objectives.inference_modes import InferenceMode as InferenceMode
+    from biome_interpret.predictors import SaliencyPredictor as SaliencyPredictor
 
 __version__ = "0.1.0"
 
-__all__ = [
-    "Baseline",
-    "FieldScores",
-    "GradientShap",
-    "InferenceMode",
-    "IntegratedGradient",
-    "Interpret",
-    "Interpretation",
-    "InterpretationError",
-    "Objective",
-    "PathInterpreter",
-    "SaliencyPredictor",
-    "Target",
-    "visualization",
-]
-
+# The public names, and the modules that define them.
 _MODULES = {
     "visualization": "biome_interpret.visualization",
     "Interpret": "biome_interpret.commands",
@@ -54,10 +43,11 @@ _MODULES = {
     "InferenceMode": "biome_interpret.models.objectives.inference_modes",
     "SaliencyPredictor": "biome_interpret.predictors",
 }
+__all__ = [*_MODULES]
 
 
 def import_all() -> None:
-    """Imports and so registers everything. Only the command `biome-interpret` must call it."""
+    """Imports everything, which registers it. Only the command `biome-interpret` must call this."""
     for name in _MODULES:
         __getattr__(name)
 
@@ -76,9 +66,9 @@ def __dir__() -> List[str]:
 
 
 def _is_the_command() -> bool:
-    """Whether this process is `biome-interpret`, which imports the rest after its own set-up."""
+    """Whether this process is `biome-interpret`, which calls `import_all` after its own set-up."""
     program = (getattr(sys, "argv", None) or [""])[0]
-    # A process that the command spawns inherits `sys.argv`, and needs everything at once.
+    # A process that the command spawns inherits `sys.argv`, but does not call `import_all`.
     main = sys.modules.get("__main__")
     is_spawned = sys.modules.get("__mp_main__", main) is not main
     return PurePath(program).name in ("biome-interpret", "biome-interpret.exe") and not is_spawned

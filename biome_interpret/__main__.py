@@ -5,9 +5,9 @@ import warnings
 
 
 def main() -> None:
-    # It warns developers that it will drop this version of Python.
+    # It warns that it will drop this version of Python. Users cannot act on that.
     warnings.filterwarnings("ignore", category=FutureWarning, module=r"google\.api_core")
-    # Ctrl-C while AllenNLP is imported ends the process without a traceback.
+    # Until AllenNLP is imported, Ctrl-C ends the process without a traceback.
     handler = signal.getsignal(signal.SIGINT)
     if handler is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)

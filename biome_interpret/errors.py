@@ -1,5 +1,25 @@
-"""The errors that a user can meet, beside AllenNLP's `ConfigurationError` for a wrong option."""
+"""The error of a text. For a wrong option, AllenNLP's `ConfigurationError` is raised instead."""
+
+import json
+from typing import Any
 
 
 class InterpretationError(ValueError):
     """A text that cannot be interpreted: the message says why. Other texts are not affected."""
+
+
+def reason_of(error: BaseException, inputs: Any = None) -> str:
+    """The error as one line for people. A missing key is compared with the `inputs`."""
+    message = str(error)
+    if isinstance(error, KeyError) and error.args:
+        key = error.args[0]
+        if isinstance(key, str) and " " in key:  # A sentence, which `str` puts in quotes.
+            message = key
+        elif isinstance(inputs, dict) and key not in inputs:
+            has = ", ".join(repr(name) for name in inputs) or "none"
+            message = f"{key!r} (the predictor needs this key; the text has {has})"
+    elif isinstance(error, json.JSONDecodeError) and "\n" not in error.doc.rstrip("\n"):
+        # Its line number is always 1, and would be mistaken for that of the input.
+        message = f"{error.msg} at character {error.pos + 1}"
+    message = " ".join(message.split())
+    return f"{type(error).__name__}: {message}" if message else type(error).__name__

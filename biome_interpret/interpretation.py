@@ -1,8 +1,8 @@
-"""The result: the score of each token, the explained target and the error of the scores."""
+"""The result: the score of each token, the explained target, and the error of the scores."""
 
 import math
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Sequence, TypeVar
+from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Sequence
 
 from biome_interpret.attribution.normalization import absolute_shares
 from biome_interpret.models.objectives import Target
@@ -12,20 +12,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from pandas import DataFrame
 
-Renderer = TypeVar("Renderer", bound=Callable[..., Any])
-
-# `visualization` registers its functions here. This module cannot import it: it is a floor above.
-_RENDERERS: Dict[str, Callable[..., Any]] = {}
-
-
-def renders(form: str) -> Callable[[Renderer], Renderer]:
-    """Registers the function that renders an `Interpretation` as `"html"` or as a `"figure"`."""
-
-    def register(renderer: Renderer) -> Renderer:
-        _RENDERERS[form] = renderer
-        return renderer
-
-    return register
+# How an `Interpretation` becomes "html" or a "figure". `visualization` adds its functions here,
+# since it imports this module.
+RENDERERS: Dict[str, Callable[..., Any]] = {}
 
 
 @dataclass(frozen=True)
@@ -71,8 +60,8 @@ class Interpretation:
         f(x'), the explained output for the baseline. It is the mean if there are several baselines.
     convergence_delta : `float`, optional
         f(x) − f(x') − Σ scores, over all positions, before any score is dropped or aggregated. For
-        random samples it contains the sampling error. `None` if the scores do not add up by
-        definition (`input_x_gradient: false`, or a `reduction` other than `sum`).
+        random samples it contains the sampling error. `None` if the scores need not add up to the
+        difference (`input_x_gradient: false`, or a `reduction` other than `sum`).
     estimated_error : `float`, optional
         Σ |error| / Σ |score| over all positions, as estimated when refinement stopped. `None` if
         the number of points was fixed.
@@ -82,9 +71,9 @@ class Interpretation:
         The standard error of each score, by field. `None` if the scores are not means over random
         samples, or if there are too few samples.
     unassigned : `float`
-        The part of Σ scores that belongs to no token, such as pieces that an indexer added.
+        The part of Σ scores at positions without a token, such as pieces that an indexer added.
     notes : `List[str]`
-        Plain statements of what fell back or was cut short.
+        Sentences on what was approximated, replaced or cut short.
     probabilities : `Dict[str, float]`, optional
         The model's probability for each label, most probable first, if the model gives one label to
         the text.
@@ -118,7 +107,7 @@ class Interpretation:
     def to_pandas(self) -> "DataFrame":
         """
         A row for each token. The columns are `field`, `position` (in its field, from 0), `token`,
-        `score`, `share` (of its field) and `standard_error` (NaN if there is none).
+        `score`, `share` (in its field) and `standard_error` (NaN if it is unknown).
 
         # Raises
 
@@ -128,47 +117,36 @@ class Interpretation:
         try:
             from pandas import DataFrame
         except ImportError as error:
-            raise ImportError(
-                "to_pandas() needs pandas: pip install 'biome-interpret[pandas]'"
-            ) from error
-        columns: Dict[str, List[Any]] = {
-            name: [] for name in ("field", "position", "token", "score", "share", "standard_error")
-        }
+            message = "to_pandas() needs pandas: pip install 'biome-interpret[pandas]'"
+            raise ImportError(message) from error
+        rows: List[Any] = []
         for name, one in self.fields.items():
-            errors = (self.standard_error or {}).get(name)
-            columns["field"] += [name] * len(one.tokens)
-            columns["position"] += range(len(one.tokens))
-            columns["token"] += one.tokens
-            columns["score"] += one.scores
-            columns["share"] += one.shares()
-            columns["standard_error"] += errors or [math.nan] * len(one.tokens)
-        return DataFrame(columns).astype({"standard_error": float})
+            errors = (self.standard_error or {}).get(name) or [math.nan] * len(one.tokens)
+            columns = zip(one.tokens, one.scores, one.shares(), errors)
+            rows += [(name, position, *row) for position, row in enumerate(columns)]
+        names = ["field", "position", "token", "score", "share", "standard_error"]
+        return DataFrame(rows, columns=names).astype({"standard_error": float})
 
     def plot(self, ax: Optional["Axes"] = None) -> "Figure":
         """
-        Draws a bar for each token's signed score.
-
-        # Parameters
-
-        ax : `matplotlib.axes.Axes`, optional
-            The axes to draw into. A new figure is made if they are not given.
+        Draws a bar for each token's signed score, into `ax` or a new figure.
 
         # Raises
 
         `ImportError`
             If matplotlib is not installed.
         """
-        return _RENDERERS["figure"](self, ax)
+        return RENDERERS["figure"](self, ax)
 
     def _repr_html_(self) -> str:
-        return _RENDERERS["html"](self)
+        return RENDERERS["html"](self)
 
     def saliency(self) -> Dict[str, List[float]]:
-        """The shares of each field by its key, `grad_input_1` first, as AllenNLP returns them."""
+        """The shares of each field by its key, in the form and order of AllenNLP."""
         fields = sorted(self.fields.values(), key=lambda scores: int(scores.key.split("_")[-1]))
         return {scores.key: scores.shares() for scores in fields}
 
 
 def saliency_of(interpretations: Sequence[Interpretation]) -> Dict[str, Dict[str, List[float]]]:
-    """These results in the form that `saliency_interpret_from_json` returns."""
+    """The results in the form that `saliency_interpret_from_json` returns."""
     return {f"instance_{i}": one.saliency() for i, one in enumerate(interpretations, start=1)}

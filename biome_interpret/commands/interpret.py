@@ -1,16 +1,15 @@
-"""`allennlp interpret`: explains all texts of a file."""
+"""`allennlp interpret`: explains each text of a file."""
 
 import argparse
 import logging
 import sys
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
 
 from allennlp.commands.subcommand import Subcommand
 from allennlp.common import logging as common_logging
 from allennlp.common.checks import ConfigurationError
-from allennlp.predictors import Predictor
 
 from biome_interpret.commands import arguments as cli
 from biome_interpret.commands import loading
@@ -31,9 +30,7 @@ FAILED, WRONG_USE, INTERRUPTED, CLOSED_PIPE = 1, 2, 130, 141
 
 @Subcommand.register("interpret")
 class Interpret(Subcommand):
-    """
-    Explains each text of a file: `allennlp interpret ARCHIVE INPUT`. See `--help`.
-    """
+    """The subcommand `allennlp interpret ARCHIVE INPUT`. See its `--help`."""
 
     def add_subparser(self, parser: argparse._SubParsersAction) -> argparse.ArgumentParser:
         subparser = parser.add_parser(
@@ -56,14 +53,7 @@ def _exit_with_status(program: str, arguments: argparse.Namespace) -> None:
 
 
 def interpret(arguments: argparse.Namespace, program: str = "interpret") -> int:
-    """
-    Carries out the command.
-
-    # Returns
-
-    `int`
-        The exit status. The end of `--help` lists them.
-    """
+    """Carries out the command and returns its exit status. The end of `--help` lists them."""
     common_logging.FILE_FRIENDLY_LOGGING = arguments.file_friendly_logging
     if arguments.silent and not (arguments.output_file or arguments.html):
         print("--silent specified without --output-file or --html.")
@@ -73,11 +63,11 @@ def interpret(arguments: argparse.Namespace, program: str = "interpret") -> int:
         try:
             return _prepare_and_run(arguments, signals)
         except (ConfigurationError, SourceError) as error:
-            logger.debug("the error's origin", exc_info=True)
+            logger.debug("the command was refused", exc_info=True)
             _say(f"{program}: error: {error}")
             return WRONG_USE
         except Stopped as stopped:
-            _say("interrupted before anything was written")
+            _say("interrupted before the first record was written")
             return stopped.exit_status
 
 
@@ -85,7 +75,12 @@ def _prepare_and_run(arguments: argparse.Namespace, signals: StopSignals) -> int
     cli.check(arguments)
     configs = loading.interpreter_configs(arguments)
     predictor = loading.load_predictor(arguments)
-    source = _source(arguments, predictor)
+    path = arguments.input_file
+    source: Source
+    if arguments.use_dataset_reader:
+        source = ReaderInstances(predictor._dataset_reader, path, arguments.multitask_head)
+    else:
+        source = JsonLines(predictor, path)
     interpreters = loading.make_interpreters(configs, predictor)
     maker = RecordMaker(source, interpreters, arguments.targets, arguments.target_field)
     job = Job(source, maker, arguments.batch_size, arguments.fail_fast)
@@ -100,23 +95,14 @@ def _prepare_and_run(arguments: argparse.Namespace, signals: StopSignals) -> int
             job.run(destination, signals, total)
             _say(_summary(job.written, destination.before))
             _write_report(arguments, destination)
-        except WriteError as error:
-            if error.is_closed_pipe:
+        except (FirstFailure, SourceError, WriteError) as error:
+            if isinstance(error, WriteError) and error.is_closed_pipe:
                 return CLOSED_PIPE
-            return _cut_short(job, destination, str(error), FAILED)
-        except (FirstFailure, SourceError) as error:
             return _cut_short(job, destination, str(error), FAILED)
         except Stopped as stopped:
             signals.ignore()
             return _cut_short(job, destination, "interrupted", stopped.exit_status)
     return FAILED if job.written.failed else 0
-
-
-def _source(arguments: argparse.Namespace, predictor: Predictor) -> Source:
-    if arguments.use_dataset_reader:
-        reader = predictor._dataset_reader
-        return ReaderInstances(reader, arguments.input_file, arguments.multitask_head)
-    return JsonLines(predictor, arguments.input_file)
 
 
 def _write_report(arguments: argparse.Namespace, destination: Destination) -> None:
@@ -132,7 +118,7 @@ def _cut_short(job: Job, destination: Destination, reason: str, status: int) -> 
     _say(reason)
     _say(_summary(job.written, destination.before))
     if destination.is_resumable:
-        _say("the same command with --resume continues from there")
+        _say("the same command with --resume continues the job")
     return status
 
 
@@ -149,7 +135,5 @@ def _summary(written: Written, before: Written) -> str:
 
 
 def _say(message: str) -> None:
-    try:
+    with suppress(OSError):  # Standard error is closed.
         print(clean(message), file=sys.stderr, flush=True)
-    except OSError:  # Standard error is closed.
-        pass

@@ -1,4 +1,4 @@
-"""Makes the predictor and the interpreters that the arguments name."""
+"""Loads the predictor and the interpreters that the arguments name."""
 
 import json
 from argparse import Namespace
@@ -12,7 +12,7 @@ from allennlp.models.archival import load_archive
 from allennlp.predictors import Predictor
 
 from biome_interpret.commands.jobs.explaining import NamedInterpreter
-from biome_interpret.commands.jobs.records import reason_of
+from biome_interpret.errors import reason_of
 from biome_interpret.interpreters import PathInterpreter
 from biome_interpret.predictors.saliency_predictor import interpreter_params
 
@@ -23,13 +23,8 @@ InterpreterConfig = Dict[str, Any]
 
 def interpreter_configs(arguments: Namespace) -> List[InterpreterConfig]:
     """
-    The parameters of each interpreter, with `--granularity` and `--tolerance` put in.
-
-    # Raises
-
-    `ConfigurationError`
-        If an interpreter does not exist or gives no full results, or if no interpreter has one of
-        these options.
+    The parameters of each interpreter, completed by `--granularity` and `--tolerance`. Raises
+    `ConfigurationError` if an interpreter cannot be used here, or if none has a given option.
     """
     configs = [
         interpreter_params(given).as_dict(quiet=True)
@@ -38,27 +33,23 @@ def interpreter_configs(arguments: Namespace) -> List[InterpreterConfig]:
     options = [set(infer_params(_class_of(config))) for config in configs]
     for option in ("granularity", "tolerance"):
         value = getattr(arguments, option)
-        if value is None:
-            continue
         takers = [config for config, known in zip(configs, options) if option in known]
-        if not takers:
+        if value is not None and not takers:
             names = " and ".join(sorted({config["type"] for config in configs}))
             raise ConfigurationError(f"--{option} is given, but {names} has no such option")
-        for config in takers:
+        for config in takers if value is not None else []:
             config[option] = value
     return configs
 
 
 def load_predictor(arguments: Namespace) -> Predictor:
-    """
-    The archive's predictor, loaded as `allennlp predict` loads it.
-
-    # Raises
-
-    `ConfigurationError`
-        If it cannot be loaded.
-    """
-    extra_args = _predictor_args(arguments.predictor_args)
+    """Loads the archive's predictor like `allennlp predict`, or raises `ConfigurationError`."""
+    try:
+        extra_args = json.loads(arguments.predictor_args.strip() or "{}")
+        if not isinstance(extra_args, dict):
+            raise ValueError("it is not an object")
+    except ValueError as error:
+        raise ConfigurationError(f"--predictor-args must be a JSON object: {error}") from error
     try:
         check_for_gpu(arguments.cuda_device)
         archive = load_archive(
@@ -68,9 +59,8 @@ def load_predictor(arguments: Namespace) -> Predictor:
             overrides=arguments.overrides,
         )
     except Exception as error:
-        raise ConfigurationError(
-            f"the archive {arguments.archive_file} cannot be loaded: {reason_of(error)}"
-        ) from error
+        message = f"the archive {arguments.archive_file} cannot be loaded: {reason_of(error)}"
+        raise ConfigurationError(message) from error
     try:
         return Predictor.from_archive(
             archive,
@@ -79,20 +69,14 @@ def load_predictor(arguments: Namespace) -> Predictor:
             extra_args=extra_args,
         )
     except Exception as error:
-        raise ConfigurationError(
-            f"the archive's predictor cannot be made: {reason_of(error)}"
-        ) from error
+        message = f"the archive's predictor cannot be made: {reason_of(error)}"
+        raise ConfigurationError(message) from error
 
 
 def make_interpreters(
     configs: List[InterpreterConfig], predictor: Predictor
 ) -> List[NamedInterpreter]:
-    """
-    # Raises
-
-    `ConfigurationError`
-        If an interpreter does not have an option, or does not take its value.
-    """
+    """Raises `ConfigurationError` if a name or a value of a parameter is wrong."""
     names = [config["type"] for config in configs]
     made = []
     for position, (name, config) in enumerate(zip(names, configs)):
@@ -115,15 +99,3 @@ def _class_of(config: InterpreterConfig) -> Type[PathInterpreter]:
             f"`allennlp predict --predictor saliency`"
         )
     return cls
-
-
-def _predictor_args(text: str) -> Dict[str, Any]:
-    if not text.strip():
-        return {}
-    try:
-        arguments = json.loads(text)
-        if not isinstance(arguments, dict):
-            raise ValueError("it is not an object")
-        return arguments
-    except ValueError as error:
-        raise ConfigurationError(f"--predictor-args must be a JSON object: {error}") from error

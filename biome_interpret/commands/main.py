@@ -1,4 +1,4 @@
-"""The command `biome-interpret`: `interpret` without a list of plugins, and smaller commands."""
+"""The command `biome-interpret`. Its `interpret` works without an entry in AllenNLP's plugins."""
 
 import argparse
 import logging
@@ -19,21 +19,11 @@ from biome_interpret.commands import plugin, report
 from biome_interpret.commands.interpret import FAILED, INTERRUPTED, WRONG_USE, Interpret
 from biome_interpret.commands.jobs.sinks import WriteError
 
-_DESCRIPTION = "Which words made an AllenNLP model say what it said?"
+_DESCRIPTION = "Explain which words made an AllenNLP model predict its label."
 
 
 def main(argv: Optional[List[str]] = None, prog: str = "biome-interpret") -> None:
-    """
-    # Parameters
-
-    argv : `List[str]`, optional
-        The arguments without the program's name; those of the process if not given.
-
-    # Raises
-
-    `SystemExit`
-        With the exit status, if it is not 0.
-    """
+    """Parses the arguments and runs a command. An exit status other than 0 is a `SystemExit`."""
     _quieten()
     parser = _parser(prog)
     arguments = parser.parse_args(argv)
@@ -53,8 +43,8 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     _add_interpret(commands)
     for name, module, help_text in (
-        ("report", report, "Make a page from an output file of `interpret`."),
-        ("plugin", plugin, "Make all this known to AllenNLP's own command."),
+        ("report", report, "Make an HTML page from an output file of `interpret`."),
+        ("plugin", plugin, "Add biome_interpret to AllenNLP's plugins, or remove it."),
     ):
         subparser = commands.add_parser(name, description=module.DESCRIPTION, help=help_text)
         module.add_arguments(subparser)
@@ -69,7 +59,7 @@ def _add_interpret(commands: argparse._SubParsersAction) -> None:
         action="append",
         default=[],
         metavar="PACKAGE",
-        help="additional packages to include",
+        help="import this package first: it registers the classes of the model. May be repeated",
     )
     interpret = subparser.get_default("func")
 
@@ -97,17 +87,17 @@ def _run(
 
 @lru_cache(maxsize=None)
 def _import_plugins() -> None:
-    """Once in a process, since a second search takes a second."""
+    """Runs once in a process: a search for plugins takes a second."""
     biome_interpret.import_all()
-    with _without_lines(b"[nltk_data]"):  # A module of allennlp_models downloads on import.
+    with _lines_hidden(b"[nltk_data]"):  # A module of allennlp_models downloads on import.
         import_plugins()
 
 
 @contextmanager
-def _without_lines(beginning: bytes) -> Iterator[None]:
+def _lines_hidden(prefix: bytes) -> Iterator[None]:
     """
-    Holds back standard error, then writes it without such lines. It replaces the file descriptor,
-    since nltk keeps the stream from before.
+    Holds back standard error, then writes it without the lines that have the prefix. It replaces
+    the file descriptor, since nltk keeps a reference to the old `sys.stderr`.
     """
     sys.stderr.flush()
     stderr = os.dup(2)
@@ -120,16 +110,16 @@ def _without_lines(beginning: bytes) -> Iterator[None]:
             os.dup2(stderr, 2)
             os.close(stderr)
             kept.seek(0)
-            rest = b"".join(line for line in kept if not line.startswith(beginning))
+            rest = b"".join(line for line in kept if not line.startswith(prefix))
             sys.stderr.write(rest.decode("utf-8", "replace"))
 
 
 def _quieten() -> None:
-    """The logs and warnings of the libraries are for developers, who can set ALLENNLP_DEBUG."""
+    """Hides logs and warnings of the libraries. Developers see them with ALLENNLP_DEBUG=1."""
     if os.environ.get("ALLENNLP_DEBUG"):
         logging.basicConfig(level=logging.DEBUG)
         return
     logging.basicConfig(level=os.environ.get("ALLENNLP_LOG_LEVEL", "ERROR"))
-    # It logs an error that it also raises, and the text's record has that one.
+    # It logs an error before it raises it, and the text's record shows the raised one.
     logging.getLogger("allennlp.data.vocabulary").setLevel(logging.CRITICAL)
     warnings.filterwarnings("ignore")

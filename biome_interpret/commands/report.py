@@ -1,4 +1,4 @@
-"""`biome-interpret report`: from a file of records to a page."""
+"""`biome-interpret report`: makes a page from a file of records."""
 
 import argparse
 from pathlib import Path
@@ -6,10 +6,11 @@ from typing import Optional, Union
 
 from allennlp.common.checks import ConfigurationError
 
-from biome_interpret.commands.jobs.records import read_records, reason_of
+from biome_interpret.commands.jobs.records import read_records
 from biome_interpret.commands.jobs.sinks import WriteError
+from biome_interpret.errors import reason_of
 
-DESCRIPTION = "Makes a page from an --output-file of `interpret`."
+DESCRIPTION = "Makes an HTML page from an --output-file of `interpret`."
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,14 +28,8 @@ def make_report(
     records: Union[str, Path], html: Union[str, Path], title: Optional[str] = None
 ) -> None:
     """
-    Writes the report of an `--output-file` of `interpret`.
-
-    # Raises
-
-    `ConfigurationError`
-        If the file holds something else.
-    `WriteError`
-        If the page cannot be written.
+    Makes a page from an `--output-file` of `interpret`. Raises `ConfigurationError` if `records` is
+    another file, and `WriteError` if the page cannot be written.
     """
     # Only a report needs the template engine.
     from biome_interpret.visualization.report import write_report

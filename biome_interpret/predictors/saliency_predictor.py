@@ -1,3 +1,5 @@
+"""`allennlp predict --predictor saliency`: adds scores to the outputs of another predictor."""
+
 import json
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Sequence, Union
@@ -12,6 +14,7 @@ from allennlp.interpret.saliency_interpreters import SaliencyInterpreter
 from allennlp.models import Model
 from allennlp.predictors import Predictor
 
+from biome_interpret.errors import reason_of
 from biome_interpret.interpretation import saliency_of
 from biome_interpret.interpreters import PathInterpreter, options
 from biome_interpret.interpreters.pipeline import Outcome
@@ -24,21 +27,18 @@ _ARGUMENTS = ["interpreter", "predictor", "predictor_args", "interpretations", "
 @Predictor.register("saliency")
 class SaliencyPredictor(Predictor):
     """
-    Another predictor together with an interpreter. Each output is that predictor's, with the dict
-    of `saliency_interpret_from_json` as `interpretation`. If a text cannot be interpreted,
-    `interpretation` is `null` and `interpretation_error` holds the reason. If it cannot be
-    predicted, the output is `prediction_error` alone. The other texts are not affected.
+    Adds the scores of an interpreter to the outputs of another predictor. `interpretation` holds
+    the dict of `saliency_interpret_from_json`. If a text cannot be interpreted, `interpretation` is
+    `null` and `interpretation_error` holds the reason. If it cannot be predicted, the output holds
+    `prediction_error` alone. The other texts are not affected.
 
-    Registered as a `Predictor` with name "saliency", for `allennlp predict --predictor saliency
-    --predictor-args '{...}'`.
+    Registered as a `Predictor` with name "saliency".
 
     # Parameters
 
-    model : `Model`
-    dataset_reader : `DatasetReader`
     interpreter : `Union[str, Dict[str, Any]]`, optional (default = `"biome-integrated-gradient"`)
-        A registered name, the interpreter's parameters with their `type` (also as text), or the
-        path of a Jsonnet file that holds them.
+        A registered name, the interpreter's parameters with their `type` (also as Jsonnet text), or
+        the path of a Jsonnet file that holds them.
     predictor : `str`, optional
         The registered name of the other predictor; by default the model's default predictor.
     predictor_args : `Dict[str, Any]`, optional
@@ -65,7 +65,12 @@ class SaliencyPredictor(Predictor):
     ) -> None:
         super().__init__(model, dataset_reader, frozen)
         options.refuse_unknown("the predictor 'saliency'", unknown, _ARGUMENTS)
-        self._inner = _inner_predictor(model, dataset_reader, predictor, predictor_args or {})
+        name = predictor or model.default_predictor
+        if name is None:
+            raise ConfigurationError(
+                f"{type(model).__name__} has no default predictor: name one as `predictor`"
+            )
+        self._inner = Predictor.by_name(name)(model, dataset_reader, **(predictor_args or {}))
         self._interpreter = SaliencyInterpreter.from_params(
             interpreter_params(interpreter), predictor=self._inner
         )
@@ -85,13 +90,13 @@ class SaliencyPredictor(Predictor):
         return self._inner.dump_line(outputs)
 
     def predict_json(self, inputs: JsonDict) -> JsonDict:
-        return self._all([inputs])[0]
+        return self.predict_batch_json([inputs])[0]
 
     def predict_batch_json(self, inputs: List[JsonDict]) -> List[JsonDict]:
         return self._all(inputs)
 
     def predict_instance(self, instance: Instance) -> JsonDict:
-        return self._all([instance])[0]
+        return self.predict_batch_instance([instance])[0]
 
     def predict_batch_instance(self, instances: List[Instance]) -> List[JsonDict]:
         return self._all(instances)
@@ -111,29 +116,29 @@ class SaliencyPredictor(Predictor):
         return [self._output(outcome, one) for outcome, one in zip(outcomes, inputs)]
 
     def _output(self, outcome: Outcome, inputs: Input) -> JsonDict:
+        reason = reason_of(outcome.error) if outcome.error else None
         if outcome.outputs is None:
-            assert outcome.error is not None
-            return _unpredicted(outcome.error)
+            return {"prediction_error": reason}
         outputs = self._predict(inputs) if self._adds_to_outputs else sanitize(outcome.outputs)
         results = outcome.interpretations
         if results is None:
-            assert outcome.error is not None
-            return {**outputs, **_uninterpreted(outcome.error)}
+            return {**outputs, "interpretation": None, "interpretation_error": reason}
         full = {"interpretations": [result.to_json() for result in results]} if self._full else {}
         return {**outputs, "interpretation": saliency_of(results), **full}
 
     def _with_other_interpreter(self, inputs: Input) -> JsonDict:
+        outputs = None
         try:
             outputs = self._predict(inputs)
-        except Exception as error:
-            return _unpredicted(error)
-        try:
             if isinstance(inputs, Instance):
                 raise ConfigurationError(f"{type(self._interpreter).__name__} takes JSON only")
             saliency = self._interpreter.saliency_interpret_from_json(inputs)
             return {**outputs, "interpretation": saliency}
         except Exception as error:
-            return {**outputs, **_uninterpreted(error)}
+            reason = reason_of(error)
+            if outputs is None:
+                return {"prediction_error": reason}
+            return {**outputs, "interpretation": None, "interpretation_error": reason}
 
     def _predict(self, inputs: Input) -> JsonDict:
         if isinstance(inputs, Instance):
@@ -142,7 +147,7 @@ class SaliencyPredictor(Predictor):
 
     @property
     def _adds_to_outputs(self) -> bool:
-        """Whether the inner predictor may change the model's outputs, unlike AllenNLP's base."""
+        """Whether the inner predictor may change the model's outputs. AllenNLP's base does not."""
         cls = type(self._inner)
         own = (cls.predict_json, cls.predict_instance)
         return own != (Predictor.predict_json, Predictor.predict_instance)
@@ -151,12 +156,7 @@ class SaliencyPredictor(Predictor):
 def interpreter_params(interpreter: Union[str, Dict[str, Any]]) -> Params:
     """
     An interpreter's parameters from its registered name, from the parameters themselves (also as
-    Jsonnet text, such as `{"type": "biome-gradient-shap"}`), or from the path of a Jsonnet file.
-
-    # Raises
-
-    `ConfigurationError`
-        If it is none of these.
+    Jsonnet text), or from the path of a Jsonnet file. `ConfigurationError` if it is none of these.
     """
     if isinstance(interpreter, dict):
         return Params(dict(interpreter))
@@ -174,29 +174,5 @@ def interpreter_params(interpreter: Union[str, Dict[str, Any]]) -> Params:
         return Params.from_file(interpreter)
     except (RuntimeError, ValueError) as error:  # Without Jsonnet it must be JSON.
         reason = " ".join(str(error).split())
-        raise ConfigurationError(
-            f"interpreter {interpreter!r} is not valid Jsonnet: {reason}"
-        ) from error
-
-
-def _inner_predictor(
-    model: Model, reader: DatasetReader, name: Optional[str], arguments: Dict[str, Any]
-) -> Predictor:
-    name = name or model.default_predictor
-    if name is None:
-        raise ConfigurationError(
-            f"{type(model).__name__} has no default predictor: name one as `predictor`"
-        )
-    return Predictor.by_name(name)(model, reader, **arguments)
-
-
-def _uninterpreted(error: Exception) -> JsonDict:
-    return {"interpretation": None, "interpretation_error": _reason(error)}
-
-
-def _unpredicted(error: Exception) -> JsonDict:
-    return {"prediction_error": _reason(error)}
-
-
-def _reason(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}"
+        message = f"interpreter {interpreter!r} is not valid Jsonnet: {reason}"
+        raise ConfigurationError(message) from error

@@ -1,4 +1,4 @@
-"""Shows interpretations to people. `Interpretation` finds its renderers when this is imported."""
+"""Shows interpretations to people. Importing it registers the renderers of `Interpretation`."""
 
 from biome_interpret.visualization import figure, fragment
 

@@ -1,10 +1,10 @@
-"""Prepares texts of any script for display: invisible and reordering characters become visible."""
+"""Prepares texts of any script for display, and makes their invisible characters visible."""
 
 import re
 import unicodedata
 from typing import Iterable, List, NamedTuple, Optional, Sequence
 
-# Embeddings, overrides and isolates. Marks (U+200E, U+200F) and joiners belong to ordinary writing.
+# Embeddings, overrides and isolates. Ordinary writing needs joiners and the marks U+200E, U+200F.
 _BIDIRECTIONAL = re.compile("[\u202a-\u202e\u2066-\u2069]")
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 _INVISIBLE = re.compile("[\\s\u200b-\u200f\u2060\ufeff\u00ad]*")
@@ -14,15 +14,14 @@ _SPACE_MARKS = ("Ġ", "▁")
 _INSIDE_MARK = "##"
 _SPECIAL = re.compile(r"\[[^\]\s]+\]|<[^>\s]+>|@@[^@\s]+@@")
 
-# The most characters that a tokenizer may leave out between two tokens.
+# The largest number of characters that a tokenizer may leave out between two tokens.
 _LARGEST_GAP = 40
 
 
 def visible(text: str) -> str:
     """
-    The text with control characters as their pictures (␀), bidirectional embeddings and overrides
-    as their names (⟨RLO⟩) and lone surrogates as �. A text that nobody could see becomes ␣. The
-    length may change.
+    Replaces control characters by their pictures (␀), bidirectional controls by their names (⟨RLO⟩)
+    and lone surrogates by �. A text of invisible characters becomes ␣. The length may change.
     """
     if _INVISIBLE.fullmatch(text):
         shown = (_picture(c) if _UNPRINTABLE.match(c) else _BLANK for c in text[:3])
@@ -32,15 +31,15 @@ def visible(text: str) -> str:
 
 def without_controls(text: str) -> str:
     """
-    The text with one plain character for each control character: its picture (␀) or �. Unlike
-    `visible`, it adds no isolates, which would change the direction of text in a terminal.
+    Replaces each control character by one plain character, its picture (␀) or �. `visible` adds
+    isolates, which would change the direction of text in a terminal.
     """
     return _UNPRINTABLE.sub(lambda found: _plain_picture(found[0]), text)
 
 
 def _picture(character: str) -> str:
     if _BIDIRECTIONAL.match(character):
-        # The isolates keep the name (such as RLO) apart from the direction of the text around it.
+        # Inside isolates, the name (such as RLO) does not follow the direction of its context.
         return f"\u2066⟨{unicodedata.bidirectional(character)}⟩\u2069"
     return "↵" if character in "\u2028\u2029" else _plain_picture(character)
 
@@ -53,22 +52,29 @@ def _plain_picture(character: str) -> str:
 
 
 class Piece(NamedTuple):
-    """A token as it is shown: as the input writes it, if it was found there."""
+    """A token as it is shown, and whether a space precedes it."""
 
     text: str
-    spaced: bool  # Whether a space stands before it.
+    spaced: bool
 
 
-def set_out(tokens: Sequence[str], texts: Iterable[str] = ()) -> List[Piece]:
+def display_pieces(tokens: Sequence[str], texts: Iterable[str] = ()) -> List[Piece]:
     """
-    Gives one piece for each token, written and spaced as in the text that contains the tokens. If
-    none of the texts does, the marks of WordPiece, SentencePiece and byte-pair encodings decide on
+    Makes one piece of each token, written and spaced as in the text that contains the tokens. If
+    none of the texts contains them, marks of WordPiece, SentencePiece and byte-pair encodings give
     the spaces. Tokens without marks are separated by spaces.
     """
     matches = [match for match in (_match(tokens, text) for text in texts) if match is not None]
     if matches:
         return min(matches, key=lambda match: match.num_skipped).pieces
-    return _spaced_by_marks(tokens)
+    has_marks = any(token.startswith(_SPACE_MARKS) for token in tokens)
+    pieces = []
+    for token in tokens:
+        starts_word = not token.startswith(_INSIDE_MARK)
+        if has_marks:
+            starts_word = token.startswith(_SPACE_MARKS) or bool(_SPECIAL.fullmatch(token))
+        pieces.append(Piece(visible(without_mark(token)), starts_word))
+    return pieces
 
 
 class _Match(NamedTuple):
@@ -77,13 +83,13 @@ class _Match(NamedTuple):
 
 
 def _match(tokens: Sequence[str], text: str) -> Optional[_Match]:
-    """Finds the tokens in the text, in order, and counts the characters left between them."""
+    """Finds the tokens in the text, in order, and counts the characters between them."""
     lowered = text.lower()
     as_written = text if len(text) == len(lowered) else lowered
     pieces: List[Piece] = []
     position, num_skipped, spaced, is_found = 0, 0, False, False
     for token in tokens:
-        core = _core(token).lower()
+        core = _without_marks(token).lower()
         if not core:
             pieces.append(Piece(_BLANK, True))
             position += len(lowered[position:]) - len(lowered[position:].lstrip())
@@ -109,22 +115,10 @@ def without_mark(token: str) -> str:
     return token.lstrip("".join(_SPACE_MARKS))
 
 
-def _core(token: str) -> str:
+def _without_marks(token: str) -> str:
     if token.startswith(_INSIDE_MARK):
         return token[len(_INSIDE_MARK) :] or token
     return without_mark(token).strip()
-
-
-def _spaced_by_marks(tokens: Sequence[str]) -> List[Piece]:
-    if any(token.startswith(_SPACE_MARKS) for token in tokens):
-        return [
-            Piece(
-                visible(without_mark(token)),
-                bool(token.startswith(_SPACE_MARKS) or _SPECIAL.fullmatch(token)),
-            )
-            for token in tokens
-        ]
-    return [Piece(visible(token), not token.startswith(_INSIDE_MARK)) for token in tokens]
 
 
 def is_word(text: str) -> bool:

@@ -7,7 +7,7 @@ from typing import Any, Counter, Dict, Iterable, List, NamedTuple, Optional, Tup
 from biome_interpret.interpretation import Interpretation
 from biome_interpret.visualization.characters import is_word, visible, without_mark
 
-# The usual names of the label in an input.
+# The usual keys of the label in an input.
 _GOLD_NAMES = ("label", "gold_label", "gold")
 
 _NUM_WORDS = 12
@@ -40,10 +40,7 @@ class Word:
 
     @property
     def weight(self) -> float:
-        """
-        Mean score times the square root of the count. A rare word needs a higher score than a
-        frequent one, and a frequent word with tiny scores stays low.
-        """
+        """Mean score × √count: frequent words rank above rare ones with the same mean."""
         return self.total / math.sqrt(self.count)
 
     def add(self, line: int, score: float) -> None:
@@ -52,16 +49,15 @@ class Word:
         is_full = len(self.examples) == _NUM_EXAMPLES
         if is_full and abs(score) <= abs(self.examples[-1].score):
             return
-        # Largest score first; each line once.
+        # Each line once, largest score first.
         ranked = sorted([*self.examples, Example(line, score)], key=lambda one: -abs(one.score))
-        by_line: Dict[int, Example] = {}
-        for example in ranked:
-            by_line.setdefault(example.line, example)
-        self.examples = list(by_line.values())[:_NUM_EXAMPLES]
+        lines = [one.line for one in ranked]
+        unique = [one for i, one in enumerate(ranked) if one.line not in lines[:i]]
+        self.examples = unique[:_NUM_EXAMPLES]
 
 
 class LabelWords(NamedTuple):
-    """The words with the largest weights for and against a label."""
+    """The words with the largest weights for a label and against it."""
 
     label: str
     method: Optional[str]
@@ -71,31 +67,28 @@ class LabelWords(NamedTuple):
 
 
 class Bar(NamedTuple):
-    """The number of texts below `limit` and not below the limit of the previous bar."""
+    """The number of texts with a value below `limit`, but not below the previous bar's limit."""
 
     limit: Optional[float]
     num_texts: int
 
 
-@dataclass
-class Deltas:
+class Deltas(Counter[int]):
     """A histogram of |f(x) − f(x') − Σ scores| / |f(x) − f(x')| by decade."""
-
-    counts: Counter[int] = field(default_factory=Counter)
 
     def add(self, relative: float) -> None:
         decade = math.floor(math.log10(relative)) + 1 if relative > 0 else _LEAST_DECADE
-        self.counts[min(max(decade, _LEAST_DECADE), _LARGEST_DECADE + 1)] += 1
+        self[min(max(decade, _LEAST_DECADE), _LARGEST_DECADE + 1)] += 1
 
     def bars(self) -> List[Bar]:
-        """From the smallest to the largest limit. The last bar has none."""
-        decades = [*range(_LEAST_DECADE, _LARGEST_DECADE + 1)]
-        bars = [Bar(10.0**decade, self.counts[decade]) for decade in decades]
-        return [*bars, Bar(None, self.counts[_LARGEST_DECADE + 1])]
+        """In the order of their limits. The limit of the last bar is `None`."""
+        decades = range(_LEAST_DECADE, _LARGEST_DECADE + 1)
+        bars = [Bar(10.0**decade, self[decade]) for decade in decades]
+        return [*bars, Bar(None, self[_LARGEST_DECADE + 1])]
 
 
 class LabelCount(NamedTuple):
-    """How often a label was predicted, and how often correctly, if that is known."""
+    """How often a label was predicted, and how often it was right (`None` if unknown)."""
 
     label: str
     predicted: int
@@ -103,10 +96,7 @@ class LabelCount(NamedTuple):
 
 
 class Corpus:
-    """
-    Statistics over the records that have been added so far. Memory grows with the vocabulary, not
-    with the number of records.
-    """
+    """Statistics over all added records. Memory grows with the vocabulary, not with the texts."""
 
     def __init__(self) -> None:
         self.num_texts = 0
@@ -155,17 +145,14 @@ class Corpus:
 
     def words(self) -> List[LabelWords]:
         """The words of each explained label, most frequent label first."""
-        several = len(self.methods) > 1
-        return [
-            LabelWords(
-                key[0],
-                key[1] if several else None,
-                self._explained[key],
-                _strongest(self._words[key].values(), 1),
-                _strongest(self._words[key].values(), -1),
-            )
-            for key in sorted(self._words, key=lambda key: (-self._explained[key], str(key)))
-        ]
+        ranked = []
+        for key in sorted(self._words, key=lambda key: (-self._explained[key], str(key))):
+            label, method = key
+            words = self._words[key].values()
+            shown = method if len(self.methods) > 1 else None
+            sides = _strongest(words, 1), _strongest(words, -1)
+            ranked.append(LabelWords(label, shown, self._explained[key], *sides))
+        return ranked
 
     def _add_words(self, line: int, one: Interpretation) -> None:
         if one.target.label is None:
@@ -186,7 +173,7 @@ def probabilities_of(found: List[Interpretation]) -> Dict[str, float]:
 
 
 def gold_label(inputs: Any, found: List[Interpretation]) -> Optional[str]:
-    """The label in the input, if the model knows it."""
+    """The label in the input, if it is a label of the model."""
     known = {label for one in found for label in one.probabilities or {}}
     if not isinstance(inputs, dict):
         return None
@@ -204,5 +191,5 @@ def relative_delta(one: Interpretation) -> Optional[float]:
 
 
 def _strongest(words: Iterable[Word], sign: int) -> List[Word]:
-    speaking = [word for word in words if sign * word.total > 0 and is_word(word.text)]
-    return sorted(speaking, key=lambda word: (-sign * word.weight, word.text))[:_NUM_WORDS]
+    found = [word for word in words if sign * word.total > 0 and is_word(word.text)]
+    return sorted(found, key=lambda word: (-sign * word.weight, word.text))[:_NUM_WORDS]

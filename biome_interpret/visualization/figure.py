@@ -3,7 +3,7 @@
 import io
 from typing import TYPE_CHECKING, Any, List, NamedTuple, Optional, Sequence, Union
 
-from biome_interpret.interpretation import Interpretation, renders
+from biome_interpret.interpretation import RENDERERS, Interpretation
 from biome_interpret.visualization.captions import target_name
 from biome_interpret.visualization.characters import visible, without_mark
 
@@ -25,13 +25,12 @@ class _Bar(NamedTuple):
     field: str
 
 
-@renders("figure")
 def plot(
     interpretations: Union[Interpretation, Sequence[Interpretation]], ax: Optional["Axes"] = None
 ) -> "Figure":
     """
-    Draws the scores. One interpretation gives a bar chart, with standard errors if there are any.
-    Several interpretations of one text (targets or interpreters) give a heat map with a row each.
+    Draws the scores. One interpretation becomes a bar chart, with standard errors if there are any.
+    Several interpretations of one text (targets or interpreters) become rows of a heat map.
 
     # Parameters
 
@@ -43,7 +42,7 @@ def plot(
     # Returns
 
     `matplotlib.figure.Figure`
-        Save it with its `savefig`. pyplot does not hold it, so it need not be closed.
+        Save it with its `savefig`. pyplot does not keep it, so it need not be closed.
 
     # Raises
 
@@ -57,16 +56,22 @@ def plot(
     )
     if not several:
         raise ValueError("there is no interpretation to plot")
-    if any(_tokens(one) != _tokens(several[0]) for one in several):
+    tokens = [[(name, f.tokens) for name, f in one.fields.items()] for one in several]
+    if any(one != tokens[0] for one in tokens):
         raise ValueError("only interpretations of the same tokens can share a heat map")
     ax = _bar_chart(several[0], ax) if len(several) == 1 else _heat_map(several, ax)
     figure: Any = ax.figure
     return figure
 
 
+RENDERERS["figure"] = plot
+
+
 def _bar_chart(interpretation: Interpretation, ax: Optional["Axes"]) -> "Axes":
     all_bars = _bars(interpretation)
-    bars = _strongest(all_bars)
+    # The largest absolute scores, in the order of the text.
+    order = sorted(range(len(all_bars)), key=lambda i: -abs(all_bars[i].score))
+    bars = [all_bars[i] for i in sorted(order[:_MAX_BARS])]
     ax = ax if ax is not None else _new_axes(7.0, 1.2 + 0.26 * len(bars))
     places = list(range(len(bars)))
     errors = [bar.error or 0.0 for bar in bars] if any(bar.error for bar in bars) else None
@@ -110,7 +115,10 @@ def _heat_map(several: List[Interpretation], ax: Optional["Axes"]) -> "Axes":
     if ax is None:
         ax = _new_axes(2.5 + 0.34 * len(bars), 1.6 + 0.4 * len(several))
     largest = max((abs(score) for row in rows for score in row), default=0.0) or 1.0
-    image = ax.imshow(rows, cmap=_colours(), vmin=-largest, vmax=largest, aspect="auto")
+    from matplotlib.colors import LinearSegmentedColormap
+
+    colours = LinearSegmentedColormap.from_list("against_for", [_AGAINST, "#ffffff", _FOR])
+    image = ax.imshow(rows, cmap=colours, vmin=-largest, vmax=largest, aspect="auto")
     ax.set_xticks(
         range(len(bars)),
         labels=[bar.token for bar in bars],
@@ -144,16 +152,6 @@ def _bars(interpretation: Interpretation) -> List[_Bar]:
     return bars
 
 
-def _strongest(bars: List[_Bar]) -> List[_Bar]:
-    """The bars with the largest absolute scores, in the order of the text."""
-    order = sorted(range(len(bars)), key=lambda i: -abs(bars[i].score))
-    return [bars[i] for i in sorted(order[:_MAX_BARS])]
-
-
-def _tokens(interpretation: Interpretation) -> List[Any]:
-    return [(name, field.tokens) for name, field in interpretation.fields.items()]
-
-
 def _shortened(token: str) -> str:
     text = visible(without_mark(token))
     return text if len(text) <= _LONGEST_TOKEN else text[: _LONGEST_TOKEN - 1] + "…"
@@ -176,7 +174,7 @@ def _new_axes(width: float, height: float) -> "Axes":
         raise ImportError("plot() needs matplotlib: pip install 'biome-interpret[plot]'") from error
 
     class Picture(Figure):
-        """A figure that a notebook shows without pyplot."""
+        """Notebooks show it without pyplot."""
 
         def _repr_png_(self) -> bytes:
             stream = io.BytesIO()
@@ -185,9 +183,3 @@ def _new_axes(width: float, height: float) -> "Axes":
 
     figure = Picture(figsize=(min(width, 40.0), min(height, 40.0)), layout="constrained")
     return figure.add_subplot()
-
-
-def _colours() -> Any:
-    from matplotlib.colors import LinearSegmentedColormap
-
-    return LinearSegmentedColormap.from_list("against_for", [_AGAINST, "#ffffff", _FOR])

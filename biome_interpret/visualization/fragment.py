@@ -1,15 +1,15 @@
 """HTML for notebooks, without a style sheet or a script."""
 
 from html import escape
-from typing import List, Tuple
+from typing import List
 
-from biome_interpret.interpretation import FieldScores, Interpretation, renders
+from biome_interpret.interpretation import RENDERERS, FieldScores, Interpretation
 from biome_interpret.visualization.captions import largest_score, numbers, target_name
-from biome_interpret.visualization.characters import set_out, visible
+from biome_interpret.visualization.characters import display_pieces, visible
 from biome_interpret.visualization.shades import LEVELS, level
 
-# The shades are translucent: the notebook's text stays readable on them, in light and dark themes.
-# Blue and orange differ in every type of colour vision. The lines differ without any colour.
+# Blue and orange differ in every type of colour vision, and the lines without colour vision. The
+# shades are translucent, so that text stays readable in light and dark themes.
 FOR = (58, 125, 210)
 AGAINST = (214, 100, 10)
 DENSEST = 0.55
@@ -18,9 +18,8 @@ _MAX_TOKENS = 1000
 _LONGEST_TOKEN = 300
 
 
-@renders("html")
 def render(interpretation: Interpretation) -> str:
-    """The shaded words with target and numbers. Hovering over a word shows its exact score."""
+    """The shaded words with target and numbers. A word's tooltip has its exact score."""
     several = len(interpretation.fields) > 1
     largest = largest_score(interpretation)
     parts = [_headline(interpretation)]
@@ -32,6 +31,9 @@ def render(interpretation: Interpretation) -> str:
         )
     parts += [f"<small>Note: {_text(note)}</small><br>" for note in interpretation.notes]
     return f'<div style="max-width:50em;margin:.5em 0">{"".join(parts)}</div>'
+
+
+RENDERERS["html"] = render
 
 
 def _headline(interpretation: Interpretation) -> str:
@@ -46,11 +48,9 @@ def _headline(interpretation: Interpretation) -> str:
 
 def _words(field: FieldScores, largest: float) -> str:
     words: List[str] = []
-    pieces = set_out(field.tokens[:_MAX_TOKENS])
+    pieces = display_pieces(field.tokens[:_MAX_TOKENS])
     for piece, score, share in zip(pieces, field.scores, field.shares()):
-        text = piece.text
-        if len(text) > _LONGEST_TOKEN:
-            text = text[:_LONGEST_TOKEN] + "…"
+        text = piece.text[:_LONGEST_TOKEN] + "…" * (len(piece.text) > _LONGEST_TOKEN)
         title = f"{score:+.4g} ({share:.1%})".replace("-", "−")
         words.append(
             f'{" " if piece.spaced else ""}<span title="{title}" style="{_style(score, largest)}">'
@@ -66,13 +66,9 @@ def _style(score: float, largest: float) -> str:
     if not shade:
         return padding
     strength = abs(shade) / LEVELS
-    colour = _rgb(FOR if shade > 0 else AGAINST)
+    colour = ",".join(map(str, FOR if shade > 0 else AGAINST))
     line = f"{(abs(shade) + 2) // 3}px {'solid' if shade > 0 else 'dashed'} rgb({colour})"
     return f"{padding};background:rgba({colour},{DENSEST * strength:.2f});border-bottom:{line}"
-
-
-def _rgb(colour: Tuple[int, int, int]) -> str:
-    return ",".join(map(str, colour))
 
 
 def _text(text: str) -> str:

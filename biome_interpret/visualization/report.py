@@ -2,39 +2,37 @@
 
 import json
 import math
-import os
 import shutil
 import tempfile
 from base64 import b64encode
-from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
-from typing import IO, Any, Dict, Iterable, List, Optional, Union
+from typing import Any, Dict, Iterable, List, Optional, Union
 
 import jinja2
 from markupsafe import Markup
 
 from biome_interpret.interpretation import FieldScores, Interpretation
 from biome_interpret.models.alignment.source_text import strings_in
-from biome_interpret.visualization.characters import set_out, visible
+from biome_interpret.visualization.characters import display_pieces, visible
 from biome_interpret.visualization.corpus import (
     Corpus,
     gold_label,
     probabilities_of,
     relative_delta,
 )
+from biome_interpret.visualization.files import replacing
 from biome_interpret.visualization.shades import LEVELS, level
 
 _DIGITS = 5
 _NUM_ALTERNATIVES = 5
 _LONGEST = 400
-# The page itself contains this many texts as HTML, for readers without JavaScript.
+# The number of texts that the page also contains as HTML, for readers without JavaScript.
 _NUM_STATIC = 20
-# The place of the data in the rendered page. No text contains it, since `visible` replaces \x00.
+# The place of the data in the rendered page. `visible` removes \x00 from all texts.
 _DATA_MARK = "\x00data\x00"
 
-# Nothing inside a <script> element may look like markup. Old versions of JavaScript end a line at
-# U+2028 and U+2029.
+# Characters that could end a <script> element, or a line in old versions of JavaScript.
 _ESCAPES = {ord(c): f"\\u{ord(c):04x}" for c in "<>&\u2028\u2029"}
 
 _TEMPLATES = jinja2.Environment(
@@ -69,17 +67,17 @@ def write_report(
     records : `Iterable[Dict[str, Any]]`
         One record for each text: its `line` (from 1), its `inputs` if they are known, and either
         `interpretations` (a list of results of `Interpretation.to_json`) or `error` (a message).
-        Their texts are never interpreted as markup.
+        The page shows their texts as text, never as markup.
     path : `Union[str, Path]`
         The file to write. An existing file is replaced.
     title : `str`, optional
+        The heading.
 
     # Raises
 
     `OSError`
         If the file cannot be written. An existing file is then unchanged.
     """
-    path = Path(path)
     corpus = Corpus()
     static: List[Dict[str, Any]] = []
     with tempfile.TemporaryFile("w+", encoding="utf-8") as data:
@@ -89,12 +87,18 @@ def write_report(
                 static.append(shown)
             data.write((",\n" if corpus.num_texts > 1 else "") + _json(shown))
         data.seek(0)
-        _write(path, _page(corpus, static, title), data)
+        before, after = _page(corpus, static, title)
+        with replacing(Path(path)) as page:
+            page.write(before)
+            shutil.copyfileobj(data, page)
+            page.write(after)
 
 
 def _page(corpus: Corpus, static: List[Dict[str, Any]], title: Optional[str]) -> List[str]:
-    """The page before the data, and the page after the data."""
-    style, script = _source("report.css"), _source("report.js")
+    """The two parts of the page, before and after the data."""
+    style, script = (
+        _TEMPLATES.get_template(name).render(levels=LEVELS) for name in ("report.css", "report.js")
+    )
     page = _TEMPLATES.get_template("report.html").render(
         title=_short(title or "Interpretations"),
         corpus=corpus,
@@ -107,47 +111,11 @@ def _page(corpus: Corpus, static: List[Dict[str, Any]], title: Optional[str]) ->
         visible=visible,
         short=_short,
     )
-    parts = page.split(_DATA_MARK)
-    assert len(parts) == 2
-    return parts
-
-
-def _source(name: str) -> str:
-    return _TEMPLATES.get_template(name).render(levels=LEVELS)
+    return page.split(_DATA_MARK)
 
 
 def _hash(source: str) -> str:
     return "sha256-" + b64encode(sha256(source.encode("utf-8")).digest()).decode("ascii")
-
-
-def _write(path: Path, parts: List[str], data: IO[str]) -> None:
-    if path.exists() and not path.is_file():  # A device or a pipe cannot be replaced by a file.
-        with path.open("w", encoding="utf-8", newline="\n") as page:
-            _join(page, parts, data)
-        return
-    path = Path(os.path.realpath(path))  # Replace the file that a link points to, not the link.
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
-    try:
-        with open(handle, "w", encoding="utf-8", newline="\n") as page:
-            _join(page, parts, data)
-        os.chmod(temporary, 0o666 & ~_umask())
-        os.replace(temporary, path)
-    except BaseException:
-        with suppress(OSError):
-            os.unlink(temporary)
-        raise
-
-
-def _join(page: IO[str], parts: List[str], data: IO[str]) -> None:
-    page.write(parts[0])
-    shutil.copyfileobj(data, page)
-    page.write(parts[1])
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 def _json(value: Any) -> str:
@@ -203,10 +171,10 @@ def _item(one: Interpretation, texts: List[str]) -> Dict[str, Any]:
 def _field(
     name: str, scores: FieldScores, errors: Optional[List[Any]], texts: List[str]
 ) -> Dict[str, Any]:
-    pieces = set_out(scores.tokens, texts)
+    pieces = display_pieces(scores.tokens, texts)
     field = {
         "name": _short(name),
-        # A leading space means that a space stands before the token.
+        # A leading space stands for the space before the token.
         "tokens": [" " * piece.spaced + piece.text for piece in pieces],
         "scores": [_rounded(score) for score in scores.scores],
     }
@@ -227,7 +195,7 @@ def _visible_json(value: Any) -> Any:
 
 
 def _short(text: str) -> str:
-    """A label or a message, cut if it is very long."""
+    """A label or a message, cut if it is very long, with visible characters."""
     return visible(text if len(text) <= _LONGEST else text[:_LONGEST] + " …")
 
 

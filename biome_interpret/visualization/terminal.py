@@ -13,36 +13,28 @@ from biome_interpret.interpretation import FieldScores, Interpretation
 from biome_interpret.visualization.captions import largest_score, numbers, target_name
 from biome_interpret.visualization.characters import without_controls
 
-# Background colours, from light to full. Each has a foreground with enough contrast, so words stay
-# readable on light and dark terminals. Blue and orange differ in every type of colour vision. Words
-# against the target are also underlined, for terminals that show only greys.
+# Background colours, from light to full. Blue and orange differ in every type of colour vision.
+# Words against the target are also underlined, for terminals that show only greys.
 _FOR = [(222, 235, 247), (158, 202, 225), (66, 146, 198), (8, 81, 156)]
 _AGAINST = [(254, 230, 206), (253, 174, 107), (230, 130, 50), (150, 65, 3)]
-# For terminals with sixteen colours. There the light shades above would all become white.
+# For terminals with sixteen colours, which would show the light shades as white.
 _FOR_16 = ["black on cyan", "black on cyan", "bright_white on blue", "bright_white on blue"]
 _AGAINST_16 = ["black on yellow", "black on yellow", "bright_white on red", "bright_white on red"]
 _FIRST_SHADE = 0.08
 
-# The number of words that are named on each side, and the share of the largest score that a word
-# needs to be named.
+# The number of words that are named on each side, and the least share of the largest score.
 _NUM_NAMED = 3
 _LEAST_NAMED = 0.01
 _INDENT = "  "
-# Longer than any text: output that a program reads is not wrapped.
+# Wider than any text, so that output for programs is not wrapped.
 _UNLIMITED = 10_000_000
 
 
 def make_console(shown_on: Optional[IO[str]] = None, file: Optional[IO[str]] = None) -> Console:
     """
-    Makes a console. It writes plain text if `shown_on` is not a terminal or `NO_COLOR` is set. It
-    does not wrap lines if `shown_on` is not a terminal.
-
-    # Parameters
-
-    shown_on : `IO[str]`, optional (default = standard output)
-        The stream that people look at.
-    file : `IO[str]`, optional (default = `shown_on`)
-        The stream to write to.
+    Makes a console that writes to `file`. What it may write depends on `shown_on`, the stream that
+    people see: no colours if it is not a terminal or `NO_COLOR` is set, no line breaks if it is not
+    a terminal. Both are standard output by default.
     """
     shown_on = shown_on or sys.stdout
     is_terminal = shown_on.isatty()
@@ -67,15 +59,9 @@ def render(
     interpretation: Interpretation, heading: str = "", with_method: bool = False
 ) -> RenderableType:
     """
-    The shaded words of a text with prediction, target and numbers. Without colour, the words that
-    would be shaded have their scores beside them.
-
-    # Parameters
-
-    heading : `str`, optional (default = `""`)
-        The origin of the text, such as "line 7".
-    with_method : `bool`, optional (default = `False`)
-        Whether to name the interpreter.
+    The shaded words of a text with prediction, target and numbers. Without colours, scores in
+    brackets replace the shades. The `heading` names the origin of the text, such as "line 7".
+    `with_method` adds the name of the interpreter.
     """
     method = interpretation.method if with_method else None
     return _Result(interpretation, [heading, method or ""])
@@ -105,7 +91,7 @@ class _Palette:
         self.is_plain = console.color_system is None or console.no_color
         self._few_colours = console.color_system in ("standard", "windows")
 
-    def of(self, score: float, largest: float) -> Optional[str]:
+    def style_of(self, score: float, largest: float) -> Optional[str]:
         """The style of a word, or `None` if its score is very small."""
         share = abs(score) / largest if largest else 0.0
         if share < _FIRST_SHADE:
@@ -142,7 +128,7 @@ class _Result:
         several = len(self._result.fields) > 1
         for name, field in self._result.fields.items():
             words = self._words(field, palette)
-            # `assemble` keeps the style of the name off the words.
+            # With `assemble`, the style of the name does not spread to the words.
             yield Text.assemble((f"{clean(name)}: ", "dim"), words) if several else words
         for line in [*self._strongest(), numbers(self._result)]:
             yield Text(line, style="dim")
@@ -171,7 +157,7 @@ class _Result:
         words = Text()
         for position, (word, score) in enumerate(zip(field.tokens, field.scores)):
             words.append(" " if position else "")
-            style = palette.of(score, self._largest)
+            style = palette.style_of(score, self._largest)
             words.append(clean(word), style=style)
             if style and palette.is_plain:
                 words.append(f"[{self._number(score)}]")

@@ -50,7 +50,7 @@ WRONG: Dict[str, Any] = {
     ),
     "output over input": (["{two}", "--output-file", "{two}"], "would overwrite the input"),
     "html over output": (["{two}", "--output-file", "{out}", "--html", "{out}"], "overwrite"),
-    "no such folder": (["{two}", "--output-file", "{nowhere}/out"], "there is no folder"),
+    "no such folder": (["{two}", "--output-file", "{nowhere}/out"], "does not exist"),
     "folder": (["{two}", "--output-file", "{folder}"], "is a folder"),
     "html of a pipe": (["{two}", "--output-file", "/dev/null", "--html", "{out}"], "--html"),
     "batch size": (["{two}", "--batch-size", "0"], "a whole number from 1 up"),

@@ -3,11 +3,13 @@ from typing import List
 
 import pytest
 
-from biome_interpret.visualization.characters import set_out, visible, without_controls
+from biome_interpret.visualization.characters import display_pieces, visible, without_controls
 
 
 def written(tokens: List[str], *texts: str) -> str:
-    return "".join(" " * piece.spaced + piece.text for piece in set_out(tokens, texts)).strip()
+    return "".join(
+        " " * piece.spaced + piece.text for piece in display_pieces(tokens, texts)
+    ).strip()
 
 
 @pytest.mark.parametrize(

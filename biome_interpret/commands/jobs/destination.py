@@ -1,4 +1,4 @@
-"""Where a job's records go. A resumed job appends to the records that are there."""
+"""Opens the outputs of a job. A resumed job appends to the records of earlier runs."""
 
 import tempfile
 from argparse import Namespace
@@ -16,9 +16,8 @@ from biome_interpret.commands.jobs.sources import Source
 
 class Destination(NamedTuple):
     """
-    sinks : they take the records.
     records : the file that a report can be made from.
-    before : what an earlier run has written.
+    before : the records of earlier runs.
     is_resumable : whether a later run can continue this one.
     """
 
@@ -36,21 +35,15 @@ def open_destination(
     arguments: Namespace, configs: List[Dict[str, Any]], source: Source, stack: ExitStack
 ) -> Destination:
     """
-    Opens what the arguments name. `configs` are the parameters of the interpreters.
-
-    # Raises
-
-    `ConfigurationError`
-        If the output cannot be resumed, or another job began it.
-    `WriteError`
-        If the output cannot be written.
+    Opens the outputs that the arguments name, until the `stack` is closed. Raises `WriteError` if
+    they cannot be written, and `ConfigurationError` if they cannot be resumed.
     """
     if arguments.output_file is not None:
         return _output_file(arguments, configs, source, stack)
     sinks: List[Sink] = [] if arguments.silent else [TerminalView()]
     if arguments.html is None:
         return Destination(sinks, None)
-    # A report is made from a file: memory may not hold all records.
+    # A report is made from a file, since memory may not hold all records.
     folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="biome-interpret-"))
     path = Path(folder) / "records.jsonl"
     sinks.append(stack.enter_context(closing(RecordFile(path))))
@@ -77,7 +70,7 @@ def _output_file(
         before = Written.read(path)
         file = stack.enter_context(closing(RecordFile(path, before.size)))
     else:
-        # The file is emptied first. If the process is killed now, the next one starts again.
+        # Opening empties the file. If the process is killed now, `--resume` starts again.
         file = stack.enter_context(closing(RecordFile(path)))
         if job is not None:
             fingerprint.save(job, path)

@@ -1,17 +1,21 @@
-"""What a job's output depends on. It is kept beside the output: only the same job may resume it."""
+"""All that a job's output depends on. It is kept beside the output: only the same job resumes."""
 
 import hashlib
 import json
 import os
 from argparse import Namespace
+from contextlib import suppress
 from pathlib import Path
-from typing import Any, Dict, Iterator, List
+from typing import Any, Dict, List
 
 import torch
 from allennlp.common.checks import ConfigurationError
 from allennlp.common.file_utils import cached_path
 
+from biome_interpret import __version__
 from biome_interpret.commands.jobs.sources import Source
+from biome_interpret.models.alignment.source_text import strings_in
+from biome_interpret.visualization.files import replacing
 
 Fingerprint = Dict[str, Any]
 
@@ -21,9 +25,7 @@ _CHUNK = 1 << 20
 
 
 def of_job(arguments: Namespace, configs: List[Dict[str, Any]], source: Source) -> Fingerprint:
-    """The fingerprint of a job with a repeatable source and interpreters of these parameters."""
-    from biome_interpret import __version__
-
+    """The fingerprint of a job with a repeatable source. `configs` describe its interpreters."""
     assert source.path is not None
     weights = arguments.weights_file
     return {
@@ -38,7 +40,7 @@ def of_job(arguments: Namespace, configs: List[Dict[str, Any]], source: Source) 
         "--predictor-args": arguments.predictor_args,
         "--interpreter": configs,
         "file named by an interpreter": {
-            "sha256": {path: _digest(Path(path)) for path in _files_in(configs)}
+            "sha256": {text: _digest(Path(text)) for text in strings_in(configs) if _is_file(text)}
         },
         "--target": arguments.targets,
         "--target-field": arguments.target_field,
@@ -53,27 +55,17 @@ def job_file(output_file: Path) -> Path:
 
 
 def save(fingerprint: Fingerprint, output_file: Path) -> None:
-    """Writes the whole file or none of it, also if the process is killed."""
-    path = job_file(output_file)
-    draft = path.with_name(path.name + ".part")
-    draft.write_text(json.dumps(fingerprint, indent=2) + "\n", encoding="utf-8")
-    os.replace(draft, path)
+    with replacing(job_file(output_file)) as file:
+        file.write(json.dumps(fingerprint, indent=2) + "\n")
 
 
 def forget(output_file: Path) -> None:
-    try:
+    with suppress(FileNotFoundError):
         job_file(output_file).unlink()
-    except FileNotFoundError:
-        pass
 
 
 def check(fingerprint: Fingerprint, output_file: Path) -> None:
-    """
-    # Raises
-
-    `ConfigurationError`
-        If another job began the output. The message names the differences.
-    """
+    """Raises a `ConfigurationError` that names the differences, if another job began the output."""
     path = job_file(output_file)
     try:
         before = json.loads(path.read_text(encoding="utf-8"))
@@ -81,7 +73,7 @@ def check(fingerprint: Fingerprint, output_file: Path) -> None:
         raise ConfigurationError(
             f"cannot resume {output_file}: its job file {path} cannot be read"
         ) from error
-    # Through JSON and back, like the one that was saved.
+    # JSON changes tuples to lists, as it did in the saved fingerprint.
     now = json.loads(json.dumps(fingerprint))
     differences = [
         _difference(part, before.get(part), now.get(part))
@@ -91,7 +83,7 @@ def check(fingerprint: Fingerprint, output_file: Path) -> None:
     if differences:
         raise ConfigurationError(
             f"cannot resume {output_file}: {'; '.join(differences)}. Undo that, or start again "
-            f"without --resume"
+            "without --resume"
         )
 
 
@@ -114,15 +106,6 @@ def _digest(path: Path) -> str:
         for chunk in iter(lambda: file.read(_CHUNK), b""):
             digest.update(chunk)
     return digest.hexdigest()
-
-
-def _files_in(value: Any) -> Iterator[str]:
-    """All strings in these parameters that are paths of files."""
-    if isinstance(value, (dict, list)):
-        for item in value.values() if isinstance(value, dict) else value:
-            yield from _files_in(item)
-    elif isinstance(value, str) and _is_file(value):
-        yield value
 
 
 def _is_file(path: str) -> bool:

@@ -1,7 +1,8 @@
-"""A job: all texts of a source, batch by batch, to their destination."""
+"""A job explains the texts of a source, batch by batch, and writes their records."""
 
 import sys
 from contextlib import closing, nullcontext
+from dataclasses import dataclass
 from itertools import chain
 from typing import Any, Iterator, List, Optional
 
@@ -11,52 +12,38 @@ from biome_interpret.commands.jobs.destination import Destination
 from biome_interpret.commands.jobs.explaining import RecordMaker
 from biome_interpret.commands.jobs.records import Record, Written
 from biome_interpret.commands.jobs.signals import StopSignals
-from biome_interpret.commands.jobs.sources import Source, SourceLine
+from biome_interpret.commands.jobs.sources import Source
 
 
 class FirstFailure(Exception):
-    """A text failed, and the job must stop at the first failure."""
+    """A text failed in a job that stops at the first failure."""
 
 
+@dataclass
 class Job:
-    """
-    Explains `batch_size` lines of the source together. With `fail_fast` it stops at the first text
-    that fails.
-    """
+    """Explains `batch_size` lines together. `fail_fast` stops it at the first text that fails."""
 
-    def __init__(
-        self, source: Source, maker: RecordMaker, batch_size: int, fail_fast: bool = False
-    ) -> None:
-        self._source = source
-        self._maker = maker
-        self._batch_size = batch_size
-        self._fail_fast = fail_fast
-        self._batches: Iterator[List[SourceLine]] = source.batches(batch_size)
-        self.written = Written()
+    source: Source
+    maker: RecordMaker
+    batch_size: int
+    fail_fast: bool = False
+    written: Written = Written()
+
+    def __post_init__(self) -> None:
+        self._batches = self.source.batches(self.batch_size)
 
     def check_first_texts(self) -> None:
-        """
-        To be called before anything is written.
-
-        # Raises
-
-        `ConfigurationError`
-            If a target of every text is unknown to the model.
-        """
-        for first in self._batches:
-            self._maker.refuse_unknown_targets(first)
-            # The batch is put back, since a pipe gives it only once.
-            self._batches = chain([first], self._batches)
-            return
+        """Raises `ConfigurationError` if the model does not know a target that all texts share."""
+        first = next(self._batches, [])
+        self.maker.refuse_unknown_targets(first)
+        # The batch is put back, since a pipe gives it only once.
+        self._batches = chain([first] if first else [], self._batches)
 
     def run(self, destination: Destination, signals: StopSignals, total: Optional[int]) -> None:
         """
-        Writes a record of each text. `self.written` counts them, also after an exception. The
-        progress bar shows the `total` number of texts, if it is known.
-
-        # Raises
-
-        `FirstFailure`, `SourceError`, `WriteError`, `Stopped`
+        Writes the records. `self.written` counts them, also after an exception. The progress bar
+        shows `total`, the number of texts, if it is known. Raises `FirstFailure`, `SourceError`,
+        `WriteError` or `Stopped`.
         """
         self.written = destination.before
         bar = Tqdm.tqdm(
@@ -68,7 +55,7 @@ class Job:
         )
         with closing(bar):
             for records in self._records(destination.before.last_line):
-                failed = [one for one in records if one.error is not None and self._fail_fast]
+                failed = [one for one in records if one.error is not None and self.fail_fast]
                 if failed:
                     records = [one for one in records if one.line < failed[0].line]
                 self._write(records, destination, signals, bar)
@@ -76,23 +63,25 @@ class Job:
                     raise FirstFailure(f"line {failed[0].line}: {failed[0].error}")
 
     def _records(self, done: int) -> Iterator[List[Record]]:
-        """The records of each batch, for the lines after the first `done`."""
+        """The records of each batch, without the lines up to `done`."""
         is_first = True
         for batch in self._batches:
             if batch[-1].number <= done:
                 continue
             if is_first and done:
                 self._warm_up(batch[0].number)
-            records = [one for one in self._maker.records(batch) if one.line > done]
-            if is_first and not done:
-                _warn_if_all_failed(records)
+            records = [one for one in self.maker.records(batch) if one.line > done]
+            errors = [one.error for one in records if one.error is not None]
+            if is_first and not done and len(errors) == len(records) > 1:
+                message = f"all of the first {len(errors)} texts failed; the first: {errors[0]}"
+                print(message, file=sys.stderr)
             is_first = False
             yield records
 
     def _write(
         self, records: List[Record], destination: Destination, signals: StopSignals, bar: Any
     ) -> None:
-        # At a terminal or a pipe, a signal need not wait for a reader that does not read.
+        # At a terminal or a pipe, the reader may have stopped reading. A signal does not wait.
         keeps_lines = all(sink.keeps_lines for sink in destination.sinks)
         with signals.held() if keeps_lines else nullcontext():
             for sink in destination.sinks:
@@ -106,17 +95,11 @@ class Job:
 
     def _warm_up(self, before: int) -> None:
         """
-        Interpreters learn from their first texts how the rows of a model's batch interact. A
-        resumed job lets them see the same first texts as a job that was not stopped.
+        Interpreters test on their first texts whether rows of a batch are independent. Here they
+        see the same first texts as in a job that was not stopped.
         """
-        for batch in self._source.batches(self._batch_size):
+        for batch in self.source.batches(self.batch_size):
             if batch[0].number >= before:
                 return
-            if any(record.error is None for record in self._maker.records(batch)):
+            if any(record.error is None for record in self.maker.records(batch)):
                 return
-
-
-def _warn_if_all_failed(records: List[Record]) -> None:
-    if len(records) > 1 and all(record.error is not None for record in records):
-        message = f"all of the first {len(records)} texts failed; the first: {records[0].error}"
-        print(message, file=sys.stderr)

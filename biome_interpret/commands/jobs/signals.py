@@ -1,4 +1,4 @@
-"""Ctrl-C and `kill`: they stop the job at once, but never within a line of output."""
+"""Ctrl-C and `kill` stop the job at once, but never inside a line of output."""
 
 import signal
 from contextlib import contextmanager
@@ -9,19 +9,16 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Stopped(BaseException):
-    """
-    The process got a signal to stop. It is a `BaseException` so that it does not count as the
-    failure of a text.
-    """
+    """The process got a signal to stop. A `BaseException` does not count as a text's failure."""
 
     def __init__(self, signum: int) -> None:
         super().__init__(signum)
-        # What a shell expects.
+        # The status that shells give to a process that a signal has ended.
         self.exit_status = 128 + signum
 
 
 class StopSignals:
-    """A context that raises `Stopped` at a signal; while `held`, it waits until the hold ends."""
+    """A context that raises `Stopped` at a signal. While signals are `held`, it waits."""
 
     def __init__(self) -> None:
         self._before: Dict[int, Any] = {}

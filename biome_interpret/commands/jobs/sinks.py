@@ -1,9 +1,10 @@
-"""Where records are written: a file of JSON lines, or the terminal."""
+"""Writes records to a file of JSON lines, or to the terminal."""
 
 import io
 import os
 import stat
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import List, Optional
 
@@ -12,7 +13,7 @@ from biome_interpret.visualization import terminal
 
 
 class WriteError(Exception):
-    """A full disk, a closed pipe and the like."""
+    """Records cannot be written, for example to a full disk or a closed pipe."""
 
     def __init__(self, name: str, cause: OSError) -> None:
         super().__init__(f"cannot write {name}: {cause.strerror or cause}")
@@ -20,24 +21,18 @@ class WriteError(Exception):
 
 
 class Sink:
-    # Whether what is written stays: then a line that was begun must be completed.
+    # Whether it is an ordinary file, which must not end within a line.
     keeps_lines = False
 
     def write(self, records: List[Record]) -> None:
-        """
-        Writes records in the order of their lines.
-
-        # Raises
-
-        `WriteError`
-        """
+        """Writes the records in order, or raises `WriteError`."""
         raise NotImplementedError
 
 
 class RecordFile(Sink):
     """
     A file with one record in each line. After a failed write it still ends with a whole line. The
-    first `size` bytes of the file are kept; none if `size` is `None`.
+    first `size` bytes of an existing file are kept. If `size` is `None`, the file is emptied.
     """
 
     def __init__(self, path: Path, size: Optional[int] = None) -> None:
@@ -77,7 +72,7 @@ class TerminalView(Sink):
         reconfigure = getattr(sys.stdout, "reconfigure", None)
         if reconfigure is not None:
             reconfigure(errors="backslashreplace")
-        # Drawn in memory first, since rich handles a closed pipe in its own way.
+        # Drawn in memory first: recent versions of rich exit by themselves at a closed pipe.
         self._drawn = io.StringIO()
         self._console = terminal.make_console(sys.stdout, self._drawn)
         self._has_legend = False
@@ -111,8 +106,6 @@ class TerminalView(Sink):
 
 
 def _discard_standard_output() -> None:
-    """Python flushes it again when it ends, which would fail with a message."""
-    try:
+    """Otherwise Python flushes it again when it exits, and prints an error."""
+    with suppress(OSError, ValueError):  # The stream has no file descriptor.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except (OSError, ValueError):  # The stream has no file descriptor.
-        pass

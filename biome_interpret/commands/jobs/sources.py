@@ -1,4 +1,4 @@
-"""Where texts come from: the lines of a file or of standard input, or a dataset reader."""
+"""Where texts come from: lines of a file, lines of standard input, or a dataset reader."""
 
 import json
 import sys
@@ -13,21 +13,18 @@ from allennlp.data import DatasetReader, Instance
 from allennlp.data.dataset_readers import MultiTaskDatasetReader
 from allennlp.predictors import Predictor
 
-from biome_interpret.commands.jobs.records import reason_of
-
-_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+from biome_interpret.errors import reason_of
 
 
 class SourceError(Exception):
-    """The source cannot be read any further."""
+    """The source cannot be read to its end."""
 
 
 class SourceLine(NamedTuple):
     """
     A text as it was read.
 
-    number : its line in the input, or its position among the instances; from 1.
-    content : the line, or the instance.
+    number : the number of its line, or of its instance, from 1.
     """
 
     number: int
@@ -37,38 +34,24 @@ class SourceLine(NamedTuple):
 class Source:
     def __init__(self, path: Optional[Path]) -> None:
         self.path = path
-        # Only then can a job be resumed.
+        # Whether it can be read again, which `--resume` requires.
         self.is_repeatable = path is not None and path.is_file()
 
     def lines(self) -> Iterator[SourceLine]:
         raise NotImplementedError
 
     def inputs(self, line: SourceLine) -> Any:
-        """
-        What the predictor takes.
-
-        # Raises
-
-        `Exception`
-            Any exception, if the line cannot be read.
-        """
+        """The predictor's inputs. If the line is malformed, this may raise any `Exception`."""
         raise NotImplementedError
 
     def count(self) -> Optional[int]:
-        """
-        The number of texts; `None` if counting them is expensive.
-
-        # Raises
-
-        `SourceError`
-            If they cannot be read to the end.
-        """
+        """The number of texts, or `None` if counting is expensive. May raise `SourceError`."""
         return None
 
     def batches(self, size: int) -> Iterator[List[SourceLine]]:
         """
-        The texts of each `size` lines. The limits depend on line numbers alone: a resumed job makes
-        the same batches. A batch is given as soon as its last line is read.
+        Groups the texts of each `size` lines. The groups depend on line numbers alone, so a resumed
+        job makes the same batches. A batch is yielded as soon as its last line is read.
         """
         batch: List[SourceLine] = []
         for line in self._readable():
@@ -95,8 +78,8 @@ class Source:
 
 class JsonLines(Source):
     """
-    A file with a JSON object in each line, plain or compressed (.gz, .bz2, .xz, .zip); `-` for
-    standard input. Blank lines are skipped.
+    A file with a JSON object in each line, plain or compressed (.gz, .bz2, .xz, .zip). The name `-`
+    is standard input. Blank lines are skipped.
     """
 
     def __init__(self, predictor: Predictor, name: str) -> None:
@@ -115,9 +98,9 @@ class JsonLines(Source):
     def inputs(self, line: SourceLine) -> Dict[str, Any]:
         raw = line.content
         assert isinstance(raw, bytes)
-        if line.number == 1 and raw.startswith(_BYTE_ORDER_MARK):
-            raw = raw[len(_BYTE_ORDER_MARK) :]
-        inputs = self._predictor.load_line(raw.decode("utf-8"))
+        # Only the first line may begin with a byte order mark.
+        text = raw.decode("utf-8-sig" if line.number == 1 else "utf-8")
+        inputs = self._predictor.load_line(text)
         if not isinstance(inputs, dict):
             raise ValueError(f"the line is JSON, but not an object: {json.dumps(inputs)[:40]}")
         return inputs
@@ -139,7 +122,7 @@ class JsonLines(Source):
                 with archive.open(members[0]) as file:
                     yield file
         else:
-            # By its name as given: the cache keeps a download under a name without an ending.
+            # The given name decides on the compression: a cached download has no suffix.
             with open_compressed(self._name, "rb", encoding=None) as file:
                 yield file
 

@@ -29,7 +29,7 @@ function update() {
       (!search || searchText(record).includes(search))
   );
   if (order) {
-    // Errors have no value to sort by. They come last.
+    // Errors cannot be compared. They come last.
     const sorted = view.filter((record) => !record.error).sort(order);
     view = sorted.concat(view.filter((record) => record.error));
   }

@@ -42,7 +42,7 @@ function drawTokens(paragraph, field, item, scale, end) {
     const text = shortened(spaced ? token.slice(1) : token);
     const node = span(("t " + shade(field.scores[i], scale)).trim(), text);
     node.tabIndex = i === 0 ? 0 : -1;
-    node.of = { field, item, i };
+    node.place = { field, item, i };
     nodes.push(node);
   }
   paragraph.drawn = end;

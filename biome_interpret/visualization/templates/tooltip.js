@@ -18,7 +18,7 @@ function tipContent({ field, item, i }) {
 }
 
 function showTip(token) {
-  tip.replaceChildren(...tipContent(token.of));
+  tip.replaceChildren(...tipContent(token.place));
   tip.hidden = false;
   const box = token.getClientRects()[0];
   const { offsetWidth: width, offsetHeight: height } = tip;
@@ -36,16 +36,16 @@ function hideTip() {
 }
 
 for (const name of ["pointerover", "focusin"]) {
-  list.addEventListener(name, (event) => event.target.of && showTip(event.target));
+  list.addEventListener(name, (event) => event.target.place && showTip(event.target));
 }
 for (const name of ["pointerout", "focusout"]) {
-  list.addEventListener(name, (event) => event.target.of && hideTip());
+  list.addEventListener(name, (event) => event.target.place && hideTip());
 }
 addEventListener(
   "scroll",
   () => {
     if (tip.hidden) return;
-    if (document.activeElement.of) showTip(document.activeElement);
+    if (document.activeElement.place) showTip(document.activeElement);
     else hideTip();
   },
   { passive: true }
@@ -55,7 +55,7 @@ addEventListener(
 list.addEventListener("keydown", (event) => {
   if (event.key === "Escape") return hideTip();
   const token = event.target;
-  if (!token.of) return;
+  if (!token.place) return;
   const isRightToLeft = getComputedStyle(token.parentElement).direction === "rtl";
   const { nextElementSibling: next, previousElementSibling: previous } = token;
   const goals = {

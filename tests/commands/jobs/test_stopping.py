@@ -59,7 +59,7 @@ class TestSignals:
         assert written and whole.startswith(written) and written.endswith(b"\n")
         good, failed = written.count(b'"interpretations"'), written.count(b'"error":')
         assert f"interrupted\n{good} texts interpreted, {failed} failed" in done.err
-        assert done.err.endswith("the same command with --resume continues from there\n")
+        assert done.err.endswith("the same command with --resume continues the job\n")
         assert "Traceback" not in done.err
         assert run_job(command, source, out, "--resume").status == 1
         assert out.read_bytes() == whole
