@@ -320,28 +320,21 @@ class Pipeline:
         return results
 
     def _path_starts(self, text: InputText) -> PathStarts:
-        """The starts for a batch that has this text."""
-        settings, background = self._settings, self._background_for(text)
-        return PathStarts(
-            settings.baseline, background, settings.hold_special_tokens, self._model.vocab
-        )
-
-    def _background_for(self, text: InputText) -> Optional[Background]:
-        """The background texts. Strings among them become inputs like that of this text."""
-        given = self._settings.background
-        if given is not None and self._background is None:
-            instances = background_instances(self._predictor, given, text.json)
+        """For a batch with this text. Background texts that are strings become inputs like its."""
+        settings = self._settings
+        if settings.background is not None and self._background is None:
+            instances = background_instances(self._predictor, settings.background, text.json)
             self._background = Background(self._model, self._sites, instances)
-        return self._background
+        return PathStarts(
+            settings.baseline, self._background, settings.hold_special_tokens, self._model.vocab
+        )
 
 
 def _merged(outcomes: Sequence[Outcome]) -> Outcome:
     """The outcome of an input that became several texts: all results, or the first error."""
-    if len(outcomes) == 1:
-        return outcomes[0]
-    failed = next((outcome for outcome in outcomes if outcome.error is not None), None)
-    if failed is not None:
-        return failed
+    failed = [outcome for outcome in outcomes if outcome.error is not None]
+    if failed or len(outcomes) == 1:
+        return (failed or outcomes)[0]
     outputs = next((outcome.outputs for outcome in outcomes), {})
     return Outcome(outputs, [one for outcome in outcomes for one in outcome.interpretations or []])
 
