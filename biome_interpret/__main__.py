@@ -11,7 +11,10 @@ def main() -> None:
     handler = signal.getsignal(signal.SIGINT)
     if handler is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
+    from biome_interpret import import_all
     from biome_interpret.commands.main import main as run
+
+    import_all()
 
     signal.signal(signal.SIGINT, handler)
     run()

@@ -1,6 +1,6 @@
 """Ten evaluations of one text, against AllenNLP's own interpreter at its ten steps."""
 
-from typing import List, Optional
+from typing import List
 
 import numpy
 from allennlp.common import JsonDict
@@ -12,13 +12,12 @@ from benchmarks.bench import Bench, Part
 from benchmarks.competitors import AllenNLPSteps
 from benchmarks.errors import relative_error, signed_scores
 from benchmarks.estimates import median_ratio
-from benchmarks.figures import Bar, Figure, Outcome, at_least, figure
+from benchmarks.figures import Figure, Outcome, figure
 from benchmarks.objectives import logits_of
 from benchmarks.progress import following
 from benchmarks.timing import side_by_side
 from biome_interpret import IntegratedGradient
 
-BARS = {"lstm": at_least(6), "cnn": at_least(6), "minilm": at_least(3.5)}
 SPANS = 5
 NODES = 10
 
@@ -28,10 +27,10 @@ def run(bench: Bench) -> Outcome:
     if bench.model.name == "tagger":
         inputs = texts_with_spans(bench, predictor)
         names = f"texts with {SPANS} or more labelled instances: "
-        return Outcome(_times(bench, predictor, inputs, names, at_least(10)))
+        return Outcome(_times(bench, predictor, inputs, names))
     inputs = bench.inputs("allennlp")
-    bare, bar = _bare(bench, inputs), BARS.get(bench.model.name)
-    times = _times(bench, predictor, inputs, "", bar, f"a bare pass: {bare.value:.3g}×")
+    bare = _bare(bench, inputs)
+    times = _times(bench, predictor, inputs, "", f"a bare pass: {bare.value:.3g}×")
     return Outcome([*times, bare, *_errors(bench, predictor, inputs)])
 
 
@@ -40,7 +39,6 @@ def _times(
     predictor: Predictor,
     inputs: List[JsonDict],
     names: str,
-    bar: Optional[Bar],
     note: str = "",
 ) -> List[Figure]:
     if not inputs:
@@ -58,7 +56,7 @@ def _times(
     ratio = median_ratio(seconds["theirs"], seconds["ours"])
     on_loss = median_ratio(seconds["theirs"], seconds["ours, on the loss"])
     return [
-        figure(f"{names}times faster, 10 evaluations", ratio, "x", texts, bar, note),
+        figure(f"{names}times faster, 10 evaluations", ratio, "x", texts, note=note),
         figure(f"{names}the same with ours on the loss, as theirs is", on_loss, "x", texts),
         figure(f"{names}ours", 1000 * float(numpy.median(seconds["ours"])), "ms", texts),
         figure(f"{names}AllenNLP's", 1000 * float(numpy.median(seconds["theirs"])), "ms", texts),

@@ -14,7 +14,6 @@ from allennlp.common.checks import ConfigurationError
 from allennlp.common.plugins import import_plugins
 from allennlp.common.util import import_module_and_submodules
 
-import biome_interpret
 from biome_interpret.commands import plugin, report
 from biome_interpret.commands.interpret import FAILED, INTERRUPTED, WRONG_USE, Interpret
 from biome_interpret.commands.jobs.sinks import WriteError
@@ -88,7 +87,6 @@ def _run(
 @lru_cache(maxsize=None)
 def _import_plugins() -> None:
     """Runs once in a process: a search for plugins takes a second."""
-    biome_interpret.import_all()
     with _lines_hidden(b"[nltk_data]"):  # A module of allennlp_models downloads on import.
         import_plugins()
 
