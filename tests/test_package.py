@@ -62,10 +62,10 @@ def modules_imported_by(name: str) -> Iterator[Tuple[int, str]]:
 
 
 def floor_of(name: str) -> int:
-    """The index in `FLOORS`, -1 if the module is not there. The package itself is on top."""
+    """The index in `FLOORS`, -1 if the module is not there. The package itself is on the top floor."""
     rooms = {f"{ROOT}.{room}": i for i, rooms in enumerate(FLOORS) for room in rooms}
     if name in (ROOT, f"{ROOT}.models"):
-        return len(FLOORS) if name == ROOT else 0
+        return len(FLOORS) - 1 if name == ROOT else 0
     return next((i for room, i in rooms.items() if f"{name}.".startswith(f"{room}.")), -1)
 
 
