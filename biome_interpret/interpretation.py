@@ -136,10 +136,12 @@ class Interpretation:
         `ImportError`
             If matplotlib is not installed.
         """
-        return RENDERERS["figure"](self, ax)
+        figure: Figure = RENDERERS["figure"](self, ax)
+        return figure
 
     def _repr_html_(self) -> str:
-        return RENDERERS["html"](self)
+        html: str = RENDERERS["html"](self)
+        return html
 
     def saliency(self) -> Dict[str, List[float]]:
         """The shares of each field by its key, in the form and order of AllenNLP."""

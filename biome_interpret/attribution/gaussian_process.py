@@ -5,6 +5,7 @@ from typing import NamedTuple, Sequence
 
 import numpy
 import torch
+from numpy.typing import NDArray
 
 from biome_interpret.attribution import priors
 from biome_interpret.attribution.nodes import Nodes
@@ -106,18 +107,18 @@ class GaussianProcessQuadrature:
         log_squares = (squares + _TINY).log() @ shares
         log_likelihoods = -((self._size - 1) * log_squares + self._log_determinants) / 2
         log_posterior = self._log_prior + log_likelihoods
-        ratios = (log_posterior - log_posterior.max()).exp()
+        ratios: torch.Tensor = (log_posterior - log_posterior.max()).exp()
         ratios[ratios < priors.MIN_PROBABILITY_RATIO] = 0.0
         return ratios / ratios.sum()
 
 
-def covariances(warped: numpy.ndarray) -> torch.Tensor:
+def covariances(warped: NDArray[numpy.float64]) -> torch.Tensor:
     """
     k_ρ for each decay and, last, k_B, at pairs of warped positions.
     Shape: (positions,) -> (decays + 1, positions, positions).
     """
     cosines = 2 * warped - 1
-    sines = numpy.sqrt(numpy.clip(1 - cosines**2, 0, None))
+    sines: NDArray[numpy.float64] = numpy.sqrt(numpy.clip(1 - cosines**2, 0, None))
     # T_j(cos a) T_j(cos b) = (cos j(a − b) + cos j(a + b)) / 2.
     of_differences = numpy.outer(cosines, cosines) + numpy.outer(sines, sines)
     of_sums = numpy.outer(cosines, cosines) - numpy.outer(sines, sines)
@@ -135,12 +136,12 @@ def mixtures(components: torch.Tensor) -> torch.Tensor:
     return torch.stack([(1 - r) * one + r * brownian for one in smooth for r in priors.ROUGHNESSES])
 
 
-def _cosine_series(decay: float, cosine: numpy.ndarray) -> numpy.ndarray:
+def _cosine_series(decay: float, cosine: NDArray[numpy.float64]) -> NDArray[numpy.float64]:
     """Σ_j decay^j cos(j a), by Poisson's kernel, from cos a."""
     return (1 - decay * cosine) / (1 - 2 * decay * cosine + decay**2)
 
 
-def _joint_covariances(nodes: numpy.ndarray, warp: PathWarp) -> torch.Tensor:
+def _joint_covariances(nodes: NDArray[numpy.float64], warp: PathWarp) -> torch.Tensor:
     """K, z and v: of g at the nodes and, last, of ∫g. Shape: (hypotheses, nodes + 1, nodes + 1)."""
     size = len(nodes)
     positions, lengths = gauss_legendre(priors.MOMENT_NODES)

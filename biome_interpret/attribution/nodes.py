@@ -4,6 +4,7 @@ from functools import lru_cache
 from typing import List, Tuple
 
 import numpy
+from numpy.typing import NDArray
 
 from biome_interpret.attribution.quadrature import gauss_radau
 from biome_interpret.attribution.warping import PathWarp
@@ -41,9 +42,10 @@ def leja_nodes(warp: PathWarp, nodes: Nodes, size: int) -> Nodes:
     return (*nodes, *warp.unwarp(numpy.array(added)).tolist())
 
 
-def _candidates(size: int) -> numpy.ndarray:
+def _candidates(size: int) -> NDArray[numpy.float64]:
     """Chebyshev points between 0 and 1, at least 8 for each node; without both ends."""
     count = 1024
     while count < 8 * size:
         count *= 2
-    return (1 - numpy.cos(numpy.pi * numpy.arange(1, count) / count)) / 2
+    cosines: NDArray[numpy.float64] = numpy.cos(numpy.pi * numpy.arange(1, count) / count)
+    return (1 - cosines) / 2

@@ -1,9 +1,10 @@
 """Quadrature of rough integrands, as the gradients of networks with maxima and ReLUs are."""
 
 import math
-from typing import Tuple
+from typing import Any, Tuple
 
 import numpy
+from numpy.typing import NDArray
 
 from biome_interpret.attribution.nodes import Nodes
 
@@ -26,7 +27,7 @@ class PiecewiseConstant:
         Shape: (nodes, elements).
     """
 
-    def __init__(self, nodes: Nodes, values: numpy.ndarray) -> None:
+    def __init__(self, nodes: Nodes, values: NDArray[numpy.float64]) -> None:
         self._nodes = nodes
         order = numpy.argsort(nodes)
         self._ends = numpy.array([0.0, *numpy.array(nodes)[order]])
@@ -48,7 +49,7 @@ class PiecewiseConstant:
         the error that is expected with them.
         """
         variations = numpy.abs(self._jumps).sum(axis=1) * self._lengths
-        parts: numpy.ndarray = numpy.ones(len(self._nodes), dtype=int)
+        parts: NDArray[Any] = numpy.ones(len(self._nodes), dtype=int)
         # An interval in p parts adds variation² / p² to the squared error. One more part reduces it
         # by about 2 variation² / p³.
         for _ in range(size - len(self._nodes)):
@@ -60,7 +61,7 @@ class PiecewiseConstant:
         ]
         return (*self._nodes, *map(float, added)), self._error(parts)
 
-    def _error(self, parts: numpy.ndarray) -> float:
+    def _error(self, parts: NDArray[Any]) -> float:
         """With intervals divided into so many equal parts, if the jumps stay. Shape: (nodes,)."""
         deviations = self._jumps * (self._lengths / parts)[:, None]
         variances = (deviations**2).sum(axis=0) / 12

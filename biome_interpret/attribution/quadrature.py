@@ -7,8 +7,9 @@ from functools import lru_cache
 from typing import Callable, Dict, Tuple
 
 import numpy
+from numpy.typing import NDArray
 
-Rule = Tuple[numpy.ndarray, numpy.ndarray]
+Rule = Tuple[NDArray[numpy.float64], NDArray[numpy.float64]]
 
 
 @lru_cache(maxsize=64)

@@ -139,7 +139,8 @@ def cautious_error(samples: torch.Tensor, strata: Strata) -> float:
     if errors is None:
         return float("inf")
     degrees_of_freedom = sum(len(stratum.units) - 1 for stratum in strata)
-    return float(errors.sum()) * (1 + _MARGIN / (2 * degrees_of_freedom) ** 0.5)
+    enlargement: float = _MARGIN / (2 * degrees_of_freedom) ** 0.5
+    return float(errors.sum()) * (1 + enlargement)
 
 
 def joined(rounds: Sequence[Strata]) -> Strata:

@@ -4,6 +4,7 @@ import math
 from typing import NamedTuple, Tuple
 
 import numpy
+from numpy.typing import NDArray
 
 
 class PathWarp(NamedTuple):
@@ -29,12 +30,14 @@ class PathWarp(NamedTuple):
         """Those of both ends of the path, seen from the pole."""
         return math.atan(-self.centre / self.width), math.atan((1 - self.centre) / self.width)
 
-    def warp(self, positions: numpy.ndarray) -> numpy.ndarray:
+    def warp(self, positions: NDArray[numpy.float64]) -> NDArray[numpy.float64]:
         """α -> φ(α)"""
         start, end = self._angles
-        return (numpy.arctan((positions - self.centre) / self.width) - start) / (end - start)
+        angles: NDArray[numpy.float64] = numpy.arctan((positions - self.centre) / self.width)
+        return (angles - start) / (end - start)
 
-    def unwarp(self, warped: numpy.ndarray) -> numpy.ndarray:
+    def unwarp(self, warped: NDArray[numpy.float64]) -> NDArray[numpy.float64]:
         """φ(α) -> α"""
         start, end = self._angles
-        return self.centre + self.width * numpy.tan(start + warped * (end - start))
+        tangents: NDArray[numpy.float64] = numpy.tan(start + warped * (end - start))
+        return self.centre + self.width * tangents

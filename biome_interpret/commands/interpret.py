@@ -32,7 +32,9 @@ FAILED, WRONG_USE, INTERRUPTED, CLOSED_PIPE = 1, 2, 130, 141
 class Interpret(Subcommand):
     """The subcommand `allennlp interpret ARCHIVE INPUT`. See its `--help`."""
 
-    def add_subparser(self, parser: argparse._SubParsersAction) -> argparse.ArgumentParser:
+    def add_subparser(
+        self, parser: "argparse._SubParsersAction[argparse.ArgumentParser]"
+    ) -> argparse.ArgumentParser:
         subparser = parser.add_parser(
             self.name,
             usage=cli.USAGE,

@@ -52,7 +52,7 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     return parser
 
 
-def _add_interpret(commands: argparse._SubParsersAction) -> None:
+def _add_interpret(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     subparser = Interpret().add_subparser(commands)
     subparser.add_argument(
         "--include-package",

@@ -20,7 +20,7 @@ def one_of(name: str, value: Any, allowed: Collection[str]) -> str:
     return str(value)
 
 
-def whole_number(name: str, value: Any, at_least: int = 1) -> int:
+def whole_number(name: str, value: object, at_least: int = 1) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or value < at_least:
         raise ConfigurationError(
             f"{name} is {value!r}; it must be a whole number from {at_least} up"
@@ -65,7 +65,7 @@ def refuse_unknown(interpreter: str, given: Collection[str], allowed: Collection
         )
 
 
-def target(value: Any) -> Union[str, int, None]:
+def target(value: object) -> Union[str, int, None]:
     if isinstance(value, bool) or not isinstance(value, (str, int, type(None))):
         raise ConfigurationError(
             f"target is {value!r}; it must be the name of a label, its index, or 'gold'. Only "

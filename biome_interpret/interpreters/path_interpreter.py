@@ -1,6 +1,6 @@
 """The base class of the methods. It does everything but choose points on the paths."""
 
-from typing import Any, List, Optional, Sequence, Union
+from typing import Any, List, Optional, Sequence, Type, Union
 
 from allennlp.common.from_params import infer_params
 from allennlp.common.util import JsonDict
@@ -258,7 +258,7 @@ def _results(outcome: Outcome) -> List[Interpretation]:
     return outcome.interpretations
 
 
-def _registered_name(method: type) -> str:
+def _registered_name(method: Type[SaliencyInterpreter]) -> str:
     names = SaliencyInterpreter.list_available()
     found = (name for name in names if SaliencyInterpreter.by_name(name) is method)
     return next(found, method.__name__)

@@ -31,7 +31,8 @@ def to_tensors(instances: Sequence[Instance], model: Model, padding: int = 0) ->
         field: {name: length + padding for name, length in field_lengths.items()}
         for field, field_lengths in batch.get_padding_lengths().items()
     }
-    return util.move_to_device(batch.as_tensor_dict(lengths), device_of(model))
+    tensors: TensorDict = util.move_to_device(batch.as_tensor_dict(lengths), device_of(model))
+    return tensors
 
 
 def take_rows(value: Any, rows: torch.Tensor, batch_size: int) -> Any:

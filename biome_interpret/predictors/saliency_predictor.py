@@ -4,7 +4,6 @@ import json
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Sequence, Union
 
-import numpy
 from allennlp.common import Params
 from allennlp.common.checks import ConfigurationError
 from allennlp.common.params import evaluate_snippet
@@ -13,6 +12,7 @@ from allennlp.data import DatasetReader, Instance
 from allennlp.interpret.saliency_interpreters import SaliencyInterpreter
 from allennlp.models import Model
 from allennlp.predictors import Predictor
+from numpy.typing import NDArray
 
 from biome_interpret.errors import reason_of
 from biome_interpret.interpretation import saliency_of
@@ -102,7 +102,7 @@ class SaliencyPredictor(Predictor):
         return self._all(instances)
 
     def predictions_to_labeled_instances(
-        self, instance: Instance, outputs: Dict[str, numpy.ndarray]
+        self, instance: Instance, outputs: Dict[str, NDArray[Any]]
     ) -> List[Instance]:
         return self._inner.predictions_to_labeled_instances(instance, outputs)
 

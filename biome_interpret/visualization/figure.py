@@ -59,8 +59,8 @@ def plot(
     tokens = [[(name, f.tokens) for name, f in one.fields.items()] for one in several]
     if any(one != tokens[0] for one in tokens):
         raise ValueError("only interpretations of the same tokens can share a heat map")
-    ax = _bar_chart(several[0], ax) if len(several) == 1 else _heat_map(several, ax)
-    figure: Any = ax.figure
+    drawn: Any = _bar_chart(several[0], ax) if len(several) == 1 else _heat_map(several, ax)
+    figure: Figure = drawn.figure
     return figure
 
 

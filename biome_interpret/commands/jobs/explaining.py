@@ -112,7 +112,7 @@ class RecordMaker:
             raise InterpretationError(
                 f"the text has no key '{self.target_field}', which should hold its target"
             )
-        targets = inputs[self.target_field]
+        targets: Targets = inputs[self.target_field]
         for target in targets if isinstance(targets, list) else [targets]:
             options.target(target)
         return targets

@@ -129,7 +129,8 @@ def _sentencizer() -> Language:
     language = spacy.blank("en")
     # In scripts without a space after a full stop, it has to become a token too.
     infixes = [*(language.Defaults.infixes or ()), "[。！？｡।؟]"]
-    language.tokenizer.infix_finditer = compile_infix_regex(infixes).finditer  # type: ignore
+    tokenizer: Any = language.tokenizer
+    tokenizer.infix_finditer = compile_infix_regex(infixes).finditer
     language.add_pipe("sentencizer")
     language.max_length = 10**9
     return language

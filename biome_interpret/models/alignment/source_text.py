@@ -111,6 +111,6 @@ def _offsets(tokens: Sequence[Token], length: int) -> List[Offsets]:
 
 def _end(token: Token) -> int:
     start, length = token.idx or 0, len(unmarked(token))
-    end = getattr(token, "idx_end", None)
+    end: Optional[int] = getattr(token, "idx_end", None)
     # Some readers move a token's beginning but not its end.
     return end if end is not None and 0 <= end - start <= 4 * length + 4 else start + length

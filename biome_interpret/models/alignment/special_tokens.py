@@ -25,7 +25,8 @@ def special_token_id(name: str, indexer: Any, vocabulary: Vocabulary) -> Optiona
     """The id of the padding, unknown or mask token; `None` if the model has none."""
     tokenizer = _hugging_face_tokenizer(indexer)
     if tokenizer is not None:
-        return getattr(tokenizer, _ID_ATTRIBUTES[name])
+        token_id: Optional[int] = getattr(tokenizer, _ID_ATTRIBUTES[name])
+        return token_id
     texts = {
         PADDING_TOKEN: (vocabulary._padding_token,),
         UNKNOWN_TOKEN: (vocabulary._oov_token,),

@@ -36,7 +36,7 @@ def texts_of(instance: Instance, field_name: str) -> List[FieldText]:
     return list(_texts(field_name, instance[field_name], ()))
 
 
-def _texts(name: str, field: Field, place: Tuple[int, ...]) -> Iterator[FieldText]:
+def _texts(name: str, field: Field[Any], place: Tuple[int, ...]) -> Iterator[FieldText]:
     if isinstance(field, TextField):
         yield FieldText(name, field, place)
     elif isinstance(field, TransformerTextField):
@@ -76,7 +76,7 @@ def with_readable_texts(instance: Instance, reader: DatasetReader) -> None:
             instance.fields[name] = _readable(field, tokenizer)
 
 
-def _readable(field: Field, tokenizer: Any) -> Field:
+def _readable(field: Field[Any], tokenizer: Any) -> Field[Any]:
     if isinstance(field, ListField):
         return ListField([_readable(inner, tokenizer) for inner in field.field_list])
     if isinstance(field, TransformerTextField):

@@ -16,6 +16,7 @@ from biome_interpret.models.isolation.patching import patched
 
 # h, or (h, c) of an LSTM. Shape of each: (layers · directions, rows, hidden).
 Hidden = Any
+Forward = Callable[..., Tuple[Any, Hidden]]
 
 
 @contextmanager
@@ -42,7 +43,7 @@ def _trainable(module: torch.nn.RNNBase) -> Iterator[None]:
 
 
 def _unpacked(module: torch.nn.RNNBase) -> ContextManager[None]:
-    def run(forward: Callable[..., Any], inputs: Any, hx: Hidden = None) -> Tuple[Any, Hidden]:
+    def run(forward: Forward, inputs: Any, hx: Hidden = None) -> Tuple[Any, Hidden]:
         if isinstance(inputs, PackedSequence):
             return _run_by_length(module, forward, inputs, hx)
         return forward(inputs, hx)
@@ -51,7 +52,7 @@ def _unpacked(module: torch.nn.RNNBase) -> ContextManager[None]:
 
 
 def _run_by_length(
-    module: torch.nn.RNNBase, forward: Callable[..., Any], packed: PackedSequence, hx: Hidden
+    module: torch.nn.RNNBase, forward: Forward, packed: PackedSequence, hx: Hidden
 ) -> Tuple[PackedSequence, Hidden]:
     """The output for a packed sequence, from one plain tensor for each length."""
     hx = None if hx is None else module.permute_hidden(hx, packed.sorted_indices)

@@ -1,7 +1,7 @@
 """The base class of labellings, and the calls that turn an input into labelled instances."""
 
 from contextlib import contextmanager
-from typing import Iterator, List, Tuple
+from typing import Any, Iterator, List, Tuple
 
 from allennlp.common import Registrable
 from allennlp.common.checks import ConfigurationError
@@ -118,7 +118,7 @@ def refused(predictor: Predictor, what: str) -> Iterator[None]:
         raise InterpretationError(f"{type(predictor).__name__} {what} ({reason})") from error
 
 
-def with_fields(predictor: Predictor, instance: Instance, **fields: Field) -> Instance:
+def with_fields(predictor: Predictor, instance: Instance, **fields: Field[Any]) -> Instance:
     """A copy of an instance. These fields are added, or replace those of the same names."""
     new = instance.duplicate()
     for name, field in fields.items():

@@ -14,6 +14,7 @@ from allennlp.data.fields import (
     TensorField,
 )
 from allennlp.predictors import Predictor
+from numpy.typing import NDArray
 
 from biome_interpret.errors import InterpretationError
 from biome_interpret.models.labelling.base import Labelling, labels_nothing, takes, with_fields
@@ -55,7 +56,7 @@ class LabelLabelling(Labelling):
 
     def gold(self, predictor: Predictor, instance: Instance) -> List[Instance]:
         own: Any = instance[self._label_name(predictor)]
-        labels: List[Field] = [own]
+        labels: List[Field[Any]] = [own]
         if isinstance(own, MultiLabelField):
             # Shape: (labels,)
             chosen, namespace = own.as_tensor({}), own._label_namespace
@@ -71,7 +72,7 @@ class LabelLabelling(Labelling):
         model = predictor._model
         return "labels" if takes(model, "labels") and not takes(model, "label") else "label"
 
-    def _with_label(self, predictor: Predictor, instance: Instance, label: Field) -> Instance:
+    def _with_label(self, predictor: Predictor, instance: Instance, label: Field[Any]) -> Instance:
         fields = {self._label_name(predictor): label}
         if takes(predictor._model, "label_weights"):
             fields["label_weights"] = TensorField(torch.ones(1))
@@ -79,8 +80,8 @@ class LabelLabelling(Labelling):
 
 
 def predicted_labels(
-    module: Any, own: Optional[Field], output: Mapping[str, Any]
-) -> Iterator[Field]:
+    module: Any, own: Optional[Field[Any]], output: Mapping[str, Any]
+) -> Iterator[Field[Any]]:
     """
     The labels that a model, or one of its heads, predicts for one instance. The type of `own`, the
     instance's own label, shows whether a text has one label or several.
@@ -117,7 +118,7 @@ def predicted_labels(
             yield MultiLabelField([index], namespace, skip_indexing=True, num_labels=len(first))
 
 
-def _are_sigmoids(scores: Mapping[str, numpy.ndarray]) -> bool:
+def _are_sigmoids(scores: Mapping[str, NDArray[Any]]) -> bool:
     """Whether the probabilities are the sigmoids of the logits, and not their softmax."""
     logits = next((score for name, score in scores.items() if name.endswith("logits")), None)
     probabilities = next((s for name, s in scores.items() if not name.endswith("logits")), None)

@@ -62,7 +62,8 @@ def _task(instance: Instance) -> str:
     field = instance.fields.get("task")
     if not isinstance(field, MetadataField):
         raise InterpretationError("an instance of a multi-task model must say its 'task'")
-    return field.metadata
+    task: str = field.metadata
+    return task
 
 
 def _label_name(model: Any, task: str, instance: Instance) -> str:

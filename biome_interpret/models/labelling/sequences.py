@@ -61,14 +61,15 @@ def _up_to(end: int, ids: List[int]) -> List[int]:
     return ids[: ids.index(end) + 1] if end in ids else ids
 
 
-def _matches(predictor: Predictor, instance: Instance) -> Dict[str, Field]:
+def _matches(predictor: Predictor, instance: Instance) -> Dict[str, Field[Any]]:
     """What CopyNet needs, too: equal ids for equal words of the source and the target."""
-    fields, reader = instance.fields, predictor._dataset_reader
-    source, target = fields["source_tokens"].tokens, fields[LABEL].tokens  # type: ignore
-    ids = reader._tokens_to_ids([*source, *target])  # type: ignore[attr-defined]
+    fields: Any = instance.fields
+    reader: Any = predictor._dataset_reader
+    source, target = fields["source_tokens"].tokens, fields[LABEL].tokens
+    ids = reader._tokens_to_ids([*source, *target])
     words = {"target_tokens": [token.text for token in target[1:-1]]}
     return {
         "source_token_ids": TensorField(torch.tensor(ids[: len(source)])),
         "target_token_ids": TensorField(torch.tensor(ids[len(source) :])),
-        "metadata": MetadataField({**fields["metadata"].metadata, **words}),  # type: ignore
+        "metadata": MetadataField({**fields["metadata"].metadata, **words}),
     }

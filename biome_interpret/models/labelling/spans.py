@@ -15,6 +15,7 @@ from allennlp.data.fields import (
     TensorField,
 )
 from allennlp.predictors import Predictor
+from numpy.typing import NDArray
 
 from biome_interpret.errors import InterpretationError
 from biome_interpret.models.isolation.recording import run_recording
@@ -49,7 +50,8 @@ class WindowLabelling(Labelling):
     replaces = ("TransformerQAPredictor",)
 
     def instances(self, predictor: Predictor, inputs: JsonDict) -> List[Instance]:
-        windows = predictor._json_to_instances(inputs, qid=-1)  # type: ignore[attr-defined]
+        own: Any = predictor
+        windows: List[Instance] = own._json_to_instances(inputs, qid=-1)
         if len(windows) < 2:
             return windows
         outputs = [predictor._model.forward_on_instance(window) for window in windows]
@@ -152,7 +154,7 @@ class DialogLabelling(Labelling):
         return self._with_each_answer(predictor, instance, numpy.transpose(own))
 
     def _with_each_answer(
-        self, predictor: Predictor, instance: Instance, spans: numpy.ndarray
+        self, predictor: Predictor, instance: Instance, spans: NDArray[Any]
     ) -> List[Instance]:
         """
         One instance for each question that has an answer. The other questions get the span -1, -1.

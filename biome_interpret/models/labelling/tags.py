@@ -60,7 +60,9 @@ class FrameLabelling(Labelling):
         return labels_nothing(predictor) and hasattr(predictor, "_sentence_to_srl_instances")
 
     def instances(self, predictor: Predictor, inputs: JsonDict) -> List[Instance]:
-        return predictor._sentence_to_srl_instances(inputs)  # type: ignore[attr-defined]
+        own: Any = predictor
+        found: List[Instance] = own._sentence_to_srl_instances(inputs)
+        return found
 
     def labelled(self, predictor: Predictor, instance: Instance, output: Outputs) -> List[Instance]:
         # If the model reads word pieces, the predicted tags are those of the pieces.
@@ -106,7 +108,7 @@ def _tagged(predictor: Predictor, instance: Instance, tags: List[str]) -> Instan
     if text is None:
         raise InterpretationError(f"the instance has {len(tags)} tags, but no text of that length")
     label = SequenceLabelField(tags, text, namespace_of(predictor._model, None))
-    fields: Dict[str, Field] = {"tags": label}
+    fields: Dict[str, Field[Any]] = {"tags": label}
     if OUTSIDE in _tag_indices(predictor):
         fields["ignore_loss_on_o_tags"] = FlagField(True)
     return with_fields(predictor, instance, **fields)

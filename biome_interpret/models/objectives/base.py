@@ -90,7 +90,7 @@ class Objective(Registrable):
     why_loss = "{model} gives no logits for what it predicts: the loss is explained instead"
 
     def __init__(
-        self, model: Model, label_name: str, label: Optional[Field], mode: InferenceMode
+        self, model: Model, label_name: str, label: Optional[Field[Any]], mode: InferenceMode
     ) -> None:
         self.model = model
         self.label_name = label_name
@@ -104,7 +104,7 @@ class Objective(Registrable):
         return (type(self),)
 
     @classmethod
-    def fits(cls, model: Model, label: Field) -> bool:
+    def fits(cls, model: Model, label: Field[Any]) -> bool:
         """Whether the objective takes such a field as its label."""
         if cls.label_class is None:
             raise NotImplementedError
@@ -131,11 +131,13 @@ class Objective(Registrable):
 
     def run(self, arguments: TensorDict) -> Outputs:
         """A forward pass: the model's output, and what else `choices` needs."""
-        return self.model(**arguments)
+        outputs: Outputs = self.model(**arguments)
+        return outputs
 
     def run_for_loss(self, arguments: TensorDict) -> Outputs:
         """A forward pass that gives a loss."""
-        return self.model(**arguments)
+        outputs: Outputs = self.model(**arguments)
+        return outputs
 
     def choices(self, outputs: Outputs, tensors: TensorDict) -> Optional[Choices]:
         """What the model chose between; `None` if its output does not have it."""
@@ -173,10 +175,10 @@ class Objective(Registrable):
         """What is explained of an instance."""
         return self.target(instance.fields.get(self.label_name), probability)
 
-    def target(self, label: Optional[Field], probability: Optional[float]) -> Target:
+    def target(self, label: Optional[Field[Any]], probability: Optional[float]) -> Target:
         return Target(probability=probability)
 
-    def retargeted(self, label: Field, target: Union[str, int]) -> Field:
+    def retargeted(self, label: Field[Any], target: Union[str, int]) -> Field[Any]:
         """
         The label field for another target.
 
@@ -234,11 +236,12 @@ def label_candidates(model: Model, instance: Instance) -> Sequence[str]:
     return list(dict.fromkeys([*(n for n in usual if n in optional), *optional, *usual]))
 
 
-def namespace_of(model: Model, label: Optional[Field]) -> str:
+def namespace_of(model: Model, label: Optional[Field[Any]]) -> str:
     """The vocabulary namespace of a label."""
     for attribute in ("_label_namespace", "label_namespace"):
-        if isinstance(getattr(model, attribute, None), str):
-            return getattr(model, attribute)
+        namespace = getattr(model, attribute, None)
+        if isinstance(namespace, str):
+            return namespace
     return getattr(label, "_label_namespace", "labels")
 
 

@@ -72,8 +72,9 @@ class InferenceMode(Registrable):
             raise ConfigurationError(
                 f"unknown inference_mode {name!r}: give one of {known}, or a function"
             )
-        mode: Any = cls.by_name(name)
-        return mode.from_params(Params(params)) if params else mode()
+        named: Any = cls.by_name(name)
+        mode: InferenceMode = named.from_params(Params(params)) if params else named()
+        return mode
 
 
 @InferenceMode.register("logits")

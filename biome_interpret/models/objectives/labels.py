@@ -1,6 +1,6 @@
 """Labels for a text as a whole: one, several at once, or one of several alternatives."""
 
-from typing import Dict, List, Optional, Union
+from typing import Any, Dict, List, Optional, Union
 
 import torch
 from allennlp.data.fields import Field, IndexField, LabelField, ListField, MultiLabelField
@@ -46,11 +46,11 @@ class LabelObjective(_NamedLabelsObjective):
             return []
         return _by_name(choices.logits.squeeze(1).softmax(dim=-1), self.labels)
 
-    def target(self, label: Optional[Field], probability: Optional[float]) -> Target:
+    def target(self, label: Optional[Field[Any]], probability: Optional[float]) -> Target:
         index = int(label.as_tensor({}))  # type: ignore[union-attr]
         return Target(self.labels.get(index, str(index)), index, probability)
 
-    def retargeted(self, label: Field, target: Union[str, int]) -> Field:
+    def retargeted(self, label: Field[Any], target: Union[str, int]) -> Field[Any]:
         index = target
         # If the labels have no names, their number is not known either.
         if self.labels or isinstance(target, str) or target < 0:
@@ -65,10 +65,10 @@ class AlternativeObjective(LabelObjective):
     priority = -160
 
     @classmethod
-    def fits(cls, model: Model, label: Field) -> bool:
+    def fits(cls, model: Model, label: Field[Any]) -> bool:
         return isinstance(label, IndexField) and isinstance(label.sequence_field, ListField)
 
-    def retargeted(self, label: Field, target: Union[str, int]) -> Field:
+    def retargeted(self, label: Field[Any], target: Union[str, int]) -> Field[Any]:
         count = label.sequence_field.sequence_length()  # type: ignore[attr-defined]
         index = int(target) if str(target).isdecimal() else -1
         if not 0 <= index < count:
@@ -107,12 +107,12 @@ class MultiLabelObjective(_NamedLabelsObjective):
         logits = logits_of(outputs, (len(tensors[self.label_name]), None))
         return [] if logits is None else _by_name(logits.sigmoid(), self.labels)
 
-    def target(self, label: Optional[Field], probability: Optional[float]) -> Target:
+    def target(self, label: Optional[Field[Any]], probability: Optional[float]) -> Target:
         indices = self._indices(label)
         names = " ".join(self.labels.get(index, str(index)) for index in indices)
         return Target(names or None, indices[0] if len(indices) == 1 else None, probability)
 
-    def retargeted(self, label: Field, target: Union[str, int]) -> Field:
+    def retargeted(self, label: Field[Any], target: Union[str, int]) -> Field[Any]:
         indices, size = [_index_of(target, self.labels)], self._num_labels
         return MultiLabelField(indices, self.namespace, skip_indexing=True, num_labels=size)
 
@@ -121,10 +121,12 @@ class MultiLabelObjective(_NamedLabelsObjective):
         return self.model.vocab.get_vocab_size(self.namespace)
 
     def _chosen(self, tensors: TensorDict) -> torch.Tensor:
-        return tensors[self.label_name]
+        chosen: torch.Tensor = tensors[self.label_name]
+        return chosen
 
-    def _indices(self, label: Optional[Field]) -> List[int]:
-        return label.as_tensor({}).nonzero().flatten().tolist()  # type: ignore[union-attr]
+    def _indices(self, label: Optional[Field[Any]]) -> List[int]:
+        chosen: torch.Tensor = label.as_tensor({})  # type: ignore[union-attr]
+        return chosen.nonzero().flatten().tolist()
 
 
 @Objective.register("listed_labels")
@@ -134,22 +136,22 @@ class ListedLabelsObjective(MultiLabelObjective):
     priority = -170
 
     @classmethod
-    def fits(cls, model: Model, label: Field) -> bool:
+    def fits(cls, model: Model, label: Field[Any]) -> bool:
         return isinstance(label, ListField) and isinstance(label[0], LabelField)
 
-    def retargeted(self, label: Field, target: Union[str, int]) -> Field:
+    def retargeted(self, label: Field[Any], target: Union[str, int]) -> Field[Any]:
         index = _index_of(target, self.labels)
         return ListField([LabelField(index, self.namespace, skip_indexing=True)])
 
     def _chosen(self, tensors: TensorDict) -> torch.Tensor:
         # Shape: (rows, listed). Padding is -1.
-        listed = tensors[self.label_name]
+        listed: torch.Tensor = tensors[self.label_name]
         # Shape: (rows, labels + 1). The last column takes the padding.
         chosen = listed.new_zeros(len(listed), self._num_labels + 1)
         chosen.scatter_(1, listed.masked_fill(listed < 0, self._num_labels), 1)
         return chosen[:, :-1]
 
-    def _indices(self, label: Optional[Field]) -> List[int]:
+    def _indices(self, label: Optional[Field[Any]]) -> List[int]:
         return [int(one.as_tensor({})) for one in label]  # type: ignore[union-attr]
 
 

@@ -66,7 +66,8 @@ class LossObjective(_WrappedObjective):
             outputs = self.model.make_output_human_readable(outputs)
         if "loss" not in outputs:
             raise InterpretationError("the model gives neither logits nor a loss for this instance")
-        return -outputs["loss"].sum().reshape(1)
+        loss: torch.Tensor = outputs["loss"]
+        return -loss.sum().reshape(1)
 
 
 class LossNotAdditive(InterpretationError):

@@ -1,6 +1,6 @@
 """Models whose output has nothing to differentiate but a loss."""
 
-from typing import Optional, Tuple
+from typing import Any, Optional, Tuple
 
 from allennlp.data import Instance
 from allennlp.data.fields import Field, ListField, SequenceLabelField
@@ -47,7 +47,7 @@ class CoreferenceObjective(Objective):
     )
 
     @classmethod
-    def fits(cls, model: Model, label: Field) -> bool:
+    def fits(cls, model: Model, label: Field[Any]) -> bool:
         has_spans = isinstance(label, SequenceLabelField) and isinstance(
             label.sequence_field, ListField
         )
@@ -72,7 +72,7 @@ class OwnLossObjective(Objective):
     )
 
     @classmethod
-    def fits(cls, model: Model, label: Field) -> bool:
+    def fits(cls, model: Model, label: Field[Any]) -> bool:
         return has_class_named(model, "LanguageModel")
 
     @property

@@ -1,6 +1,6 @@
 """Selects the objective for a labelled instance."""
 
-from typing import Any, Container
+from typing import Container
 
 from allennlp.data import Instance
 from allennlp.models import Model
@@ -22,7 +22,6 @@ def objective_for(
     The objective for a labelled instance. `non_additive` has the classes of objectives for which
     the model's loss was found not to be additive over rows.
     """
-    cls: Any
     for cls in by_priority(Objective):
         label_name = cls.label_in(model, instance)
         if label_name is not None:

@@ -50,7 +50,7 @@ class SequenceObjective(Objective):
     def run(self, arguments: TensorDict) -> Outputs:
         projection = _projection_of(self.model)
         if projection is None:
-            return self.model(**arguments)
+            return super().run(arguments)
         num_words = self._predicted(arguments)[0].size(1)
 
         def logits_in(records: Records) -> List[torch.Tensor]:
@@ -101,7 +101,7 @@ class BartObjective(SequenceObjective):
     _first = 0
 
     @classmethod
-    def fits(cls, model: Model, label: Field) -> bool:
+    def fits(cls, model: Model, label: Field[Any]) -> bool:
         return super().fits(model, label) and has_class_named(model, "Bart")
 
     def run(self, arguments: TensorDict) -> Outputs:
@@ -137,7 +137,7 @@ class CopyNetObjective(SequenceObjective):
     priority = -90
 
     @classmethod
-    def fits(cls, model: Model, label: Field) -> bool:
+    def fits(cls, model: Model, label: Field[Any]) -> bool:
         return super().fits(model, label) and has_class_named(model, "CopyNetSeq2Seq")
 
     def run(self, arguments: TensorDict) -> Outputs:
@@ -146,9 +146,10 @@ class CopyNetObjective(SequenceObjective):
 
         with patched(self.model, compute_loss, "_forward_loss"):
             try:
-                return self.model(**arguments)
+                return super().run_for_loss(arguments)
             except _LossComputed as computed:
-                return computed.args[0]
+                outputs: Outputs = computed.args[0]
+                return outputs
 
     run_for_loss = run
 

@@ -1,6 +1,6 @@
 """Tags: a label for each token of a text."""
 
-from typing import List, Optional
+from typing import Any, List, Optional
 
 import torch
 from allennlp.data.fields import Field, ListField, SequenceLabelField, TextField
@@ -20,7 +20,7 @@ class TagsObjective(Objective):
     priority = -60
 
     @classmethod
-    def fits(cls, model: Model, label: Field) -> bool:
+    def fits(cls, model: Model, label: Field[Any]) -> bool:
         return isinstance(label, SequenceLabelField) and not isinstance(
             label.sequence_field, ListField
         )
@@ -36,7 +36,7 @@ class TagsObjective(Objective):
             mask &= tags != indices.get("O", -1)
         return Choices(logits, tags, mask)
 
-    def target(self, label: Optional[Field], probability: Optional[float]) -> Target:
+    def target(self, label: Optional[Field[Any]], probability: Optional[float]) -> Target:
         assert isinstance(label, SequenceLabelField)
         tags = [str(tag) for tag in label.labels]
         name = " ".join(tag for tag in tags if tag != "O") or None
@@ -57,7 +57,7 @@ class CrfTagsObjective(TagsObjective):
     priority = -50
 
     @classmethod
-    def fits(cls, model: Model, label: Field) -> bool:
+    def fits(cls, model: Model, label: Field[Any]) -> bool:
         return super().fits(model, label) and _crf(model) is not None
 
     def values(self, outputs: Outputs, tensors: TensorDict) -> torch.Tensor:

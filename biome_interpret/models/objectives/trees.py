@@ -57,9 +57,10 @@ class DependenciesObjective(RecordedObjective):
         )
 
     def target_of(self, instance: Instance, probability: Optional[float]) -> Target:
-        words = instance.fields[TAGS].sequence_field.tokens  # type: ignore[attr-defined]
+        fields: Any = instance.fields
+        words = fields[TAGS].sequence_field.tokens
         names = ["root", *(word.text for word in words)]
-        parse = zip(words, instance.fields[TAGS], instance.fields[HEADS])  # type: ignore
+        parse = zip(words, fields[TAGS], fields[HEADS])
         label = " ".join(f"{tag}({names[head]}, {word.text})" for word, tag, head in parse)
         return Target(label, None, probability)
 

@@ -45,7 +45,7 @@ class _WordsObjective(RecordedObjective):
         ids = get_token_ids_from_text_field_tensors(tensors).tolist()
         return Target(joined(words), ids[0] if len(ids) == 1 else None, probability)
 
-    def retargeted(self, label: Field, target: Union[str, int]) -> Field:
+    def retargeted(self, label: Field[Any], target: Union[str, int]) -> Field[Any]:
         words = label.tokens  # type: ignore[attr-defined]
         if len(words) != 1:
             raise InterpretationError(
@@ -71,7 +71,7 @@ class MaskedWordsObjective(_WordsObjective):
     priority = -10
 
     @classmethod
-    def fits(cls, model: Model, label: Field) -> bool:
+    def fits(cls, model: Model, label: Field[Any]) -> bool:
         fills_masks = "mask_positions" in forward_signature(model).names
         return fills_masks and super().fits(model, label)
 
