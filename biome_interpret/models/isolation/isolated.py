@@ -73,6 +73,8 @@ def _metrics_kept(model: Model, modules: Sequence[torch.nn.Module]) -> Iterator[
 
 def _metrics(modules: Sequence[torch.nn.Module]) -> Iterator[Metric]:
     for module in modules:
+        if type(module).__module__.startswith("torch."):
+            continue  # PyTorch's own modules, most of a model, hold no metrics.
         for value in vars(module).values():
             if isinstance(value, dict):
                 value = list(value.values())
