@@ -102,6 +102,15 @@ def test_parts_of_speech_are_explained_together() -> None:
     assert result.output == pytest.approx(chosen)
 
 
+def test_tags_of_padding_are_cut() -> None:
+    predictor = build_predictor("simple_tagger")
+    [text] = InputText.read(predictor, NEWS)
+    padded = {"tags": "O B-PER I-PER O O O O O U-LOC".split()}
+    [labelled] = labelled_instances(predictor, text.instance, padded)
+    tags: Any = labelled["tags"]
+    assert tags.labels == "O B-PER I-PER O O O O".split()
+
+
 def test_a_tagger_that_finds_nothing_explains_nothing() -> None:
     predictor = build_predictor("simple_tagger")
     Forced(predictor, "O O O O O O O")
