@@ -470,7 +470,7 @@ mutation(
     *PIPELINE,
 )
 
-# The command answers `--help` before AllenNLP is imported.
+# The command sets Ctrl-C up before AllenNLP is imported. Other programs need all classes at once.
 INIT = "biome_interpret/__init__.py", ("tests/test_start.py",)
 mutation("the-command-imports-later", "if not _is_the_command():", "if True:", *INIT)
 mutation("all-others-import-at-once", "if not _is_the_command():", "if False:", *INIT)
