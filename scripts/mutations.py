@@ -398,8 +398,8 @@ ENCODER_STATES = (
 mutation("encoder-states-are-restarted", "encoder.restart(num_rows)\n", "pass\n", *ENCODER_STATES)
 mutation(
     "encoder-states-hang-together",
-    "n, n + o) for u, n, o",
-    "n.detach(), n + o) for u, n, o",
+    "state.index_select(1, restoration_indices) for",
+    "state.index_select(1, restoration_indices).detach() for",
     *ENCODER_STATES,
 )
 
@@ -502,7 +502,7 @@ mutation("scores-of-word-pieces", "owned = owners >= 0", "owned = owners > 0", *
 # Long jobs: records in order, whole, and only of one job.
 RECORDS = (
     "biome_interpret/commands/jobs/records.py",
-    ("tests/commands/jobs", "tests/commands/test_interpret.py"),
+    ("tests/commands/jobs/test_resuming.py", "tests/commands/jobs/test_explaining.py"),
 )
 mutation("records-are-in-order", "line <= written.last_line", "line < 0", *RECORDS)
 mutation("cut-record-is-dropped", 'if not raw.endswith(b"\\n"):', "if False:", *RECORDS)
