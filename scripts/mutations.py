@@ -25,6 +25,8 @@ class Mutation(NamedTuple):
 
 MUTATIONS: List[Mutation] = []
 
+FINITE_DIFFERENCES = "tests/kinds/test_kinds.py::test_gradient_is_that_of_finite_differences"
+
 
 def mutation(name: str, old: str, new: str, file: str, tests: Tuple[str, ...]) -> None:
     MUTATIONS.append(Mutation(name, old, new, file, tests))
@@ -98,7 +100,7 @@ mutation("reduction-mean-abs", "vectors.abs().mean(dim=-1)", "vectors.mean(dim=-
 # Alignment: each position belongs to the right token.
 TOKEN_ALIGNMENT = (
     "biome_interpret/models/alignment/token_alignment.py",
-    ("tests/models/embedding/test_sites.py", "tests/kinds/test_kinds.py"),
+    ("tests/models/alignment/test_token_alignment.py", "tests/models/embedding/test_sites.py"),
 )
 mutation(
     "start-tokens",
@@ -163,7 +165,7 @@ mutation(
 
 FINDERS = (
     "biome_interpret/models/embedding/finders.py",
-    ("tests/models/embedding/test_sites.py", "tests/kinds/test_kinds.py"),
+    (FINITE_DIFFERENCES, "tests/interpreters/test_options.py"),
 )
 mutation(
     "finder-of-nearest-class",
@@ -286,7 +288,7 @@ mutation(
 
 LABELS = (
     "biome_interpret/models/objectives/labels.py",
-    ("tests/models/objectives", "tests/interpreters/test_options.py", "tests/kinds/test_kinds.py"),
+    ("tests/models/objectives", "tests/models/labelling", "tests/interpreters/test_options.py"),
 )
 mutation(
     "yes-and-no",
@@ -393,7 +395,7 @@ mutation("random-state-of-torch", "torch.set_rng_state(torch_state)", "pass", *R
 
 ENCODER_STATES = (
     "biome_interpret/models/isolation/encoder_states.py",
-    ("tests/models/isolation", "tests/kinds/test_kinds.py"),
+    ("tests/models/isolation", FINITE_DIFFERENCES),
 )
 mutation("encoder-states-are-restarted", "encoder.restart(num_rows)\n", "pass\n", *ENCODER_STATES)
 mutation(
