@@ -539,7 +539,7 @@ CHARACTERS = (
 mutation("control-characters", "return chr(0x2400 + code)", "return character", *CHARACTERS)
 mutation(
     "bidirectional-overrides",
-    "if _BIDIRECTIONAL.match(character):",
-    "if False:",
+    "⟨{unicodedata.bidirectional(character)}⟩\\u2069",
+    "{character}\\u2069",
     *CHARACTERS,
 )
