@@ -270,6 +270,8 @@ def test_a_label_without_a_name_is_chosen_by_its_number() -> None:
     assert result.target.index == 2
     with pytest.raises(InterpretationError, match="the index of one, a number"):
         interpret(predictor, inputs, target="2")
+    with pytest.raises(InterpretationError, match="unknown target 99: the model has 3 outputs"):
+        interpret(predictor, inputs, target=99)
 
 
 def test_an_input_that_the_predictor_does_not_take_is_refused_in_words() -> None:
