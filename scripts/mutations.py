@@ -178,7 +178,8 @@ mutation(
     "xlnet-is-transposed",
     "transposed = isinstance(module, XLNetPreTrainedModel)",
     "transposed = False",
-    *FINDERS,
+    FINDERS[0],
+    ("tests/models/embedding/test_sites.py",),
 )
 mutation(
     "unknown-embedder-has-a-note",
