@@ -25,6 +25,8 @@ class Mutation(NamedTuple):
 
 MUTATIONS: List[Mutation] = []
 
+FINITE_DIFFERENCES = "tests/kinds/test_kinds.py::test_gradient_is_that_of_finite_differences"
+
 
 def mutation(name: str, old: str, new: str, file: str, tests: Tuple[str, ...]) -> None:
     MUTATIONS.append(Mutation(name, old, new, file, tests))
@@ -98,7 +100,7 @@ mutation("reduction-mean-abs", "vectors.abs().mean(dim=-1)", "vectors.mean(dim=-
 # Alignment: each position belongs to the right token.
 TOKEN_ALIGNMENT = (
     "biome_interpret/models/alignment/token_alignment.py",
-    ("tests/models/embedding/test_sites.py", "tests/kinds/test_kinds.py"),
+    ("tests/models/alignment/test_token_alignment.py", "tests/models/embedding/test_sites.py"),
 )
 mutation(
     "start-tokens",
@@ -146,29 +148,29 @@ mutation(
 mutation("bracket-after-full-stop", "opens = len(sentence) > 1 and", "opens = False and", *SEGMENTS)
 
 # Embedding sites: each traced call is replaced exactly as often as it was traced.
-MATCHING = "biome_interpret/models/embedding/matching.py", ("tests/models/embedding",)
+ID_POSITIONS = "biome_interpret/models/embedding/id_positions.py", ("tests/models/embedding",)
 mutation(
-    "matching-added-numbers",
+    "matching-added-ids",
     "positions[given.cpu() != 0] = ADDED",
     "positions[given.cpu() != 0] = NOWHERE",
-    *MATCHING,
+    *ID_POSITIONS,
 )
-mutation("matching-shifts", "_SHIFTS = (0, 1, -1, 2, -2)", "_SHIFTS = (0,)", *MATCHING)
+mutation("matching-shifts", "_SHIFTS = (0, 1, -1, 2, -2)", "_SHIFTS = (0,)", *ID_POSITIONS)
 mutation(
-    "matching-same-numbers",
+    "matching-same-ids",
     "if not own_real.any() or not bool((same | ~(own_real & given_real)).all()):",
     "if not own_real.any():",
-    *MATCHING,
+    *ID_POSITIONS,
 )
 
 FINDERS = (
     "biome_interpret/models/embedding/finders.py",
-    ("tests/models/embedding/test_sites.py", "tests/kinds/test_kinds.py"),
+    (FINITE_DIFFERENCES, "tests/interpreters/test_options.py"),
 )
 mutation(
     "finder-of-nearest-class",
-    "for kind in type(module).__mro__:",
-    "for kind in reversed(type(module).__mro__):",
+    "for parent in type(module).__mro__:",
+    "for parent in reversed(type(module).__mro__):",
     *FINDERS,
 )
 mutation("elmo-boundaries", "boundaries=1", "boundaries=0", *FINDERS)
@@ -176,7 +178,8 @@ mutation(
     "xlnet-is-transposed",
     "transposed = isinstance(module, XLNetPreTrainedModel)",
     "transposed = False",
-    *FINDERS,
+    FINDERS[0],
+    ("tests/models/embedding/test_sites.py",),
 )
 mutation(
     "unknown-embedder-has-a-note",
@@ -186,7 +189,10 @@ mutation(
 )
 
 # Baselines: where paths begin, and what they do not move.
-BASELINE = "biome_interpret/models/baselines/baseline.py", ("tests/interpreters/test_options.py",)
+BASELINE = (
+    "biome_interpret/models/baselines/baseline.py",
+    ("tests/models/baselines", "tests/interpreters/test_options.py"),
+)
 mutation(
     "default-baseline",
     "ConstantBaseline(value or 0.0)",
@@ -195,15 +201,15 @@ mutation(
 )
 mutation(
     "baseline-of-special-pieces",
-    "owned.unsqueeze(-1), values",
-    "torch.ones_like(owned).unsqueeze(-1), values",
+    "owned = (owners >= 0).unsqueeze(-1)",
+    "owned = (owners >= -9).unsqueeze(-1)",
     *BASELINE,
 )
 mutation("baseline-is-finite", "if not torch.isfinite(values).all():", "if False:", *BASELINE)
 
 PATH_STARTS = (
     "biome_interpret/models/baselines/path_starts.py",
-    ("tests/interpreters/test_options.py", "tests/interpreters/test_batching.py"),
+    ("tests/models/baselines", "tests/interpreters/test_options.py"),
 )
 mutation(
     "special-tokens-are-held",
@@ -230,22 +236,20 @@ NOISE = (
     "biome_interpret/models/baselines/noise.py",
     ("tests/interpreters/test_gradient_shap.py", "tests/interpreters/test_batching.py"),
 )
-mutation("noise-of-mirror-images", "return signs * values[", "return values[", *NOISE)
+mutation("noise-of-mirror-images", "= noise.sign * std * values", "= std * values", *NOISE)
 mutation(
     "noise-without-padding",
-    "real = call.owners[instance] != PADDING",
-    "real = call.owners[instance] != 99",
+    "call.owners[instance] != PADDING",
+    "call.owners[instance] != 99",
     *NOISE,
 )
 mutation(
-    "noise-differs-by-field", "[call.key.site, *call.key.field.encode()]", "[call.key.site]", *NOISE
-)
-mutation(
-    "noise-is-relative",
-    "noise.std * self._spread if noise.relative",
-    "noise.std if noise.relative",
+    "noise-differs-by-field",
+    "call.key.site, *call.key.field.encode()]",
+    "call.key.site]",
     *NOISE,
 )
+mutation("noise-is-relative", "if noise.relative:", "if False:", *NOISE)
 
 # Objectives: the explained output belongs to the target, and a positive score speaks for it.
 LOSS = (
@@ -258,7 +262,7 @@ mutation(
     'return outputs["loss"].sum().reshape(1)',
     *LOSS,
 )
-mutation("loss-is-checked", "if abs(loss - total) > bound and", "if False and", *LOSS)
+mutation("loss-is-checked", "if abs(found - total) > bound and", "if False and", *LOSS)
 
 INFERENCE_MODES = (
     "biome_interpret/models/objectives/inference_modes.py",
@@ -272,8 +276,8 @@ mutation(
 )
 mutation(
     "masked-choices",
-    "chosen if bool(self.mask.all()) else",
-    "chosen if True else",
+    "chosen.masked_fill(~self.mask, 0.0)",
+    "chosen",
     *INFERENCE_MODES,
 )
 mutation(
@@ -285,7 +289,7 @@ mutation(
 
 LABELS = (
     "biome_interpret/models/objectives/labels.py",
-    ("tests/models/objectives", "tests/interpreters/test_options.py", "tests/kinds/test_kinds.py"),
+    ("tests/models/objectives", "tests/models/labelling", "tests/interpreters/test_options.py"),
 )
 mutation(
     "yes-and-no",
@@ -295,6 +299,18 @@ mutation(
 )
 mutation("target-outside", "if int(indices.max()) >= logits.size(-1):", "if False:", *LABELS)
 
+REGISTRY = (
+    "biome_interpret/models/registry.py",
+    ("tests/models/objectives/test_selection.py", "tests/models/labelling/test_labelling.py"),
+)
+mutation(
+    "priorities-order-classes",
+    'key=lambda cls: vars(cls).get("priority", 0), reverse=True',
+    "key=lambda cls: 0",
+    *REGISTRY,
+)
+mutation("priorities-are-not-inherited", 'vars(cls).get("priority", 0)', "cls.priority", *REGISTRY)
+
 # Labelling: names and labels are the model's own.
 TAGS = (
     "biome_interpret/models/labelling/tags.py",
@@ -302,8 +318,14 @@ TAGS = (
 )
 mutation(
     "span-of-one-type",
-    "if prefix in _CONTINUE and opened == kind:",
+    "if prefix in _CONTINUE and opened == name:",
     "if prefix in _CONTINUE and opened:",
+    *TAGS,
+)
+mutation(
+    "tags-of-padding-are-cut",
+    "return max(lengths) if is_padded else num_tags",
+    "return num_tags",
     *TAGS,
 )
 mutation("one-span-at-a-time", "tag if first <= i <= last else OUTSIDE", "tag", *TAGS)
@@ -314,21 +336,21 @@ mutation(
     *TAGS,
 )
 
-LABELS = (
+PREDICTED_LABELS = (
     "biome_interpret/models/labelling/labels.py",
     ("tests/models/labelling", "tests/interpreters/test_integrated_gradient.py"),
 )
 mutation(
     "predicted-label",
-    "LabelField(int(best.argmax()), namespace",
-    "LabelField(int(best.argmin()), namespace",
-    *LABELS,
+    "LabelField(int(first.argmax()), namespace",
+    "LabelField(int(first.argmin()), namespace",
+    *PREDICTED_LABELS,
 )
 mutation(
     "probable-labels",
-    'thresholds = 0.0 if scores[0][0].endswith("logits") else 0.5',
-    "thresholds = 0.9",
-    *LABELS,
+    'threshold = 0.0 if first_name.endswith("logits") else 0.5',
+    "threshold = 0.9",
+    *PREDICTED_LABELS,
 )
 
 TARGETS = (
@@ -344,41 +366,54 @@ mutation(
 )
 
 # Isolation: the predictor afterwards is the predictor before.
-GUARD = "biome_interpret/models/isolation/guard.py", ("tests/models/isolation",)
+ISOLATED = "biome_interpret/models/isolation/isolated.py", ("tests/models/isolation",)
 mutation(
     "requires-grad-is-restored",
     "parameter.requires_grad = True",
     "parameter.requires_grad = False",
-    *GUARD,
+    *ISOLATED,
 )
-mutation("training-mode-is-restored", "module.training = True", "module.training = False", *GUARD)
-mutation("metrics-are-restored", "(m, _copy_of(m, model))", "(m, dict(vars(m)))", *GUARD)
-mutation("one-thread-at-a-time", "with lock_of(model), random_states", "with random_states", *GUARD)
-mutation("default-type-is-restored", "torch.set_default_dtype(default)", "pass", *GUARD)
+mutation(
+    "training-mode-is-restored", "module.training = True", "module.training = False", *ISOLATED
+)
+mutation(
+    "metrics-are-restored",
+    "copy.deepcopy(vars(metric), {id(model.vocab): model.vocab})",
+    "dict(vars(metric))",
+    *ISOLATED,
+)
+mutation(
+    "one-thread-at-a-time",
+    "with _lock_of(model), random_states_kept",
+    "with random_states_kept",
+    ISOLATED[0],
+    ("tests/interpreters/test_isolation.py",),
+)
+mutation("default-type-is-restored", "torch.set_default_dtype(default)", "pass", *ISOLATED)
 
 RANDOM_STATES = "biome_interpret/models/isolation/random_states.py", ("tests/models/isolation",)
 mutation("random-state-of-torch", "torch.set_rng_state(torch_state)", "pass", *RANDOM_STATES)
 
 ENCODER_STATES = (
     "biome_interpret/models/isolation/encoder_states.py",
-    ("tests/models/isolation", "tests/kinds/test_kinds.py"),
+    ("tests/models/isolation", FINITE_DIFFERENCES),
 )
 mutation("encoder-states-are-restarted", "encoder.restart(num_rows)\n", "pass\n", *ENCODER_STATES)
 mutation(
     "encoder-states-hang-together",
-    "n, n + o) for u, n, o",
-    "n.detach(), n + o) for u, n, o",
+    "state.index_select(1, restoration_indices) for",
+    "state.index_select(1, restoration_indices).detach() for",
     *ENCODER_STATES,
 )
 
 PATCHING = "biome_interpret/models/isolation/patching.py", ("tests/models/isolation",)
 mutation(
     "other-threads-are-not-patched",
-    "self._arounds.get(threading.get_ident(), ())",
-    "sum(self._arounds.values(), [])",
+    "self._wrappers_by_thread.get(threading.get_ident(), ())",
+    "sum(self._wrappers_by_thread.values(), [])",
     *PATCHING,
 )
-mutation("own-method-is-put-back", "if self._before is not None:", "if False:", *PATCHING)
+mutation("own-method-is-put-back", "if self._own_method is not None:", "if False:", *PATCHING)
 
 # Rows: a text's scores in a batch are its scores alone.
 # Rows that mix are found twice, by the probes and by the row of the text itself: without one of the
@@ -389,7 +424,7 @@ ROW_INDEPENDENCE = (
 )
 mutation(
     "gradients-of-rows-are-compared",
-    "if same_gradients(alone.gradients, together.gradients, 0, scale):",
+    "if same_gradients(alone.gradients, together.gradients, 0, len(probes) ** reduction):",
     "if True:",
     *ROW_INDEPENDENCE,
 )
@@ -404,9 +439,51 @@ TENSORS = (
     "biome_interpret/models/tensors.py",
     ("tests/models/test_tensors.py", "tests/interpreters/test_batching.py"),
 )
-mutation(
-    "rows-in-their-order", "all(place == row for place, row in enumerate(rows))", "True", *TENSORS
+mutation("rows-of-lists", "[value[row] for row in rows.tolist()]", "value", *TENSORS)
+
+BATCHING = (
+    "biome_interpret/models/execution/batching.py",
+    ("tests/models/execution/test_batching.py", "tests/interpreters/test_batching.py"),
 )
+mutation(
+    "passes-are-halved",
+    "rows_per_pass = (len(chunk) + 1) // 2",
+    "rows_per_pass, start = (len(chunk) + 1) // 2, start + 1",
+    *BATCHING,
+)
+mutation("only-memory-halves-passes", "or not _is_out_of_memory(error)", "or False", *BATCHING)
+
+PATH_INTEGRAL = (
+    "biome_interpret/interpreters/path_integral.py",
+    ("tests/models/execution/test_row_independence.py", "tests/interpreters/test_batching.py"),
+)
+mutation("row-of-the-text-is-checked", "if self._batch.autocast:  #", "if True:  #", *PATH_INTEGRAL)
+
+PIPELINE = "biome_interpret/interpreters/pipeline.py", ("tests/interpreters/test_batching.py",)
+mutation(
+    "failed-texts-are-tried-alone",
+    "one if one.error is None else self._outcome_alone(job, complete)",
+    "one",
+    *PIPELINE,
+)
+mutation(
+    "failed-batches-are-taken-apart",
+    "return [self._outcome_alone(job, complete) for job in jobs]",
+    "return [_failed(error) for job in jobs]",
+    *PIPELINE,
+)
+
+# The command sets Ctrl-C up before AllenNLP is imported. Other programs need all classes at once.
+INIT = (
+    "biome_interpret/__init__.py",
+    (
+        "tests/test_start.py",
+        "tests/test_package.py::"
+        "test_every_module_imports_without_the_optional_packages_and_registers_its_classes",
+    ),
+)
+mutation("the-command-imports-later", "if not _is_the_command():", "if True:", *INIT)
+mutation("all-others-import-at-once", "if not _is_the_command():", "if False:", *INIT)
 
 # Results.
 ASSEMBLY = (
@@ -429,13 +506,13 @@ mutation(
     "output - baseline_output + integrands.total",
     *ASSEMBLY,
 )
-mutation("notes-of-sites", "*of_sites, *integrands.notes", "*integrands.notes", *ASSEMBLY)
+mutation("notes-of-sites", "*site_notes, *integrands.notes", "*integrands.notes", *ASSEMBLY)
 mutation("scores-of-word-pieces", "owned = owners >= 0", "owned = owners > 0", *ASSEMBLY)
 
 # Long jobs: records in order, whole, and only of one job.
 RECORDS = (
     "biome_interpret/commands/jobs/records.py",
-    ("tests/commands/jobs", "tests/commands/test_interpret.py"),
+    ("tests/commands/jobs/test_resuming.py", "tests/commands/jobs/test_explaining.py"),
 )
 mutation("records-are-in-order", "line <= written.last_line", "line < 0", *RECORDS)
 mutation("cut-record-is-dropped", 'if not raw.endswith(b"\\n"):', "if False:", *RECORDS)
@@ -449,7 +526,7 @@ mutation(
     *FINGERPRINT,
 )
 mutation(
-    "changed-archive", 'return {"sha256": digest_of(path)}', 'return {"sha256": ""}', *FINGERPRINT
+    "changed-archive", 'return {"sha256": _digest(path)}', 'return {"sha256": ""}', *FINGERPRINT
 )
 
 # What is shown is the text and no code.
@@ -470,7 +547,7 @@ CHARACTERS = (
 mutation("control-characters", "return chr(0x2400 + code)", "return character", *CHARACTERS)
 mutation(
     "bidirectional-overrides",
-    "return _NAME.format(_BIDIRECTIONAL[character])",
-    "return character",
+    "⟨{unicodedata.bidirectional(character)}⟩\\u2069",
+    "{character}\\u2069",
     *CHARACTERS,
 )

@@ -1,7 +1,6 @@
 """The examples of CONTRIBUTING.md, run block by block on small models."""
 
 import re
-from importlib import import_module
 from pathlib import Path
 from typing import Any, Callable, Dict, List
 
@@ -12,23 +11,13 @@ from allennlp.models import Model
 from allennlp.modules.token_embedders import TokenEmbedder
 
 from biome_interpret import IntegratedGradient, Interpretation, Objective
+from biome_interpret.models.embedding import SiteFinder
 from tests.tiny_models import EXAMPLE_INPUTS, build_from_params, build_predictor, load_params
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 REVIEW = EXAMPLE_INPUTS["lstm"]
 BUCKETS = {"tokens": {"type": "buckets", "num_buckets": 7, "embedding_dim": 8}}
-
-# What the page imports from the rooms themselves: to be dropped once they all export it.
-for room, module, names in (
-    ("embedding", "sites", ["EmbeddingSite"]),
-    ("embedding", "finders", ["SiteFinder"]),
-    ("objectives", "inference_modes", ["Choices"]),
-):
-    package = import_module(f"biome_interpret.models.{room}")
-    for name in names:
-        if not hasattr(package, name):
-            setattr(package, name, getattr(import_module(f"{package.__name__}.{module}"), name))
 
 # Runs one more block of a section, and returns all names that are defined so far.
 RunNext = Callable[[], Dict[str, Any]]
@@ -37,8 +26,6 @@ RunNext = Callable[[], Dict[str, Any]]
 @pytest.fixture
 def section(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], RunNext]:
     """Runs the Python blocks of a section. What they register is forgotten afterwards."""
-    from biome_interpret.models.embedding import SiteFinder
-
     for base in (Model, Objective, SaliencyInterpreter, SiteFinder, TokenEmbedder):
         registered = base._registry[base]  # type: ignore[attr-defined]
         monkeypatch.setitem(base._registry, base, dict(registered))  # type: ignore[attr-defined]
@@ -121,16 +108,12 @@ def test_a_method(section: Any) -> None:
         assert abs(found.convergence_delta or 0.0) > 1e-3
 
 
-# To be left out once it is there.
-AHEAD = {"tests/models/baselines/test_baseline.py"}
-
-
 def test_every_file_that_the_page_names_exists() -> None:
     linked = re.findall(r"\]\(([\w./-]+\.md)", PAGE)
     named = re.findall(r"`((?:tests|docs)/[\w./-]+)`", PAGE)
     rooms = re.findall(r"`((?:models|interpreters|commands)/(?:\w+/)*)`", PAGE)
     for path in [*linked, *named, *(f"biome_interpret/{room}" for room in rooms)]:
-        assert (ROOT / path).exists() or path in AHEAD, path
+        assert (ROOT / path).exists(), path
 
 
 def test_every_section_of_an_example_is_linked() -> None:

@@ -3,8 +3,11 @@
 from typing import Any, Dict, List
 
 import pytest
+import torch
 from allennlp.common.util import JsonDict
+from allennlp.data import Instance
 from allennlp.models import BasicClassifier
+from allennlp.predictors import TextClassifierPredictor
 
 from biome_interpret import GradientShap, IntegratedGradient, Interpretation, InterpretationError
 from biome_interpret.interpreters import PathInterpreter
@@ -210,6 +213,46 @@ def test_a_text_that_fails_leaves_the_others_as_they_are() -> None:
         interpreter.interpret_batch_json(inputs)
 
 
+class SaysHowManyRows(BasicClassifier):
+    def forward(self, *args: Any, **kwargs: Any) -> Dict[str, Any]:  # type: ignore[override]
+        outputs = super().forward(*args, **kwargs)
+        return {**outputs, "num_rows": [len(outputs["logits"])] * len(outputs["logits"])}
+
+
+class LabelsLoneTexts(TextClassifierPredictor):
+    """Fails to label a text that was predicted with others."""
+
+    def predictions_to_labeled_instances(self, instance: Any, outputs: Any) -> List[Instance]:
+        if outputs["num_rows"] > 1:
+            raise ValueError("not alone")
+        return super().predictions_to_labeled_instances(instance, outputs)
+
+
+class FailsOnSeveralTexts(BasicClassifier):
+    """Fails if it predicts several texts at once."""
+
+    def forward(self, *args: Any, **kwargs: Any) -> Dict[str, Any]:  # type: ignore[override]
+        outputs = super().forward(*args, **kwargs)
+        if not torch.is_grad_enabled() and len(outputs["logits"]) > 1:
+            raise ValueError("not alone")
+        return outputs
+
+
+@pytest.mark.parametrize(
+    "model, predictor_class",
+    [(SaysHowManyRows, LabelsLoneTexts), (FailsOnSeveralTexts, TextClassifierPredictor)],
+)
+def test_a_text_that_fails_in_a_batch_is_tried_alone(model: type, predictor_class: type) -> None:
+    predictor = as_kind(model)
+    predictor.__class__ = predictor_class
+    interpreter = IntegratedGradient(predictor)
+    review = EXAMPLE_INPUTS["lstm"]
+    expected = interpreter.interpret_json(review)
+    for found in interpreter.interpret_each([review] * 3):
+        assert isinstance(found, list)
+        assert_alike(found, expected)
+
+
 def test_a_batch_takes_json_and_instances() -> None:
     predictor = build_predictor("lstm")
     interpreter = IntegratedGradient(predictor)
@@ -229,8 +272,6 @@ class RunsOutOfMemory(BasicClassifier):
     """Runs out of memory with more than three rows that need a gradient."""
 
     def forward(self, tokens: Any, label: Any = None, metadata: Any = None) -> Dict[str, Any]:
-        import torch
-
         if torch.is_grad_enabled() and len(tokens["tokens"]["tokens"]) > 3:
             raise RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB")
         return super().forward(tokens, label, metadata)

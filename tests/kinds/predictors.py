@@ -30,7 +30,7 @@ KINDS = Registry(
 (1) The model scores all spans and goes on with the best of them. Where along the path another span
 gets among these, f jumps: a jump has no gradient, and the scores explain what f does between the
 jumps only. The result's delta says how much they miss, and a note why. The jump itself is shown
-by a test (`tests/models/test_objectives.py`).""",
+by a test (`tests/models/objectives/test_objectives.py`).""",
 )
 
 Config = Dict[str, Any]

@@ -34,6 +34,13 @@ def test_one_position_for_each_token() -> None:
     assert owners(field, "tokens", 2) == [0, 1]
 
 
+def test_start_and_end_tokens_belong_to_none() -> None:
+    indexer = {"type": "single_id", "start_tokens": ["<s>"], "end_tokens": ["</s>", "</s>"]}
+    predictor = build_predictor("lstm", **{"dataset_reader.token_indexers.tokens": indexer})
+    expected = [UNOWNED, 0, 1, UNOWNED, UNOWNED, PADDING]
+    assert owners(field_of(predictor, "a film"), "tokens", 6) == expected
+
+
 def test_several_pieces_for_a_token() -> None:
     field = field_of(build_predictor("bert_mismatched"), "boring film")
     assert owners(field, "token_ids", 6) == [UNOWNED, 0, 0, 1, UNOWNED, PADDING]

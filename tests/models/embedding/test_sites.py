@@ -193,6 +193,16 @@ def test_texts_of_several_lengths_get_the_same_scores_as_alone(name: str) -> Non
         assert result.unassigned == pytest.approx(alone.unassigned, abs=1e-9)
 
 
+def test_ids_with_the_positions_first_take_many_rows_to_a_pass() -> None:
+    kind = KINDS["`pretrained_transformer`, xlnet"]
+    interpreter = IntegratedGradient(kind.build(), n_steps=5, **kind.options)
+    interpreter.saliency_interpret_from_json(kind.inputs)  # This also probes the rows.
+    passes: List[int] = []
+    interpreter.predictor._model.register_forward_hook(lambda *_: passes.append(1))
+    interpreter.saliency_interpret_from_json(kind.inputs)
+    assert len(passes) == 2
+
+
 SPECIAL = [
     "`elmo_token_embedder`",
     "`bidirectional_lm_token_embedder`",

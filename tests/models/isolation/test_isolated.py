@@ -11,6 +11,7 @@ import torch
 from allennlp.predictors import Predictor
 
 from biome_interpret import GradientShap, IntegratedGradient
+from biome_interpret.models.isolation.isolated import isolated
 from tests.tiny_models import EXAMPLE_INPUTS, build_predictor
 
 KINDS = ["lstm", "esim", "simple_tagger", "crf_tagger", "bert", "bert_mismatched"]
@@ -113,6 +114,16 @@ def test_the_metrics_of_a_labelled_pass_are_put_back() -> None:
         EXAMPLE_INPUTS["lstm"]
     )
     assert predictor._model.get_metrics() == before
+
+
+def test_the_default_type_is_put_back() -> None:
+    before = torch.get_default_dtype()
+    try:
+        with isolated(build_predictor("lstm")._model):
+            torch.set_default_dtype(torch.float64)
+        assert torch.get_default_dtype() == before
+    finally:
+        torch.set_default_dtype(before)
 
 
 class TestThreads:

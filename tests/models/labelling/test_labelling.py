@@ -102,6 +102,15 @@ def test_parts_of_speech_are_explained_together() -> None:
     assert result.output == pytest.approx(chosen)
 
 
+def test_tags_of_padding_are_cut() -> None:
+    predictor = build_predictor("simple_tagger")
+    [text] = InputText.read(predictor, NEWS)
+    padded = {"tags": "O B-PER I-PER O O O O O U-LOC".split()}
+    [labelled] = labelled_instances(predictor, text.instance, padded)
+    tags: Any = labelled["tags"]
+    assert tags.labels == "O B-PER I-PER O O O O".split()
+
+
 def test_a_tagger_that_finds_nothing_explains_nothing() -> None:
     predictor = build_predictor("simple_tagger")
     Forced(predictor, "O O O O O O O")
@@ -261,6 +270,8 @@ def test_a_label_without_a_name_is_chosen_by_its_number() -> None:
     assert result.target.index == 2
     with pytest.raises(InterpretationError, match="the index of one, a number"):
         interpret(predictor, inputs, target="2")
+    with pytest.raises(InterpretationError, match="unknown target 99: the model has 3 outputs"):
+        interpret(predictor, inputs, target=99)
 
 
 def test_an_input_that_the_predictor_does_not_take_is_refused_in_words() -> None:
