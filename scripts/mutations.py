@@ -288,7 +288,7 @@ mutation(
 )
 
 LABELS = (
-    "biome_interpret/models/objectives/labels.py",
+    "biome_interpret/models/objectives/tasks/labels.py",
     ("tests/models/objectives", "tests/models/labelling", "tests/interpreters/test_options.py"),
 )
 mutation(
@@ -313,7 +313,7 @@ mutation("priorities-are-not-inherited", 'vars(cls).get("priority", 0)', "cls.pr
 
 # Labelling: names and labels are the model's own.
 TAGS = (
-    "biome_interpret/models/labelling/tags.py",
+    "biome_interpret/models/labelling/tasks/tags.py",
     ("tests/models/labelling", "tests/interpreters/test_integrated_gradient.py"),
 )
 mutation(
@@ -337,7 +337,7 @@ mutation(
 )
 
 PREDICTED_LABELS = (
-    "biome_interpret/models/labelling/labels.py",
+    "biome_interpret/models/labelling/tasks/labels.py",
     ("tests/models/labelling", "tests/interpreters/test_integrated_gradient.py"),
 )
 mutation(
@@ -454,12 +454,15 @@ mutation(
 mutation("only-memory-halves-passes", "or not _is_out_of_memory(error)", "or False", *BATCHING)
 
 PATH_INTEGRAL = (
-    "biome_interpret/interpreters/path_integral.py",
+    "biome_interpret/interpreters/engine/path_integral.py",
     ("tests/models/execution/test_row_independence.py", "tests/interpreters/test_batching.py"),
 )
 mutation("row-of-the-text-is-checked", "if self._batch.autocast:  #", "if True:  #", *PATH_INTEGRAL)
 
-PIPELINE = "biome_interpret/interpreters/pipeline.py", ("tests/interpreters/test_batching.py",)
+PIPELINE = (
+    "biome_interpret/interpreters/engine/pipeline.py",
+    ("tests/interpreters/test_batching.py",),
+)
 mutation(
     "failed-texts-are-tried-alone",
     "one if one.error is None else self._outcome_alone(job, complete)",
@@ -487,7 +490,7 @@ mutation("all-others-import-at-once", "if not _is_the_command():", "if False:", 
 
 # Results.
 ASSEMBLY = (
-    "biome_interpret/interpreters/assembly.py",
+    "biome_interpret/interpreters/engine/assembly.py",
     (
         "tests/interpreters/test_options.py",
         "tests/interpreters/test_integrated_gradient.py",

@@ -22,6 +22,7 @@ FLOORS = [
     ["models.labelling", "models.baselines"],
     ["models.execution"],
     ["interpretation"],
+    ["interpreters.engine"],
     ["interpreters"],
     ["predictors", "visualization"],
     ["commands"],
@@ -62,7 +63,7 @@ def modules_imported_by(name: str) -> Iterator[Tuple[int, str]]:
 
 
 def floor_of(name: str) -> int:
-    """The index in `FLOORS`, -1 if the module is not there. The package itself is on the top floor."""
+    """The index in `FLOORS`, -1 if the module is not there. The package itself is on top."""
     rooms = {f"{ROOT}.{room}": i for i, rooms in enumerate(FLOORS) for room in rooms}
     if name in (ROOT, f"{ROOT}.models"):
         return len(FLOORS) - 1 if name == ROOT else 0

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from biome_interpret.errors import reason_of
 from biome_interpret.interpretation import saliency_of
 from biome_interpret.interpreters import PathInterpreter, options
-from biome_interpret.interpreters.pipeline import Outcome
+from biome_interpret.interpreters.engine.pipeline import Outcome
 
 Input = Union[JsonDict, Instance]
 

@@ -27,6 +27,7 @@ QUESTIONS = {
     "predictors": "How does `allennlp predict` get the scores?",
     "visualization": "How is a result shown to people?",
     "interpreters": "Which points of which paths make up the scores?",
+    "interpreters/engine": "How do texts become results?",
     "interpretation.py": "What is in a result?",
     "models/execution": "How are rows run safely, many to a pass?",
     "models/labelling": "What does the model say, as labelled instances?",
@@ -90,11 +91,12 @@ def rooms() -> Dict[str, Room]:
 
 
 def room_of(path: Path) -> str:
-    """The name of the room that a file of the package belongs to."""
+    """The room of a file of the package. A folder `tasks` belongs to the room around it."""
     parts = path.relative_to(PACKAGE).parts
     if len(parts) == 1:
         return parts[0]
-    return "models/*.py" if parts[:-1] == ("models",) else "/".join(parts[:-1])
+    folders = [folder for folder in parts[:-1] if folder != "tasks"]
+    return "models/*.py" if folders == ["models"] else "/".join(folders)
 
 
 def _imported(tree: ast.AST) -> Iterator[Path]:

@@ -6,8 +6,8 @@ label nothing, or that fail on some outputs of their model. Register a subclass 
 your own. It is tried before those here.
 """
 
-# Imported to register their classes.
-from biome_interpret.models.labelling import labels, multitask, sequences, spans, tags, trees, words  # noqa: F401
+# Imported to register its classes.
+from biome_interpret.models.labelling import tasks  # noqa: F401
 from biome_interpret.models.labelling.base import Labelling, labelled_instances, with_fields
 from biome_interpret.models.labelling.targets import GOLD, TargetSpec
 

@@ -11,9 +11,9 @@ from allennlp.predictors import Predictor, TextClassifierPredictor
 from biome_interpret import IntegratedGradient, InterpretationError
 from biome_interpret.interpretation import Interpretation
 from biome_interpret.models.labelling import Labelling, labelled_instances
-from biome_interpret.models.labelling.tags import has_scheme, runs_of, spans_of
+from biome_interpret.models.labelling.tasks.tags import has_scheme, runs_of, spans_of
+from biome_interpret.models.labelling.tasks.words import OwnTextLabelling
 from biome_interpret.models.labelling.texts import InputText
-from biome_interpret.models.labelling.words import OwnTextLabelling
 from biome_interpret.models.registry import by_priority
 from tests.kinds.predictors import FILM, KINDS, LONG_FILM, NEWS, QUESTION, REVIEW, SOURCE, TWO_VERBS
 from tests.tiny_models import build_predictor

@@ -7,7 +7,7 @@ from typing import Dict, List, Optional, Sequence, Tuple
 import torch
 
 from biome_interpret.attribution.paths import Path, PathKey, PathMeasure
-from biome_interpret.interpreters.points import AT_BASELINE, AT_INPUT, Row
+from biome_interpret.interpreters.engine.points import AT_BASELINE, AT_INPUT, Row
 from biome_interpret.models.embedding.calls import CallKey
 
 # For each call a tensor of shape (nodes, positions, embedding_dim or 1).

@@ -7,9 +7,9 @@ import torch
 
 from biome_interpret.attribution.paths import AdaptiveMeasure, Path, PathMeasure
 from biome_interpret.errors import InterpretationError
-from biome_interpret.interpreters.integrands import GradientCache, Integrands, Terms
-from biome_interpret.interpreters.points import AT_BASELINE, AT_INPUT, PathPoints, Row
-from biome_interpret.interpreters.settings import Settings
+from biome_interpret.interpreters.engine.integrands import GradientCache, Integrands, Terms
+from biome_interpret.interpreters.engine.points import AT_BASELINE, AT_INPUT, PathPoints, Row
+from biome_interpret.interpreters.engine.settings import Settings
 from biome_interpret.models.baselines.path_starts import PathStarts
 from biome_interpret.models.execution.batching import run_in_passes
 from biome_interpret.models.execution.evaluation import Evaluation, ExplainedBatch, RowsMixed

@@ -10,7 +10,7 @@ from allennlp.nn.util import get_text_field_mask
 
 from biome_interpret.models.objectives.base import Objective, RecordedObjective, Target, logits_of
 from biome_interpret.models.objectives.inference_modes import Choices, Outputs
-from biome_interpret.models.objectives.spans import padded_classes, span_text
+from biome_interpret.models.objectives.tasks.spans import padded_classes, span_text
 from biome_interpret.models.tensors import TensorDict
 
 HEADS, TAGS = "head_indices", "head_tags"

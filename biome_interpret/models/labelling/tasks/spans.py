@@ -21,8 +21,8 @@ from biome_interpret.errors import InterpretationError
 from biome_interpret.models.isolation.recording import run_recording
 from biome_interpret.models.labelling.base import Labelling, labels_nothing, takes, with_fields
 from biome_interpret.models.objectives.inference_modes import Outputs
-from biome_interpret.models.objectives.loss_only import ANSWERS
-from biome_interpret.models.objectives.spans import END, START, dialog_parts
+from biome_interpret.models.objectives.tasks.loss_only import ANSWERS
+from biome_interpret.models.objectives.tasks.spans import END, START, dialog_parts
 from biome_interpret.models.tensors import to_tensors
 
 

@@ -14,7 +14,7 @@ from biome_interpret.models.labelling.base import (
     labels_nothing,
     with_fields,
 )
-from biome_interpret.models.labelling.labels import LABEL_PREDICTORS, predicted_labels
+from biome_interpret.models.labelling.tasks.labels import LABEL_PREDICTORS, predicted_labels
 from biome_interpret.models.objectives.base import has_class_named
 from biome_interpret.models.objectives.inference_modes import Outputs
 

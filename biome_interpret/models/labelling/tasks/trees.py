@@ -9,7 +9,7 @@ from allennlp.predictors import Predictor
 
 from biome_interpret.models.labelling.base import Labelling, with_fields
 from biome_interpret.models.objectives.inference_modes import Outputs
-from biome_interpret.models.objectives.trees import HEADS, NO_LABEL, TAGS
+from biome_interpret.models.objectives.tasks.trees import HEADS, NO_LABEL, TAGS
 
 
 @Labelling.register("dependencies")

@@ -7,7 +7,7 @@ from allennlp.data.fields import Field, ListField, SequenceLabelField
 from allennlp.models import Model
 
 from biome_interpret.models.objectives.base import Objective, Target, has_class_named, joined
-from biome_interpret.models.objectives.spans import span_text
+from biome_interpret.models.objectives.tasks.spans import span_text
 
 ANSWERS = (
     "answer_as_passage_spans",

@@ -11,7 +11,7 @@ from allennlp.predictors import Predictor
 from biome_interpret.models.labelling.base import Labelling, with_fields
 from biome_interpret.models.objectives.base import has_class_named
 from biome_interpret.models.objectives.inference_modes import Outputs
-from biome_interpret.models.objectives.sequences import LABEL
+from biome_interpret.models.objectives.tasks.sequences import LABEL
 
 
 @Labelling.register("sequence")

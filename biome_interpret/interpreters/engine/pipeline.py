@@ -23,10 +23,10 @@ from allennlp.predictors import Predictor
 from biome_interpret.attribution.paths import AdaptiveMeasure, PathMeasure
 from biome_interpret.errors import InterpretationError
 from biome_interpret.interpretation import Interpretation
-from biome_interpret.interpreters.assembly import Assembly, InstanceIntegrals
-from biome_interpret.interpreters.background_texts import background_instances
-from biome_interpret.interpreters.path_integral import PathIntegral
-from biome_interpret.interpreters.settings import Settings
+from biome_interpret.interpreters.engine.assembly import Assembly, InstanceIntegrals
+from biome_interpret.interpreters.engine.background_texts import background_instances
+from biome_interpret.interpreters.engine.path_integral import PathIntegral
+from biome_interpret.interpreters.engine.settings import Settings
 from biome_interpret.models.baselines.background import Background
 from biome_interpret.models.baselines.path_starts import PathStarts
 from biome_interpret.models.embedding.sites import EmbeddingSite, max_embedding_dim

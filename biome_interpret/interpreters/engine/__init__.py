@@ -1,0 +1,1 @@
+"""The engine that runs every method: from texts to results."""
