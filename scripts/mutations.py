@@ -258,8 +258,8 @@ LOSS = (
 )
 mutation(
     "sign-of-the-loss",
-    'return -outputs["loss"].sum().reshape(1)',
-    'return outputs["loss"].sum().reshape(1)',
+    "return -loss.sum().reshape(1)",
+    "return loss.sum().reshape(1)",
     *LOSS,
 )
 mutation("loss-is-checked", "if abs(found - total) > bound and", "if False and", *LOSS)
