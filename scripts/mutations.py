@@ -519,7 +519,13 @@ RECORDS = (
 )
 mutation("records-are-in-order", "line <= written.last_line", "line < 0", *RECORDS)
 mutation("cut-record-is-dropped", 'if not raw.endswith(b"\\n"):', "if False:", *RECORDS)
-mutation("records-are-json", "allow_nan=False", "allow_nan=True", *RECORDS)
+mutation(
+    "records-are-json",
+    "allow_nan=False",
+    "allow_nan=True",
+    RECORDS[0],
+    ("tests/commands/jobs/test_sources.py",),
+)
 
 FINGERPRINT = "biome_interpret/commands/jobs/fingerprint.py", ("tests/commands/jobs",)
 mutation(
