@@ -12,7 +12,7 @@ _FULL: Dict[str, Tuple[int, int]] = {
     "target-error": (50, 20),
     "captum": (100, 100),
     "floor": (100, 30),
-    "throughput": (872, 300),
+    "throughput": (872, 150),
     "shap": (20, 4),
     "shap-timing": (40, 10),
     # Captum's takes many seconds for each on the biLSTM.
