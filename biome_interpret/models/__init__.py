@@ -1,1 +1,1 @@
-"""What differs by model: where to hook it, what to differentiate, whose each position is."""
+"""What differs by model. Each room answers one question about it."""

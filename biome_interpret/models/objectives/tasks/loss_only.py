@@ -1,4 +1,4 @@
-"""Models whose output has nothing to differentiate but a loss."""
+"""Models that have only a loss to differentiate."""
 
 from typing import Any, Optional, Tuple
 
