@@ -6,7 +6,7 @@ import warnings
 
 def main() -> None:
     # It warns that it will drop this version of Python. Users cannot act on that.
-    warnings.filterwarnings("ignore", category=FutureWarning, module=r"google\.api_core")
+    warnings.filterwarnings("ignore", category=FutureWarning, module=r"google\.")
     # Until AllenNLP is imported, Ctrl-C ends the process without a traceback.
     handler = signal.getsignal(signal.SIGINT)
     if handler is signal.default_int_handler:
