@@ -45,7 +45,7 @@ def run(bench: Bench) -> Outcome:
     return Outcome(
         [
             figure("where the gradient changes: centre, median", _median(centres), "", texts),
-            figure("width of the pace for it, median", _median(widths), "", texts),
+            figure("width of the warp for it, median", _median(widths), "", texts),
             *_errors("as refined by default", grown, texts),
             *_errors("by Gauss-Legendre rules", gauss, texts),
         ]
