@@ -14,11 +14,6 @@ class _Enough(Exception):
     """Stops a forward pass when all that is needed was recorded."""
 
 
-def at_once(records: Records) -> bool:
-    """The first call of any part is enough."""
-    return True
-
-
 def run_recording(
     model: Callable[..., Dict[str, Any]],
     arguments: Mapping[str, Any],

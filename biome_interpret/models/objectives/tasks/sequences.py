@@ -19,7 +19,6 @@ from biome_interpret.models.objectives.base import (
     Target,
     has_class_named,
     joined,
-    logits_of,
 )
 from biome_interpret.models.objectives.inference_modes import Choices, Outputs
 from biome_interpret.models.tensors import TensorDict
@@ -67,8 +66,10 @@ class SequenceObjective(Objective):
 
     def choices(self, outputs: Outputs, tensors: TensorDict) -> Optional[Choices]:
         words, mask = self._predicted(tensors)
-        logits = logits_of(outputs, (*words.shape, None))
-        return None if logits is None else Choices(logits, words, mask)
+        logits = outputs.get("logits")
+        if logits is None or logits.shape[:2] != words.shape:
+            return None
+        return Choices(logits, words, mask)
 
     def target_of(self, instance: Instance, probability: Optional[float]) -> Target:
         tokens = instance.fields[self.label_name].tokens  # type: ignore[attr-defined]
