@@ -160,6 +160,7 @@ def test_several_targets_share_the_prediction() -> None:
     model: Any = interpreter.predictor._model
     inputs = EXAMPLE_INPUTS["lstm"]
     interpreter.interpret_json(inputs)
+    interpreter.interpret_json(inputs, target=[0, 1])  # Holds it against rows alone.
     model.rows = 0
     results = interpreter.interpret_json(inputs, target=[0, 1])
     # The text, and for each target ten nodes with the text among them, and the baseline.

@@ -95,7 +95,10 @@ def _sites(predictor: Predictor, kind: Kind) -> List[str]:
         objective = objective_for(model, instance, Logits())
         tensors = to_tensors([instance], model)
         arguments = forward_arguments(objective, tensors)
-        calls, _ = trace(objective.run, find_sites(predictor), [instance], tensors, arguments)
+        sites, labels = find_sites(predictor), objective.label_names
+        calls = trace(
+            objective.run, sites, [instance], tensors, arguments, model.vocab, labels
+        ).calls
     return list(dict.fromkeys(call.site.name for call in calls))
 
 

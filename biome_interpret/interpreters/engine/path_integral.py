@@ -11,9 +11,14 @@ from biome_interpret.interpreters.engine.integrands import GradientCache, Integr
 from biome_interpret.interpreters.engine.points import AT_BASELINE, AT_INPUT, PathPoints, Row
 from biome_interpret.interpreters.engine.settings import Settings
 from biome_interpret.models.baselines.path_starts import PathStarts
-from biome_interpret.models.execution.batching import run_in_passes
+from biome_interpret.models.execution.batching import is_out_of_memory, run_in_passes
 from biome_interpret.models.execution.evaluation import Evaluation, ExplainedBatch, RowsMixed
-from biome_interpret.models.execution.row_independence import MEAN, close, same_gradients
+from biome_interpret.models.execution.row_independence import (
+    MEAN,
+    HeldPasses,
+    close,
+    same_gradients,
+)
 
 # The rounding of an output, relative to its size, in float32 and in bfloat16.
 _FLOAT32_ROUNDING = 1e-6
@@ -30,6 +35,8 @@ class PathIntegral:
     loss_reduction : `int`, optional
         How the rows of a pass relate (see `row_independence`); `None` to run each row alone.
     rows_per_pass : `int`
+    held : `HeldPasses`
+        Of the model and the type of objective.
     settings : `Settings`
     """
 
@@ -39,12 +46,14 @@ class PathIntegral:
         starts: PathStarts,
         loss_reduction: Optional[int],
         rows_per_pass: int,
+        held: HeldPasses,
         settings: Settings,
     ) -> None:
         self._batch = batch
         self._starts = starts
         self._loss_reduction = loss_reduction
         self._rows_per_pass = rows_per_pass
+        self._held = held
         self._settings = settings
         self._caches = [GradientCache() for _ in batch.instances]
         # Instances that had a row with x in a pass, to compare f(x) with that of the text alone.
@@ -166,6 +175,7 @@ class PathIntegral:
         points = PathPoints(rows, self._starts)
         evaluation = self._evaluate(points, True, alone=self._loss_reduction is None)
         self._check_inputs(points, evaluation)
+        self._hold(points, evaluation)
         if len(evaluation.values) == len(rows):
             self._cache_values(rows, evaluation)
         scale, settings = self._gradient_scale(len(rows)), self._settings
@@ -192,8 +202,45 @@ class PathIntegral:
     def _evaluate(self, points: PathPoints, want_gradients: bool, alone: bool) -> Evaluation:
         batch = self._batch
         by_call = {call.key: points.vectors(call) for call in batch.calls}
-        run = batch.evaluate_one_by_one if alone else batch.evaluate
-        return run(points.instances, by_call, want_gradients)
+        if not alone:
+            try:
+                return batch.evaluate(points.instances, by_call, want_gradients)
+            except RowsMixed:
+                raise
+            except Exception as error:
+                # A model may fail on several rows of one text, such as one with a single token.
+                if len(points.rows) == 1 or is_out_of_memory(error):
+                    raise
+        return batch.evaluate_one_by_one(points.instances, by_call, want_gradients)
+
+    def _hold(self, points: PathPoints, evaluation: Evaluation) -> None:
+        """
+        Holds two rows of a pass against the same rows alone, if such a pass is due.
+
+        # Raises
+
+        `RowsMixed`
+            If they differ.
+        """
+        num_rows = len(points.rows)
+        if self._batch.autocast or self._loss_reduction is None:
+            return
+        if not self._held.is_due(num_rows, len(set(points.instances))):
+            return
+        for place in {num_rows // 2, num_rows - 1}:
+            # At the baseline, all positions may be equal: rounding decides which is the maximum.
+            if points.rows[place].node != AT_BASELINE:
+                self._hold_row(place, points, evaluation)
+
+    def _hold_row(self, place: int, points: PathPoints, evaluation: Evaluation) -> None:
+        alone = self._evaluate(PathPoints([points.rows[place]], self._starts), True, alone=True)
+        num_rows = len(points.rows)
+        has_values = len(evaluation.values) == num_rows
+        if has_values and not close(alone.values[0], evaluation.values[place]):
+            raise RowsMixed
+        scale = self._gradient_scale(num_rows)
+        if not same_gradients(alone.gradients, evaluation.gradients, place, scale):
+            raise RowsMixed
 
     def _check_inputs(self, points: PathPoints, evaluation: Evaluation) -> None:
         """

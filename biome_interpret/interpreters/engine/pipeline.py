@@ -51,6 +51,15 @@ PADDING_NOTE = (
     "alone, not as it is predicted in a batch with longer ones"
 )
 
+ALONE_NOTE = (
+    "the model does not take several rows, or its rows influence one another: each point was run "
+    "alone, which takes longer"
+)
+BYPASS_NOTE = (
+    "the model's output also depends on the words in a way that does not lead through their "
+    "embeddings: that part is not explained"
+)
+
 
 class Outcome(NamedTuple):
     """
@@ -211,6 +220,7 @@ class Pipeline:
             return _failed(error)
 
     def _explained(self, jobs: List[_Job], complete: bool) -> List[Outcome]:
+        self._planner.forget_failed_probes()
         outputs, prediction = self._predicted(jobs)
         errors: Dict[int, Exception] = {}
         items: List[_Item] = []
@@ -268,12 +278,16 @@ class Pipeline:
     def _row_independence(self, item: _Item, prediction: Optional[Prediction]) -> RowIndependence:
         def make_batch() -> ExplainedBatch:
             # In full precision: what other rows change may be lost in the rounding of bfloat16.
-            return self._batch([item], prediction, autocast=False)
+            return self._batch([item], prediction, autocast=False, verify=True)
 
         return self._planner.row_independence(item.objective, make_batch)
 
     def _batch(
-        self, items: Sequence[_Item], prediction: Optional[Prediction], autocast: bool
+        self,
+        items: Sequence[_Item],
+        prediction: Optional[Prediction],
+        autocast: bool,
+        verify: bool = False,
     ) -> ExplainedBatch:
         batch = ExplainedBatch(
             self._model,
@@ -283,6 +297,7 @@ class Pipeline:
             prediction,
             prediction_rows=[item.job for item in items],
             autocast=autocast,
+            verify=verify,
         )
         for call in batch.calls:
             if not all(call.token_lists):
@@ -299,6 +314,7 @@ class Pipeline:
             self._path_starts(texts[0]),
             independence.loss_reduction,
             self._planner.rows_per_pass(max(call.embedded.size(1) for call in batch.calls)),
+            self._planner.held_passes(objective),
             settings,
         )
         try:
@@ -306,7 +322,7 @@ class Pipeline:
         except RowsMixed:
             self._planner.record_mixing(objective)
             raise
-        notes = [PADDING_NOTE] if independence.padding_matters else []
+        notes = _notes(independence)
         results: List[Interpretation] = []
         for row, (text, integrands) in enumerate(zip(texts, found)):
             integrals = InstanceIntegrals(batch.calls_by_field, row, integrands)
@@ -328,6 +344,15 @@ class Pipeline:
         return PathStarts(
             settings.baseline, self._background, settings.hold_special_tokens, self._model.vocab
         )
+
+
+def _notes(found: RowIndependence) -> List[str]:
+    conditions = {
+        PADDING_NOTE: found.padding_matters,
+        ALONE_NOTE: found.loss_reduction is None,
+        BYPASS_NOTE: found.bypasses_embeddings,
+    }
+    return [note for note, holds in conditions.items() if holds]
 
 
 def _merged(outcomes: Sequence[Outcome]) -> Outcome:

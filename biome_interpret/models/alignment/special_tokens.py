@@ -1,6 +1,6 @@
 """The special tokens of a model: their ids, and which tokens of a text are special."""
 
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, List, Optional, Set, Tuple
 
 from allennlp.data import Vocabulary
 from allennlp.data.fields import TextField
@@ -35,6 +35,18 @@ def special_token_id(name: str, indexer: Any, vocabulary: Vocabulary) -> Optiona
     namespace = str(getattr(indexer, "namespace", getattr(indexer, "_namespace", "tokens")))
     ids: Dict[str, int] = vocabulary.get_token_to_index_vocabulary(namespace)
     return next((ids[text] for text in texts[name] if text in ids), None)
+
+
+def special_ids(indexer: Any, vocabulary: Vocabulary) -> Tuple[Set[int], int]:
+    """The ids of an indexer's special tokens, and how many ids it has; 0 if that is unknown."""
+    tokenizer = _hugging_face_tokenizer(indexer)
+    if tokenizer is not None:
+        return set(tokenizer.all_special_ids), len(tokenizer)
+    namespace = getattr(indexer, "namespace", getattr(indexer, "_namespace", None))
+    ids: Dict[str, int] = (
+        vocabulary.get_token_to_index_vocabulary(namespace) if isinstance(namespace, str) else {}
+    )
+    return {ids[text] for text in _ALLENNLP_SPECIALS if text in ids}, len(ids)
 
 
 def special_tokens(field: TextField) -> List[bool]:

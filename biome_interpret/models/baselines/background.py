@@ -51,5 +51,7 @@ def _calls_of(
     model: Model, sites: Sequence[EmbeddingSite], instance: Instance
 ) -> Dict[CallKey, SiteCall]:
     tensors = to_tensors([instance], model)
-    calls, _ = trace(lambda arguments: model(**arguments), sites, [instance], tensors, tensors)
-    return {call.key: call for call in calls}
+    found = trace(
+        lambda arguments: model(**arguments), sites, [instance], tensors, tensors, model.vocab
+    )
+    return {call.key: call for call in found.calls}

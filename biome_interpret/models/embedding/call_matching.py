@@ -1,7 +1,18 @@
 """Finds the field of a call: the tensor of the batch that a site was called with."""
 
 from collections import defaultdict
-from typing import Any, DefaultDict, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
+from typing import (
+    Any,
+    Callable,
+    DefaultDict,
+    Dict,
+    Iterator,
+    List,
+    NamedTuple,
+    Optional,
+    Sequence,
+    Tuple,
+)
 
 import torch
 from allennlp.data import Instance
@@ -30,8 +41,18 @@ _NOT_IDS = {
     "offsets_mapping",
 }
 
-# The field, the indexer and the argument of a tensor of ids.
-_Name = Tuple[str, str, str]
+
+class IdsName(NamedTuple):
+    """Names a tensor of ids in a batch."""
+
+    field: str
+    indexer: str
+    argument: str
+
+
+# How the ids that a site was given were recognised: by their storage, by their values, or by the
+# shape only.
+VIEW, COPY, SHAPE = "view", "copy", "shape"
 
 
 class Match(NamedTuple):
@@ -41,8 +62,14 @@ class Match(NamedTuple):
     ids: torch.Tensor
     # See `id_positions`. Shape: that of the given ids.
     positions: torch.Tensor
-    # Whether one id for each row equals the field's: it may be the id of a label, say.
-    is_uncertain: bool
+    # `VIEW`, `COPY` or `SHAPE`. Only a view is certain.
+    how: str
+    # Which of the given tensors holds the ids.
+    argument: int
+
+
+# The name of a tensor of ids, and the positions in it.
+_Found = Tuple[IdsName, torch.Tensor]
 
 
 class CallMatcher:
@@ -53,26 +80,43 @@ class CallMatcher:
 
     def __init__(self, tensors: TensorDict, field_names: Sequence[str], num_rows: int) -> None:
         self._num_rows = num_rows
-        self._ids: Dict[_Name, torch.Tensor] = {
-            (field, indexer, argument): ids.contiguous()
-            for field in field_names
-            for indexer, argument, ids in _id_tensors(tensors[field])
-        }
-        self._num_calls: DefaultDict[Tuple[int, _Name], int] = defaultdict(int)
+        self._ids = ids_by_name(tensors, field_names)
+        self._num_calls: DefaultDict[Tuple[int, IdsName], int] = defaultdict(int)
 
     def match(self, site: int, given: Sequence[torch.Tensor]) -> Optional[Match]:
         """`None` if the tensors are not ids of a field, but of a label, say."""
-        for tensor in given:
-            for name, ids in self._ids.items():
-                if is_view(ids, tensor):
-                    return self._counted(site, name, positions_in_view(ids, tensor), False)
-        for tensor in given:
-            match = self._match_by_value(site, tensor)
-            if match is not None:
-                return match
+        matchers: Dict[str, Callable[[int, torch.Tensor], Optional[_Found]]] = {
+            VIEW: self._by_storage,
+            COPY: self._by_value,
+            SHAPE: self._by_shape,
+        }
+        for how, matcher in matchers.items():
+            for argument, tensor in enumerate(given):
+                found = matcher(site, tensor)
+                if found is not None:
+                    name, positions = found
+                    key = CallKey(site, *name, occurrence=self._num_calls[site, name])
+                    self._num_calls[site, name] += 1
+                    return Match(key, self._ids[name], positions, how, argument)
         return None
 
-    def _match_by_value(self, site: int, given: torch.Tensor) -> Optional[Match]:
+    def _by_storage(self, site: int, given: torch.Tensor) -> Optional[_Found]:
+        for name, ids in self._ids.items():
+            if is_view(ids, given):
+                return name, positions_in_view(ids, given)
+        return None
+
+    def _by_shape(self, site: int, given: torch.Tensor) -> Optional[_Found]:
+        """For ids that the model changed one by one, as by another type or an offset."""
+        if given.is_floating_point() or given.dtype == torch.bool:
+            return None
+        names = [name for name, ids in self._ids.items() if ids.shape == given.shape]
+        if not names:
+            return None
+        name = min(names, key=lambda name: self._num_calls[site, name])
+        return name, torch.arange(given.numel()).reshape(given.shape)
+
+    def _by_value(self, site: int, given: torch.Tensor) -> Optional[_Found]:
         candidates = {
             name: positions
             for name, ids in self._ids.items()
@@ -82,15 +126,15 @@ class CallMatcher:
         if not candidates:
             return None
 
-        def rank(name: _Name) -> Tuple[bool, int]:
+        def rank(name: IdsName) -> Tuple[bool, int]:
             is_partial = candidates[name].numel() != self._ids[name].numel()
             return is_partial, self._num_calls[site, name]
 
         best = min(candidates, key=rank)
         self._check_alone(best, given, candidates[best])
-        return self._counted(site, best, candidates[best], given.numel() == self._num_rows)
+        return best, candidates[best]
 
-    def _check_alone(self, name: _Name, given: torch.Tensor, positions: torch.Tensor) -> None:
+    def _check_alone(self, name: IdsName, given: torch.Tensor, positions: torch.Tensor) -> None:
         """
         # Raises
 
@@ -108,12 +152,14 @@ class CallMatcher:
                     f"make them one field"
                 )
 
-    def _counted(
-        self, site: int, name: _Name, positions: torch.Tensor, is_uncertain: bool
-    ) -> Match:
-        key = CallKey(site, *name, occurrence=self._num_calls[site, name])
-        self._num_calls[site, name] += 1
-        return Match(key, self._ids[name], positions, is_uncertain)
+
+def ids_by_name(tensors: TensorDict, field_names: Sequence[str]) -> Dict[IdsName, torch.Tensor]:
+    """The tensors of ids of some fields."""
+    return {
+        IdsName(field, indexer, argument): ids.contiguous()
+        for field in field_names
+        for indexer, argument, ids in _id_tensors(tensors[field])
+    }
 
 
 def text_field_names(instance: Instance, tensors: TensorDict) -> List[str]:

@@ -35,6 +35,9 @@ class SiteCall:
         The embedding x of the text. Shape: (instances, positions, embedding_dim).
     grid : `Tuple[int, ...]`
         The dimensions that were flattened to positions, as in (tokens, characters).
+    positions : `torch.LongTensor`
+        Where each given id stands in its row of the field's tensor (see `id_positions`).
+        Shape: (instances, given ids).
     owners : `torch.Tensor`
         For each position the index of its token, `UNOWNED` or `PADDING` (see `alignment`).
         Shape: (instances, positions).
@@ -46,6 +49,7 @@ class SiteCall:
     site: EmbeddingSite
     embedded: torch.Tensor
     grid: Tuple[int, ...]
+    positions: torch.Tensor
     owners: torch.Tensor
     texts: List[List[FieldText]]
 
@@ -55,6 +59,7 @@ class SiteCall:
         return replace(
             self,
             embedded=self.embedded[index.to(self.embedded.device)],
+            positions=self.positions[index],
             owners=self.owners[index],
             texts=[self.texts[row] for row in rows],
         )

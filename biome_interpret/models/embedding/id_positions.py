@@ -1,6 +1,6 @@
 """Where the ids that a site was given stand in a field's tensor of ids."""
 
-from typing import Iterator, Optional, Tuple
+from typing import Iterator, NamedTuple, Optional, Tuple
 
 import torch
 
@@ -25,6 +25,44 @@ def positions_in_view(ids: torch.Tensor, given: torch.Tensor) -> torch.Tensor:
     """The index of each id of a view in the field's flattened tensor. Shape: the view's."""
     offset = given.storage_offset() - ids.storage_offset()
     return torch.arange(ids.numel()).as_strided(given.size(), given.stride(), offset)
+
+
+class RowPositions(NamedTuple):
+    """
+    Positions, row by row.
+
+    # Parameters
+
+    positions : `torch.LongTensor`
+        The index of each id in its row of the field's tensor. Shape: (rows, positions).
+    order : `torch.LongTensor`, optional
+        For each of the positions above, flattened, its index in the given tensor; `None` if they
+        are given in that order.
+    """
+
+    positions: torch.Tensor
+    order: Optional[torch.Tensor]
+
+
+def by_row(positions: torch.Tensor, ids: torch.Tensor, num_rows: int) -> Optional[RowPositions]:
+    """
+    Which of the given ids belong to each row. The rows may be anywhere in the given tensor, as in
+    one with the positions first. `None` if they do not have as many ids each.
+    """
+    flat = positions.reshape(-1)
+    if flat.numel() % num_rows:
+        return None
+    size, is_real = ids.numel() // num_rows, flat >= 0
+    rows = torch.div(flat, max(size, 1), rounding_mode="floor")
+    blocks = torch.arange(num_rows).repeat_interleave(flat.numel() // num_rows)
+    order = None
+    if not bool(((rows == blocks) | ~is_real).all()):
+        if not is_real.all() or not torch.equal(rows.sort().values, blocks):
+            return None
+        order = rows.sort(stable=True).indices
+        flat = flat[order]
+    relative = torch.where(flat >= 0, flat - size * blocks, flat)
+    return RowPositions(relative.reshape(num_rows, -1), order)
 
 
 def positions_by_value(

@@ -1,49 +1,90 @@
 """Traces one forward pass: the calls of the sites with the text of a field."""
 
-from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
+from typing import Any, Container, Dict, List, NamedTuple, Optional, Sequence
 
 import torch
-from allennlp.data import Instance
+from allennlp.data import Instance, Vocabulary
 
 from biome_interpret.errors import InterpretationError
 from biome_interpret.models.alignment.text_fields import FieldText, texts_of
 from biome_interpret.models.alignment.token_alignment import PADDING, UNOWNED, owners_of_ids
-from biome_interpret.models.embedding.call_matching import CallMatcher, Match, text_field_names
+from biome_interpret.models.embedding.call_matching import (
+    SHAPE,
+    VIEW,
+    CallMatcher,
+    Match,
+    text_field_names,
+)
 from biome_interpret.models.embedding.calls import SiteCall
+from biome_interpret.models.embedding.id_positions import by_row
+from biome_interpret.models.embedding.other_words import other_words
 from biome_interpret.models.embedding.site_patching import patched_sites
 from biome_interpret.models.embedding.sites import EmbeddingSite
+from biome_interpret.models.embedding.verification import Run, TracedCall, verified
 from biome_interpret.models.tensors import TensorDict
 
 
+class Trace(NamedTuple):
+    """
+    calls : the calls of the sites with the text of a field, in order.
+    outputs : the model's output.
+    outputs_for_other_words : its output for other words with the same embeddings, if it was run.
+    """
+
+    calls: List[SiteCall]
+    outputs: Dict[str, Any]
+    outputs_for_other_words: Optional[Dict[str, Any]] = None
+
+
 def trace(
-    run: Callable[[TensorDict], Dict[str, Any]],
+    run: Run,
     sites: Sequence[EmbeddingSite],
     instances: Sequence[Instance],
     tensors: TensorDict,
     arguments: TensorDict,
-) -> Tuple[List[SiteCall], Dict[str, Any]]:
+    vocabulary: Vocabulary,
+    label_fields: Container[str] = (),
+    verify: bool = False,
+) -> Trace:
     """
-    The calls of the sites with the text of a field, in order, and the model's output. `tensors` is
-    the batch of the instances, and `arguments` the part of it that the model is called with.
+    Traces a pass.
+
+    # Parameters
+
+    run : `Callable[[TensorDict], Dict[str, Any]]`
+        Runs the model.
+    sites : `Sequence[EmbeddingSite]`
+    instances : `Sequence[Instance]`
+    tensors : `TensorDict`
+        The batch of the instances.
+    arguments : `TensorDict`
+        The part of it that the model is called with.
+    vocabulary : `Vocabulary`
+    label_fields : `Container[str]`, optional
+        Fields of text that are a label: their calls do not count.
+    verify : `bool`, optional (default = `False`)
+        Whether the trace is verified (see `verification`) although every call is certain. It
+        always is if one is not.
 
     # Raises
 
     `InterpretationError`
-        If there are no such calls.
+        If there are no such calls, or if it is not certain which ids a call gets.
     """
     recorder = CallRecorder(sites, instances, tensors)
-
-    def record(
-        site: int, given: Sequence[torch.Tensor], output: torch.Tensor
-    ) -> Optional[torch.Tensor]:
-        return None if recorder.record(site, given, output) is None else output
-
-    with torch.no_grad(), patched_sites(sites, record):
+    with torch.no_grad(), patched_sites(sites, recorder.record):
         outputs = run(arguments)
-    if not recorder.calls:
+    calls, outputs_for_other_words = recorder.calls, None
+    if recorder.traced and (verify or not recorder.is_certain):
+        words = other_words(instances, tensors, vocabulary, label_fields)
+        verification = verified(run, sites, recorder.traced, arguments, words)
+        if verification is not None:
+            calls, outputs_for_other_words = verification
+    calls = [call for call in calls if call.key.field not in label_fields]
+    if not calls:
         names = ", ".join(site.name for site in sites)
         raise InterpretationError(f"the model never calls {names} with the text of a field")
-    return recorder.calls, outputs
+    return Trace(calls, outputs, outputs_for_other_words)
 
 
 class CallRecorder:
@@ -56,31 +97,36 @@ class CallRecorder:
         self._instances = instances
         fields = text_field_names(instances[0], tensors)
         self._matcher = CallMatcher(tensors, fields, len(instances))
-        self._calls: List[Tuple[SiteCall, bool]] = []
+        # All calls of the sites, also those that are not with the text of a field.
+        self.traced: List[TracedCall] = []
 
     @property
     def calls(self) -> List[SiteCall]:
-        """
-        In order. An uncertain call does not count if the same site was also called with the field's
-        own ids.
-        """
-        certain = {call.key[:-1] for call, is_uncertain in self._calls if not is_uncertain}
-        return [
-            call
-            for call, is_uncertain in self._calls
-            if not (is_uncertain and call.key[:-1] in certain)
-        ]
+        """Those with the text of a field, in order."""
+        return [one.call for one in self.traced if one.call is not None]
+
+    @property
+    def is_certain(self) -> bool:
+        """Whether all of them were given the field's own tensor of ids."""
+        return all(one.match is None or one.match.how == VIEW for one in self.traced)
 
     def record(
         self, site: int, given: Sequence[torch.Tensor], output: torch.Tensor
-    ) -> Optional[SiteCall]:
-        """The call, or `None` if it is not one with the text of a field."""
+    ) -> Optional[torch.Tensor]:
+        """The output if the call is one with the text of a field."""
         match = self._matcher.match(site, given)
-        if match is None:
-            return None
-        call = _site_call(match, self._sites[site], output, self._instances)
-        self._calls.append((call, match.is_uncertain))
-        return call
+        call = None
+        # A copy, since some models write into their embeddings.
+        copied = output.detach().clone()
+        if match is not None:
+            try:
+                call = _site_call(match, self._sites[site], copied, self._instances)
+            except InterpretationError:
+                if match.how != SHAPE:
+                    raise
+                match = None
+        self.traced.append(TracedCall(site, list(given), copied, match, call))
+        return None if match is None else output
 
 
 def _site_call(
@@ -93,12 +139,18 @@ def _site_call(
         If the output does not have one vector for each id or token.
     """
     texts = [texts_of(instance, match.key.field) for instance in instances]
-    owners = _owners(match, texts)
+    given = by_row(match.positions, match.ids, len(instances))
+    if given is None:
+        raise InterpretationError(
+            f"the model embeds field '{match.key.field}' in a tensor that cannot be split into the "
+            f"texts of a batch"
+        )
+    owners = _owners(match, given.positions, texts)
     grid = tuple(match.ids.shape[1:])
     embedded = None
-    if output.dim() > 1 and output.size(0) % len(instances) == 0:
+    if output.dim() > 1 and output[..., 0].numel() % len(instances) == 0:
         # Shape: (instances, positions, embedding_dim)
-        embedded = output.reshape(len(instances), -1, output.size(-1))
+        embedded = _by_instance(output, given.order, len(instances))
     reads_characters = len(grid) - len(texts[0][0].place) == 2
     if embedded is not None and embedded.size(1) != owners.size(1) and reads_characters:
         # The site puts characters together: it returns one vector for each token.
@@ -116,21 +168,36 @@ def _site_call(
     return SiteCall(
         key=match.key,
         site=site,
-        # A copy, since some models write into their embeddings.
-        embedded=embedded.detach().clone(),
+        embedded=embedded,
         grid=grid if torch.Size(grid).numel() == embedded.size(1) else (embedded.size(1),),
+        positions=given.positions,
         owners=owners,
         texts=texts,
     )
 
 
-def _owners(match: Match, texts: Sequence[Sequence[FieldText]]) -> torch.Tensor:
-    """Shape: (instances, positions)."""
+def _by_instance(
+    output: torch.Tensor, order: Optional[torch.Tensor], num_instances: int
+) -> Optional[torch.Tensor]:
+    """Shape: (instances, positions, embedding_dim). `None` if the order does not fit the output."""
+    vectors = output.reshape(-1, output.size(-1))
+    if order is not None:
+        if len(order) != len(vectors):
+            return None
+        vectors = vectors[order.to(vectors.device)]
+    return vectors.reshape(num_instances, -1, output.size(-1))
+
+
+def _owners(
+    match: Match, positions: torch.Tensor, texts: Sequence[Sequence[FieldText]]
+) -> torch.Tensor:
+    """Shape: (instances, positions), as that of `positions`."""
     key, shape = match.key, match.ids.shape[1:]
     owners = torch.stack([owners_of_ids(t, key.indexer, key.argument, shape) for t in texts])
     # The negative positions `ADDED` and `NOWHERE` count from the end.
-    owners = torch.cat([owners.flatten(), owners.new_tensor([UNOWNED, PADDING])])
-    return owners[match.positions].reshape(len(texts), -1)
+    ends = owners.new_tensor([UNOWNED, PADDING]).expand(len(texts), 2)
+    owners = torch.cat([owners.flatten(1), ends], dim=1)
+    return owners.gather(1, torch.where(positions < 0, positions + owners.size(1), positions))
 
 
 def _with_boundaries(owners: torch.Tensor, length: int, size: int) -> torch.Tensor:

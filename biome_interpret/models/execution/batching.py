@@ -1,12 +1,14 @@
 """Decides which texts share a pass and how many rows it has. Shrinks it if memory runs out."""
 
+from collections import defaultdict
 from dataclasses import replace
-from typing import Callable, Dict, Hashable, List, Optional, Sequence, TypeVar
+from typing import Callable, DefaultDict, Dict, Hashable, List, Optional, Sequence, TypeVar
 
 import torch
 
 from biome_interpret.models.execution.evaluation import ExplainedBatch
 from biome_interpret.models.execution.row_independence import (
+    HeldPasses,
     RowIndependence,
     probe_row_independence,
 )
@@ -31,6 +33,9 @@ _ATTENTION_LENGTH = 256
 # The largest size of a prediction pass, in positions.
 _POSITIONS_PER_PREDICTION = 1024
 
+# If probing fails on this many texts, it is the model that takes one row only.
+_FAILED_PROBES = 3
+
 # The largest factor by which padding may lengthen the texts of a pass, in all.
 _PADDING_FACTOR = 1.15
 
@@ -53,6 +58,8 @@ class BatchPlanner:
         self._batch_size = batch_size
         # By `Objective.type_key`.
         self._known: Dict[Hashable, RowIndependence] = {}
+        self._num_failed: DefaultDict[Hashable, int] = defaultdict(int)
+        self._held: DefaultDict[Hashable, HeldPasses] = defaultdict(HeldPasses)
 
     @property
     def has_probed(self) -> bool:
@@ -70,7 +77,19 @@ class BatchPlanner:
         key = objective.type_key
         if key not in self._known:
             self._known[key] = probe_row_independence(make_batch())
+            self._num_failed[key] += self._known[key].failed
         return self._known[key]
+
+    def forget_failed_probes(self) -> None:
+        """Lets the next text be probed if it may have been the text that failed, not the model."""
+        self._known = {
+            key: known
+            for key, known in self._known.items()
+            if not known.failed or self._num_failed[key] >= _FAILED_PROBES
+        }
+
+    def held_passes(self, objective: Objective) -> HeldPasses:
+        return self._held[objective.type_key]
 
     def record_mixing(self, objective: Objective) -> None:
         """Rows of a pass were found to mix: from now on each row is run alone."""
@@ -153,7 +172,7 @@ def run_in_passes(
             start += len(chunk)
             continue
         except (RuntimeError, MemoryError) as error:
-            if len(chunk) == 1 or not _is_out_of_memory(error):
+            if len(chunk) == 1 or not is_out_of_memory(error):
                 raise
         # Here, outside the handler, the tensors of the failed pass are free.
         if torch.cuda.is_available():
@@ -162,7 +181,7 @@ def run_in_passes(
     return found
 
 
-def _is_out_of_memory(error: BaseException) -> bool:
+def is_out_of_memory(error: BaseException) -> bool:
     """By the message: PyTorch 1.12 raises a plain `RuntimeError`, on the CPU and on CUDA."""
     message = str(error).lower()
     is_named = "out of memory" in message or "can't allocate" in message

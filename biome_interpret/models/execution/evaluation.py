@@ -12,6 +12,7 @@ from allennlp.models import Model
 from biome_interpret.errors import InterpretationError
 from biome_interpret.models.embedding.call_matching import CallMatcher, text_field_names
 from biome_interpret.models.embedding.calls import CallKey, SiteCall
+from biome_interpret.models.embedding.placing import PointPlacer, PointsLost
 from biome_interpret.models.embedding.site_patching import patched_sites
 from biome_interpret.models.embedding.sites import EmbeddingSite
 from biome_interpret.models.embedding.tracing import trace
@@ -24,7 +25,7 @@ from biome_interpret.models.objectives import (
     loss_in_place_of,
 )
 from biome_interpret.models.objectives.inference_modes import Outputs
-from biome_interpret.models.tensors import take_rows, to_tensors
+from biome_interpret.models.tensors import TensorDict, take_rows, to_tensors
 
 # If one number is computed in two ways, a relative difference of at most this is rounding.
 ROUNDING = 1e-4
@@ -46,8 +47,10 @@ class Evaluation(NamedTuple):
 class RowsMixed(InterpretationError):
     """The rows of a batch influence one another."""
 
-    def __init__(self) -> None:
-        super().__init__("the model's output cannot be split into the rows of its input")
+    def __init__(
+        self, reason: str = "the model's output cannot be split into the rows of its input"
+    ) -> None:
+        super().__init__(reason)
 
 
 class ExplainedBatch:
@@ -69,6 +72,8 @@ class ExplainedBatch:
         The row of the prediction for each instance.
     autocast : `bool`, optional (default = `False`)
         Whether points other than the texts are evaluated in bfloat16.
+    verify : `bool`, optional (default = `False`)
+        Whether the trace is verified (see `models.embedding.verification`).
 
     # Raises
 
@@ -85,8 +90,11 @@ class ExplainedBatch:
         prediction: Optional[Prediction] = None,
         prediction_rows: Sequence[int] = (),
         autocast: bool = False,
+        verify: bool = False,
     ) -> None:
         self._model = model
+        self._verify = verify
+        self._outputs_for_other_words: Optional[Outputs] = None
         self._sites = sites
         self.autocast = autocast
         self.instances = instances
@@ -96,13 +104,16 @@ class ExplainedBatch:
         if prediction is not None and objective.reads_prediction:
             reused = prediction.for_batch(prediction_rows, instances, model)
         self._tensors = to_tensors(instances, model) if reused is None else reused.tensors
-        self._fields = text_field_names(instances[0], self._tensors)
         if reused is None:
             self._run_on_texts()
         else:
-            self._keep_trace(reused.calls, reused.outputs)
+            labels = self.objective.label_names
+            self.calls = [call for call in reused.calls if call.key.field not in labels]
+            self._model_outputs = reused.outputs
         # f(x). Shape: (instances,)
         self.values = self._text_values_or_loss()
+        if verify and reused is not None:
+            self._run_on_texts()
 
     @cached_property
     def outputs(self) -> List[float]:
@@ -134,13 +145,13 @@ class ExplainedBatch:
     def _run_on_texts(self) -> None:
         arguments = forward_arguments(self.objective, self._tensors)
         run, sites = self.objective.run, self._sites
-        self._keep_trace(*trace(run, sites, self.instances, self._tensors, arguments))
-
-    def _keep_trace(self, calls: Sequence[SiteCall], outputs: Outputs) -> None:
         # The same module may embed the text and a label, such as a target sequence.
-        label_names = self.objective.label_names
-        self.calls = [call for call in calls if call.key.field not in label_names]
-        self._model_outputs = outputs
+        labels, vocabulary = self.objective.label_names, self._model.vocab
+        found = trace(
+            run, sites, self.instances, self._tensors, arguments, vocabulary, labels, self._verify
+        )
+        self.calls, self._model_outputs = found.calls, found.outputs
+        self._outputs_for_other_words = found.outputs_for_other_words
 
     def _text_values_or_loss(self) -> torch.Tensor:
         """Shape: (instances,). If the output lacks f, the loss becomes the objective."""
@@ -154,6 +165,16 @@ class ExplainedBatch:
     def _text_values(self) -> torch.Tensor:
         with torch.no_grad():
             return _finite(self.objective.values(self._model_outputs, self._tensors).double())
+
+    @property
+    def bypasses_embeddings(self) -> bool:
+        """Whether f(x) changes if only the ids of the words do. False if this was not verified."""
+        other = self._outputs_for_other_words
+        if other is None or self.objective.needs_loss:
+            return False
+        with torch.no_grad():
+            values = self.objective.values(other, self._tensors).double()
+        return not torch.allclose(values, self.values, rtol=ROUNDING, atol=0.0)
 
     def padded_value(self, padding: int) -> float:
         """f(x) of the first instance with this much padding, as if the batch had a longer one."""
@@ -186,35 +207,37 @@ class ExplainedBatch:
         `RowsMixed`
             If the model's output cannot be split into the rows.
         """
+        try:
+            return self._evaluate(rows, points, want_gradients)
+        except PointsLost as error:
+            if len(rows) == 1:
+                raise
+            raise RowsMixed(str(error)) from error
+
+    def _evaluate(
+        self, rows: Sequence[int], points: PointsByCall, want_gradients: bool
+    ) -> Evaluation:
         index = torch.tensor(list(rows), dtype=torch.long, device=self._device)
         tensors = take_rows(self._tensors, index, len(self.instances))
         leaves = {
             key: point.detach().requires_grad_(want_gradients) for key, point in points.items()
         }
-        matcher = CallMatcher(tensors, self._fields, len(rows))
-
-        def replace(
-            site: int, given: Sequence[torch.Tensor], output: torch.Tensor
-        ) -> Optional[torch.Tensor]:
-            match = matcher.match(site, given)
-            leaf = None if match is None else leaves.get(match.key)
-            if leaf is None:
-                return None
-            if leaf.numel() != output.numel():
-                raise RowsMixed
-            # A copy: the model may write into its embedding.
-            return leaf.clone().reshape(output.shape)
-
+        placer = PointPlacer(self.calls, leaves, index, self._text_ids(tensors, len(rows)))
         with torch.set_grad_enabled(want_gradients), differentiable_recurrence(self._model):
-            with self._precision(), patched_sites(self._sites, replace):
-                outputs = self.objective.run(forward_arguments(self.objective, tensors))
-            outputs = {name: _full_precision(value) for name, value in outputs.items()}
-            values = self.objective.values(outputs, tensors)
-            if values.shape != ((1,) if self.objective.needs_loss else (len(rows),)):
-                raise RowsMixed
-            text_values = self.values[list(rows)]
-            gradients = _gradients(values, leaves, text_values) if want_gradients else {}
+            with patched_sites(self._sites, placer.replace):
+                with self._precision():
+                    outputs = self.objective.run(forward_arguments(self.objective, tensors))
+                placer.check()
+                outputs = {name: _full_precision(value) for name, value in outputs.items()}
+                values = self.objective.values(outputs, tensors)
+                if values.shape != ((1,) if self.objective.needs_loss else (len(rows),)):
+                    raise RowsMixed
+                text_values = self.values[list(rows)]
+                gradients = _gradients(values, leaves, text_values) if want_gradients else {}
         return Evaluation(_finite(values.detach().double()), gradients)
+
+    def _text_ids(self, tensors: TensorDict, num_rows: int) -> CallMatcher:
+        return CallMatcher(tensors, text_field_names(self.instances[0], tensors), num_rows)
 
     def evaluate_one_by_one(
         self, rows: Sequence[int], points: PointsByCall, want_gradients: bool

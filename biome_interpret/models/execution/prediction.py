@@ -111,7 +111,7 @@ class _Trace:
         self, site: int, given: Sequence[torch.Tensor], output: torch.Tensor
     ) -> Optional[torch.Tensor]:
         try:
-            return None if self._recorder.record(site, given, output) is None else output
+            return self._recorder.record(site, given, output)
         except Exception:
             # A model may call its sites with other rows. It must predict all the same.
             self._failed = True
@@ -126,7 +126,7 @@ class _Trace:
     @property
     def prediction(self) -> Optional[Prediction]:
         calls = self._recorder.calls
-        if self._failed or not calls or not self._outputs:
+        if self._failed or not calls or not self._outputs or not self._recorder.is_certain:
             return None
         return Prediction(self._tensors, self._outputs, calls)
 

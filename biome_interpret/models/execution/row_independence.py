@@ -10,6 +10,7 @@ from biome_interpret.models.execution.evaluation import (
     Evaluation,
     ExplainedBatch,
     PointsByCall,
+    RowsMixed,
 )
 
 # How the loss of a batch is made of its rows' losses. The gradient of a row alone is its gradient
@@ -37,11 +38,17 @@ class RowIndependence:
         Whether the explained output is the loss of a batch.
     padding_matters : `bool`
         Whether padding appended to a text changes f.
+    bypasses_embeddings : `bool`
+        Whether f changes with the ids of the words although their embeddings are held.
+    failed : `bool`
+        Whether the model raised an exception on several rows. This may be due to the probed text.
     """
 
     loss_reduction: Optional[int]
     needs_loss: bool
     padding_matters: bool
+    bypasses_embeddings: bool = False
+    failed: bool = False
 
     @property
     def instances_may_share(self) -> bool:
@@ -49,30 +56,53 @@ class RowIndependence:
         return self.loss_reduction == SUM and not self.needs_loss
 
 
+class HeldPasses:
+    """
+    Which passes were held against the same rows alone: the first one, each one with more than twice
+    as many rows, and the first one with several texts.
+    """
+
+    def __init__(self) -> None:
+        self._num_rows = 0
+        self._has_several_texts = False
+
+    def is_due(self, num_rows: int, num_texts: int) -> bool:
+        """Whether such a pass is to be held. It counts as held from now on."""
+        is_new_text = num_texts > 1 and not self._has_several_texts
+        if num_rows < 2 or not (is_new_text or num_rows > 2 * self._num_rows):
+            return False
+        self._num_rows = max(num_rows, self._num_rows)
+        self._has_several_texts |= num_texts > 1
+        return True
+
+
 def probe_row_independence(batch: ExplainedBatch) -> RowIndependence:
     """Evaluates the first instance of a batch alone, together with other points, and padded."""
+    alone = batch.evaluate([0], _probes(batch, _PROBES[:1]), want_gradients=True)
+    failed = False
+    try:
+        # Batches of two and of three rows must agree.
+        found = {
+            _loss_reduction(batch, alone, _PROBES[:count]) for count in range(2, len(_PROBES) + 1)
+        }
+    except RowsMixed:
+        found = {None}
+    except Exception:  # A model that takes one row only may fail in any way.
+        found, failed = {None}, True
     return RowIndependence(
-        _loss_reduction(batch), batch.objective.needs_loss, _padding_matters(batch)
+        loss_reduction=found.pop() if len(found) == 1 else None,
+        needs_loss=batch.objective.needs_loss,
+        padding_matters=_padding_matters(batch),
+        bypasses_embeddings=batch.bypasses_embeddings,
+        failed=failed,
     )
 
 
-def _loss_reduction(batch: ExplainedBatch) -> Optional[int]:
-    alone = batch.evaluate([0], _probes(batch, _PROBES[:1]), want_gradients=True)
-    # Batches of two and of three rows must agree.
-    found = {
-        _loss_reduction_among(batch, alone, _PROBES[:count]) for count in range(2, len(_PROBES) + 1)
-    }
-    return found.pop() if len(found) == 1 else None
-
-
-def _loss_reduction_among(
+def _loss_reduction(
     batch: ExplainedBatch, alone: Evaluation, probes: Sequence[float]
 ) -> Optional[int]:
     needs_loss = batch.objective.needs_loss
-    try:
-        together = batch.evaluate([0] * len(probes), _probes(batch, probes), want_gradients=True)
-    except Exception:  # A model that takes one row only may fail in any way.
-        return None
+    together = batch.evaluate([0] * len(probes), _probes(batch, probes), want_gradients=True)
     if not needs_loss and not close(alone.values[0], together.values[0]):
         return None
     if needs_loss and not any(gradient.any() for gradient in alone.gradients.values()):

@@ -16,7 +16,8 @@ def call_of(predictor: Predictor, *sentences: str) -> SiteCall:
         predictor._dataset_reader.apply_token_indexers(instance)
     model: Model = predictor._model
     tensors = to_tensors(instances, model)
-    calls, _ = trace(
-        lambda arguments: model(**arguments), find_sites(predictor), instances, tensors, tensors
+    sites = find_sites(predictor)
+    found = trace(
+        lambda arguments: model(**arguments), sites, instances, tensors, tensors, model.vocab
     )
-    return calls[0]
+    return found.calls[0]

@@ -120,9 +120,8 @@ class TestIds:
         def vector(model: Any, tokens: TextFieldTensors) -> torch.Tensor:
             words = model.embedder.token_embedder_tokens
             state = MeanClassifier.vector(model, tokens)
-            ids = tokens["tokens"]["tokens"]
             for step in range(3):
-                chosen = ids[:, 0] + step
+                chosen = torch.full((len(state),), 3 + step)
                 state = (state + words(chosen.repeat_interleave(2)).view(-1, 2, 8).sum(1)).tanh()
             return state
 

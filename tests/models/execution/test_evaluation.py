@@ -86,7 +86,7 @@ class EmbedsFirstRow(BasicClassifier):
 
 def test_an_embedding_without_the_batch_s_rows_is_refused() -> None:
     batch = batch_of(as_kind(EmbedsFirstRow), [SHORT])
-    with pytest.raises(RowsMixed, match="cannot be split into the rows"):
+    with pytest.raises(RowsMixed, match="in another order or number than before"):
         batch.evaluate([0, 0], points_for(batch, [0, 0]), want_gradients=True)
 
 

@@ -83,6 +83,7 @@ def test_texts_share_passes_for_their_losses_too() -> None:
     interpreter = IntegratedGradient(as_kind(CountsPasses), n_steps=10, inference_mode="loss")
     model: Any = interpreter.predictor._model
     interpreter.interpret_json(REVIEW)  # Probes whether they may.
+    interpreter.saliency_interpret_batch_json([REVIEW] * 8)  # Holds it against rows alone.
     model.passes = 0
     interpreter.saliency_interpret_batch_json([REVIEW] * 8)
     assert model.passes == 2

@@ -1,0 +1,170 @@
+"""
+Verifies a trace by two further passes with other words. The traced embeddings are held, so that
+only what the model makes of the ids themselves can change.
+"""
+
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
+
+import torch
+
+from biome_interpret.errors import InterpretationError
+from biome_interpret.models.embedding.call_matching import COPY, VIEW, IdsName, Match
+from biome_interpret.models.embedding.calls import SiteCall
+from biome_interpret.models.embedding.other_words import OtherWords, with_ids
+from biome_interpret.models.embedding.site_patching import patched_sites
+from biome_interpret.models.embedding.sites import EmbeddingSite
+from biome_interpret.models.tensors import TensorDict
+
+Run = Callable[[TensorDict], Dict[str, Any]]
+
+
+class TracedCall(NamedTuple):
+    """
+    A call of a site in a pass.
+
+    # Parameters
+
+    site : `int`
+    given : `List[torch.Tensor]`
+    output : `torch.Tensor`
+    match : `Match`, optional
+        `None` if the call is not one with the text of a field.
+    call : `SiteCall`, optional
+    """
+
+    site: int
+    given: List[torch.Tensor]
+    output: torch.Tensor
+    match: Optional[Match]
+    call: Optional[SiteCall]
+
+
+class Verification(NamedTuple):
+    """
+    calls : the calls with the text of a field, in order.
+    outputs : the model's output for other words with the same embeddings.
+    """
+
+    calls: List[SiteCall]
+    outputs: Dict[str, Any]
+
+
+def verified(
+    run: Run,
+    sites: Sequence[EmbeddingSite],
+    traced: Sequence[TracedCall],
+    arguments: TensorDict,
+    words: Dict[IdsName, OtherWords],
+) -> Optional[Verification]:
+    """
+    The traced calls that get the ids of the text. `None` if the model does not run with other
+    words, and every call is certain.
+
+    # Raises
+
+    `InterpretationError`
+        If a call gets ids that were made from those of the text in an unknown way.
+    """
+    runs: List[List[List[torch.Tensor]]] = []
+    outputs: List[Dict[str, Any]] = []
+    is_certain = all(one.match is None or one.match.how == VIEW for one in traced)
+    for second in (False, True)[: 1 if is_certain else 2]:
+        new = {name: one.second if second else one.first for name, one in words.items()}
+        try:
+            found, output = _run_held(run, sites, traced, with_ids(arguments, new))
+        except Exception as error:
+            if is_certain:
+                return None
+            raise _unknown(sites[traced[0].site], f"it fails with other words: {error}") from error
+        runs.append(found)
+        outputs.append(output)
+    calls: List[SiteCall] = []
+    for i, one in enumerate(traced):
+        given = [found[i] for found in runs]
+        if one.match is not None and one.call is not None and _is_right(one, given, words):
+            calls.append(one.call)
+        elif not _same(one.given, given[0]):
+            raise _unknown(sites[one.site], "it changes or rearranges them before")
+    return Verification(calls, outputs[0])
+
+
+def _unknown(site: EmbeddingSite, why: str) -> InterpretationError:
+    return InterpretationError(
+        f"the model calls {site.name} with ids that it made from those of the text, so that it is "
+        f"not certain which vector belongs to which token: {why}. Embed the ids as the field has "
+        f"them, or register a `SiteFinder` for a module above this one"
+    )
+
+
+def _run_held(
+    run: Run,
+    sites: Sequence[EmbeddingSite],
+    traced: Sequence[TracedCall],
+    arguments: TensorDict,
+) -> Tuple[List[List[torch.Tensor]], Dict[str, Any]]:
+    """What each call was given in a pass with the traced embeddings, and the model's output."""
+    found: List[List[torch.Tensor]] = []
+
+    def hold(
+        site: int, given: Sequence[torch.Tensor], output: torch.Tensor
+    ) -> Optional[torch.Tensor]:
+        before = traced[len(found)] if len(found) < len(traced) else None
+        if before is None or before.site != site or before.output.shape != output.shape:
+            raise InterpretationError("the number of calls depends on the words")
+        found.append(list(given))
+        # A copy: the model may write into its embedding.
+        return None if before.match is None else before.output.clone()
+
+    with torch.no_grad(), patched_sites(sites, hold):
+        outputs = run(arguments)
+    if len(found) != len(traced):
+        raise InterpretationError("the number of calls depends on the words")
+    return found, outputs
+
+
+def _same(one: Sequence[torch.Tensor], other: Sequence[torch.Tensor]) -> bool:
+    """Whether a call was given the same ids. Other tensors may change, such as vectors."""
+    pairs = zip(one, other)
+    return all(torch.equal(a, b) for a, b in pairs if not a.is_floating_point())
+
+
+def _is_right(
+    one: TracedCall, given: Sequence[List[torch.Tensor]], words: Dict[IdsName, OtherWords]
+) -> bool:
+    """Whether the call gets the ids from where its match says."""
+    assert one.match is not None
+    match = one.match
+    if match.how == VIEW:
+        return True
+    other = words.get(IdsName(*match.key[1:4]))
+    if other is None:  # A label, or a vocabulary with hardly a word.
+        return match.how == COPY
+    check = _is_copy if match.how == COPY else _is_elementwise
+    before, after = one.given[match.argument], [now[match.argument] for now in given]
+    return check(match.positions, before, after, other)
+
+
+def _is_copy(
+    positions: torch.Tensor, before: torch.Tensor, given: Sequence[torch.Tensor], other: OtherWords
+) -> bool:
+    """Whether the ids at `positions` are given, and others stay."""
+    flat = positions.reshape(-1).to(before.device)
+    is_own = flat >= 0
+    expected = torch.where(is_own, other.first.reshape(-1)[flat.clamp(min=0)], before.reshape(-1))
+    return torch.equal(given[0].reshape(-1), expected)
+
+
+def _is_elementwise(
+    positions: torch.Tensor, before: torch.Tensor, given: Sequence[torch.Tensor], other: OtherWords
+) -> bool:
+    """
+    Whether each id is changed by itself: a word that moves takes what the model makes of it along.
+    """
+    first, second = (one.reshape(-1) for one in given)
+    changed = other.changed.reshape(-1)
+    if not torch.equal(first[~changed], before.reshape(-1)[~changed]):
+        return False
+    if torch.equal(first[changed], before.reshape(-1)[changed]):
+        return False
+    moved = changed[: -other.shift] & changed[other.shift :]
+    return bool((second[: -other.shift] == first[other.shift :])[moved].all())
