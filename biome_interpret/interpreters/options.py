@@ -46,6 +46,12 @@ def flag(name: str, value: Any) -> bool:
     return value
 
 
+def name(name: str, value: object) -> Optional[str]:
+    if value is not None and not (isinstance(value, str) and value):
+        raise ConfigurationError(f"{name} is {value!r}; it must be a name")
+    return value if isinstance(value, str) else None
+
+
 def refuse_both(first: Dict[str, Any], second: Dict[str, Any]) -> None:
     """Refuses options of both groups together."""
     given = [[name for name, value in g.items() if value is not None] for g in (first, second)]

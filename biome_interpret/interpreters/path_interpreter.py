@@ -46,6 +46,9 @@ class PathInterpreter(SaliencyInterpreter):
     inference_mode : `Union[str, InferenceMode]`, optional (default = `"logits"`)
         The explained output: `"logits"`, `"softmax"`, `"log_softmax"`, `"loss"` (minus the loss), a
         registered `InferenceMode`, or a function of (outputs, choices).
+    output : `str`, optional
+        The name of the model's output that holds the logits of the label. Default: the one that
+        agrees with the model's own label, its probabilities and its loss.
     target : `Union[str, int]`, optional
         The label to explain: its name, its index in the vocabulary, or `"gold"` for the text's own
         label. Default: the predicted label.
@@ -80,6 +83,7 @@ class PathInterpreter(SaliencyInterpreter):
         background: Union[str, List[Any], None] = None,
         hold_special_tokens: bool = False,
         inference_mode: Optional[InferenceMode] = None,
+        output: Optional[str] = None,
         target: TargetSpec = None,
         input_x_gradient: bool = True,
         reduction: str = "sum",
@@ -104,6 +108,7 @@ class PathInterpreter(SaliencyInterpreter):
             background=options.background(background),
             hold_special_tokens=options.flag("hold_special_tokens", hold_special_tokens),
             mode=InferenceMode.of(inference_mode),
+            output=options.name("output", output),
             input_x_gradient=options.flag("input_x_gradient", input_x_gradient),
             reduction=options.one_of("reduction", reduction, REDUCTIONS),
             granularity=options.one_of("granularity", granularity, GRANULARITIES),

@@ -16,7 +16,7 @@ from biome_interpret.models.alignment.segments import GRANULARITIES
 from biome_interpret.models.alignment.token_alignment import UNOWNED
 from biome_interpret.models.embedding.calls import SiteCall
 from biome_interpret.models.execution.evaluation import ExplainedBatch
-from biome_interpret.models.objectives import Target
+from biome_interpret.models.objectives import Objective, Target
 
 StandardErrors = Dict[str, List[float]]
 
@@ -110,6 +110,7 @@ class Assembly:
         self,
         integrals: InstanceIntegrals,
         batch: ExplainedBatch,
+        labelled_by: Objective,
         source_texts: Sequence[str],
         baseline_output: float,
         notes: Sequence[str],
@@ -117,6 +118,8 @@ class Assembly:
         """
         # Parameters
 
+        labelled_by : `Objective`
+            The instance's own, which names its target.
         notes : `Sequence[str]`
             Further notes, after those of the batch and the integrals.
         """
@@ -129,7 +132,7 @@ class Assembly:
         all_notes = [*objective.notes, *site_notes, *integrands.notes, *notes]
         return Interpretation(
             fields=fields,
-            target=objective.target_of(batch.instances[row], batch.probabilities[row]),
+            target=labelled_by.target_of(batch.instances[row], batch.probabilities[row]),
             output=output,
             baseline_output=baseline_output,
             convergence_delta=delta,

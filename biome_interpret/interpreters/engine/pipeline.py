@@ -11,7 +11,6 @@ from typing import (
     NamedTuple,
     Optional,
     Sequence,
-    Set,
     Tuple,
     Union,
 )
@@ -25,6 +24,7 @@ from biome_interpret.errors import InterpretationError
 from biome_interpret.interpretation import Interpretation
 from biome_interpret.interpreters.engine.assembly import Assembly, InstanceIntegrals
 from biome_interpret.interpreters.engine.background_texts import background_instances
+from biome_interpret.interpreters.engine.labelled_items import Item, ItemMaker, Job
 from biome_interpret.interpreters.engine.path_integral import PathIntegral
 from biome_interpret.interpreters.engine.settings import Settings
 from biome_interpret.models.baselines.background import Background
@@ -35,10 +35,9 @@ from biome_interpret.models.execution.evaluation import ExplainedBatch, RowsMixe
 from biome_interpret.models.execution.prediction import Prediction, predict
 from biome_interpret.models.execution.row_independence import RowIndependence
 from biome_interpret.models.isolation.isolated import isolated
-from biome_interpret.models.labelling.base import labelled_instances
-from biome_interpret.models.labelling.targets import TargetSpec, targeted
+from biome_interpret.models.labelling.targets import TargetSpec
 from biome_interpret.models.labelling.texts import InputText
-from biome_interpret.models.objectives import LossNotAdditive, Objective, objective_for
+from biome_interpret.models.objectives import LossNotAdditive
 
 # A predictor's input.
 Input = Union[JsonDict, Instance]
@@ -80,21 +79,6 @@ class Outcome(NamedTuple):
     error: Optional[Exception] = None
 
 
-class _Job(NamedTuple):
-    """A text, and the targets to explain."""
-
-    text: InputText
-    targets: List[TargetSpec]
-
-
-class _Item(NamedTuple):
-    """A labelled instance, and the index of its job in the group."""
-
-    job: int
-    instance: Instance
-    objective: Objective
-
-
 class Pipeline:
     """
     # Parameters
@@ -119,8 +103,7 @@ class Pipeline:
         self._settings = settings
         self._path_measure = path_measure
         self._background: Optional[Background] = None
-        # Classes of objectives with a loss that is not a sum over rows.
-        self._non_additive: Set[type] = set()
+        self._item_maker = ItemMaker(predictor, sites, settings)
         self._assembly = Assembly(settings)
         self._planner = BatchPlanner(max_embedding_dim(sites), settings.batch_size)
 
@@ -156,14 +139,14 @@ class Pipeline:
     def _window_outcomes(
         self, inputs: Sequence[Input], targets: Sequence[List[TargetSpec]], complete: bool
     ) -> List[Outcome]:
-        jobs: List[_Job] = []
+        jobs: List[Job] = []
         # The indices of each input's jobs: one for each text that the predictor makes of it.
         by_input: List[Union[range, Outcome]] = []
         for one_input, its_targets in zip(inputs, targets):
             first = len(jobs)
             try:
                 texts = InputText.read(self._predictor, one_input)
-                jobs += [_Job(text, its_targets) for text in texts]
+                jobs += [Job(text, its_targets) for text in texts]
                 by_input.append(range(first, len(jobs)))
             except Exception as error:
                 by_input.append(_failed(error))
@@ -176,7 +159,7 @@ class Pipeline:
             for own in by_input
         ]
 
-    def _probe_rows(self, jobs: Sequence[_Job]) -> None:
+    def _probe_rows(self, jobs: Sequence[Job]) -> None:
         """
         Probes on the first text that can be labelled whether rows are independent. The text is
         interpreted later, like all others.
@@ -186,19 +169,19 @@ class Pipeline:
                 return
             try:
                 [outputs], prediction = self._predicted([job])
-                for item in self._items(0, job, outputs):
+                for item in self._item_maker.items(0, job, outputs):
                     self._row_independence(item, prediction)
             except LossNotAdditive as error:
-                self._non_additive.add(error.objective_class)
+                self._item_maker.non_additive.add(error.objective_class)
                 return self._probe_rows(jobs)
             except Exception:  # It is reported when the text is interpreted.
                 continue
 
-    def _group_outcomes(self, jobs: List[_Job], complete: bool) -> List[Outcome]:
+    def _group_outcomes(self, jobs: List[Job], complete: bool) -> List[Outcome]:
         try:
             found = self._explained(jobs, complete)
         except LossNotAdditive as error:
-            self._non_additive.add(error.objective_class)
+            self._item_maker.non_additive.add(error.objective_class)
             return self._group_outcomes(jobs, complete)
         except Exception as error:
             if len(jobs) == 1 and not isinstance(error, RowsMixed):
@@ -213,20 +196,20 @@ class Pipeline:
             for job, one in zip(jobs, found)
         ]
 
-    def _outcome_alone(self, job: _Job, complete: bool) -> Outcome:
+    def _outcome_alone(self, job: Job, complete: bool) -> Outcome:
         try:
             return self._explained([job], complete)[0]
         except Exception as error:
             return _failed(error)
 
-    def _explained(self, jobs: List[_Job], complete: bool) -> List[Outcome]:
+    def _explained(self, jobs: List[Job], complete: bool) -> List[Outcome]:
         self._planner.forget_failed_probes()
         outputs, prediction = self._predicted(jobs)
         errors: Dict[int, Exception] = {}
-        items: List[_Item] = []
+        items: List[Item] = []
         for i, job in enumerate(jobs):
             try:
-                items += self._items(i, job, outputs[i])
+                items += self._item_maker.items(i, job, outputs[i])
             except Exception as error:
                 errors[i] = error
         # By the index of the item.
@@ -235,7 +218,7 @@ class Pipeline:
             batch_items = [items[k] for k in members]
             batch = self._batch(batch_items, prediction, self._settings.autocast)
             texts = [jobs[item.job].text for item in batch_items]
-            results.update(zip(members, self._integrated(batch, texts, complete)))
+            results.update(zip(members, self._integrated(batch, batch_items, texts, complete)))
         by_job: List[List[Interpretation]] = [[] for _ in jobs]
         for k, item in enumerate(items):
             by_job[item.job].append(results[k])
@@ -244,7 +227,7 @@ class Pipeline:
             for i in range(len(jobs))
         ]
 
-    def _predicted(self, jobs: Sequence[_Job]) -> Tuple[List[JsonDict], Optional[Prediction]]:
+    def _predicted(self, jobs: Sequence[Job]) -> Tuple[List[JsonDict], Optional[Prediction]]:
         try:
             return predict(self._model, self._sites, [job.text.instance for job in jobs])
         except Exception:
@@ -253,17 +236,8 @@ class Pipeline:
                 job.text.check_tokens()
             raise
 
-    def _items(self, index: int, job: _Job, outputs: JsonDict) -> List[_Item]:
-        model, predictor, text = self._model, self._predictor, job.text
-        labelled = labelled_instances(predictor, text.instance, outputs)
-        instances = targeted(predictor, text.instance, labelled, job.targets, text.labels)
-        mode, non_additive = self._settings.mode, self._non_additive
-        return [
-            _Item(index, one, objective_for(model, one, mode, non_additive)) for one in instances
-        ]
-
     def _batches(
-        self, items: Sequence[_Item], prediction: Optional[Prediction]
+        self, items: Sequence[Item], prediction: Optional[Prediction]
     ) -> Iterator[List[int]]:
         """The indices of the items of each batch: all of one type, or one if rows mix."""
         by_type: Dict[Tuple[Hashable, str], List[int]] = {}
@@ -275,7 +249,7 @@ class Pipeline:
             else:
                 yield from ([k] for k in members)
 
-    def _row_independence(self, item: _Item, prediction: Optional[Prediction]) -> RowIndependence:
+    def _row_independence(self, item: Item, prediction: Optional[Prediction]) -> RowIndependence:
         def make_batch() -> ExplainedBatch:
             # In full precision: what other rows change may be lost in the rounding of bfloat16.
             return self._batch([item], prediction, autocast=False, verify=True)
@@ -284,7 +258,7 @@ class Pipeline:
 
     def _batch(
         self,
-        items: Sequence[_Item],
+        items: Sequence[Item],
         prediction: Optional[Prediction],
         autocast: bool,
         verify: bool = False,
@@ -305,7 +279,11 @@ class Pipeline:
         return batch
 
     def _integrated(
-        self, batch: ExplainedBatch, texts: Sequence[InputText], complete: bool
+        self,
+        batch: ExplainedBatch,
+        items: Sequence[Item],
+        texts: Sequence[InputText],
+        complete: bool,
     ) -> List[Interpretation]:
         settings, objective = self._settings, batch.given_objective
         independence = self._planner.row_independence(objective, lambda: batch)
@@ -330,8 +308,12 @@ class Pipeline:
                 results.append(self._assembly.scores_only(integrals, batch, text.strings))
                 continue
             baseline_output = integral.baseline_output(integrands.measure, row)
+            item = items[row]
+            all_notes = [*item.notes, *notes]
             results.append(
-                self._assembly.complete(integrals, batch, text.strings, baseline_output, notes)
+                self._assembly.complete(
+                    integrals, batch, item.objective, text.strings, baseline_output, all_notes
+                )
             )
         return results
 

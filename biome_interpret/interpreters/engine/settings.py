@@ -23,6 +23,7 @@ class Settings:
     background: Optional[List[Any]]
     hold_special_tokens: bool
     mode: InferenceMode
+    output: Optional[str]
     input_x_gradient: bool
     reduction: str
     granularity: str

@@ -1,6 +1,6 @@
 """Labelled instances with other targets than the prediction."""
 
-from typing import Any, List, Mapping, Sequence, Union
+from typing import Any, Callable, List, Mapping, Sequence, Union
 
 from allennlp.data import Instance
 from allennlp.data.fields import Field, LabelField
@@ -9,7 +9,7 @@ from allennlp.predictors import Predictor
 
 from biome_interpret.errors import InterpretationError
 from biome_interpret.models.labelling.base import Labelling, refused
-from biome_interpret.models.objectives import MultiLabelObjective, objective_for
+from biome_interpret.models.objectives import MultiLabelObjective, Objective, objective_for
 from biome_interpret.models.objectives.inference_modes import Logits
 
 # The target that stands for a text's own label.
@@ -25,6 +25,7 @@ def targeted(
     labelled: Sequence[Instance],
     targets: Sequence[TargetSpec],
     own_labels: Mapping[str, Any],
+    read: Callable[[Objective, Instance], None],
 ) -> List[Instance]:
     """
     One instance for each labelled instance and target. If a target makes labelled instances equal,
@@ -38,6 +39,8 @@ def targeted(
         The same, with each prediction as its label.
     own_labels : `Mapping[str, Any]`
         What `GOLD` stands for, by field name: fields from a dataset reader, or values of the input.
+    read : `Callable[[Objective, Instance], None]`
+        Tells the objective of a labelled instance how the model's output is read.
 
     # Raises
 
@@ -45,23 +48,29 @@ def targeted(
         If the model does not know a target, or the text has no label of its own.
     """
     if not labelled:
-        return _gold(predictor, instance, [], own_labels) if GOLD in targets else []
+        return _gold(predictor, instance, [], own_labels, read) if GOLD in targets else []
     found: List[Instance] = []
     for position, one in enumerate(labelled):
         for target in targets:
             if target == GOLD:
-                found += [] if position else _gold(predictor, instance, labelled, own_labels)
+                found += [] if position else _gold(predictor, instance, labelled, own_labels, read)
             elif target is None:
                 found.append(one)
             else:
-                new = _retargeted(predictor._model, one, target)
+                new = _retargeted(predictor._model, one, target, read)
                 if position == 0 or all(new.fields != other.fields for other in found):
                     found.append(new)
     return found
 
 
-def _retargeted(model: Model, instance: Instance, target: Union[str, int]) -> Instance:
+def _retargeted(
+    model: Model,
+    instance: Instance,
+    target: Union[str, int],
+    read: Callable[[Objective, Instance], None],
+) -> Instance:
     objective = objective_for(model, instance, Logits())
+    read(objective, instance)
     label: Any = instance.fields.get(objective.label_name)
     result = Instance(dict(instance.fields))
     result.indexed = instance.indexed
@@ -74,10 +83,13 @@ def _gold(
     instance: Instance,
     labelled: Sequence[Instance],
     own_labels: Mapping[str, Any],
+    read: Callable[[Objective, Instance], None],
 ) -> List[Instance]:
     """The instance with the text's own label, or one instance for each of its own labels."""
     model = predictor._model
-    objective = objective_for(model, labelled[0] if labelled else instance, Logits())
+    first = labelled[0] if labelled else instance
+    objective = objective_for(model, first, Logits())
+    read(objective, first)
     own = [own_labels.get(name) for name in objective.label_names]
     if all(isinstance(field, Field) and not isinstance(field, LabelField) for field in own):
         # For a label that is the text itself, `own` is empty.
@@ -97,4 +109,4 @@ def _gold(
     # A number that is a label's name is taken as the name, as dataset readers do.
     names = set(objective.labels.values())
     values = [str(v) if isinstance(v, int) and str(v) in names else v for v in values]
-    return [_retargeted(model, labelled[0], v) for v in values]
+    return [_retargeted(model, labelled[0], v, read) for v in values]

@@ -17,6 +17,7 @@ from biome_interpret.models.objectives.inference_modes import (
     Outputs,
     Softmax,
 )
+from biome_interpret.models.objectives.reading import Reading, with_dimensions
 from biome_interpret.models.signatures import forward_signature
 from biome_interpret.models.tensors import TensorDict
 
@@ -86,6 +87,11 @@ class Objective(Registrable):
     reads_prediction = True
     # The model must be run with the label: a decoder, for example, reads the target's words.
     needs_label = False
+    # The number of dimensions of the logits, if they are one of the outputs of the model. Which one
+    # is found out, see `reading`.
+    logit_dims: Optional[int] = None
+    # Whether a single logit stands for two labels.
+    takes_one_logit = False
     # The note of a result if the loss had to be explained instead. `{model}` is the model's class.
     why_loss = "{model} gives no logits for what it predicts: the loss is explained instead"
 
@@ -97,6 +103,9 @@ class Objective(Registrable):
         self.label = label
         self.mode = mode
         self.notes: List[str] = []
+        self.reading: Optional[Reading] = None
+        # What the model itself calls the label with the largest logit, and its index.
+        self.own_label: Optional[Tuple[int, str]] = None
 
     @property
     def type_key(self) -> Hashable:
@@ -120,8 +129,39 @@ class Objective(Registrable):
         return next((name for name in names if cls.fits(model, instance[name])), None)
 
     @property
-    def namespace(self) -> str:
-        """The label's namespace in the model's vocabulary."""
+    def reading_key(self) -> Hashable:
+        """Equal for objectives whose logits are read in the same way."""
+        return (type(self),)
+
+    def read_as(self, reading: Optional[Reading]) -> None:
+        """Reads the logits in this way."""
+        self.reading = reading
+
+    def name_as(self, own_label: Optional[Tuple[int, str]]) -> None:
+        """Takes over what the model itself calls a label."""
+        self.own_label = own_label
+
+    def logits(self, outputs: Outputs) -> Optional[torch.Tensor]:
+        """
+        The logits in a model's output, with `logit_dims` dimensions, the first for rows and the
+        last for classes; `None` if it has none.
+        """
+        value = None
+        if self.reading is not None and self.reading.logits is not None:
+            value = outputs.get(self.reading.logits)
+        if self.logit_dims is None or not isinstance(value, torch.Tensor):
+            return None
+        return with_dimensions(value, self.logit_dims)
+
+    def predicted(self, logits: torch.Tensor) -> List[int]:
+        """The classes that one row of logits speaks for, choice by choice."""
+        return [*logits.argmax(dim=-1).flatten().tolist()]
+
+    @property
+    def namespace(self) -> Optional[str]:
+        """The label's namespace in the model's vocabulary; `None` if the labels have no names."""
+        if self.reading is not None and self.reading.logits is not None:
+            return self.reading.namespace
         return namespace_of(self.model, self.label)
 
     @property
@@ -243,16 +283,6 @@ def namespace_of(model: Model, label: Optional[Field[Any]]) -> str:
         if isinstance(namespace, str):
             return namespace
     return getattr(label, "_label_namespace", "labels")
-
-
-def logits_of(outputs: Outputs, shape: Tuple[Optional[int], ...]) -> Optional[torch.Tensor]:
-    """The logits in a model's output, by name and shape. A `None` in `shape` matches any size."""
-    names = ["logits", "label_logits", *(name for name in outputs if name.endswith("logits"))]
-    for value in map(outputs.get, names):
-        if isinstance(value, torch.Tensor) and value.dim() == len(shape):
-            if all(expected in (None, size) for expected, size in zip(shape, value.shape)):
-                return value
-    return None
 
 
 def joined(tokens: Iterable[Token]) -> str:

@@ -1,7 +1,7 @@
 """Inference modes: the function of a model's output that is explained."""
 
 from dataclasses import dataclass
-from typing import Any, Callable, Dict
+from typing import Any, Callable, Dict, Optional
 
 import torch
 from allennlp.common import Params, Registrable
@@ -25,11 +25,21 @@ class Choices:
         The explained class of each choice. Shape: (rows, choices).
     mask : `torch.BoolTensor`
         Which choices count. Shape: (rows, choices).
+    probabilities : `torch.Tensor`, optional
+        The model's own probabilities, if they are not the softmax of the logits.
+        Shape: (rows, choices, classes).
     """
 
     logits: torch.Tensor
     indices: torch.Tensor
     mask: torch.Tensor
+    probabilities: Optional[torch.Tensor] = None
+
+    @property
+    def log_probabilities(self) -> torch.Tensor:
+        """Shape: (rows, choices, classes)."""
+        own = self.probabilities
+        return self.logits.log_softmax(dim=-1) if own is None else own.log()
 
     def total_of(self, scores: torch.Tensor) -> torch.Tensor:
         """The sum of the explained classes' scores. (rows, choices, classes) -> (rows,)."""
@@ -90,7 +100,7 @@ class LogSoftmax(InferenceMode):
     """The target's log-probability; for a span of tags the sum of theirs."""
 
     def __call__(self, outputs: Outputs, choices: Choices) -> torch.Tensor:
-        return choices.total_of(choices.logits.log_softmax(dim=-1))
+        return choices.total_of(choices.log_probabilities)
 
 
 @InferenceMode.register("softmax")

@@ -8,6 +8,7 @@ from allennlp.data import Instance
 from biome_interpret.errors import InterpretationError
 from biome_interpret.models.objectives.base import LabelProbabilities, Objective, Target
 from biome_interpret.models.objectives.inference_modes import Outputs
+from biome_interpret.models.objectives.reading import Reading
 from biome_interpret.models.tensors import TensorDict
 
 # How far rounding may take a float32 loss from the rows' sum or mean, relative to their size.
@@ -28,6 +29,21 @@ class _WrappedObjective(Objective):
     @property
     def type_key(self) -> Hashable:
         return type(self), self.inner.type_key
+
+    @property
+    def logit_dims(self) -> Optional[int]:  # type: ignore[override]
+        return self.inner.logit_dims
+
+    @property
+    def reading_key(self) -> Hashable:
+        return self.inner.reading_key
+
+    def read_as(self, reading: Optional[Reading]) -> None:
+        self.inner.read_as(reading)
+        super().read_as(reading)
+
+    def name_as(self, own_label: Optional[Tuple[int, str]]) -> None:
+        self.inner.name_as(own_label)
 
     @property
     def label_names(self) -> Tuple[str, ...]:

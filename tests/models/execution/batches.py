@@ -11,6 +11,7 @@ from biome_interpret.models.execution.evaluation import ExplainedBatch
 from biome_interpret.models.labelling.texts import InputText
 from biome_interpret.models.objectives import objective_for
 from biome_interpret.models.objectives.inference_modes import InferenceMode
+from biome_interpret.models.objectives.reading import Reading
 
 
 def text_of(predictor: Predictor, sentence: str) -> InputText:
@@ -31,11 +32,13 @@ def batch_of(
     predictor: Predictor,
     sentences: Sequence[str],
     labels: Optional[Sequence[int]] = None,
+    reading: Optional[Reading] = None,
     mode: Union[str, InferenceMode] = "logits",
     **options: Any,
 ) -> ExplainedBatch:
     """The sentences as one batch that explains the given labels, or label 0."""
     instances = instances_of(predictor, sentences, labels or [0] * len(sentences))
     objective = objective_for(predictor._model, instances[0], InferenceMode.of(mode), set())
+    objective.read_as(reading)
     sites = find_sites(predictor)
     return ExplainedBatch(predictor._model, sites, instances, objective, **options)

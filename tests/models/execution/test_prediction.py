@@ -37,7 +37,10 @@ def test_a_trace_serves_the_batch_of_its_texts() -> None:
     expected = batch_of(predictor, sentences, labels)
     passes: List[int] = []
     predictor._model.register_forward_hook(lambda *_: passes.append(1))
-    found = batch_of(predictor, sentences, labels, prediction=prediction, prediction_rows=[1, 0, 1])
+    reading = expected.objective.reading
+    found = batch_of(
+        predictor, sentences, labels, reading, prediction=prediction, prediction_rows=[1, 0, 1]
+    )
     assert passes == []
     assert found.outputs == pytest.approx(expected.outputs, abs=1e-6)
     for call, other in zip(found.calls, expected.calls):

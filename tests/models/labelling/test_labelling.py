@@ -337,9 +337,8 @@ def test_a_labelling_of_the_users_own_is_used() -> None:
         del Labelling._registry[Labelling]["least_probable"]
 
 
-def test_labels_follow_scores_that_are_made_human_readable() -> None:
+def test_a_label_that_contradicts_the_logits_is_refused() -> None:
     predictor = build_predictor("cnn")
-    plain = [interpret(predictor, REVIEW), interpret(predictor, DULL)]
     readable = predictor._model.make_output_human_readable
 
     def reversed_scores(outputs: Dict[str, Any]) -> Dict[str, Any]:
@@ -348,9 +347,11 @@ def test_labels_follow_scores_that_are_made_human_readable() -> None:
 
     vars(predictor._model)["make_output_human_readable"] = reversed_scores
     interpreter = IntegratedGradient(predictor, n_steps=3)
-    for inputs, [expected] in zip((REVIEW, DULL), plain):
-        [found] = interpreter.interpret_json(inputs)
-        assert found.target.label != expected.target.label
+    with pytest.raises(InterpretationError, match="the model calls its prediction '.*', but"):
+        interpreter.interpret_json(REVIEW)
+    # A label that the user gives is explained, with a note.
+    [found] = interpreter.interpret_json(REVIEW, target="negative")
+    assert "the model calls its prediction" in found.notes[0]
 
 
 # In the order in which they are tried.

@@ -158,7 +158,7 @@ def test_rounding_in_bfloat16_is_not_taken_for_another_loss() -> None:
         )
         interpreter.interpret_batch_json(TEXTS)
         passes.append(predictor._model.passes)  # type: ignore[arg-type]
-        assert not interpreter._pipeline._non_additive
+        assert not interpreter._pipeline._item_maker.non_additive
     assert passes[0] == passes[1]
 
 

@@ -9,6 +9,8 @@ from allennlp.predictors import Predictor
 
 from biome_interpret import IntegratedGradient
 from biome_interpret.interpretation import Interpretation
+from biome_interpret.models.embedding.finders import find_sites
+from biome_interpret.models.execution.evidence import Evidence
 from biome_interpret.models.labelling import labelled_instances
 from biome_interpret.models.labelling.texts import InputText
 from biome_interpret.models.objectives import forward_arguments, objective_for
@@ -41,6 +43,9 @@ def in_batch(predictor: Predictor, instances: List[Instance], mode: str) -> torc
     """f of each row of a batch, without any hook."""
     model = predictor._model
     objective = objective_for(model, instances[0], InferenceMode.of(mode))
+    if objective.logit_dims is not None:
+        evidence = Evidence(model, find_sites(predictor), instances[0], objective, {})
+        objective.read_as(evidence.reading())
     tensors = to_tensors(instances, model)
     with torch.no_grad():
         outputs = objective.run(forward_arguments(objective, tensors))

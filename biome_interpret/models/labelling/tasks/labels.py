@@ -20,6 +20,7 @@ from biome_interpret.errors import InterpretationError
 from biome_interpret.models.labelling.base import Labelling, labels_nothing, takes, with_fields
 from biome_interpret.models.objectives.base import namespace_of
 from biome_interpret.models.objectives.inference_modes import Outputs
+from biome_interpret.models.objectives.reading import namespaces_of_labels
 
 _SCORES = ("logits", "label_logits", "probs", "label_probs", "class_probabilities")
 
@@ -94,7 +95,7 @@ def predicted_labels(
     namespace = namespace_of(module, own)
     others = [name for name in output if name.endswith(("logits", "probs", "probabilities"))]
     names = dict.fromkeys([*(name for name in _SCORES if name in output), *others])
-    scores = [(name, numpy.asarray(output[name])) for name in names]
+    scores = [(name, _as_vector(output[name])) for name in names]
     scores = [(name, score) for name, score in scores if score.ndim == 1 and score.size]
     if not scores:
         raise InterpretationError(
@@ -102,20 +103,41 @@ def predicted_labels(
             f"label: {sorted(output)}"
         )
     first_name, first = scores[0]
+    threshold = 0.0 if first_name.endswith("logits") else 0.5
     is_listed = isinstance(own, ListField) or takes(module, "label_weights")
-    if not is_listed and not isinstance(own, MultiLabelField) and not _are_sigmoids(dict(scores)):
-        yield LabelField(int(first.argmax()), namespace, skip_indexing=True)
+    names_one = isinstance(output.get("label"), str)
+    is_several = isinstance(own, MultiLabelField) or (
+        not names_one and first.size > 1 and _are_sigmoids(dict(scores))
+    )
+    if not is_listed and not is_several:
+        best = int(first.argmax()) if first.size > 1 else int(first[0] > threshold)
+        plain = LabelField(best, namespace, skip_indexing=True)
+        yield _own_label(module, namespace, output["label"]) or plain if names_one else plain
         return
     labels = module.vocab.get_index_to_token_vocabulary(namespace)
     # Padding and unknown labels start with "@@".
     real = [i for i in range(len(first)) if not labels.get(i, "").startswith("@@")] or [0]
-    threshold = 0.0 if first_name.endswith("logits") else 0.5
     probable = [i for i in real if first[i] > threshold] or [max(real, key=lambda i: first[i])]
     for index in sorted(probable, key=lambda i: -first[i]):
         if is_listed:
             yield ListField([LabelField(index, namespace, skip_indexing=True)])
         else:
             yield MultiLabelField([index], namespace, skip_indexing=True, num_labels=len(first))
+
+
+def _as_vector(value: Any) -> NDArray[Any]:
+    """A number as a vector of one, and without dimensions of size 1."""
+    array = numpy.asarray(value)
+    return array.reshape([size for size in array.shape if size > 1] or [array.size])
+
+
+def _own_label(module: Any, namespace: str, name: str) -> Optional[LabelField]:
+    """What the model itself says; `None` if the vocabulary does not know it."""
+    for space in namespaces_of_labels(module.vocab, namespace):
+        index = module.vocab.get_token_to_index_vocabulary(space).get(name)
+        if index is not None:
+            return LabelField(index, space, skip_indexing=True)
+    return None
 
 
 def _are_sigmoids(scores: Mapping[str, NDArray[Any]]) -> bool:

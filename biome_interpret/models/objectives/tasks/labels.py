@@ -7,55 +7,138 @@ from allennlp.data.fields import Field, IndexField, LabelField, ListField, Multi
 from allennlp.models import Model
 
 from biome_interpret.errors import InterpretationError
-from biome_interpret.models.objectives.base import LabelProbabilities, Objective, Target, logits_of
-from biome_interpret.models.objectives.inference_modes import Choices, Outputs
+from biome_interpret.models.objectives.base import LabelProbabilities, Objective, Target
+from biome_interpret.models.objectives.inference_modes import Choices, LogSoftmax, Outputs
+from biome_interpret.models.objectives.reading import EACH, SECOND, VALUE, with_dimensions
 from biome_interpret.models.tensors import TensorDict
 
 
 class _NamedLabelsObjective(Objective):
     """All labels in the vocabulary may be targets."""
 
+    logit_dims = 2  # (rows, labels)
+
     @property
     def labels(self) -> Dict[int, str]:
-        return self.model.vocab.get_index_to_token_vocabulary(self.namespace)
+        namespace = self.namespace
+        if namespace is None:
+            return {}
+        return self.model.vocab.get_index_to_token_vocabulary(namespace)
+
+    def own_probabilities(self, outputs: Outputs) -> Optional[torch.Tensor]:
+        """Those that the model itself gives, if they do not follow from its logits."""
+        name = self.reading.probabilities if self.reading is not None else None
+        return None if name is None else with_dimensions(outputs[name], 2)
+
+    def index_of(self, target: Union[str, int]) -> int:
+        """
+        # Raises
+
+        `InterpretationError`
+            If the model has no such label.
+        """
+        reading = self.reading
+        if reading is not None and reading.meaning == VALUE:
+            raise InterpretationError(
+                f"unknown target {target!r}: the output '{reading.logits}' is a value, not a label"
+            )
+        # Some of a model's labels may have no name.
+        if reading is not None and isinstance(target, int) and 0 <= target < reading.num_classes:
+            return target
+        if reading is not None and isinstance(target, int) and not self.labels:
+            raise InterpretationError(
+                f"unknown target {target}: the model has {reading.num_classes} outputs"
+            )
+        return _index_of(target, self.labels)
 
 
 @Objective.register("label")
 class LabelObjective(_NamedLabelsObjective):
-    """One label for the text, or for the pair of texts."""
+    """
+    One label for the text, or for the pair of texts. A single logit speaks for the second of two
+    labels, or it is a value that stands for no label.
+    """
 
     priority = -190
     label_class = LabelField
+    takes_one_logit = True
 
     def choices(self, outputs: Outputs, tensors: TensorDict) -> Optional[Choices]:
         # Shape: (rows, 1)
-        indices = tensors[self.label_name].reshape(-1, 1)
-        logits = logits_of(outputs, (len(indices), None))
-        if logits is None:
+        indices = tensors[self.label_name].reshape(-1, 1).long()
+        logits, reading = self.logits(outputs), self.reading
+        if logits is None or reading is None or len(logits) != len(indices):
             return None
+        mask = torch.ones_like(indices, dtype=torch.bool)
+        if reading.meaning == VALUE:
+            return Choices(logits.unsqueeze(1), torch.zeros_like(indices), mask)
+        if reading.meaning == SECOND:
+            return self._one_of_two(logits, indices, self.own_probabilities(outputs))
         if int(indices.max()) >= logits.size(-1):
             raise InterpretationError(
                 f"unknown target {int(indices.max())}: the model has {logits.size(-1)} outputs"
             )
-        mask = torch.ones_like(indices, dtype=torch.bool)
-        return Choices(logits.unsqueeze(1), indices, mask)
+        own = self.own_probabilities(outputs)
+        own = None if own is None else own.unsqueeze(1)
+        return Choices(logits.unsqueeze(1), indices, mask, own)
+
+    def _one_of_two(
+        self, logit: torch.Tensor, indices: torch.Tensor, own: Optional[torch.Tensor]
+    ) -> Choices:
+        """
+        A choice between the explained label and the other one, with a logit of 0. Shape of the
+        logit: (rows, 1), of the probabilities: (rows, 1 or 2).
+        """
+        assert self.reading is not None
+        signed = torch.where(indices == 1, logit, -logit) * self.reading.sign
+        if own is not None and own.size(1) == 1:
+            own = torch.cat([1 - own, own], dim=1)
+        if own is not None:
+            own = own.gather(1, torch.cat([1 - indices, indices], dim=1)).unsqueeze(1)
+        both = torch.stack([torch.zeros_like(signed), signed], dim=-1)
+        return Choices(both, torch.ones_like(indices), torch.ones_like(indices).bool(), own)
+
+    def predicted(self, logits: torch.Tensor) -> List[int]:
+        if not (self.takes_one_logit and logits.size(-1) == 1):
+            return super().predicted(logits)
+        sign = 1 if self.reading is None else self.reading.sign
+        return [int(sign * float(logits) > 0)]
+
+    def values(self, outputs: Outputs, tensors: TensorDict) -> torch.Tensor:
+        if isinstance(self.mode, LogSoftmax) and self._is_value:
+            raise InterpretationError(
+                "the explained output is a value, which has no probability: inference_mode must be "
+                "'logits'"
+            )
+        return super().values(outputs, tensors)
+
+    @property
+    def _is_value(self) -> bool:
+        return self.reading is not None and self.reading.meaning == VALUE
+
+    def probabilities(self, outputs: Outputs, tensors: TensorDict) -> List[float]:
+        return [] if self._is_value else super().probabilities(outputs, tensors)
 
     def label_probabilities(self, outputs: Outputs, tensors: TensorDict) -> LabelProbabilities:
+        second = torch.ones_like(tensors[self.label_name].reshape(-1, 1))
+        is_each = self.reading is not None and self.reading.meaning == EACH
+        tensors = tensors if is_each else {**tensors, self.label_name: second}
         choices = self.choices(outputs, tensors)
-        if choices is None:
+        if choices is None or self._is_value:
             return []
-        return _by_name(choices.logits.squeeze(1).softmax(dim=-1), self.labels)
+        return _by_name(choices.log_probabilities.squeeze(1).exp(), self.labels)
 
     def target(self, label: Optional[Field[Any]], probability: Optional[float]) -> Target:
+        if self._is_value:
+            return Target()
         index = int(label.as_tensor({}))  # type: ignore[union-attr]
-        return Target(self.labels.get(index, str(index)), index, probability)
+        own_index, own_name = self.own_label or (None, None)
+        name = self.labels.get(index) or (own_name if index == own_index else None)
+        return Target(name or str(index), index, probability)
 
     def retargeted(self, label: Field[Any], target: Union[str, int]) -> Field[Any]:
-        index = target
-        # If the labels have no names, their number is not known either.
-        if self.labels or isinstance(target, str) or target < 0:
-            index = _index_of(target, self.labels)
-        return LabelField(index, self.namespace, skip_indexing=True)
+        namespace = self.namespace or "labels"
+        return LabelField(self.index_of(target), namespace, skip_indexing=True)
 
 
 @Objective.register("alternative")
@@ -63,6 +146,8 @@ class AlternativeObjective(LabelObjective):
     """One of several alternatives that the instance itself lists, as in multiple choice."""
 
     priority = -160
+    takes_one_logit = False
+    namespace = None
 
     @classmethod
     def fits(cls, model: Model, label: Field[Any]) -> bool:
@@ -95,17 +180,24 @@ class MultiLabelObjective(_NamedLabelsObjective):
     def choices(self, outputs: Outputs, tensors: TensorDict) -> Optional[Choices]:
         # Shape: (rows, labels). 1 for the labels of the instance.
         chosen = self._chosen(tensors)
-        logits = logits_of(outputs, (len(chosen), None))
-        if logits is None:
+        logits = self.logits(outputs)
+        if logits is None or len(logits) != len(chosen) or logits.size(1) < chosen.size(1):
             return None
         chosen = torch.nn.functional.pad(chosen, (0, logits.size(1) - chosen.size(1))).bool()
         # Shape: (rows, labels, 2). The logit of "no" is 0.
         both = torch.stack([torch.zeros_like(logits), logits], dim=-1)
-        return Choices(both, torch.ones_like(chosen, dtype=torch.long), chosen)
+        own = self.own_probabilities(outputs)
+        own = None if own is None else torch.stack([1 - own, own], dim=-1)
+        return Choices(both, torch.ones_like(chosen, dtype=torch.long), chosen, own)
+
+    def predicted(self, logits: torch.Tensor) -> List[int]:
+        return [*(logits[0] > 0).nonzero().flatten().tolist()]
 
     def label_probabilities(self, outputs: Outputs, tensors: TensorDict) -> LabelProbabilities:
-        logits = logits_of(outputs, (len(tensors[self.label_name]), None))
-        return [] if logits is None else _by_name(logits.sigmoid(), self.labels)
+        choices = self.choices(outputs, tensors)
+        if choices is None:
+            return []
+        return _by_name(choices.log_probabilities[..., 1].exp(), self.labels)
 
     def target(self, label: Optional[Field[Any]], probability: Optional[float]) -> Target:
         indices = self._indices(label)
@@ -113,12 +205,15 @@ class MultiLabelObjective(_NamedLabelsObjective):
         return Target(names or None, indices[0] if len(indices) == 1 else None, probability)
 
     def retargeted(self, label: Field[Any], target: Union[str, int]) -> Field[Any]:
-        indices, size = [_index_of(target, self.labels)], self._num_labels
-        return MultiLabelField(indices, self.namespace, skip_indexing=True, num_labels=size)
+        indices, namespace = [self.index_of(target)], self.namespace or "labels"
+        size = self._num_labels
+        return MultiLabelField(indices, namespace, skip_indexing=True, num_labels=size)
 
     @property
     def _num_labels(self) -> int:
-        return self.model.vocab.get_vocab_size(self.namespace)
+        if self.reading is not None and self.reading.num_classes:
+            return self.reading.num_classes
+        return self.model.vocab.get_vocab_size(self.namespace or "labels")
 
     def _chosen(self, tensors: TensorDict) -> torch.Tensor:
         chosen: torch.Tensor = tensors[self.label_name]
@@ -140,8 +235,8 @@ class ListedLabelsObjective(MultiLabelObjective):
         return isinstance(label, ListField) and isinstance(label[0], LabelField)
 
     def retargeted(self, label: Field[Any], target: Union[str, int]) -> Field[Any]:
-        index = _index_of(target, self.labels)
-        return ListField([LabelField(index, self.namespace, skip_indexing=True)])
+        index, namespace = self.index_of(target), self.namespace or "labels"
+        return ListField([LabelField(index, namespace, skip_indexing=True)])
 
     def _chosen(self, tensors: TensorDict) -> torch.Tensor:
         # Shape: (rows, listed). Padding is -1.

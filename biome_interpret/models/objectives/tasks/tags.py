@@ -8,7 +8,7 @@ from allennlp.models import Model
 from allennlp.modules.conditional_random_field import ConditionalRandomField
 from allennlp.nn.util import get_text_field_mask
 
-from biome_interpret.models.objectives.base import Objective, Target, joined, logits_of
+from biome_interpret.models.objectives.base import Objective, Target, joined, namespace_of
 from biome_interpret.models.objectives.inference_modes import Choices, LogSoftmax, Outputs, Softmax
 from biome_interpret.models.tensors import TensorDict
 
@@ -18,6 +18,7 @@ class TagsObjective(Objective):
     """The tags of one span, if the instance marks one; else the tags of all tokens."""
 
     priority = -60
+    logit_dims = 3  # (rows, tokens, tags)
 
     @classmethod
     def fits(cls, model: Model, label: Field[Any]) -> bool:
@@ -27,12 +28,13 @@ class TagsObjective(Objective):
 
     def choices(self, outputs: Outputs, tensors: TensorDict) -> Optional[Choices]:
         tags = tensors[self.label_name]
-        logits = logits_of(outputs, (*tags.shape, None))
-        if logits is None:
+        logits = self.logits(outputs)
+        if logits is None or logits.shape[:2] != tags.shape:
             return None
         mask = _text_mask(tensors, tags.shape)
         if tensors.get("ignore_loss_on_o_tags"):
-            indices = self.model.vocab.get_token_to_index_vocabulary(self.namespace)
+            namespace = self.namespace or namespace_of(self.model, self.label)
+            indices = self.model.vocab.get_token_to_index_vocabulary(namespace)
             mask &= tags != indices.get("O", -1)
         return Choices(logits, tags, mask)
 

@@ -8,7 +8,12 @@ from allennlp.data.fields import ListField, SequenceLabelField, SpanField
 from allennlp.models import Model
 from allennlp.nn.util import get_text_field_mask
 
-from biome_interpret.models.objectives.base import Objective, RecordedObjective, Target, logits_of
+from biome_interpret.models.objectives.base import (
+    Objective,
+    RecordedObjective,
+    Target,
+    namespace_of,
+)
 from biome_interpret.models.objectives.inference_modes import Choices, Outputs
 from biome_interpret.models.objectives.tasks.spans import padded_classes, span_text
 from biome_interpret.models.tensors import TensorDict
@@ -88,10 +93,10 @@ class ConstituentsObjective(RecordedObjective):
     def choices(self, outputs: Outputs, tensors: TensorDict) -> Optional[Choices]:
         # Shape: (rows, spans)
         labels = tensors[self.label_name]
-        logits = logits_of(outputs, (*labels.shape, None))
+        logits = outputs.get("logits")
         if logits is None:
             return None
-        no_label = self.model.vocab.get_token_index(NO_LABEL, self.namespace)
+        no_label = self.model.vocab.get_token_index(NO_LABEL, namespace_of(self.model, self.label))
         mask = (tensors["spans"][:, :, 0] >= 0) & (labels != no_label)
         return Choices(logits, labels, mask)
 

@@ -14,7 +14,6 @@ from biome_interpret.models.objectives.base import (
     RecordedObjective,
     Target,
     joined,
-    logits_of,
 )
 from biome_interpret.models.objectives.inference_modes import Choices, Outputs
 from biome_interpret.models.signatures import forward_signature
@@ -78,7 +77,7 @@ class MaskedWordsObjective(_WordsObjective):
     def choices(self, outputs: Outputs, tensors: TensorDict) -> Optional[Choices]:
         # Shape: (rows, masks)
         words = get_token_ids_from_text_field_tensors(tensors[self.label_name])
-        logits = logits_of(outputs, (*words.shape, None))
+        logits = outputs.get("logits")
         # Padding is -1.
         mask = tensors["mask_positions"].squeeze(-1) >= 0
         return None if logits is None else Choices(logits, words, mask)
@@ -95,7 +94,7 @@ class NextWordObjective(_WordsObjective):
         # Shape: (rows, 1)
         words = get_token_ids_from_text_field_tensors(tensors[self.label_name])
         words = words.reshape(len(words), -1)[:, :1]
-        logits = logits_of(outputs, (len(words), None))
+        logits = outputs.get("logits")
         if logits is None:
             return None
         return Choices(logits.unsqueeze(1), words, torch.ones_like(words, dtype=torch.bool))

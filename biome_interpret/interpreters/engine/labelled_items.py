@@ -1,0 +1,128 @@
+"""Makes the labelled instances of a text, each with the objective that explains it."""
+
+from typing import Any, Dict, Hashable, List, NamedTuple, Sequence, Set
+
+from allennlp.common.util import JsonDict
+from allennlp.data import Instance
+from allennlp.predictors import Predictor
+
+from biome_interpret.errors import InterpretationError
+from biome_interpret.interpreters.engine.settings import Settings
+from biome_interpret.models.embedding.sites import EmbeddingSite
+from biome_interpret.models.execution.evidence import Evidence
+from biome_interpret.models.labelling.base import labelled_instances
+from biome_interpret.models.labelling.own_label import (
+    best_class,
+    contradiction,
+    own_name,
+    with_best_class,
+)
+from biome_interpret.models.labelling.targets import TargetSpec, targeted
+from biome_interpret.models.labelling.texts import InputText
+from biome_interpret.models.objectives import Objective, objective_for
+from biome_interpret.models.objectives.inference_modes import InferenceMode, Logits, Loss
+from biome_interpret.models.objectives.reading import VALUE, Reading
+
+
+class Job(NamedTuple):
+    """A text, and the targets to explain."""
+
+    text: InputText
+    targets: List[TargetSpec]
+
+
+class Item(NamedTuple):
+    """A labelled instance, the index of its job in the group, and notes for its result."""
+
+    job: int
+    instance: Instance
+    objective: Objective
+    notes: List[str]
+
+
+class ItemMaker:
+    """
+    Remembers how the outputs of a model are read.
+
+    # Parameters
+
+    predictor : `Predictor`
+    sites : `Sequence[EmbeddingSite]`
+    settings : `Settings`
+    """
+
+    def __init__(
+        self, predictor: Predictor, sites: Sequence[EmbeddingSite], settings: Settings
+    ) -> None:
+        self._predictor = predictor
+        self._sites = sites
+        self._settings = settings
+        self._readings: Dict[Hashable, Reading] = {}
+        # Classes of objectives with a loss that is not a sum over rows.
+        self.non_additive: Set[type] = set()
+
+    def items(self, index: int, job: Job, said: JsonDict) -> List[Item]:
+        """
+        # Parameters
+
+        index : `int`
+            Of the job.
+        job : `Job`
+        said : `JsonDict`
+            The model's readable output for the text.
+
+        # Raises
+
+        `InterpretationError`
+            If nothing labels the prediction, or if the label contradicts the logits.
+        """
+        predictor, text = self._predictor, job.text
+
+        def read(objective: Objective, instance: Instance) -> None:
+            self._read(objective, instance, said)
+
+        labelled: List[Instance] = []
+        for one in labelled_instances(predictor, text.instance, said):
+            objective = self._objective(one, Logits(), said)
+            labelled.append(with_best_class(predictor, one, objective, said))
+        instances = targeted(predictor, text.instance, labelled, job.targets, text.labels, read)
+        return [
+            self._item(index, one, any(one is own for own in labelled), said) for one in instances
+        ]
+
+    def _item(self, index: int, instance: Instance, is_prediction: bool, said: JsonDict) -> Item:
+        objective = self._objective(instance, self._settings.mode, said)
+        wrong = contradiction(objective, instance, said)
+        if wrong is not None and is_prediction:
+            raise InterpretationError(
+                f"{wrong}: name the label to explain with `target`, or the output that holds its "
+                f"logits with `output`"
+            )
+        return Item(index, instance, objective, [] if wrong is None else [wrong])
+
+    def _objective(self, instance: Instance, mode: InferenceMode, said: JsonDict) -> Objective:
+        objective = objective_for(self._predictor._model, instance, mode, self.non_additive)
+        self._read(objective, instance, said)
+        reading = objective.reading
+        if reading is not None and reading.meaning == VALUE and isinstance(mode, Loss):
+            raise InterpretationError(
+                f"the output '{reading.logits}' is a value, which has no label and so no loss: "
+                f"inference_mode must be 'logits'"
+            )
+        best, own = best_class(objective, said), own_name(objective, said)
+        objective.name_as(None if best is None or own is None else (best, own))
+        return objective
+
+    def _read(self, objective: Objective, instance: Instance, said: JsonDict) -> None:
+        if objective.logit_dims is None or objective.label is None:
+            return
+        key = (objective.reading_key, objective.label_name)
+        if key not in self._readings:
+            model: Any = self._predictor._model
+            evidence = Evidence(model, self._sites, instance, objective, said)
+            reading = evidence.reading(self._settings.output)
+            if reading.logits is None and evidence.has_candidates:
+                objective.read_as(reading)  # Another text may say more.
+                return
+            self._readings[key] = reading
+        objective.read_as(self._readings[key])
