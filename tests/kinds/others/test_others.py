@@ -10,7 +10,7 @@ from allennlp.predictors import Predictor
 
 from biome_interpret import GradientShap, IntegratedGradient
 from biome_interpret.interpretation import Interpretation
-from tests.kinds.others import lookups, matrices, orders
+from tests.kinds.others import gradients, lookups, matrices, orders, parts
 from tests.kinds.others.records import BLAMES_THE_MODEL, BLAMES_THE_TEXT, Other, Says
 from tests.kinds.others.reference import (
     Expected,
@@ -22,7 +22,7 @@ from tests.kinds.others.reference import (
     tensors_of,
 )
 
-FILES = (orders, lookups, matrices)
+FILES = (orders, lookups, matrices, gradients, parts)
 KINDS: Dict[str, Other] = {kind.name: kind for file in FILES for kind in file.KINDS}
 NODES = 10
 
