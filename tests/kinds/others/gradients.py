@@ -58,6 +58,14 @@ class Argmax(Classifier):
         return super().pooled(best.to(vectors), mask)
 
 
+class ArgmaxThatChanges(Argmax):
+    """The same with a bias: what is nearest changes on the path."""
+
+    def pooled(self, vectors: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        bias = torch.tensor([0.3, 0.2, 0.1, 0.0]).to(vectors)
+        return super().pooled(vectors + bias, mask)
+
+
 class HardGate(Classifier):
     """
     A token counts if its first dimension is positive. Scaling a vector leaves its sign, so that
@@ -159,7 +167,11 @@ class GradientPenalty(Classifier):
 
 CUT_OFF = r"(?i)gradient|detach|no_grad|inference"
 # The gradient is not that of the output. A note may say that the scores do not add up.
-WRONG = {"right": None, "refused": r"(?i)gradient|add up|differ"}
+WRONG = {
+    "right": None,
+    "refused": r"(?i)gradient|add up|differ",
+    "noted_only": r"(?i)gradient|add up|differ",
+}
 
 KINDS = [
     Other("frozen", maker(Frozen)),
@@ -168,6 +180,7 @@ KINDS = [
     Other("frozen deeper", maker(FrozenDeeper), right=None, refused=CUT_OFF),
     Other("partly detached", maker(PartlyDetached), **WRONG),
     Other("argmax", maker(Argmax), refused=CUT_OFF),
+    Other("argmax that changes", maker(ArgmaxThatChanges), right=None, refused=CUT_OFF),
     Other("hard gate", maker(HardGate)),
     Other("steps", maker(Steps), **WRONG),
     Other("straight-through", maker(StraightThrough), **WRONG),

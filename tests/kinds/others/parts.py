@@ -1,6 +1,6 @@
 """Models with parts of other kinds: wrapped, scripted, random, normalised or in low precision."""
 
-from typing import Any, Callable, List
+from typing import Any, List
 
 import torch
 from allennlp.data import TextFieldTensors, Vocabulary
@@ -279,9 +279,6 @@ def inner(model: Any) -> List[torch.Tensor]:
 
 
 RANDOM = r"(?i)random|differ|same (text|input|numbers)|twice|again|changes"
-NOT_ALONE = r"(?i)kernel|filter|long|short|size"
-
-kind: Callable[..., Other] = Other
 
 KINDS = [
     Other("batch norm", maker(BatchNorm)),
@@ -300,7 +297,7 @@ KINDS = [
     ),
     Other("scripted encoder", maker(ScriptedEncoder), matrices=inner, refused=MAY_REFUSE),
     Other("traced part", maker(TracedLayer)),
-    Other("dropout by mistake", maker(RandomDropout), right=None, refused=RANDOM),
+    Other("dropout by mistake", maker(RandomDropout, dim=16), right=None, refused=RANDOM),
     Other("dropout", maker(DropoutInTraining)),
     Other("noise on the logits", maker(Noisy), right=None, refused=RANDOM),
     Other("noise of its own", maker(ShortNoise), right=None, refused=RANDOM),

@@ -127,6 +127,8 @@ class Other:
     refused : `str`, optional
         Without `right` and `noted_as`: the model must be refused in words that match this. With
         them: such a refusal is accepted too.
+    noted_only : `str`, optional
+        The numbers may be anything if a note of the result matches this.
     matrices : `Callable[[Model], List[torch.Tensor]]`
         The parameters with a row for each word. The reference scales these rows.
     row_of : `Callable[[int], int]`
@@ -148,6 +150,7 @@ class Other:
     noted_as: Optional[Says] = None
     noted_as_note: str = "loss"
     refused: Optional[str] = None
+    noted_only: Optional[str] = None
     matrices: Callable[[Any], List[torch.Tensor]] = words_of
     row_of: Callable[[int], int] = int
     shared_rows: bool = False
