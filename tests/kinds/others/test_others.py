@@ -12,7 +12,7 @@ from allennlp.predictors import Predictor
 from biome_interpret import GradientShap, IntegratedGradient
 from biome_interpret.errors import InterpretationError
 from biome_interpret.interpretation import Interpretation
-from tests.kinds.others import gradients, heads, lookups, matrices, orders, outputs, parts
+from tests.kinds.others.models import KINDS
 from tests.kinds.others.records import BLAMES_THE_MODEL, BLAMES_THE_TEXT, Other, Says
 from tests.kinds.others.reference import (
     Expected,
@@ -24,16 +24,10 @@ from tests.kinds.others.reference import (
     tensors_of,
 )
 
-FILES = (orders, lookups, matrices, gradients, parts, heads, outputs)
-KINDS: Dict[str, Other] = {kind.name: kind for file in FILES for kind in file.KINDS}
 NODES = 10
 
 # The results of one text, or why there are none.
 Found = Any
-
-
-def test_names_are_distinct() -> None:
-    assert len(KINDS) == sum(len(file.KINDS) for file in FILES)
 
 
 @pytest.mark.parametrize("name", KINDS)
