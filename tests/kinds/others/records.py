@@ -110,7 +110,11 @@ def nothing(model: Any) -> None:
     pass
 
 
-@dataclass(frozen=True)
+def spare_ids(predictor: Predictor) -> List[int]:
+    return [predictor._model.vocab.get_token_index(word) for word in SPARES]
+
+
+@dataclass(frozen=True, eq=False)
 class Other:
     """
     One model of other people.
@@ -136,6 +140,15 @@ class Other:
         The row of an id.
     shared_rows : `bool`
         Whether words share rows. Scores are then compared by row, not by token.
+    instances : `Callable[[Predictor, JsonDict], List[Instance]]`
+        What the predictor makes of an input.
+    ids : `Callable[[Dict[str, Any]], torch.Tensor]`
+        The ids of an instance's text among its tensors. Shape: (1, tokens).
+    spares : `Callable[[Predictor], List[int]]`
+        Ids that no text has.
+    text_field : `str`
+    options : `JsonDict`
+        Of both methods.
     reset : `Callable[[Model], None]`
         Makes the model forget what it keeps from the run before.
     twin : `Callable[[], Predictor]`, optional
@@ -158,6 +171,7 @@ class Other:
     inputs: Sequence[JsonDict] = tuple(INPUTS)
     instances: Callable[[Predictor, JsonDict], List[Instance]] = own_instances
     ids: Callable[[Dict[str, Any]], torch.Tensor] = token_ids
+    spares: Callable[[Predictor], List[int]] = spare_ids
     text_field: str = "tokens"
     options: JsonDict = field(default_factory=dict)
     reset: Callable[[Any], None] = nothing

@@ -15,7 +15,7 @@ from allennlp.common import JsonDict
 from allennlp.data import Batch, Instance
 from allennlp.predictors import Predictor
 
-from tests.kinds.others.records import SPARES, Other, Outputs, Said, Says
+from tests.kinds.others.records import Other, Outputs, Said, Says
 
 _STEP = 1e-6
 
@@ -24,6 +24,7 @@ class Expected(NamedTuple):
     label: Optional[str]
     probability: Optional[float]
     output: float
+    ids: List[int]
     scores: List[float]
 
 
@@ -87,7 +88,7 @@ def _expected_of(
         rows.restore()
         ids[0] = torch.tensor(own).to(ids)
     return [
-        Expected(one.label, one.probability, value, found)
+        Expected(one.label, one.probability, value, own, found)
         for one, value, found in zip(results, values, scores)
     ]
 
@@ -108,8 +109,7 @@ class _Rows:
 
     def separate(self) -> List[int]:
         """Another id for each token. Spare ids get the rows of the words they stand for."""
-        vocab, row_of = self._predictor._model.vocab, self._kind.row_of
-        spares = [vocab.get_token_index(word) for word in SPARES]
+        row_of, spares = self._kind.row_of, self._kind.spares(self._predictor)
         distinct: List[int] = []
         for index in self._own:
             if index in distinct:

@@ -5,7 +5,7 @@ from typing import Any, Tuple
 import torch
 from torch.utils.checkpoint import checkpoint
 
-from tests.kinds.others.records import Classifier, IdsClassifier, Other, maker, plain_matrix
+from tests.kinds.others.records import INPUTS, Classifier, IdsClassifier, Other, maker, plain_matrix
 
 
 class Frozen(Classifier):
@@ -62,7 +62,7 @@ class ArgmaxThatChanges(Argmax):
     """The same with a bias: what is nearest changes on the path."""
 
     def pooled(self, vectors: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-        bias = torch.tensor([0.3, 0.2, 0.1, 0.0]).to(vectors)
+        bias = torch.tensor([0.0, 0.1, 0.2, 0.3]).to(vectors)
         return super().pooled(vectors + bias, mask)
 
 
@@ -180,7 +180,13 @@ KINDS = [
     Other("frozen deeper", maker(FrozenDeeper), right=None, refused=CUT_OFF),
     Other("partly detached", maker(PartlyDetached), **WRONG),
     Other("argmax", maker(Argmax), refused=CUT_OFF),
-    Other("argmax that changes", maker(ArgmaxThatChanges), right=None, refused=CUT_OFF),
+    Other(
+        "argmax that changes",
+        maker(ArgmaxThatChanges),
+        right=None,
+        refused=CUT_OFF,
+        inputs=[{"sentence": "plot"}, *INPUTS[1:]],
+    ),
     Other("hard gate", maker(HardGate)),
     Other("steps", maker(Steps), **WRONG),
     Other("straight-through", maker(StraightThrough), **WRONG),

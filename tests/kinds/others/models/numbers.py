@@ -14,7 +14,6 @@ from tests.kinds.others.records import (
     Said,
     Says,
     maker,
-    says_best,
 )
 
 BINARY = {"labels": ["neg", "pos"]}
@@ -101,6 +100,12 @@ def says_threshold(predictor: Predictor, at: Outputs) -> List[Said]:
     return [Said(at["label"][0], float(at["probs"][0, index]), lambda out: out["logits"][0, index])]
 
 
+def says_most_probable(predictor: Predictor, at: Outputs) -> List[Said]:
+    best = int(at["probs"][0].argmax())
+    label = predictor._model.vocab.get_token_from_index(best, "labels")
+    return [Said(label, float(at["probs"][0, best]), lambda out: out["logits"][0, best])]
+
+
 class Regression(Classifier):
     """One number, which is no label. Shape: (rows, 1)."""
 
@@ -147,7 +152,7 @@ KINDS = [
         "threshold",
         maker(Threshold, vocab=BINARY),
         right=says_threshold,
-        noted_as=says_best(label=None),
+        noted_as=says_most_probable,
         noted_as_note=r"(?i)label",
         refused=UNCLEAR,
     ),
