@@ -117,7 +117,11 @@ def _fault_of_results(
     if len(results) != len(right):
         return f"has {len(results)} results and not {len(right)}: {_summary(results)}"
     for one, result in zip(right, results):
-        scores = by_row(kind, one.ids, result.fields[kind.text_field].scores)
+        missing = [name for name in one.fields if name not in result.fields]
+        if missing:
+            return f"has no scores of {missing}; notes {result.notes}"
+        found = [score for name in one.fields for score in result.fields[name].scores]
+        scores = by_row(kind, one.ids, found)
         size = max([abs(score) for score in one.scores] + [1e-2]) * kind.tolerance
         target, notes = result.target, result.notes
         if target.label != one.label:

@@ -100,10 +100,8 @@ def own_instances(predictor: Predictor, inputs: JsonDict) -> List[Instance]:
     return [predictor._json_to_instance(dict(inputs))]
 
 
-def token_ids(tensors: Dict[str, Any]) -> torch.Tensor:
-    """Shape: (1, tokens)."""
-    ids: torch.Tensor = tensors["tokens"]["tokens"]["tokens"]
-    return ids
+def token_ids(tensors: Dict[str, Any]) -> Dict[str, torch.Tensor]:
+    return {"tokens": tensors["tokens"]["tokens"]["tokens"]}
 
 
 def nothing(model: Any) -> None:
@@ -142,13 +140,14 @@ class Other:
         Whether words share rows. Scores are then compared by row, not by token.
     instances : `Callable[[Predictor, JsonDict], List[Instance]]`
         What the predictor makes of an input.
-    ids : `Callable[[Dict[str, Any]], torch.Tensor]`
-        The ids of an instance's text among its tensors. Shape: (1, tokens).
+    ids : `Callable[[Dict[str, Any]], Dict[str, torch.Tensor]]`
+        The ids of each text field among the tensors of an instance. Shape: (1, tokens).
     spares : `Callable[[Predictor], List[int]]`
         Ids that no text has.
-    text_field : `str`
     options : `JsonDict`
         Of both methods.
+    rows_besides : `Sequence[int]`
+        Rows of words that the model adds to the text itself. They are scaled with it.
     reset : `Callable[[Model], None]`
         Makes the model forget what it keeps from the run before.
     twin : `Callable[[], Predictor]`, optional
@@ -168,11 +167,11 @@ class Other:
     matrices: Callable[[Any], List[torch.Tensor]] = words_of
     row_of: Callable[[int], int] = int
     shared_rows: bool = False
+    rows_besides: Sequence[int] = ()
     inputs: Sequence[JsonDict] = tuple(INPUTS)
     instances: Callable[[Predictor, JsonDict], List[Instance]] = own_instances
-    ids: Callable[[Dict[str, Any]], torch.Tensor] = token_ids
+    ids: Callable[[Dict[str, Any]], Dict[str, torch.Tensor]] = token_ids
     spares: Callable[[Predictor], List[int]] = spare_ids
-    text_field: str = "tokens"
     options: JsonDict = field(default_factory=dict)
     reset: Callable[[Any], None] = nothing
     twin: Optional[Callable[[], Predictor]] = None

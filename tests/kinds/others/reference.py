@@ -21,9 +21,12 @@ _STEP = 1e-6
 
 
 class Expected(NamedTuple):
+    """The ids and the scores are those of the fields one after the other."""
+
     label: Optional[str]
     probability: Optional[float]
     output: float
+    fields: List[str]
     ids: List[int]
     scores: List[float]
 
@@ -73,12 +76,12 @@ def _expected_of(
     tensors = tensors_of(predictor, instance)
     results = said(kind, predictor, tensors, says)
     values = [_value(one, outputs_of(kind, predictor, tensors)) for one in results]
-    ids = kind.ids(tensors)
-    own = ids[0].tolist()
+    fields = kind.ids(tensors)
+    own = [index for ids in fields.values() for index in ids[0].tolist()]
     rows = _Rows(kind, predictor, own)
     try:
         distinct = own if kind.shared_rows else rows.separate()
-        ids[0] = torch.tensor(distinct).to(ids)
+        _put(distinct, fields)
         scores = [[0.0] * len(own) for _ in results]
         for node, weight in points:
             for position, slopes in enumerate(rows.slopes(tensors, results, distinct, node)):
@@ -86,11 +89,18 @@ def _expected_of(
                     scores[k][position] += weight * slope
     finally:
         rows.restore()
-        ids[0] = torch.tensor(own).to(ids)
+        _put(own, fields)
     return [
-        Expected(one.label, one.probability, value, own, found)
+        Expected(one.label, one.probability, value, [*fields], own, found)
         for one, value, found in zip(results, values, scores)
     ]
+
+
+def _put(ids: List[int], fields: Dict[str, torch.Tensor]) -> None:
+    """Into the tensors, one after the other."""
+    parts = torch.tensor(ids).split([tensor.size(1) for tensor in fields.values()])
+    for part, tensor in zip(parts, fields.values()):
+        tensor[0] = part.to(tensor)
 
 
 def _value(one: Said, outputs: Outputs) -> float:
@@ -126,6 +136,7 @@ class _Rows:
     ) -> List[List[float]]:
         """For each token the change of each f when its row is scaled. 0 for a row seen before."""
         rows = [self._kind.row_of(index) for index in ids]
+        factors = dict.fromkeys([*rows, *self._kind.rows_besides], node)
         found: List[List[float]] = []
         for position, row in enumerate(rows):
             if row in rows[:position]:
@@ -133,7 +144,7 @@ class _Rows:
                 continue
             ends = []
             for sign in (1, -1):
-                outputs = self._at(tensors, {**dict.fromkeys(rows, node), row: node + sign * _STEP})
+                outputs = self._at(tensors, {**factors, row: node + sign * _STEP})
                 ends.append([_value(one, outputs) for one in results])
             found.append([(up - down) / (2 * _STEP) for up, down in zip(*ends)])
         return found

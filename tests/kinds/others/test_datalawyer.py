@@ -17,7 +17,7 @@ from allennlp.predictors import Predictor
 from transformers import BertConfig, BertModel
 
 from tests.kinds.others.checks import check, interpreted
-from tests.kinds.others.records import UNCLEAR, Other, Outputs, Said
+from tests.kinds.others.records import Other, Outputs, Said
 from tests.tiny_models import randomise, scratch_folder
 
 WHY = "needs allennlp-datalawyer: pip install --no-deps allennlp-datalawyer==0.3.18 overrides"
@@ -120,9 +120,8 @@ def says(predictor: Predictor, at: Outputs) -> List[Said]:
     ]
 
 
-def ids(tensors: Dict[str, Any]) -> torch.Tensor:
-    found: torch.Tensor = tensors["context"]["tokens"]["token_ids"]
-    return found
+def ids(tensors: Dict[str, Any]) -> Dict[str, torch.Tensor]:
+    return {"context": tensors["context"]["tokens"]["token_ids"]}
 
 
 def matrix(model: Any) -> List[torch.Tensor]:
@@ -140,12 +139,10 @@ KINDS = {
         f"{predictor}, {loss}",
         build=lambda r=reader, p=predictor, bce=loss == "bce": built(r, p, bce),  # type: ignore
         right=says,
-        refused=UNCLEAR,
         matrices=matrix,
         inputs=inputs_of(reader),
         ids=ids,
         spares=spares,
-        text_field="context",
     )
     for reader, predictor in (
         ("relations_reader", "relations_predictor"),

@@ -3,6 +3,7 @@
 from typing import Dict
 
 from tests.kinds.others.models import (
+    besides,
     gradients,
     heads,
     labels,
@@ -11,6 +12,7 @@ from tests.kinds.others.models import (
     numbers,
     orders,
     outputs,
+    pairs,
     parts,
     predictors,
 )
@@ -27,6 +29,8 @@ _FILES = (
     numbers,
     labels,
     predictors,
+    pairs,
+    besides,
 )
 _ALL = [kind for file in _FILES for kind in file.KINDS]
 
