@@ -61,6 +61,16 @@ def interpreted(
         return [one for batch in batches for one in interpreter.interpret_each(batch)]
 
 
+@lru_cache(maxsize=None)
+def each_alone(kind: Other, method: str = "integrated") -> List[Found]:
+    return [interpreted(kind, [[one]], method)[0] for one in kind.inputs]
+
+
+@lru_cache(maxsize=None)
+def in_a_batch(kind: Other, method: str = "integrated") -> List[Found]:
+    return interpreted(kind, [kind.inputs], method)
+
+
 def check(kind: Other, found: Sequence[Found], method: str = "integrated") -> None:
     """All texts are looked at before the test fails."""
     faults = []
@@ -85,11 +95,14 @@ def _fault(kind: Other, method: str, inputs: Any, results: Found) -> Optional[st
         (kind.right, kind.noted, False),
         (kind.noted_as, kind.noted_as_note, True),
     ]
-    faults = [
-        _fault_of_results(kind, _wanted(kind, method, inputs, says), results, note, says_less)
-        for says, note, says_less in ways
-        if says is not None
-    ]
+    try:
+        faults = [
+            _fault_of_results(kind, _wanted(kind, method, inputs, says), results, note, says_less)
+            for says, note, says_less in ways
+            if says is not None
+        ]
+    except RuntimeError as error:
+        return f"is not refused, but the model itself fails on the text alone: {error}"
     return None if None in faults else faults[-1]
 
 

@@ -39,7 +39,7 @@ INPUTS: List[JsonDict] = [{"sentence": text} for text in TEXTS]
 
 # A refusal has to say that the model is the cause.
 BLAMES_THE_MODEL = r"(?i)the model|its (rows|output|gradient)|in its predictor|SiteFinder"
-BLAMES_THE_TEXT = r"(?i)the text has no|no tokens|this (text|input)"
+BLAMES_THE_TEXT = r"(?i)the text has no|no tokens|does not take this"
 UNCLEAR = r"(?i)logits|probabilit|label|loss|objective|class"
 MAY_REFUSE = r"(?i)model|get_interpretable_layer|SiteFinder|never calls"
 

@@ -16,7 +16,7 @@ from allennlp.models import Model
 from allennlp.predictors import Predictor
 from transformers import BertConfig, BertModel
 
-from tests.kinds.others.checks import check, interpreted
+from tests.kinds.others.checks import check, each_alone, in_a_batch
 from tests.kinds.others.records import Other, Outputs, Said
 from tests.tiny_models import randomise, scratch_folder
 
@@ -155,14 +155,14 @@ each_kind = pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
 
 @each_kind
 def test_each_text_alone(kind: Other) -> None:
-    check(kind, [interpreted(kind, [[one]])[0] for one in kind.inputs])
+    check(kind, each_alone(kind))
 
 
 @each_kind
 def test_all_texts_in_a_batch(kind: Other) -> None:
-    check(kind, interpreted(kind, [kind.inputs]))
+    check(kind, in_a_batch(kind))
 
 
 @each_kind
 def test_gradient_shap(kind: Other) -> None:
-    check(kind, interpreted(kind, [kind.inputs], "shap"), "shap")
+    check(kind, in_a_batch(kind, "shap"), "shap")

@@ -307,6 +307,8 @@ KINDS = [
         maker(LongFilters),
         inputs=[{"sentence": "a dull story with a bad cast"}, {"sentence": "the film is not good"}],
     ),
+    # A text of fewer tokens fails alone.
+    Other("filters longer than the text", maker(LongFilters), refused=r"(?i)kernel|filter|padding"),
     Other("padded filters", maker(PaddedFilters)),
     Other("recurrent", maker(Recurrent)),
     Other("attends", maker(Attends)),
