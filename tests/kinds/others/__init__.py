@@ -1,6 +1,7 @@
 """
 Models as other people write them. Each does an ordinary thing in its own way.
 
-`records` holds the base classes and the record of a model. `reference` computes its scores
-without hooks and without gradients. `test_others` compares them with the interpreters.
+`records` has the record of a model and the classifiers that most models extend. `models` has the
+models. `reference` computes their scores without hooks and without gradients. `checks` compares
+them with those of the interpreters.
 """

@@ -3,6 +3,7 @@
 from typing import Dict
 
 from tests.kinds.others.models import (
+    batches,
     besides,
     gradients,
     heads,
@@ -31,6 +32,7 @@ _FILES = (
     predictors,
     pairs,
     besides,
+    batches,
 )
 _ALL = [kind for file in _FILES for kind in file.KINDS]
 

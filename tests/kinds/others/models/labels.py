@@ -207,7 +207,7 @@ class Ordinal(Classifier):
         self.steps = torch.nn.Parameter(torch.zeros(len(GRADES) - 1))
 
     def scores(self, vector: torch.Tensor) -> torch.Tensor:
-        return self.linear(vector.tanh()) - self.steps.sort().values
+        return 3 * self.linear(vector.tanh()) - 10 * self.steps.sort().values
 
     def outputs(self, logits: torch.Tensor) -> Outputs:
         return {"logits": logits, "step_probs": logits.sigmoid()}
@@ -239,7 +239,7 @@ def says_grade(predictor: Predictor, at: Outputs) -> List[Said]:
 
 
 TOPICS = {"topic_labels": ["sports", "arts", "science"], "labels": ["pos", "neg", "mixed"]}
-RESERVED = {"tags2": ["neg", "pos", "mixed"]}
+RESERVED = {"tags2": ["neg", "pos", "mixed"], "labels": ["mixed", "neg", "pos"]}
 
 KINDS = [
     Other("own namespace", maker(OwnNamespace, vocab=TOPICS)),
@@ -254,7 +254,7 @@ KINDS = [
         refused=UNCLEAR,
     ),
     Other("own names", maker(OwnNames), refused=UNCLEAR),
-    Other("numbers as labels", maker(NumbersAsLabels)),
+    Other("numbers as labels", maker(NumbersAsLabels, vocab={"labels": []})),
     Other(
         "several labels",
         maker(MultiLabel, MultiLabelPredictor, reader=MultiLabelReader),
