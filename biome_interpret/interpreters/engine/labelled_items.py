@@ -20,7 +20,12 @@ from biome_interpret.models.labelling.own_label import (
 from biome_interpret.models.labelling.targets import TargetSpec, targeted
 from biome_interpret.models.labelling.texts import InputText
 from biome_interpret.models.objectives import Objective, objective_for
-from biome_interpret.models.objectives.inference_modes import InferenceMode, Logits, Loss
+from biome_interpret.models.objectives.inference_modes import (
+    InferenceMode,
+    Logits,
+    LogSoftmax,
+    Loss,
+)
 from biome_interpret.models.objectives.reading import VALUE, Reading
 
 
@@ -104,10 +109,11 @@ class ItemMaker:
         objective = objective_for(self._predictor._model, instance, mode, self.non_additive)
         self._read(objective, instance, said)
         reading = objective.reading
-        if reading is not None and reading.meaning == VALUE and isinstance(mode, Loss):
+        needs_label = isinstance(mode, (Loss, LogSoftmax))
+        if reading is not None and reading.meaning == VALUE and needs_label:
             raise InterpretationError(
-                f"the output '{reading.logits}' is a value, which has no label and so no loss: "
-                f"inference_mode must be 'logits'"
+                f"the model's output '{reading.logits}' is a value, which has no probability and "
+                f"no loss of a label: inference_mode must be 'logits'"
             )
         best, own = best_class(objective, said), own_name(objective, said)
         objective.name_as(None if best is None or own is None else (best, own))

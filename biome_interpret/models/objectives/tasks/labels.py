@@ -8,7 +8,7 @@ from allennlp.models import Model
 
 from biome_interpret.errors import InterpretationError
 from biome_interpret.models.objectives.base import LabelProbabilities, Objective, Target
-from biome_interpret.models.objectives.inference_modes import Choices, LogSoftmax, Outputs
+from biome_interpret.models.objectives.inference_modes import Choices, Outputs
 from biome_interpret.models.objectives.reading import EACH, SECOND, VALUE, with_dimensions
 from biome_interpret.models.tensors import TensorDict
 
@@ -103,14 +103,6 @@ class LabelObjective(_NamedLabelsObjective):
             return super().predicted(logits)
         sign = 1 if self.reading is None else self.reading.sign
         return [int(sign * float(logits) > 0)]
-
-    def values(self, outputs: Outputs, tensors: TensorDict) -> torch.Tensor:
-        if isinstance(self.mode, LogSoftmax) and self._is_value:
-            raise InterpretationError(
-                "the explained output is a value, which has no probability: inference_mode must be "
-                "'logits'"
-            )
-        return super().values(outputs, tensors)
 
     @property
     def _is_value(self) -> bool:
