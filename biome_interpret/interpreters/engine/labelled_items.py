@@ -87,8 +87,16 @@ class ItemMaker:
             self._read(objective, instance, said)
 
         labelled: List[Instance] = []
-        for one in labelled_instances(predictor, text.instance, said):
+        for one in (
+            [text.instance]
+            if text.is_labelled
+            else labelled_instances(predictor, text.instance, said)
+        ):
             objective = self._objective(one, Logits(), said)
+            if contradiction(objective, one, said) is not None:
+                # What was read from another text may not hold.
+                self._readings.pop((objective.reading_key, objective.label_name), None)
+                objective = self._objective(one, Logits(), said)
             labelled.append(with_best_class(predictor, one, objective, said))
         instances = targeted(predictor, text.instance, labelled, job.targets, text.labels, read)
         return [

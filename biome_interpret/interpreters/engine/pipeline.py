@@ -30,7 +30,7 @@ from biome_interpret.interpreters.engine.settings import Settings
 from biome_interpret.models.baselines.background import Background
 from biome_interpret.models.baselines.path_starts import PathStarts
 from biome_interpret.models.embedding.sites import EmbeddingSite, max_embedding_dim
-from biome_interpret.models.execution.batching import BatchPlanner
+from biome_interpret.models.execution.batching import BatchPlanner, is_out_of_memory
 from biome_interpret.models.execution.evaluation import ExplainedBatch, RowsMixed
 from biome_interpret.models.execution.prediction import Prediction, predict
 from biome_interpret.models.execution.row_independence import RowIndependence
@@ -53,6 +53,10 @@ PADDING_NOTE = (
 ALONE_NOTE = (
     "the model does not take several rows, or its rows influence one another: each point was run "
     "alone, which takes longer"
+)
+GRADIENT_NOTE = (
+    "the model's gradient is not that of its output, as after `detach()`, a gradient reversal or a "
+    "clipped gradient: the scores follow the gradient, and do not add up to the output"
 )
 BYPASS_NOTE = (
     "the model's output also depends on the words in a way that does not lead through their "
@@ -230,11 +234,18 @@ class Pipeline:
     def _predicted(self, jobs: Sequence[Job]) -> Tuple[List[JsonDict], Optional[Prediction]]:
         try:
             return predict(self._model, self._sites, [job.text.instance for job in jobs])
-        except Exception:
+        except (InterpretationError, MemoryError):
+            raise
+        except Exception as error:
             # A model may fail in any way on a text without tokens: the cause helps more.
             for job in jobs:
                 job.text.check_tokens()
-            raise
+            if is_out_of_memory(error):
+                raise
+            raise InterpretationError(
+                f"{type(self._model).__name__} cannot predict this text: "
+                f"{type(error).__name__}: {error}"
+            ) from error
 
     def _batches(
         self, items: Sequence[Item], prediction: Optional[Prediction]
@@ -333,6 +344,7 @@ def _notes(found: RowIndependence) -> List[str]:
         PADDING_NOTE: found.padding_matters,
         ALONE_NOTE: found.loss_reduction is None,
         BYPASS_NOTE: found.bypasses_embeddings,
+        GRADIENT_NOTE: found.has_other_gradient,
     }
     return [note for note, holds in conditions.items() if holds]
 

@@ -1,7 +1,7 @@
 """Other words in the places of a batch's words, to see what a model makes of their ids."""
 
 from dataclasses import dataclass
-from typing import Container, Dict, Optional, Sequence, Set
+from typing import Container, Dict, List, Optional, Sequence, Set
 
 import torch
 from allennlp.data import Instance, Vocabulary
@@ -12,7 +12,10 @@ from biome_interpret.models.embedding.call_matching import IdsName, ids_by_name,
 from biome_interpret.models.tensors import TensorDict
 
 # With fewer words, the same ones would often stand side by side. More are not needed.
-_FEWEST_WORDS, _MOST_WORDS = 3, 5000
+_FEWEST_WORDS, _MOST_WORDS = 4, 5000
+
+# How many sequences of words are tried.
+_ATTEMPTS = 8
 
 
 @dataclass(frozen=True)
@@ -26,7 +29,7 @@ class OtherWords:
     first, second : `torch.Tensor`
         Shapes: that of the ids.
     changed : `torch.BoolTensor`
-        Where they differ from the ids. Shape: that of the ids.
+        Where `first` differs from the ids. Shape: that of the ids.
     shift : `int`
     """
 
@@ -36,22 +39,40 @@ class OtherWords:
     shift: int
 
     @classmethod
-    def of(cls, ids: torch.Tensor, kept: Set[int], size: int, shift: int) -> Optional["OtherWords"]:
+    def of(
+        cls, ids: torch.Tensor, kept: Set[int], size: int, shift: int, offset: int
+    ) -> Optional["OtherWords"]:
         """
-        `kept` has the ids of special tokens, `size` is the number of ids. `None` if there are too
-        few words.
+        `kept` has the ids of special tokens, `size` is the number of ids. The words of another
+        `offset` are others. `None` if there are too few words.
         """
-        words = torch.tensor([i for i in range(1, min(size, _MOST_WORDS)) if i not in kept])
-        if ids.is_floating_point() or len(words) < _FEWEST_WORDS:
+        known = [i for i in range(1, min(size, _MOST_WORDS)) if i not in kept]
+        if ids.is_floating_point() or len(known) < _FEWEST_WORDS:
             return None
-        words = words.to(ids)
-        special = torch.tensor([0, *kept]).to(ids)
-        is_word = ~torch.isin(ids, special)
-        places = torch.arange(ids.numel(), device=ids.device).reshape(ids.shape)
-        first, second = (
-            torch.where(is_word, words[(places + by) % len(words)], ids) for by in (0, shift)
+        words = _zigzag(known).to(ids)
+        is_word = ~torch.isin(ids, torch.tensor([0, *kept]).to(ids))
+        places = torch.arange(ids.numel(), device=ids.device).reshape(ids.shape) + offset
+
+        def at(places: torch.Tensor) -> torch.Tensor:
+            return torch.where(is_word, words[places % len(words)], ids)
+
+        # Where few words are known, some of the new ones may be the old ones.
+        places = min(
+            (places + by for by in range(_ATTEMPTS)),
+            key=lambda moved: int(((at(moved) == ids) & is_word).sum()),
         )
-        return cls(first, second, is_word, shift)
+        first, second = at(places), at(places + shift)
+        return cls(first, second, is_word & (first != ids), shift)
+
+
+def _zigzag(known: List[int]) -> torch.Tensor:
+    """
+    Small and large ids in turn, and both get smaller: a model that sorts ids, either way, changes
+    the order of any two of them, and of any three.
+    """
+    half = len(known) // 2
+    pairs = zip(known[:half][::-1], known[half : 2 * half][::-1])
+    return torch.tensor([i for pair in pairs for i in pair])
 
 
 def other_words(
@@ -65,12 +86,14 @@ def other_words(
     own.
     """
     found: Dict[IdsName, OtherWords] = {}
+    offset = 0
     names = [n for n in text_field_names(instances[0], tensors) if n not in kept_fields]
     for name, ids in ids_by_name(tensors, names).items():
         indexer = texts_of(instances[0], name.field)[0].field.token_indexers[name.indexer]
         kept, size = special_ids(indexer, vocabulary)
         size = max(size, int(ids.max()) + 1 if ids.numel() else 0)
-        words = OtherWords.of(ids, kept, size, shift=len(found) + 1)
+        words = OtherWords.of(ids, kept, size, shift=len(found) + 1, offset=offset)
+        offset += ids.numel() + 1
         if words is not None:
             found[name] = words
     return found

@@ -162,9 +162,11 @@ def _is_elementwise(
     """
     first, second = (one.reshape(-1) for one in given)
     changed = other.changed.reshape(-1)
-    if not torch.equal(first[~changed], before.reshape(-1)[~changed]):
+    before = before.reshape(-1)
+    if not torch.equal(first[~changed], before[~changed]):
         return False
-    if torch.equal(first[changed], before.reshape(-1)[changed]):
+    if torch.equal(first[changed], before[changed]):
         return False
-    moved = changed[: -other.shift] & changed[other.shift :]
+    is_word = (other.first != other.second).reshape(-1)
+    moved = is_word[: -other.shift] & is_word[other.shift :]
     return bool((second[: -other.shift] == first[other.shift :])[moved].all())

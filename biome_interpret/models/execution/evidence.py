@@ -26,6 +26,7 @@ from biome_interpret.models.objectives.reading import (
     choose,
     named_output,
     namespaces_of_labels,
+    own_names,
     with_dimensions,
 )
 from biome_interpret.models.signatures import forward_signature
@@ -102,7 +103,7 @@ class Evidence:
             meaning=meaning,
             sign=-1 if meaning == SECOND and self._lowers_loss(name) is False else 1,
             num_classes=2 if meaning == SECOND else logits.size(-1),
-            namespace=self._namespace(logits),
+            namespace=self._namespace(name),
             probabilities=self._own_probabilities(name, meaning),
         )
 
@@ -159,7 +160,7 @@ class Evidence:
             size=self._size(logits),
             lowers_loss=self._matters_for_loss(name),
             gives_probabilities=self._gives_probabilities(name),
-            gives_label=self._gives_label(logits),
+            gives_label=self._gives_label(name),
             above=tuple(other for other in self._logits if self._is_above(other, name)),
         )
 
@@ -221,37 +222,44 @@ class Evidence:
         other.indexed = self._instance.indexed
         return self._run(to_tensors([other], self._model))
 
-    @cached_property
-    def _own_names(self) -> List[str]:
-        """What the model itself calls its labels; empty if it does not say."""
-        for key in (self._objective.label_name, "label"):
-            value = self._said.get(key)
-            names = [value] if isinstance(value, str) else value
-            if isinstance(names, (list, tuple)) and all(isinstance(name, str) for name in names):
-                return list(names)
-        return []
+    def _own_names(self, name: str) -> List[str]:
+        return own_names(self._said, self._objective.label_name, name)
 
-    def _agrees(self, logits: torch.Tensor, namespace: str) -> bool:
+    def _agrees(self, name: str, namespace: str) -> bool:
         """Whether the model's own names are those of the largest logits."""
-        names = self._vocabulary.get_index_to_token_vocabulary(namespace)
-        found = [names.get(index) for index in self._objective.predicted(logits)]
+        names, own = (
+            self._vocabulary.get_index_to_token_vocabulary(namespace),
+            self._own_names(name),
+        )
+        found = [names.get(index) for index in self._objective.predicted(self._logits[name])]
         # Of the tags of a batch, those of padding may be missing or there.
-        count = min(len(found), len(self._own_names))
-        return count > 0 and found[:count] == self._own_names[:count]
+        count = min(len(found), len(own))
+        return count > 0 and found[:count] == own[:count]
 
-    def _gives_label(self, logits: torch.Tensor) -> Optional[bool]:
-        if any(self._agrees(logits, namespace) for namespace in self._namespaces):
+    def _gives_label(self, name: str) -> Optional[bool]:
+        if any(self._agrees(name, namespace) for namespace in self._namespaces):
             return True
         # A model may choose its tags in another way, as by a search.
-        return False if self._own_names and self._objective.logit_dims == 2 else None
+        return False if self._own_names(name) and self._objective.logit_dims == 2 else None
 
-    def _namespace(self, logits: torch.Tensor) -> Optional[str]:
-        """The first one that fits what the model says; else that of the label."""
-        given, size = str(self._given_namespace), max(2, logits.size(-1))
-        fitting = [one for one in self._namespaces if self._agrees(logits, one)]
-        likely = [one for one in self._namespaces if one == given or one.endswith("labels")]
-        likely.sort(key=lambda one: self._vocabulary.get_vocab_size(one) != size)
-        return next(iter([*fitting, *likely]), None)
+    def _namespace(self, name: str) -> Optional[str]:
+        """
+        The first one that fits what the model says. If it says nothing: that of the label, or the
+        only one for labels with as many names.
+        """
+        size = max(2, self._logits[name].size(-1))
+        sizes = {one: self._vocabulary.get_vocab_size(one) for one in self._namespaces}
+        by_size = sorted(self._namespaces, key=lambda one: sizes[one] != size)
+        for namespace in by_size:
+            if self._agrees(name, namespace):
+                return namespace
+        given = str(self._given_namespace)
+        if sizes.get(given) == size:
+            return given
+        fitting = [one for one in by_size if sizes[one] == size and one.endswith("labels")]
+        if len(fitting) == 1:
+            return fitting[0]
+        return given if given in sizes and not fitting else None
 
     def _name_of_own(self, name: str) -> Optional[str]:
         """The output with the model's own probabilities for these logits, by their names."""
@@ -304,10 +312,10 @@ class Evidence:
         logits = self._logits[name]
         if not self._is_one(logits):
             return EACH
-        namespace = self._namespace(logits)
+        namespace = self._namespace(name)
         if namespace is None or self._vocabulary.get_vocab_size(namespace) != 2:
             return VALUE
-        is_said = bool(self._own_names) or bool(self._gives_probabilities(name))
+        is_said = bool(self._own_names(name)) or bool(self._gives_probabilities(name))
         return SECOND if is_said or self._is_cross_entropy(name) else VALUE
 
     def _is_cross_entropy(self, name: str) -> bool:

@@ -20,6 +20,13 @@ SUM, MEAN = 0, 1
 # Factors for the embedding. The points are far enough apart to reveal rows that mix.
 _PROBES = (0.5, 1.5, -1.0)
 
+# Where gradients are held against central differences, the step, what f may be off by rounding, and
+# how much they may differ.
+_SLOPE_PROBES = (0.53, 0.71, 0.91)
+_STEP = 5e-3
+_OUTPUT_ROUNDING = 1e-5
+_SLOPE_TOLERANCE = 0.02
+
 # The number of positions appended to a text to see whether padding matters.
 _PADDING = 3
 
@@ -40,6 +47,8 @@ class RowIndependence:
         Whether padding appended to a text changes f.
     bypasses_embeddings : `bool`
         Whether f changes with the ids of the words although their embeddings are held.
+    has_other_gradient : `bool`
+        Whether the gradient differs from the change of f on the way to other points.
     failed : `bool`
         Whether the model raised an exception on several rows. This may be due to the probed text.
     """
@@ -48,6 +57,7 @@ class RowIndependence:
     needs_loss: bool
     padding_matters: bool
     bypasses_embeddings: bool = False
+    has_other_gradient: bool = False
     failed: bool = False
 
     @property
@@ -94,6 +104,7 @@ def probe_row_independence(batch: ExplainedBatch) -> RowIndependence:
         needs_loss=batch.objective.needs_loss,
         padding_matters=_padding_matters(batch),
         bypasses_embeddings=batch.bypasses_embeddings,
+        has_other_gradient=_has_other_gradient(batch),
         failed=failed,
     )
 
@@ -119,6 +130,30 @@ def _padding_matters(batch: ExplainedBatch) -> bool:
     except Exception:  # The text may be as long as the model allows.
         return False
     return not close(batch.values[0], batch.values.new_tensor(padded))
+
+
+def _has_other_gradient(batch: ExplainedBatch) -> bool:
+    """
+    By central differences at some points of the line through 0 and the text. All must differ: one
+    may lie at a kink.
+    """
+    return all(_differs_from_difference(batch, multiple) for multiple in _SLOPE_PROBES)
+
+
+def _differs_from_difference(batch: ExplainedBatch, multiple: float) -> bool:
+    points = _probes(batch, [multiple])
+    [gradients] = [batch.evaluate([0], points, want_gradients=True).gradients]
+    slope = sum(
+        float((gradients[call.key][0].double() * call.embedded[0].double()).sum())
+        for call in batch.calls
+    )
+    below, above = (
+        float(batch.evaluate([0], _probes(batch, [multiple + step]), want_gradients=False).values)
+        for step in (-_STEP, _STEP)
+    )
+    difference = (above - below) / (2 * _STEP)
+    noise = _OUTPUT_ROUNDING * max(abs(above), abs(below)) / _STEP
+    return abs(slope - difference) > noise + _SLOPE_TOLERANCE * max(abs(slope), abs(difference))
 
 
 def _probes(batch: ExplainedBatch, multiples: Sequence[float]) -> PointsByCall:

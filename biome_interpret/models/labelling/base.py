@@ -57,7 +57,12 @@ class Labelling(Registrable):
     def instances(self, predictor: Predictor, inputs: JsonDict) -> List[Instance]:
         """The instances that the predictor makes of an input."""
         # A copy, since some predictors remove items from it.
-        return [predictor._json_to_instance(dict(inputs))]
+        try:
+            return [predictor._json_to_instance(dict(inputs))]
+        except NotImplementedError:
+            if not overrides(predictor, "_batch_json_to_instances"):
+                raise
+            return predictor._batch_json_to_instances([dict(inputs)])
 
     def apply_indexers(self, predictor: Predictor, instance: Instance) -> None:
         predictor._dataset_reader.apply_token_indexers(instance)
@@ -124,6 +129,11 @@ def with_fields(predictor: Predictor, instance: Instance, **fields: Field[Any]) 
     for name, field in fields.items():
         new.add_field(name, field, predictor._model.vocab)
     return new
+
+
+def overrides(predictor: Predictor, method: str) -> bool:
+    """Whether the predictor's class has a method of its own in place of `Predictor`'s."""
+    return getattr(type(predictor), method) is not getattr(Predictor, method)
 
 
 def labelled_by(predictor: Predictor) -> str:

@@ -10,13 +10,14 @@ from allennlp.predictors import Predictor
 from biome_interpret.models.labelling.base import Labelling, with_fields
 from biome_interpret.models.labelling.tasks.labels import LabelLabelling
 from biome_interpret.models.objectives import LabelObjective, Objective
-from biome_interpret.models.objectives.reading import VALUE, with_dimensions
+from biome_interpret.models.objectives.reading import VALUE, own_names, with_dimensions
 
 
 def own_name(objective: Objective, said: Mapping[str, Any]) -> Optional[str]:
     """The name in the model's readable output `said`; `None` if it has none."""
-    names = [said.get(key) for key in (objective.label_name, "label")]
-    return next((name for name in names if isinstance(name, str)), None)
+    reading = objective.reading
+    names = own_names(said, objective.label_name, None if reading is None else reading.logits)
+    return names[0] if len(names) == 1 else None
 
 
 def best_class(objective: Objective, said: Mapping[str, Any]) -> Optional[int]:
@@ -34,17 +35,19 @@ def with_best_class(
     predictor: Predictor, instance: Instance, objective: Objective, said: Mapping[str, Any]
 ) -> Instance:
     """
-    The labelled instance. If this package labelled it, by scores, its label is the class with the
-    largest of the logits that are explained.
+    The labelled instance. If this package labelled it, by scores, its label is what the model
+    itself calls it, or else the class with the largest of the logits that are explained.
     """
-    best = best_class(objective, said)
+    best, own = best_class(objective, said), own_name(objective, said)
     label = instance.fields.get(objective.label_name)
-    if best is None or own_name(objective, said) or not isinstance(label, LabelField):
-        return instance
     is_ours = isinstance(Labelling.of(predictor), LabelLabelling)
-    if not is_ours or int(label.as_tensor({})) == best:
+    if best is None or not is_ours or not isinstance(label, LabelField):
         return instance
-    new = objective.retargeted(label, best)
+    named = {name: index for index, name in objective.labels.items()}
+    wanted = best if own is None else named.get(own, best)
+    if int(label.as_tensor({})) == wanted:
+        return instance
+    new = objective.retargeted(label, wanted)
     return with_fields(predictor, instance, **{objective.label_name: new})
 
 

@@ -13,7 +13,7 @@ from allennlp.predictors import Predictor
 from biome_interpret.errors import InterpretationError
 from biome_interpret.models.alignment.source_text import strings_in
 from biome_interpret.models.alignment.text_fields import texts_of, with_readable_texts
-from biome_interpret.models.labelling.base import Labelling, refused
+from biome_interpret.models.labelling.base import Labelling, overrides, refused
 
 
 @dataclass(frozen=True)
@@ -30,12 +30,15 @@ class InputText:
         instance.
     json : `JsonDict`
         The predictor's input; empty if that was an instance.
+    is_labelled : `bool`
+        Whether the predictor labelled the instance when it read the input.
     """
 
     instance: Instance
     strings: List[str]
     labels: Dict[str, Any]
     json: JsonDict
+    is_labelled: bool = False
 
     @classmethod
     def read(cls, predictor: Predictor, inputs: Union[JsonDict, Instance]) -> List["InputText"]:
@@ -54,11 +57,24 @@ class InputText:
             # A copy, since the caller's instance must stay as it is.
             indexed = _indexed(predictor, inputs).duplicate()
             return [cls(indexed, list(strings_in(metadata)), dict(indexed.fields), {})]
+        if not isinstance(inputs, dict):
+            raise InterpretationError(
+                f'an input must be a JSON object, such as {{"sentence": "a good film"}}, not '
+                f"{type(inputs).__name__}"
+            )
         strings = list(strings_in(inputs))
         has = ", ".join(repr(name) for name in inputs) or "nothing"
+        labels_itself = overrides(predictor, "json_to_labeled_instances")
         with refused(predictor, f"does not take this input, which has {has}"):
-            instances = Labelling.of(predictor).instances(predictor, inputs)
-        return [cls(_indexed(predictor, one), strings, inputs, inputs) for one in instances]
+            if labels_itself:
+                # A copy, since some predictors remove items from it.
+                instances = predictor.json_to_labeled_instances(dict(inputs))
+            else:
+                instances = Labelling.of(predictor).instances(predictor, inputs)
+        return [
+            cls(_indexed(predictor, one), strings, inputs, inputs, labels_itself)
+            for one in instances
+        ]
 
     @property
     def padding_lengths(self) -> Dict[str, Dict[str, int]]:

@@ -166,3 +166,17 @@ def namespaces_of_labels(vocabulary: Any, first: str) -> List[str]:
     known = list(vocabulary._index_to_token)
     usual = [name for name in known if name.endswith(("labels", "tags"))]
     return list(dict.fromkeys([*([first] if first in known else []), *usual, *known]))
+
+
+def own_names(said: Mapping[str, Any], label_name: str, logits: Optional[str]) -> List[str]:
+    """
+    What a model calls its labels, in its readable output; empty if it does not say. It may say so
+    under the name of the label, or under that of the logits: "tone" for "tone_logits".
+    """
+    stem = (logits or "").rpartition("_logits")[0]
+    for key in (label_name, stem, "label"):
+        value = said.get(key)
+        names = [value] if isinstance(value, str) else value
+        if isinstance(names, (list, tuple)) and all(isinstance(name, str) for name in names):
+            return list(names)
+    return []
