@@ -1,14 +1,15 @@
 """Integrated Gradients are as exact as the tolerance says."""
 
+import json
 from collections import Counter
-from typing import List
+from typing import Any, List
 
 import pytest
 import torch
 from allennlp.common.checks import ConfigurationError
 from allennlp.predictors import Predictor
 
-from biome_interpret import IntegratedGradient, Interpretation
+from biome_interpret import GradientShap, IntegratedGradient, Interpretation
 from tests.tiny_models import EXAMPLE_INPUTS, build_predictor
 
 KINDS = list(EXAMPLE_INPUTS)
@@ -151,6 +152,18 @@ def test_an_output_that_does_not_depend_on_the_text_needs_no_refining() -> None:
     assert (result.n_evaluations, result.estimated_error, result.notes) == (9, 0.0, [])
 
 
+@pytest.mark.parametrize("method", [IntegratedGradient, GradientShap])
+def test_scores_of_0_beside_an_output_that_changes_have_no_estimate(method: Any) -> None:
+    predictor = build_predictor("bert")
+    # The softmax rounds to 0 or 1 nearly everywhere.
+    predictor._model._classification_layer.weight.data *= 1e6
+    [result] = method(predictor, inference_mode="softmax", tolerance=0.01).interpret_json(REVIEW)
+    assert result.convergence_delta > 0.9
+    assert result.estimated_error is None
+    assert "without an estimate of the error" in result.notes[0]
+    json.dumps(result.to_json(), allow_nan=False)
+
+
 @pytest.mark.parametrize(
     "options", [{"input_x_gradient": False, "reduction": "mean_abs"}, {"reduction": "l2"}]
 )
@@ -171,7 +184,7 @@ def test_scores_that_do_not_add_up_are_refined_too(options: dict) -> None:
         ({"tolerance": 0}, "tolerance is 0.*between 0 and 1"),
         ({"tolerance": 1.5}, "tolerance is 1.5"),
         ({"tolerance": "1%"}, "tolerance is '1%'"),
-        ({"max_evaluations": 2}, "max_evaluations is 2.*from 3 up"),
+        ({"max_evaluations": 2}, "max_evaluations is 2.*from 3 to 2000"),
     ],
 )
 def test_wrong_options_raise_an_error_that_names_them(options: dict, said: str) -> None:

@@ -136,7 +136,7 @@ class Assembly:
             output=output,
             baseline_output=baseline_output,
             convergence_delta=delta,
-            estimated_error=integrands.estimated_error,
+            estimated_error=_finite(integrands.estimated_error),
             n_evaluations=len(integrands.measure.weights),
             standard_error=standard_errors,
             unassigned=integrals.unassigned if settings.adds_up else 0.0,
@@ -174,3 +174,8 @@ class Assembly:
                     if error is not None:
                         errors[text.name] = error.tolist()
         return fields, errors or None
+
+
+def _finite(number: Optional[float]) -> Optional[float]:
+    """`None` for a number that JSON cannot hold."""
+    return number if number is not None and math.isfinite(number) else None

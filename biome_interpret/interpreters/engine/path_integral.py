@@ -114,25 +114,27 @@ class PathIntegral:
             estimated = Integrands(level, terms, notes=self._notes(i))
             share = estimated.estimated_error = self._relative_error(i, estimated, error)
             if share > measure.tolerance:
-                estimated.notes.append(
-                    f"stopped at max_evaluations = {measure.max_evaluations}: the estimated error "
-                    f"is still {share:.1%} of the scores, more than the tolerance of "
-                    f"{measure.tolerance:.1%}"
-                )
+                estimated.notes.append(_cut_short(measure, share))
             found[i] = estimated
         return found
 
     def _relative_error(self, instance: int, found: Integrands, error: float) -> float:
-        """Σ |error| / Σ |score|. The error is at least |delta|, unless the nodes are random."""
+        """
+        Σ |error| / Σ |score|; infinite if there is no estimate. The error is at least |delta|,
+        unless the nodes are random: then delta contains the sampling error.
+        """
         output = self._batch.outputs[instance]
-        if self._settings.adds_up and found.measure.strata is None:
+        rounding = (_BFLOAT16_ROUNDING if self._batch.autocast else _FLOAT32_ROUNDING) * abs(output)
+        # Random nodes may all be where the gradient vanishes. Their standard error is 0 then.
+        vanishes = found.size <= rounding
+        if self._settings.adds_up and (vanishes or found.measure.strata is None):
             baseline_output = self.baseline_output(found.measure, instance)
             error = max(error, abs(output - baseline_output - found.total))
         # More nodes do not help below the rounding of f itself.
-        rounding = _BFLOAT16_ROUNDING if self._batch.autocast else _FLOAT32_ROUNDING
-        if error <= rounding * abs(output):
+        if error <= rounding:
             return 0.0
-        return error / found.size if found.size else math.inf
+        share = math.inf if vanishes else error / found.size
+        return share if math.isfinite(share) else math.inf
 
     def _notes(self, instance: int) -> List[str]:
         rounded = self._caches[instance].output_in_pass
@@ -267,3 +269,17 @@ class PathIntegral:
         # A loss has one value for all rows: the gradient of the row is compared instead.
         alone = self._evaluate(PathPoints([row], self._starts), True, alone=True).gradients
         return same_gradients(alone, evaluation.gradients, place, self._gradient_scale(num_rows))
+
+
+def _cut_short(measure: AdaptiveMeasure, share: float) -> str:
+    """The note on an estimated error above the tolerance."""
+    stopped = f"stopped at max_evaluations = {measure.max_evaluations}"
+    if not math.isfinite(share):
+        return (
+            f"{stopped}, without an estimate of the error: the scores are about 0 although the "
+            f"output changes, or there are too few samples"
+        )
+    return (
+        f"{stopped}: the estimated error is still {share:.1%} of the scores, more than the "
+        f"tolerance of {measure.tolerance:.1%}"
+    )
