@@ -8,6 +8,15 @@ class InterpretationError(ValueError):
     """A text that cannot be interpreted: the message says why. Other texts are not affected."""
 
 
+def shown(value: Any) -> str:
+    """A value for a message, as one short line."""
+    try:
+        text = " ".join(repr(value).split())
+    except Exception:  # Of a very large integer, or of an object whose own `repr` fails.
+        return f"an object of type {type(value).__name__}"
+    return text if len(text) <= 80 else f"{text[:77]}..."
+
+
 def reason_of(error: BaseException, inputs: Any = None) -> str:
     """The error as one line for people. A missing key is compared with the `inputs`."""
     message = str(error)

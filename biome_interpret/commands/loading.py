@@ -7,14 +7,17 @@ from typing import Any, Dict, List, Type
 from allennlp.common import Params
 from allennlp.common.checks import ConfigurationError, check_for_gpu
 from allennlp.common.from_params import infer_params
-from allennlp.interpret.saliency_interpreters import SaliencyInterpreter
 from allennlp.models.archival import load_archive
 from allennlp.predictors import Predictor
 
 from biome_interpret.commands.jobs.explaining import NamedInterpreter
 from biome_interpret.errors import reason_of
 from biome_interpret.interpreters import PathInterpreter
-from biome_interpret.predictors.saliency_predictor import interpreter_params
+from biome_interpret.predictors.saliency_predictor import (
+    interpreter_class,
+    interpreter_params,
+    make_interpreter,
+)
 
 DEFAULT_INTERPRETER = "biome-integrated-gradient"
 
@@ -80,7 +83,7 @@ def make_interpreters(
     names = [config["type"] for config in configs]
     made = []
     for position, (name, config) in enumerate(zip(names, configs)):
-        interpreter = SaliencyInterpreter.from_params(Params(dict(config)), predictor=predictor)
+        interpreter = make_interpreter(Params(dict(config)), predictor)
         assert isinstance(interpreter, PathInterpreter)
         occurrence = names[: position + 1].count(name)
         method = f"{name} #{occurrence}" if names.count(name) > 1 else None
@@ -89,13 +92,10 @@ def make_interpreters(
 
 
 def _class_of(config: InterpreterConfig) -> Type[PathInterpreter]:
-    name = config.get("type")
-    if name is None:
-        raise ConfigurationError(f"an interpreter's parameters must name its 'type': {config}")
-    cls, _ = SaliencyInterpreter.resolve_class_name(name)
+    cls = interpreter_class(Params(config))
     if not issubclass(cls, PathInterpreter):
         raise ConfigurationError(
-            f"interpreter {name!r} gives no signed scores: use one of biome_interpret's, or "
-            f"`allennlp predict --predictor saliency`"
+            f"interpreter {config['type']!r} gives no signed scores: use one of biome_interpret's, "
+            f"or `allennlp predict --predictor saliency`"
         )
     return cls

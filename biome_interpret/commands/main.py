@@ -18,6 +18,7 @@ from biome_interpret import __version__
 from biome_interpret.commands import plugin, report
 from biome_interpret.commands.interpret import FAILED, INTERRUPTED, WRONG_USE, Interpret
 from biome_interpret.commands.jobs.sinks import WriteError
+from biome_interpret.errors import reason_of
 
 _DESCRIPTION = "Explain which words made an AllenNLP model predict its label."
 
@@ -68,8 +69,9 @@ def _add_interpret(commands: "argparse._SubParsersAction[argparse.ArgumentParser
         for package in arguments.include_package:
             try:
                 import_module_and_submodules(package)
-            except ModuleNotFoundError as error:
-                raise ConfigurationError(f"--include-package {package}: {error}") from error
+            except Exception as error:
+                message = f"--include-package {package!r}: {reason_of(error)}"
+                raise ConfigurationError(message) from error
         interpret(arguments)
 
     subparser.set_defaults(func=partial(_run, subparser.prog, with_plugins))

@@ -69,10 +69,17 @@ class GradientShap(PathInterpreter):
     ) -> None:
         super().__init__(predictor, **kwargs)
         self._n_perturbations = options.whole_number("n_perturbations", n_perturbations)
+        if tolerance is not None:
+            options.whole_number(
+                "n_perturbations",
+                n_perturbations,
+                at_least=2,
+                reason="with a tolerance, whose error is that of several samples, ",
+            )
         self._noise_std = options.amount("noise_std", noise_std)
         self._noise_relative = options.flag("noise_relative", noise_relative)
         self._strata = STRATA[options.one_of("sampling", sampling, STRATA)]
-        self._seed = options.whole_number("seed", seed, at_least=0)
+        self._seed = options.seed("seed", seed)
         self._tolerance = None if tolerance is None else options.share("tolerance", tolerance)
         if max_evaluations is not None and tolerance is None:
             raise ConfigurationError(

@@ -63,10 +63,20 @@ class IntegratedGradient(PathInterpreter, AllenNLPIntegratedGradient):
         self._is_fixed = any(value is not None for value in fixed.values())
         self._tolerance = options.share("tolerance", _or(tolerance, 0.01))
         self._max_evaluations = options.whole_number(
-            "max_evaluations", _or(max_evaluations, 257), at_least=3
+            "max_evaluations",
+            _or(max_evaluations, 257),
+            at_least=3,
+            at_most=options.MOST_SOLVED_POINTS,
         )
-        self._n_steps = options.whole_number("n_steps", _or(n_steps, 50))
-        self._rule = RULES[options.one_of("quadrature", _or(quadrature, "gauss-radau"), RULES)]
+        rule = options.one_of("quadrature", _or(quadrature, "gauss-radau"), RULES)
+        is_solved = rule in ("gauss-radau", "gauss-legendre")
+        self._n_steps = options.whole_number(
+            "n_steps",
+            _or(n_steps, 50),
+            at_most=options.MOST_SOLVED_POINTS if is_solved else options.MOST_POINTS,
+            reason=f"with the quadrature '{rule}' ",
+        )
+        self._rule = RULES[rule]
 
     def path_measure(self, num_background: int) -> Union[PathMeasure, AdaptiveMeasure]:
         backgrounds: List[Optional[int]] = [*range(num_background)] or [None]

@@ -1,7 +1,9 @@
 """The base class of the methods. It does everything but choose points on the paths."""
 
+import inspect
 from typing import Any, List, Optional, Sequence, Type, Union
 
+from allennlp.common import Params
 from allennlp.common.from_params import infer_params
 from allennlp.common.util import JsonDict
 from allennlp.data import Instance
@@ -19,6 +21,7 @@ from biome_interpret.models.baselines import Baseline
 from biome_interpret.models.embedding.finders import find_sites
 from biome_interpret.models.labelling import TargetSpec
 from biome_interpret.models.objectives.inference_modes import InferenceMode
+from biome_interpret.models.registry import refuse_code
 
 Targets = Union[TargetSpec, List[TargetSpec]]
 
@@ -98,9 +101,7 @@ class PathInterpreter(SaliencyInterpreter):
         allowed = [name for name in infer_params(type(self)) if name not in _OTHER_ARGUMENTS]
         options.refuse_unknown(type(self).__name__, unknown, allowed)
         if batch_size is not None:
-            options.whole_number("batch_size", batch_size)
-        if device is not None:
-            options.move_to_device(predictor, device)
+            batch_size = options.whole_number("batch_size", batch_size)
         self._target = options.target(target)
         settings = Settings(
             method=_registered_name(type(self)),
@@ -118,7 +119,34 @@ class PathInterpreter(SaliencyInterpreter):
             batch_size=batch_size,
             autocast=options.flag("autocast", autocast),
         )
+        if device is not None:  # After the checks, since a refused option changes nothing.
+            options.move_to_device(predictor, device)
         self._pipeline = Pipeline(predictor, find_sites(predictor), settings, self.path_measure)
+
+    @classmethod
+    def from_params(
+        cls,
+        params: Params,
+        constructor_to_call: Any = None,
+        constructor_to_inspect: Any = None,
+        **extras: Any,
+    ) -> "PathInterpreter":
+        """
+        As the constructor, which gets the options of this package as they are and checks them.
+        AllenNLP would make 1 of `true`. It makes the other arguments of a subclass.
+        """
+        constructor: Any = constructor_to_inspect or cls.__init__
+        takes = infer_params(cls, constructor)
+        given = params.as_dict(quiet=True)
+        ours = {name for parent in cls.__mro__ for name in _own_options(parent)} & set(takes)
+        options.refuse_unknown(
+            cls.__name__, given.keys() & {"self", "predictor"}, [n for n in takes if n in ours]
+        )
+        plain = {name: given.pop(name) for name in ours & given.keys()}
+        refuse_code(cls.__name__, given)
+        return super().from_params(
+            Params(given), constructor_to_call, constructor_to_inspect, **extras, **plain
+        )
 
     def path_measure(self, num_background: int) -> Union[PathMeasure, AdaptiveMeasure]:
         """
@@ -249,6 +277,13 @@ class PathInterpreter(SaliencyInterpreter):
     def _targets(self, target: Targets) -> List[TargetSpec]:
         found = self._target if target is None else target
         return [options.target(one) for one in (found if isinstance(found, list) else [found])]
+
+
+def _own_options(parent: type) -> List[str]:
+    """The options that the constructor of a class of this package declares."""
+    is_ours = parent.__module__.startswith("biome_interpret.") and "__init__" in vars(parent)
+    names = inspect.signature(vars(parent)["__init__"]).parameters if is_ours else ()
+    return [name for name in names if name not in _OTHER_ARGUMENTS]
 
 
 def _results(outcome: Outcome) -> List[Interpretation]:

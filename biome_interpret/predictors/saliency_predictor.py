@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Sequence, Union
+from typing import Any, Dict, List, Optional, Sequence, Type, Union
 
 from allennlp.common import Params
 from allennlp.common.checks import ConfigurationError
@@ -14,10 +14,11 @@ from allennlp.models import Model
 from allennlp.predictors import Predictor
 from numpy.typing import NDArray
 
-from biome_interpret.errors import reason_of
+from biome_interpret.errors import reason_of, shown
 from biome_interpret.interpretation import saliency_of
 from biome_interpret.interpreters import PathInterpreter, options
 from biome_interpret.interpreters.engine.pipeline import Outcome
+from biome_interpret.models.registry import named_class, refuse_code
 
 Input = Union[JsonDict, Instance]
 
@@ -70,10 +71,9 @@ class SaliencyPredictor(Predictor):
             raise ConfigurationError(
                 f"{type(model).__name__} has no default predictor: name one as `predictor`"
             )
+        named_class(Predictor, "predictor", name)
         self._inner = Predictor.by_name(name)(model, dataset_reader, **(predictor_args or {}))
-        self._interpreter = SaliencyInterpreter.from_params(
-            interpreter_params(interpreter), predictor=self._inner
-        )
+        self._interpreter = make_interpreter(interpreter_params(interpreter), self._inner)
         self._full = interpretations
         if interpretations and not isinstance(self._interpreter, PathInterpreter):
             raise ConfigurationError(
@@ -153,6 +153,32 @@ class SaliencyPredictor(Predictor):
         return own != (Predictor.predict_json, Predictor.predict_instance)
 
 
+def interpreter_class(params: Params) -> Type[SaliencyInterpreter]:
+    """The class that an interpreter's parameters name. `ConfigurationError` if it is no such."""
+    given = params.as_dict(quiet=True)
+    if given.get("type") is None:
+        raise ConfigurationError(
+            f"an interpreter's parameters must name its 'type': {shown(given)}"
+        )
+    return named_class(SaliencyInterpreter, "interpreter", given["type"])
+
+
+def make_interpreter(params: Params, predictor: Predictor) -> SaliencyInterpreter:
+    """`ConfigurationError` if a name or a value of the parameters is wrong."""
+    cls = interpreter_class(params)
+    name = cls.__name__
+    if "predictor" in params:  # AllenNLP would make another one of it.
+        raise ConfigurationError(f"{name} has no option 'predictor': its predictor is given")
+    if not issubclass(cls, PathInterpreter):  # It checks its own parameters.
+        refuse_code(name, params)
+    try:
+        return SaliencyInterpreter.from_params(params, predictor=predictor)
+    except ConfigurationError:
+        raise
+    except Exception as error:
+        raise ConfigurationError(f"{name} cannot be made: {reason_of(error)}") from error
+
+
 def interpreter_params(interpreter: Union[str, Dict[str, Any]]) -> Params:
     """
     An interpreter's parameters from its registered name, from the parameters themselves (also as
@@ -160,19 +186,35 @@ def interpreter_params(interpreter: Union[str, Dict[str, Any]]) -> Params:
     """
     if isinstance(interpreter, dict):
         return Params(dict(interpreter))
+    if not isinstance(interpreter, str):
+        raise ConfigurationError(
+            f"interpreter is {shown(interpreter)}; it must be a name, parameters or a file"
+        )
     if interpreter in SaliencyInterpreter.list_available():
         return Params({"type": interpreter})
     is_text = interpreter.lstrip().startswith("{")
-    if not is_text and not Path(interpreter).is_file():
+    if not is_text and not _is_file(interpreter):
         known = ", ".join(repr(name) for name in SaliencyInterpreter.list_available())
         raise ConfigurationError(
-            f"interpreter {interpreter!r} is neither a file nor one of the registered names {known}"
+            f"interpreter {shown(interpreter)} is neither a file nor one of the registered names "
+            f"{known}"
         )
     try:
         if is_text:
-            return Params(json.loads(evaluate_snippet("interpreter", interpreter)))
-        return Params.from_file(interpreter)
-    except (RuntimeError, ValueError) as error:  # Without Jsonnet it must be JSON.
+            found = json.loads(evaluate_snippet("interpreter", interpreter))
+        else:
+            found = Params.from_file(interpreter).params
+    except Exception as error:  # Without Jsonnet it must be JSON.
         reason = " ".join(str(error).split())
-        message = f"interpreter {interpreter!r} is not valid Jsonnet: {reason}"
+        message = f"interpreter {shown(interpreter)} is not valid Jsonnet: {reason}"
         raise ConfigurationError(message) from error
+    if not isinstance(found, dict):
+        raise ConfigurationError(f"interpreter {shown(interpreter)} holds no object of parameters")
+    return Params(found)
+
+
+def _is_file(path: str) -> bool:
+    try:
+        return Path(path).is_file()
+    except OSError:  # The name is too long.
+        return False

@@ -19,6 +19,25 @@ WRONG: Dict[str, Any] = {
         ["{two}", "--interpreter", '{"type": "biome-gradient-shap", "n_stps": 3}'],
         "no option 'n_stps'",
     ),
+    "seed in quotes": (
+        ["{two}", "--interpreter", '{"type": "biome-gradient-shap", "seed": "1"}'],
+        "seed is '1'; it must be a whole number",
+    ),
+    "background of 5": (
+        ["{two}", "--interpreter", '{"type": "biome-gradient-shap", "background": 5}'],
+        "background must be a list",
+    ),
+    "self": (
+        ["{two}", "--interpreter", '{"type": "biome-gradient-shap", "self": 1}'],
+        "no option 'self'",
+    ),
+    "type 5": (["{two}", "--interpreter", '{"type": 5}'], "unknown interpreter 5"),
+    "type of a list": (["{two}", "--interpreter", '{"type": ["a"]}'], r"unknown interpreter \['a'"),
+    "type with a zero byte": (["{two}", "--interpreter", '{"type": "\\u0000"}'], "unknown inter"),
+    "type of another class": (["{two}", "--interpreter", '{"type": "os.abort"}'], "not a subclass"),
+    "long name": (["{two}", "--interpreter", "a" * 300], "neither a file nor"),
+    "no object": (["{two}", "--interpreter", "/dev/null"], "neither a file nor"),
+    "package without a name": (["{two}", "--include-package", ""], "--include-package '': .*Empty"),
     "tolerance with steps": (
         ["{two}", "--interpreter", '{"type": "biome-integrated-gradient", "n_steps": 5}']
         + ["--tolerance", "0.1"],

@@ -1,12 +1,15 @@
 """Baselines x': the points of embedding space where the paths begin. Masks and ids stay."""
 
+import numbers
 from typing import Any, List, Union
 
+import numpy
 import torch
 from allennlp.common import Params, Registrable
 from allennlp.common.checks import ConfigurationError
 from allennlp.data import Vocabulary
 
+from biome_interpret.errors import shown
 from biome_interpret.models.alignment.special_tokens import (
     MASK_TOKEN,
     PADDING_TOKEN,
@@ -14,6 +17,10 @@ from biome_interpret.models.alignment.special_tokens import (
     special_token_id,
 )
 from biome_interpret.models.embedding.calls import SiteCall
+from biome_interpret.models.registry import constructed
+
+# Larger numbers would not fit a float32 when they are multiplied.
+_LARGEST = 1e30
 
 
 class Baseline(Registrable):
@@ -54,25 +61,23 @@ class Baseline(Registrable):
         """The baseline of an option's value. `None` is a constant 0."""
         if isinstance(value, Baseline):
             return value
-        if value is None or isinstance(value, (int, float)) and not isinstance(value, bool):
-            return ConstantBaseline(value or 0.0)
-        if isinstance(value, (list, tuple, torch.Tensor)):
+        if value is None or isinstance(value, numbers.Real) and not isinstance(value, bool):
+            return ConstantBaseline(value or 0.0)  # type: ignore[arg-type]
+        if isinstance(value, (list, tuple, torch.Tensor, numpy.ndarray)):
             return EmbeddingBaseline(value)  # type: ignore[arg-type]
         if isinstance(value, str):
             value = {"type": value}
         if not isinstance(value, (dict, Params)):
-            raise ConfigurationError(f"{value!r} is not a baseline: {_allowed()}")
-        # A copy, since `from_params` removes what it reads.
-        params = Params(dict(value)) if isinstance(value, dict) else value.duplicate()
-        name = params.get("type")
-        if "." not in str(name) and name not in cls.list_available():
-            raise ConfigurationError(f"unknown baseline {name!r}: {_allowed()}")
-        return super().from_params(params)
+            raise ConfigurationError(f"{shown(value)} is not a baseline: {_allowed()}")
+        return constructed(Baseline, "baseline", value, super().from_params, _NUMBERS)
+
+
+_NUMBERS = "a number, a tensor or list of shape (dim,) or (tokens, dim), or "
 
 
 def _allowed() -> str:
     names = ", ".join(repr(name) for name in Baseline.list_available())
-    return f"give a number, a tensor or list of shape (dim,) or (tokens, dim), or one of {names}"
+    return f"give {_NUMBERS}one of {names}"
 
 
 @Baseline.register("constant")
@@ -80,8 +85,12 @@ class ConstantBaseline(Baseline):
     """The same number everywhere; 0 by default."""
 
     def __init__(self, value: float = 0.0) -> None:
+        is_number: bool = isinstance(value, numbers.Real) and not isinstance(value, bool)
+        if not is_number:
+            raise ConfigurationError(f"{shown(value)} is not a baseline: {_allowed()}")
+        if not abs(value) < _LARGEST:
+            raise ConfigurationError(f"the baseline is {shown(value)}; {_BOUNDS}")
         self._value = float(value)
-        _check_finite(torch.tensor(self._value))
 
     def vectors(self, call: SiteCall, vocabulary: Vocabulary) -> torch.Tensor:
         return call.embedded.new_full((1, 1, 1), self._value)
@@ -101,12 +110,16 @@ class EmbeddingBaseline(Baseline):
 
     def __init__(self, values: Union[List[float], List[List[float]]]) -> None:
         try:
-            self._values = torch.as_tensor(values, dtype=torch.float64)
-        except (TypeError, ValueError) as error:
+            given = torch.as_tensor(values)
+            if given.is_complex() or given.dtype == torch.bool:
+                raise ValueError(f"its type is {given.dtype}")
+            self._values = torch.as_tensor(values, dtype=torch.float64).detach().cpu()
+        except (TypeError, ValueError, RuntimeError) as error:
             raise ConfigurationError(
                 f"the baseline is not a vector or a matrix: {error}"
             ) from error
-        _check_finite(self._values)
+        if not (self._values.abs() < _LARGEST).all():
+            raise ConfigurationError(f"the baseline is {shown(values)}; {_BOUNDS}")
 
     def vectors(self, call: SiteCall, vocabulary: Vocabulary) -> torch.Tensor:
         values = self._values.to(call.embedded)
@@ -165,9 +178,7 @@ class MeanBaseline(Baseline):
         return _matrix(call).mean(dim=0)
 
 
-def _check_finite(values: torch.Tensor) -> None:
-    if not torch.isfinite(values).all():
-        raise ConfigurationError("the baseline holds numbers that are not finite")
+_BOUNDS = f"its numbers must be finite, and smaller than {_LARGEST:.0e} in size"
 
 
 def _matrix(call: SiteCall) -> torch.Tensor:

@@ -1,5 +1,6 @@
 """Inference modes: the function of a model's output that is explained."""
 
+import inspect
 from dataclasses import dataclass
 from typing import Any, Callable, Dict, Optional
 
@@ -7,7 +8,8 @@ import torch
 from allennlp.common import Params, Registrable
 from allennlp.common.checks import ConfigurationError
 
-from biome_interpret.errors import InterpretationError
+from biome_interpret.errors import InterpretationError, reason_of, shown
+from biome_interpret.models.registry import constructed
 
 Outputs = Dict[str, Any]
 
@@ -69,22 +71,27 @@ class InferenceMode(Registrable):
         """
         if isinstance(value, InferenceMode):
             return value
-        if callable(value):
+        if _is_function_of_two(value):
             return FunctionMode(value)
-        if not isinstance(value, (str, dict, Params, type(None))):
+        if value is None or isinstance(value, str):
+            value = {"type": "logits" if value is None else value}
+        if not isinstance(value, (dict, Params)):
             raise ConfigurationError(
-                f"inference_mode is {value!r}; it must be a name or a function"
+                f"inference_mode is {shown(value)}; it must be a name or a function of (outputs, "
+                f"choices)"
             )
-        params = {"type": value} if isinstance(value, str) else dict(value or {"type": "logits"})
-        name = str(params.pop("type", None))
-        if "." not in name and name not in cls.list_available():
-            known = ", ".join(repr(known) for known in cls.list_available())
-            raise ConfigurationError(
-                f"unknown inference_mode {name!r}: give one of {known}, or a function"
-            )
-        named: Any = cls.by_name(name)
-        mode: InferenceMode = named.from_params(Params(params)) if params else named()
-        return mode
+        make = super().from_params
+        return constructed(InferenceMode, "inference_mode", value, make, "a function or ")
+
+
+def _is_function_of_two(value: Any) -> bool:
+    if not callable(value) or isinstance(value, type):
+        return False
+    try:
+        inspect.signature(value).bind("outputs", "choices")
+    except (TypeError, ValueError):  # It takes other arguments, or does not tell.
+        return False
+    return True
 
 
 @InferenceMode.register("logits")
@@ -129,7 +136,12 @@ class FunctionMode(InferenceMode):
         self._function = function
 
     def __call__(self, outputs: Outputs, choices: Choices) -> torch.Tensor:
-        values = self._function(outputs, choices)
+        try:
+            values = self._function(outputs, choices)
+        except Exception as error:
+            raise InterpretationError(
+                f"the inference_mode function failed: {reason_of(error)}"
+            ) from error
         rows, is_tensor = len(choices.logits), isinstance(values, torch.Tensor)
         if not is_tensor or values.shape != (rows,):
             found = tuple(values.shape) if is_tensor else type(values).__name__
