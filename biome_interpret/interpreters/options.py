@@ -141,7 +141,9 @@ def _read_jsonl(path: Path) -> List[Any]:
         lines = path.read_text(encoding="utf-8").split("\n")
         return [json.loads(line) for line in lines if line.strip()]
     except (OSError, ValueError, RecursionError) as error:
-        message = f"background {shown(str(path))} cannot be read as JSONL: {error}"
+        # The message of an `OSError` repeats the path.
+        reason = getattr(error, "strerror", None) or error
+        message = f"background {shown(str(path))} cannot be read as JSONL: {reason}"
         raise ConfigurationError(message) from error
 
 

@@ -39,7 +39,7 @@ def from_params(method: str, **options: Any) -> Any:
         ({"background": torch.tensor(3)}, "background must be a list of texts"),
         ({"background": numpy.array(3)}, "background must be a list of texts"),
         ({"background": "/dev/zero"}, "'/dev/zero' cannot be read as JSONL: it is not a file"),
-        ({"background": "a" * 300}, "background 'aaa.*cannot be read"),
+        ({"background": "a" * 10_000}, "background 'aaa.{100,200}$"),
         ({"background": "a\0b"}, "background .* cannot be read"),
         ({"baseline": 10**300}, "the baseline is 1000.*smaller than 1e.30"),
         ({"baseline": [1e300]}, "the baseline is .*smaller than 1e.30"),
