@@ -103,8 +103,9 @@ def _add_explanation(group: argparse._ArgumentGroup) -> None:
     add(
         "--granularity",
         choices=list(GRANULARITIES),
-        help="the units that get scores; `token` leaves out special tokens. Default: the "
-        "interpreter's own value, or all_tokens",
+        help="the units that get scores; `token` leaves out special tokens, and `word` joins what "
+        "a tokenizer divided: word pieces, and parts like isn, ' and t. Default: the interpreter's "
+        "own value, or all_tokens",
     )
     add(
         "--tolerance",

@@ -11,7 +11,7 @@ from spacy.language import Language
 from spacy.tokens import Span
 from spacy.util import compile_infix_regex
 
-from biome_interpret.models.alignment.source_text import joined, locate, unmarked
+from biome_interpret.models.alignment.source_text import joined, locate, text_of, touch, unmarked
 from biome_interpret.models.alignment.special_tokens import special_tokens
 
 
@@ -24,7 +24,7 @@ class Segment(NamedTuple):
 
 def all_tokens(field: TextField, candidates: Sequence[str]) -> List[Segment]:
     """Every token of the field."""
-    return [Segment(str(token.text), [index]) for index, token in enumerate(field.tokens)]
+    return [Segment(text_of(token), [index]) for index, token in enumerate(field.tokens)]
 
 
 def plain_tokens(field: TextField, candidates: Sequence[str]) -> List[Segment]:
@@ -34,12 +34,13 @@ def plain_tokens(field: TextField, candidates: Sequence[str]) -> List[Segment]:
 
 
 def words(field: TextField, candidates: Sequence[str]) -> List[Segment]:
-    """Word pieces joined to words. The tokens of other tokenizers are already words."""
+    """
+    Word pieces joined to words. The tokens of other tokenizers are already words, except where they
+    divide a word at an apostrophe, or a number at a point or comma.
+    """
     plain = plain_tokens(field, candidates)
     tokenizer = _piece_tokenizer(field)
-    if tokenizer is None:
-        return plain
-    continues = _CONTINUES[_mark_of(tokenizer)]
+    continues = _CONTINUES[_mark_of(tokenizer)] if tokenizer else lambda before, token: False
     groups: List[List[int]] = []
     for index in (segment.tokens[0] for segment in plain):
         is_next = bool(groups) and groups[-1][-1] == index - 1
@@ -47,6 +48,9 @@ def words(field: TextField, candidates: Sequence[str]) -> List[Segment]:
             groups[-1].append(index)
         else:
             groups.append([index])
+    groups = _joined_at_marks(field.tokens, groups)
+    if tokenizer is None and len(groups) == len(plain):
+        return plain
     located = locate(field.tokens, candidates)
     if located is None:
         shown = ["".join(unmarked(field.tokens[index]) for index in group) for group in groups]
@@ -56,6 +60,39 @@ def words(field: TextField, candidates: Sequence[str]) -> List[Segment]:
     return [Segment(text.strip(), group) for text, group in zip(shown, groups)]
 
 
+# A mark joins what it stands between, if that is letters or digits.
+_INNER_MARKS: Dict[str, Callable[[str], bool]] = {
+    "'": str.isalpha,
+    "’": str.isalpha,
+    ".": str.isdigit,
+    ",": str.isdigit,
+}
+
+
+def _joined_at_marks(tokens: Sequence[Token], groups: List[List[int]]) -> List[List[int]]:
+    """Joins the groups of "isn", "'" and "t", or of "3", "." and "5", if they touch in the text."""
+    found: List[List[int]] = []
+    was_mark = False
+    for position, group in enumerate(groups):
+        is_mark = False
+        if len(group) == 1 and 0 < position < len(groups) - 1:
+            before, after = groups[position - 1][-1], groups[position + 1][0]
+            is_mark = _is_inner_mark(tokens[before], tokens[group[0]], tokens[after])
+        if is_mark or was_mark:
+            found[-1] = found[-1] + group
+        else:
+            found.append(group)
+        was_mark = is_mark
+    return found
+
+
+def _is_inner_mark(before: Token, mark: Token, after: Token) -> bool:
+    joins = _INNER_MARKS.get(text_of(mark))
+    if joins is None or not (touch(before, mark) and touch(mark, after)):
+        return False
+    return joins(unmarked(before)[-1:]) and joins(unmarked(after)[:1])
+
+
 def sentences(field: TextField, candidates: Sequence[str]) -> List[Segment]:
     """Sentences that spaCy's rules find in the source text, as groups of tokens."""
     indices = [segment.tokens[0] for segment in plain_tokens(field, candidates)]
@@ -63,12 +100,15 @@ def sentences(field: TextField, candidates: Sequence[str]) -> List[Segment]:
     text, offsets = locate(tokens, candidates) or joined(tokens)
     ends = [_end_of(sentence) for sentence in _sentencizer()(text).sents]
     groups: Dict[int, List[int]] = {}
-    for position, (start, _) in enumerate(offsets):
-        sentence = sum(end <= start for end in ends)
+    for position, (start, end) in enumerate(offsets):
+        # A token without characters is in the sentence that it ends.
+        is_empty = start == end
+        sentence = sum(e < start or e == start and not is_empty for e in ends)
         groups.setdefault(sentence, []).append(position)
+    shown = [text[offsets[group[0]][0] : offsets[group[-1]][1]] for group in groups.values()]
     return [
-        Segment(text[offsets[group[0]][0] : offsets[group[-1]][1]], [indices[i] for i in group])
-        for group in groups.values()
+        Segment(sentence.strip(), [indices[i] for i in group])
+        for sentence, group in zip(shown, groups.values())
     ]
 
 
@@ -99,7 +139,7 @@ _BYTE_SPACES = "ĠĊĉč"
 _CONTINUES: Dict[Optional[str], Callable[[Token, Token], bool]] = {
     "##": lambda before, token: str(token.text).startswith("##"),
     "Ġ": lambda before, token: (
-        str(token.text)[0] not in _BYTE_SPACES and str(before.text)[-1] not in _BYTE_SPACES[1:]
+        str(token.text)[:1] not in _BYTE_SPACES and str(before.text)[-1:] not in _BYTE_SPACES[1:]
     ),
     "▁": lambda before, token: not str(token.text).startswith("▁"),
     "</w>": lambda before, token: not str(before.text).endswith("</w>"),

@@ -6,6 +6,7 @@ the strings of the input.
 """
 
 import re
+from itertools import accumulate
 from typing import Any, Iterator, List, Optional, Sequence, Tuple
 
 from allennlp.data import Token
@@ -17,9 +18,32 @@ Offsets = Tuple[int, int]
 _MARKS = re.compile(r"^(?:##|[Ġ▁]+)|(?:</w>|@@)$")
 
 
+def text_of(token: Token) -> str:
+    """
+    A token's text. A token that is an id only gets a name: a byte its ASCII character, or one like
+    `<0xC3>`. AllenNLP's tokenizers give the id 1 + b to a byte b, since 0 is padding.
+    """
+    if token.text is not None:
+        return str(token.text)
+    byte = _byte_of(token)
+    if byte is None:
+        return f"<{token.text_id}>"
+    return chr(byte) if 32 <= byte < 127 else f"<0x{byte:02X}>"
+
+
+def _byte_of(token: Token) -> Optional[int]:
+    byte = (token.text_id or 0) - 1
+    return byte if token.text is None and 0 <= byte < 256 else None
+
+
 def unmarked(token: Token) -> str:
     """A token's text without the marks of a word piece."""
-    return _MARKS.sub("", str(token.text))
+    return _MARKS.sub("", text_of(token))
+
+
+def touch(before: Token, token: Token) -> bool:
+    """Whether nothing stands between two tokens, by their offsets."""
+    return before.idx is not None and before.idx >= 0 and _end(before) == token.idx
 
 
 def strings_in(value: Any) -> Iterator[str]:
@@ -38,8 +62,11 @@ def locate(
     The source texts of some tokens, joined by spaces, and the offsets of each token in the result.
     `None` if the tokens fit none of the candidates.
     """
+    spelt = _spelt(tokens, candidates)
+    if spelt is not None:
+        return spelt
     text, offsets = "", []  # type: str, List[Offsets]
-    for part in _texts(tokens):
+    for part in _texts(_without_added_offsets(tokens)):
         source = _source_of(part, candidates)
         if source is None:
             return None
@@ -56,6 +83,52 @@ def joined(tokens: Sequence[Token]) -> Tuple[str, List[Offsets]]:
         offsets.append((start, start + len(unmarked(token))))
         start = offsets[-1][1] + 1
     return " ".join(unmarked(token) for token in tokens), offsets
+
+
+def _spelt(
+    tokens: Sequence[Token], candidates: Sequence[str]
+) -> Optional[Tuple[str, List[Offsets]]]:
+    """
+    The candidate that the tokens without offsets spell, as characters and bytes do. Other tokens
+    were added to these, and are empty.
+    """
+    pieces = [_bytes(token) if token.idx is None else b"" for token in tokens]
+    if 2 * sum(map(bool, pieces)) <= len(tokens):
+        return None
+    spelt, ends = b"".join(pieces), list(accumulate(map(len, pieces)))
+    for source in candidates:
+        for written in (source, source.lower()):
+            chars = [char.encode("utf-8", "surrogatepass") for char in written]
+            if len(chars) == len(source) and b"".join(chars) == spelt:
+                # The character of each byte, and the end.
+                index = [i for i, char in enumerate(chars) for _ in char] + [len(source)]
+                spans = zip([0, *ends], ends)
+                return source, [
+                    (index[a], index[b - 1] + 1 if a < b else index[a]) for a, b in spans
+                ]
+    return None
+
+
+def _bytes(token: Token) -> bytes:
+    byte = _byte_of(token)
+    return text_of(token).encode("utf-8", "surrogatepass") if byte is None else bytes([byte])
+
+
+def _without_added_offsets(tokens: Sequence[Token]) -> List[Token]:
+    """Tokenizers add start tokens with the offset of the first word, and end tokens with -1."""
+    found: List[Token] = []
+    following: Optional[int] = None
+    for token in reversed(tokens):
+        if token.idx is not None and getattr(token, "idx_end", None) is None:
+            if token.idx < 0 or token.idx == following:
+                token = _unplaced(token)
+        following = following if token.idx is None else token.idx
+        found.append(token)
+    return found[::-1]
+
+
+def _unplaced(token: Any) -> Token:
+    return Token(token.text, text_id=token.text_id)
 
 
 def _texts(tokens: Sequence[Token]) -> Iterator[List[Token]]:

@@ -5,11 +5,16 @@ from typing import Any, Dict, List
 import pytest
 from allennlp.data.fields import TextField
 from allennlp.data.token_indexers import SingleIdTokenIndexer
-from allennlp.data.tokenizers import LettersDigitsTokenizer, WhitespaceTokenizer
+from allennlp.data.tokenizers import (
+    CharacterTokenizer,
+    LettersDigitsTokenizer,
+    SpacyTokenizer,
+    WhitespaceTokenizer,
+)
 
 from biome_interpret import IntegratedGradient
 from biome_interpret.models.alignment.segments import GRANULARITIES
-from tests.tiny_models import build_predictor
+from tests.tiny_models import build_predictor, spacy_folder
 
 TEXT = "The film's boring. Surprisingly funny!"
 
@@ -55,6 +60,35 @@ class TestSentences:
             "我喜欢！",
         ]
 
+    @pytest.mark.parametrize(
+        "start_tokens, end_tokens", [(["@start@"], ["@end@"]), (["BEGINNING", "OF"], ["END", "S"])]
+    )
+    def test_of_a_tokenizer_that_adds_tokens(
+        self, start_tokens: List[str], end_tokens: List[str]
+    ) -> None:
+        num_special = 1 if "@start@" in start_tokens else 0
+        folder = str(spacy_folder())
+        tokenizer = SpacyTokenizer(folder, start_tokens=start_tokens, end_tokens=end_tokens)
+        field = field_of(tokenizer, TEXT)
+        assert texts(field, "sentence", TEXT) == ["The film's boring.", "Surprisingly funny!"]
+        groups = [segment.tokens for segment in GRANULARITIES["sentence"](field, [TEXT])]
+        assert sum(groups, []) == list(range(num_special, len(field.tokens) - num_special))
+
+    @pytest.mark.parametrize(
+        "tokenizer",
+        [
+            CharacterTokenizer(),
+            CharacterTokenizer(lowercase_characters=True),
+            CharacterTokenizer(byte_encoding="utf-8", start_tokens=[257], end_tokens=[258]),
+        ],
+    )
+    def test_of_characters_and_bytes(self, tokenizer: Any) -> None:
+        text = "Très bon ! Très long."
+        field = field_of(tokenizer, text)
+        segments = GRANULARITIES["sentence"](field, ["Try another.", text])
+        assert [segment.text for segment in segments] == ["Très bon !", "Très long."]
+        assert sum([s.tokens for s in segments], []) == list(range(len(field.tokens)))
+
     def test_of_pre_split_words(self) -> None:
         text = "it is dull . it is long ."
         found = texts(field_of(WhitespaceTokenizer(), text), "sentence", text)
@@ -76,11 +110,35 @@ class TestSentences:
 class TestWords:
     def test_by_the_marks_of_word_pieces(self) -> None:
         found = texts(field_of_model("bert", TEXT), "word", TEXT)
-        assert found == ["The", "film", "'", "s", "boring", ".", "Surprisingly", "funny", "!"]
+        assert found == ["The", "film's", "boring", ".", "Surprisingly", "funny", "!"]
 
     def test_by_the_marks_of_byte_pairs(self) -> None:
         found = texts(field_of_model("roberta", TEXT), "word", TEXT)
         assert found == ["The", "film's", "boring.", "Surprisingly", "funny!"]
+
+    @pytest.mark.parametrize(
+        "text, words",
+        [
+            ("It isn't 3,500.50 .", ["It", "isn't", "3,500.50", "."]),
+            ("l’homme's (best) 'x'.", ["l’homme's", "(", "best", ")", "'", "x", "'", "."]),
+            ("isn 't 3 .5 a, b. 7.", ["isn", "'", "t", "3", ".", "5", *"a,b.7."]),
+            ("well-known 10km", ["well", "-", "known", "10", "km"]),
+            ("'", ["'"]),
+        ],
+    )
+    def test_that_a_tokenizer_divided_at_a_mark_are_joined(
+        self, text: str, words: List[str]
+    ) -> None:
+        field = field_of(LettersDigitsTokenizer(), text)
+        assert texts(field, "word", text) == words
+        assert texts(field, "word", "another text") == words
+        groups = [segment.tokens for segment in GRANULARITIES["word"](field, [text])]
+        assert sum(groups, []) == list(range(len(field.tokens)))
+
+    def test_of_spacy_stay(self) -> None:
+        text = "It isn't well-known, it's 3.5 l'x 'y'."
+        field = field_of(SpacyTokenizer(str(spacy_folder())), text)
+        assert texts(field, "word", text) == texts(field, "all_tokens", text)
 
     @pytest.mark.parametrize("kind", ["lstm", "bert_mismatched"])
     def test_tokens_that_are_words_stay(self, kind: str) -> None:
@@ -115,6 +173,13 @@ def test_two_texts_in_one_field() -> None:
 
 
 class TestTokens:
+    def test_bytes_are_named(self) -> None:
+        tokenizer = CharacterTokenizer(byte_encoding="utf-8", start_tokens=[257], end_tokens=[258])
+        field = field_of(tokenizer, "né\n!")
+        named = ["<257>", "n", "<0xC3>", "<0xA9>", "<0x0A>", "!", "<258>"]
+        for granularity in ("all_tokens", "token", "word"):
+            assert texts(field, granularity, "né\n!") == named
+
     def test_special_ones_are_dropped_and_unknown_and_masked_ones_stay(self) -> None:
         text = "the [MASK] is 漢"
         field = field_of_model("bert", text)
