@@ -64,7 +64,7 @@ class Interpretation:
         difference (`input_x_gradient: false`, or a `reduction` other than `sum`).
     estimated_error : `float`, optional
         Σ |error| / Σ |score| over all positions, as estimated when refinement stopped. `None` if
-        the number of points was fixed.
+        the number of points was fixed, or if there is no estimate: a note says why.
     n_evaluations : `int`
         The number of path points at which the gradient was taken.
     standard_error : `Dict[str, List[float]]`, optional

@@ -27,8 +27,8 @@ class GradientShap(PathInterpreter):
 
     predictor : `Predictor`
     n_perturbations : `int`, optional (default = `10`)
-        The number of random baselines, with one random point on the path from each. With a
-        `tolerance`: the number to begin with.
+        The number of random baselines, with one random point on the path from each; at most 20,000.
+        With a `tolerance`: the number to begin with, at least 2.
     noise_std : `float`, optional (default = `0.1`)
         The standard deviation of the Gaussian noise that is added to the baseline, in each
         dimension.
@@ -45,7 +45,8 @@ class GradientShap(PathInterpreter):
         Double the number of samples of each text until Σ standard error / Σ |score| is at most
         this.
     max_evaluations : `int`, optional (default = `1280`)
-        The largest number of samples with a tolerance. A result that needed more says so.
+        The largest number of samples with a tolerance, itself at most 20,000. A result that needed
+        more says so.
     **kwargs
         The options of `PathInterpreter`.
 

@@ -30,9 +30,11 @@ class IntegratedGradient(PathInterpreter, AllenNLPIntegratedGradient):
     tolerance : `float`, optional (default = `0.01`)
         Refine the integral of each text until the estimated Σ |error| / Σ |score| is at most this.
     max_evaluations : `int`, optional (default = `257`)
-        The largest number of nodes for a text. A result that needed more says so.
+        The largest number of nodes for a text, itself at most 2,000. A result that needed more
+        says so.
     n_steps : `int`, optional (default = `50` if `quadrature` is given)
-        A fixed number of nodes on each path instead.
+        A fixed number of nodes on each path instead: at most 20,000, and 2,000 by the rules of
+        Gauss.
     quadrature : `str`, optional (default = `"gauss-radau"` if `n_steps` is given)
         The rule for the fixed nodes: `"gauss-radau"` (the text itself is one of its nodes, which
         saves a row), `"gauss-legendre"`, `"riemann-left"`, `"riemann-right"`, `"riemann-middle"`

@@ -20,7 +20,7 @@ Device = Union[int, str, torch.device]
 MOST_POINTS = 20_000
 # For points whose weights solve a system of linear equations.
 MOST_SOLVED_POINTS = 2_000
-_LARGEST_SEED = 2**63 - 1
+_LARGEST_INTEGER = 2**63 - 1
 
 
 def one_of(name: str, value: Any, allowed: Collection[str]) -> str:
@@ -43,7 +43,7 @@ def whole_number(
 
 
 def seed(name: str, value: Any) -> int:
-    return whole_number(name, value, at_least=0, at_most=_LARGEST_SEED)
+    return whole_number(name, value, at_least=0, at_most=_LARGEST_INTEGER)
 
 
 def amount(name: str, value: Any) -> float:
@@ -99,7 +99,7 @@ def refuse_unknown(interpreter: str, given: Collection[str], allowed: Collection
 def target(value: Any) -> Union[str, int, None]:
     if isinstance(value, (str, type(None))):
         return value
-    if _is_number(value, numbers.Integral):
+    if _is_number(value, numbers.Integral) and abs(value) <= _LARGEST_INTEGER:
         return int(value)
     raise ConfigurationError(
         f"target is {shown(value)}; it must be the name of a label, its index, or 'gold'. Only "

@@ -61,12 +61,14 @@ class PathInterpreter(SaliencyInterpreter):
     reduction : `str`, optional (default = `"sum"`)
         Over the embedding dimension: `"sum"`, `"l2"` or `"mean_abs"`.
     granularity : `str`, optional (default = `"all_tokens"`)
-        `"all_tokens"`, `"token"` (without special tokens), `"word"` or `"sentence"`.
+        `"all_tokens"`, `"token"` (without special tokens), `"word"` (word pieces are joined, and
+        parts like *isn*, *'* and *t*) or `"sentence"`.
     granularity_aggregation_strategy : `str`, optional (default = `"mean"`)
         How the scores of tokens make the score of a word or sentence: `"mean"`, `"sum"`, `"max"`,
         `"min"` or `"signed_max"` (the score with the largest absolute value).
     batch_size : `int`, optional
-        Points of the path in one forward pass. Default: chosen by the length of the text.
+        Points of the path in one forward pass, at most 20,000. Default: chosen by the length of the
+        text.
     device : `Union[int, str, torch.device]`, optional
         Moves the model there, once.
     autocast : `bool`, optional (default = `False`)

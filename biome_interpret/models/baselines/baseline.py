@@ -111,8 +111,8 @@ class EmbeddingBaseline(Baseline):
     def __init__(self, values: Union[List[float], List[List[float]]]) -> None:
         try:
             given = torch.as_tensor(values)
-            if given.is_complex() or given.dtype == torch.bool:
-                raise ValueError(f"its type is {given.dtype}")
+            if given.is_complex() or given.is_sparse or given.dtype == torch.bool:
+                raise ValueError(f"its type is {given.layout} of {given.dtype}")
             self._values = torch.as_tensor(values, dtype=torch.float64).detach().cpu()
         except (TypeError, ValueError, RuntimeError) as error:
             raise ConfigurationError(
