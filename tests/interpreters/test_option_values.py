@@ -2,14 +2,16 @@
 
 import json
 from fractions import Fraction
+from itertools import product
 from pathlib import Path
-from typing import Any, Dict
+from typing import Any, Dict, List
 
 import numpy
 import pytest
 import torch
 from allennlp.common import Params
 from allennlp.common.checks import ConfigurationError
+from allennlp.common.from_params import infer_params
 from allennlp.interpret.saliency_interpreters import SaliencyInterpreter
 
 from biome_interpret import (
@@ -87,6 +89,53 @@ def test_refused(method: Any, options: Dict[str, Any], said: str) -> None:
 def test_numbers_have_bounds(method: Any, options: Dict[str, Any], said: str) -> None:
     with pytest.raises(ConfigurationError, match=said):
         method(build_predictor("linear"), **options)
+
+
+ODD: List[Any] = [
+    None,
+    True,
+    -1,
+    0,
+    1,
+    0.5,
+    10**300,
+    float("nan"),
+    "",
+    "a" * 300,
+    "a.b\0",
+    [],
+    [None],
+    [0.5] * 8,
+    {},
+    {"type": ["a"]},
+    {"sentence": "x"},
+    numpy.array(3),
+    torch.tensor(0.5),
+    len,
+    object(),
+]
+
+
+@pytest.mark.parametrize("method", [IntegratedGradient, GradientShap])
+@pytest.mark.parametrize("make", ["constructor", "parameters"])
+def test_any_value_of_any_option_has_a_result_or_an_error_in_words(method: Any, make: str) -> None:
+    predictor = build_predictor("linear")
+    names = [name for name in infer_params(method) if name not in ("self", "predictor", "kwargs")]
+    refused = 0
+    for name, value in product(names, ODD):
+        try:
+            if make == "constructor":
+                interpreter = method(predictor, **{name: value})
+            else:
+                interpreter = method.from_params(Params({name: value}), predictor=predictor)
+            [result] = interpreter.interpret_json(TEXT)
+        except (ConfigurationError, InterpretationError) as error:
+            refused += 1
+            assert 0 < len(str(error)) < 1000
+        else:
+            json.dumps(result.to_json(), allow_nan=False)
+    assert len(names) >= 16
+    assert refused > 0.6 * len(names) * len(ODD)
 
 
 def test_numbers_of_numpy_are_numbers() -> None:
