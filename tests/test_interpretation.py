@@ -35,6 +35,15 @@ def test_json_and_back_of_every_field() -> None:
     assert [*given] == [*Interpretation.from_json(given).to_json()]
 
 
+def test_probabilities_that_are_not_finite_are_left_out() -> None:
+    predictor = build_predictor("lstm")
+    predictor._model._classification_layer.bias.data[1] = math.inf
+    [result] = IntegratedGradient(predictor, target=0).interpret_json(EXAMPLE_INPUTS["lstm"])
+    assert (result.target.probability, result.probabilities) == (None, None)
+    assert result.notes == ["the model's probabilities are left out: some are not finite"]
+    json.dumps(result.to_json(), allow_nan=False)
+
+
 def test_a_data_frame_has_a_row_for_each_token() -> None:
     predictor, inputs = build_predictor("esim"), EXAMPLE_INPUTS["esim"]
     [result] = IntegratedGradient(predictor).interpret_json(inputs)

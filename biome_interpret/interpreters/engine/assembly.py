@@ -130,9 +130,13 @@ class Assembly:
         delta = output - baseline_output - integrands.total if settings.adds_up else None
         site_notes = (call.site.note for call in batch.calls)
         all_notes = [*objective.notes, *site_notes, *integrands.notes, *notes]
+        probability, probabilities = batch.probabilities[row], batch.label_probabilities[row]
+        if not all(map(math.isfinite, [probability or 0.0, *(probabilities or {}).values()])):
+            probability = probabilities = None
+            all_notes.append("the model's probabilities are left out: some are not finite")
         return Interpretation(
             fields=fields,
-            target=labelled_by.target_of(batch.instances[row], batch.probabilities[row]),
+            target=labelled_by.target_of(batch.instances[row], probability),
             output=output,
             baseline_output=baseline_output,
             convergence_delta=delta,
@@ -141,7 +145,7 @@ class Assembly:
             standard_error=standard_errors,
             unassigned=integrals.unassigned if settings.adds_up else 0.0,
             notes=list(dict.fromkeys(note for note in all_notes if note is not None)),
-            probabilities=batch.label_probabilities[row],
+            probabilities=probabilities,
             method=settings.method,
         )
 
