@@ -205,7 +205,7 @@ mutation(
     "owned = (owners >= -9).unsqueeze(-1)",
     *BASELINE,
 )
-mutation("baseline-is-finite", "if not torch.isfinite(values).all():", "if False:", *BASELINE)
+mutation("baseline-is-finite", "if not abs(value) < _LARGEST:", "if False:", *BASELINE)
 
 PATH_STARTS = (
     "biome_interpret/models/baselines/path_starts.py",
@@ -308,6 +308,13 @@ mutation(
     'key=lambda cls: vars(cls).get("priority", 0), reverse=True',
     "key=lambda cls: 0",
     *REGISTRY,
+)
+mutation(
+    "a-configuration-calls-no-function",
+    "if isinstance(found, type) and issubclass(found, base):",
+    "if found is not None:",
+    REGISTRY[0],
+    ("tests/interpreters/test_option_values.py",),
 )
 mutation("priorities-are-not-inherited", 'vars(cls).get("priority", 0)', "cls.priority", *REGISTRY)
 
@@ -456,6 +463,13 @@ mutation("only-memory-halves-passes", "or not _is_out_of_memory(error)", "or Fal
 PATH_INTEGRAL = (
     "biome_interpret/interpreters/engine/path_integral.py",
     ("tests/models/execution/test_row_independence.py", "tests/interpreters/test_batching.py"),
+)
+mutation(
+    "an-estimated-error-is-a-number",
+    "share = math.inf if vanishes else error / found.size",
+    "share = error / (found.size or 1.0)",
+    PATH_INTEGRAL[0],
+    ("tests/interpreters/test_tolerance.py",),
 )
 mutation("row-of-the-text-is-checked", "if self._batch.autocast:  #", "if True:  #", *PATH_INTEGRAL)
 
