@@ -52,12 +52,16 @@ def words(field: TextField, candidates: Sequence[str]) -> List[Segment]:
     if tokenizer is None and len(groups) == len(plain):
         return plain
     located = locate(field.tokens, candidates)
-    if located is None:
-        shown = ["".join(unmarked(field.tokens[index]) for index in group) for group in groups]
-    else:
+
+    def shown(group: List[int]) -> str:
+        if tokenizer is None and len(group) == 1:
+            return text_of(field.tokens[group[0]])
+        if located is None:
+            return "".join(unmarked(field.tokens[index]) for index in group).strip()
         source, offsets = located
-        shown = [source[offsets[group[0]][0] : offsets[group[-1]][1]] for group in groups]
-    return [Segment(text.strip(), group) for text, group in zip(shown, groups)]
+        return source[offsets[group[0]][0] : offsets[group[-1]][1]].strip()
+
+    return [Segment(shown(group), group) for group in groups]
 
 
 # A mark joins what it stands between, if that is letters or digits.
@@ -98,13 +102,14 @@ def sentences(field: TextField, candidates: Sequence[str]) -> List[Segment]:
     indices = [segment.tokens[0] for segment in plain_tokens(field, candidates)]
     tokens = [field.tokens[index] for index in indices]
     text, offsets = locate(tokens, candidates) or joined(tokens)
-    ends = [_end_of(sentence) for sentence in _sentencizer()(text).sents]
+    found = _sentencizer()(text).sents
+    ends = [_end_of(sentence) for sentence in found if not sentence.text.isspace()]
     groups: Dict[int, List[int]] = {}
     for position, (start, end) in enumerate(offsets):
-        # A token without characters is in the sentence that it ends.
-        is_empty = start == end
-        sentence = sum(e < start or e == start and not is_empty for e in ends)
-        groups.setdefault(sentence, []).append(position)
+        # An added token, which has no characters, is in the sentence that it ends.
+        is_added = start == end
+        sentence = sum(e < start or e == start and not is_added for e in ends)
+        groups.setdefault(min(sentence, len(ends) - 1), []).append(position)
     shown = [text[offsets[group[0]][0] : offsets[group[-1]][1]] for group in groups.values()]
     return [
         Segment(sentence.strip(), [indices[i] for i in group])

@@ -3,6 +3,7 @@
 from typing import Any, Dict, List
 
 import pytest
+from allennlp.data import Token
 from allennlp.data.fields import TextField
 from allennlp.data.token_indexers import SingleIdTokenIndexer
 from allennlp.data.tokenizers import (
@@ -63,15 +64,16 @@ class TestSentences:
     @pytest.mark.parametrize(
         "start_tokens, end_tokens", [(["@start@"], ["@end@"]), (["BEGINNING", "OF"], ["END", "S"])]
     )
+    @pytest.mark.parametrize("text", [TEXT, f" {TEXT} \n"])
     def test_of_a_tokenizer_that_adds_tokens(
-        self, start_tokens: List[str], end_tokens: List[str]
+        self, start_tokens: List[str], end_tokens: List[str], text: str
     ) -> None:
         num_special = 1 if "@start@" in start_tokens else 0
         folder = str(spacy_folder())
         tokenizer = SpacyTokenizer(folder, start_tokens=start_tokens, end_tokens=end_tokens)
-        field = field_of(tokenizer, TEXT)
-        assert texts(field, "sentence", TEXT) == ["The film's boring.", "Surprisingly funny!"]
-        groups = [segment.tokens for segment in GRANULARITIES["sentence"](field, [TEXT])]
+        field = field_of(tokenizer, text)
+        assert texts(field, "sentence", text) == ["The film's boring.", "Surprisingly funny!"]
+        groups = [segment.tokens for segment in GRANULARITIES["sentence"](field, [text])]
         assert sum(groups, []) == list(range(num_special, len(field.tokens) - num_special))
 
     @pytest.mark.parametrize(
@@ -134,6 +136,12 @@ class TestWords:
         assert texts(field, "word", "another text") == words
         groups = [segment.tokens for segment in GRANULARITIES["word"](field, [text])]
         assert sum(groups, []) == list(range(len(field.tokens)))
+
+    def test_are_shown_as_their_tokens_are(self) -> None:
+        """Some readers write tokens in lower case."""
+        tokens = LettersDigitsTokenizer().tokenize("The film isn't bad")
+        field = TextField([Token(t.text.lower(), idx=t.idx) for t in tokens], {})
+        assert texts(field, "word", "The film ISN'T bad") == ["the", "film", "ISN'T", "bad"]
 
     def test_of_spacy_stay(self) -> None:
         text = "It isn't well-known, it's 3.5 l'x 'y'."
