@@ -20,6 +20,11 @@ from biome_interpret.models.objectives import Objective, Target
 
 StandardErrors = Dict[str, List[float]]
 
+# A result says so if its scores miss more than this share of Σ |score|; with random nodes, if they
+# also miss more than this many standard errors.
+_LARGE_GAP = 0.1
+_STANDARD_ERRORS = 5
+
 
 @dataclass(frozen=True)
 class InstanceIntegrals:
@@ -129,7 +134,8 @@ class Assembly:
         output = batch.outputs[row]
         delta = output - baseline_output - integrands.total if settings.adds_up else None
         site_notes = (call.site.note for call in batch.calls)
-        all_notes = [*objective.notes, *site_notes, *integrands.notes, *notes]
+        gap = _gap_note(delta, integrands)
+        all_notes = [*objective.notes, *site_notes, *integrands.notes, gap, *notes]
         probability, probabilities = batch.probabilities[row], batch.label_probabilities[row]
         if not all(map(math.isfinite, [probability or 0.0, *(probabilities or {}).values()])):
             probability = probabilities = None
@@ -178,6 +184,21 @@ class Assembly:
                     if error is not None:
                         errors[text.name] = error.tolist()
         return fields, errors or None
+
+
+def _gap_note(delta: Optional[float], integrands: Integrands) -> Optional[str]:
+    """A note if the scores miss much of the change of the output."""
+    if delta is None or not abs(delta) > _LARGE_GAP * integrands.size:
+        return None
+    if integrands.measure.strata is not None:
+        totals = integrands.elements.sum(dim=1, keepdim=True)
+        error = standard_error(totals, integrands.measure.strata)
+        if error is None or abs(delta) <= _STANDARD_ERRORS * float(error):
+            return None
+    return (
+        f"the scores do not add up to the change of the output: they miss {abs(delta):.3g}. There "
+        f"are too few points, the output jumps, or the model's gradient is not that of its output"
+    )
 
 
 def _finite(number: Optional[float]) -> Optional[float]:
