@@ -391,15 +391,30 @@ mutation(
 )
 mutation(
     "one-thread-at-a-time",
-    "with _lock_of(model), random_states_kept",
-    "with random_states_kept",
+    "_model_locks.setdefault(model, threading.RLock())",
+    "threading.RLock()",
     ISOLATED[0],
     ("tests/interpreters/test_isolation.py",),
 )
-mutation("default-type-is-restored", "torch.set_default_dtype(default)", "pass", *ISOLATED)
+mutation(
+    "default-type-is-restored", "torch.set_default_dtype(self._default_dtype)", "pass", *ISOLATED
+)
+
+mutation(
+    "all-is-restored-twice",
+    "            finally:\n                state.restore()",
+    "            finally:\n                pass",
+    *ISOLATED,
+)
+mutation(
+    "models-are-restored-after-a-fork",
+    "            state.restore_model()\n            _changed.remove(state)",
+    "            _changed.remove(state)",
+    *ISOLATED,
+)
 
 RANDOM_STATES = "biome_interpret/models/isolation/random_states.py", ("tests/models/isolation",)
-mutation("random-state-of-torch", "torch.set_rng_state(torch_state)", "pass", *RANDOM_STATES)
+mutation("random-state-of-torch", "torch.set_rng_state(self._torch)", "pass", *RANDOM_STATES)
 
 ENCODER_STATES = (
     "biome_interpret/models/isolation/encoder_states.py",
@@ -416,11 +431,11 @@ mutation(
 PATCHING = "biome_interpret/models/isolation/patching.py", ("tests/models/isolation",)
 mutation(
     "other-threads-are-not-patched",
-    "self._wrappers_by_thread.get(threading.get_ident(), ())",
-    "sum(self._wrappers_by_thread.values(), [])",
+    "self.wrappers_of(threading.get_ident())",
+    "sum(self._wrappers_by_thread.values(), ())",
     *PATCHING,
 )
-mutation("own-method-is-put-back", "if self._own_method is not None:", "if False:", *PATCHING)
+mutation("own-method-is-put-back", "elif self._own_method is not None:", "elif False:", *PATCHING)
 
 # Rows: a text's scores in a batch are its scores alone.
 # Rows that mix are found twice, by the probes and by the row of the text itself: without one of the

@@ -1,7 +1,7 @@
 """Runs the steps from texts to results: predict, label, batch, integrate, assemble."""
 
 import traceback
-from functools import cached_property
+from functools import cached_property, partial
 from typing import (
     Callable,
     Dict,
@@ -34,7 +34,7 @@ from biome_interpret.models.execution.batching import BatchPlanner, is_out_of_me
 from biome_interpret.models.execution.evaluation import ExplainedBatch, RowsMixed
 from biome_interpret.models.execution.prediction import Prediction, predict
 from biome_interpret.models.execution.row_independence import RowIndependence
-from biome_interpret.models.isolation.isolated import isolated
+from biome_interpret.models.isolation.isolated import run_isolated
 from biome_interpret.models.labelling.targets import TargetSpec
 from biome_interpret.models.labelling.texts import InputText
 from biome_interpret.models.objectives import LossNotAdditive
@@ -136,8 +136,8 @@ class Pipeline:
         found: List[Outcome] = []
         for first in range(0, len(inputs), _WINDOW):
             window = slice(first, first + _WINDOW)
-            with isolated(self._model):
-                found += self._window_outcomes(inputs[window], targets[window], complete)
+            run = partial(self._window_outcomes, inputs[window], targets[window], complete)
+            found += run_isolated(self._model, run)
         return found
 
     def _window_outcomes(

@@ -1,35 +1,67 @@
 """Interpreting leaves the model and the process as they were, also after an exception."""
 
 import copy
+import os
 import threading
-from contextlib import contextmanager
-from typing import Any, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from typing import Any, Callable, ContextManager, Iterator, List, Sequence, TypeVar
 from weakref import WeakKeyDictionary
 
 import torch
+from allennlp.common.checks import ConfigurationError
 from allennlp.models import Model
 from allennlp.training.metrics import Metric
 
 from biome_interpret.models.isolation.encoder_states import fixed_encoder_states
-from biome_interpret.models.isolation.random_states import random_states_kept
+from biome_interpret.models.isolation.patching import WrappersKept
+from biome_interpret.models.isolation.random_states import RandomStates
 from biome_interpret.models.tensors import device_of
 
+_Result = TypeVar("_Result")
+
 _model_locks: "WeakKeyDictionary[Model, threading.RLock]" = WeakKeyDictionary()
-_model_locks_lock = threading.Lock()
+_model_locks_lock = threading.RLock()
+
+
+def run_isolated(model: Model, run: Callable[[], _Result]) -> _Result:
+    """
+    Calls `run`, with the model in evaluation mode and its parameters frozen. Every forward pass
+    starts from the same states of stateful encoders. Other threads that interpret the model wait.
+    Afterwards flags, metrics, encoder states and the global random states are as before.
+
+    Ctrl-C may interrupt any line, also those that restore. So all is restored twice: one interrupt
+    prevents at most one of the two. This is a function, since Ctrl-C may also come after a block
+    has ended and before its context manager has noticed.
+
+    # Raises
+
+    `ConfigurationError`
+        If the model was made inside `torch.inference_mode()`.
+    """
+    with _lock_of(model), _outside_inference_mode():
+        state = _State(model)
+        try:
+            try:
+                state.change()
+                with fixed_encoder_states(model, state.modules):
+                    return run()
+            finally:
+                state.restore()
+        finally:
+            state.restore()
 
 
 @contextmanager
 def isolated(model: Model) -> Iterator[None]:
-    """
-    Puts the model into evaluation mode, and freezes its parameters. Every forward pass starts from
-    the same states of stateful encoders. Other threads that interpret the model wait. Afterwards
-    flags, metrics, encoder states and the global random states are as before.
-    """
-    with _lock_of(model), random_states_kept(device_of(model)), _default_dtype_kept():
-        modules = list(model.modules())
-        with _evaluation_mode(modules), _metrics_kept(model, modules):
-            with fixed_encoder_states(model, modules):
+    """The same for a block. An interrupt while the block begins or ends may leave traces."""
+    with _lock_of(model), _outside_inference_mode():
+        state = _State(model)
+        try:
+            state.change()
+            with fixed_encoder_states(model, state.modules):
                 yield
+        finally:
+            state.restore()
 
 
 def _lock_of(model: Model) -> Any:
@@ -37,38 +69,88 @@ def _lock_of(model: Model) -> Any:
         return _model_locks.setdefault(model, threading.RLock())
 
 
-@contextmanager
-def _evaluation_mode(modules: Sequence[torch.nn.Module]) -> Iterator[None]:
-    training = [module for module in modules if module.training]
-    parameters = [p for m in modules for p in m._parameters.values() if p is not None]
-    # The gradients of the parameters would take half the time of a small model's backward pass.
-    trainable = [parameter for parameter in parameters if parameter.requires_grad]
-    try:
-        for module in training:
+def _outside_inference_mode() -> ContextManager[Any]:
+    """Tensors that are made in that mode have no gradients."""
+    if torch.is_inference_mode_enabled():
+        return torch.inference_mode(False)
+    return nullcontext()
+
+
+# The states of models that are interpreted now, by any thread.
+_changed: List["_State"] = []
+
+
+class _State:
+    """The state of a model and of the process: all that interpreting changes."""
+
+    def __init__(self, model: Model) -> None:
+        self.modules = list(model.modules())
+        _refuse_inference_tensors(model)
+        self.thread = threading.get_ident()
+        self._is_restored = False
+        self._training = [module for module in self.modules if module.training]
+        parameters = [p for m in self.modules for p in m._parameters.values() if p is not None]
+        self._trainable = [parameter for parameter in parameters if parameter.requires_grad]
+        # `differentiable_recurrence` changes these.
+        self._recurrent = [
+            (module, module.training, module.dropout)
+            for module in self.modules
+            if isinstance(module, torch.nn.RNNBase)
+        ]
+        # Some metrics hold the vocabulary. It is not copied, since it is large and never changes.
+        self._metrics = [
+            (metric, copy.deepcopy(vars(metric), {id(model.vocab): model.vocab}))
+            for metric in _metrics(self.modules)
+        ]
+        self._wrappers = WrappersKept()
+        self._random_states = RandomStates(device_of(model))
+        self._default_dtype = torch.get_default_dtype()
+        self._grad_enabled = torch.is_grad_enabled()
+
+    def change(self) -> None:
+        """To evaluation mode, with frozen parameters."""
+        _changed.append(self)
+        for module in self._training:
             module.training = False
-        for parameter in trainable:
+        # The gradients of the parameters would take half the time of a small model's backward pass.
+        for parameter in self._trainable:
             parameter.requires_grad = False
-        yield
-    finally:
-        for module in training:
+
+    def restore(self) -> None:
+        """May be called again, also if it was interrupted at any line."""
+        if self._is_restored:
+            return
+        self.restore_model()
+        self._wrappers.restore()
+        self._random_states.restore()
+        # Making spaCy's first blank pipeline changes it.
+        torch.set_default_dtype(self._default_dtype)
+        # `torch.no_grad()` may have been interrupted.
+        torch.set_grad_enabled(self._grad_enabled)
+        if self in _changed:
+            _changed.remove(self)
+        self._is_restored = True
+
+    def restore_model(self) -> None:
+        for module in self._training:
             module.training = True
-        for parameter in trainable:
+        for layer, training, dropout in self._recurrent:
+            layer.training, layer.dropout = training, dropout
+        for parameter in self._trainable:
             parameter.requires_grad = True
-
-
-@contextmanager
-def _metrics_kept(model: Model, modules: Sequence[torch.nn.Module]) -> Iterator[None]:
-    # Some metrics hold the vocabulary. It is not copied, since it is large and never changes.
-    saved = [
-        (metric, copy.deepcopy(vars(metric), {id(model.vocab): model.vocab}))
-        for metric in _metrics(modules)
-    ]
-    try:
-        yield
-    finally:
-        for metric, attributes in saved:
-            vars(metric).clear()
+        for metric, attributes in self._metrics:
             vars(metric).update(attributes)
+            for name in [*vars(metric)]:
+                if name not in attributes:
+                    del vars(metric)[name]
+
+
+def _refuse_inference_tensors(model: Model) -> None:
+    if any(tensor.is_inference() for tensor in [*model.parameters(), *model.buffers()]):
+        raise ConfigurationError(
+            f"{type(model).__name__} was made inside `torch.inference_mode()`, where tensors get "
+            f"no gradients: load the model outside of it"
+        )
 
 
 def _metrics(modules: Sequence[torch.nn.Module]) -> Iterator[Metric]:
@@ -82,11 +164,18 @@ def _metrics(modules: Sequence[torch.nn.Module]) -> Iterator[Metric]:
             yield from (member for member in members if isinstance(member, Metric))
 
 
-@contextmanager
-def _default_dtype_kept() -> Iterator[None]:
-    # Making spaCy's first blank pipeline changes it.
-    default = torch.get_default_dtype()
-    try:
-        yield
-    finally:
-        torch.set_default_dtype(default)
+def _restore_after_fork() -> None:
+    """
+    A forked process has only the thread that forked it. Another one may have had a lock, or would
+    have restored a model.
+    """
+    global _model_locks, _model_locks_lock
+    _model_locks, _model_locks_lock = WeakKeyDictionary(), threading.RLock()
+    for state in [*_changed]:
+        if state.thread != threading.get_ident():
+            state.restore_model()
+            _changed.remove(state)
+
+
+if hasattr(os, "register_at_fork"):  # Windows does not fork.
+    os.register_at_fork(after_in_child=_restore_after_fork)

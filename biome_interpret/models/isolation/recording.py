@@ -1,10 +1,12 @@
 """Records outputs of a model's parts that the model itself does not return."""
 
-import threading
+import functools
 from contextlib import ExitStack
 from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple
 
 import torch
+
+from biome_interpret.models.isolation.patching import patched
 
 # The outputs of each part, call by call.
 Records = Dict[str, List[Any]]
@@ -39,21 +41,17 @@ def run_recording(
         The model's output (empty if the pass was stopped), and the records.
     """
     records: Records = {name: [] for name in parts}
-    thread = threading.get_ident()
 
-    def hook_for(name: str) -> Callable[[torch.nn.Module, Any, Any], None]:
-        def record(module: torch.nn.Module, inputs: Any, output: Any) -> None:
-            if threading.get_ident() != thread:
-                return
-            records[name].append(output)
-            if enough is not None and enough(records):
-                raise _Enough
+    def record(name: str, forward: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        output = forward(*args, **kwargs)
+        records[name].append(output)
+        if enough is not None and enough(records):
+            raise _Enough
+        return output
 
-        return record
-
-    with ExitStack() as handles:
+    with ExitStack() as stack:
         for name, part in parts.items():
-            handles.callback(part.register_forward_hook(hook_for(name)).remove)
+            stack.enter_context(patched(part, functools.partial(record, name)))
         try:
             outputs = model(**arguments)
         except _Enough:

@@ -7,7 +7,7 @@ import numpy
 import pytest
 import torch
 
-from biome_interpret.models.isolation.random_states import random_states_kept
+from biome_interpret.models.isolation.random_states import RandomStates
 
 
 def draw_nothing() -> None:
@@ -92,16 +92,7 @@ def test_the_next_numbers_are_those_without_the_draws(
     prepare()
     expected = next_numbers()
     prepare()
-    with random_states_kept(torch.device("cpu")):
-        draw()
-    assert next_numbers() == expected
-
-
-def test_the_states_are_restored_after_an_exception() -> None:
-    with_normals_left_over()
-    expected = next_numbers()
-    with_normals_left_over()
-    with pytest.raises(ValueError), random_states_kept(torch.device("cpu")):
-        draw_many_numbers()
-        raise ValueError
+    states = RandomStates(torch.device("cpu"))
+    draw()
+    states.restore()
     assert next_numbers() == expected
