@@ -35,6 +35,29 @@ def test_a_model_that_draws_leaves_the_global_random_states_as_they_were() -> No
         assert after == before
 
 
+class DrawsInTheMeantime(Draws):
+    """While it is in its forward method, the main thread draws too."""
+
+    def forward(self, *arguments: Any, **named: Any) -> Dict[str, Any]:  # type: ignore[override]
+        self.is_running.set()
+        self.main_has_drawn.wait(30)
+        return super().forward(*arguments, **named)
+
+
+def test_what_the_main_thread_draws_is_not_drawn_again_after_another_thread_interpreted() -> None:
+    predictor = build_predictor("lstm")
+    model: Any = predictor._model
+    model.__class__ = DrawsInTheMeantime
+    model.is_running, model.main_has_drawn = threading.Event(), threading.Event()
+    with ThreadPoolExecutor(1) as pool:
+        found = pool.submit(IntegratedGradient(predictor).interpret_json, REVIEW)
+        assert model.is_running.wait(30)
+        first = [float(torch.rand(())), numpy.random.rand(), random.random()]
+        model.main_has_drawn.set()
+        found.result()
+    assert not {*first} & {float(torch.rand(())), numpy.random.rand(), random.random()}
+
+
 class Meets(BasicClassifier):
     """Notices if two threads are in its forward method at once."""
 
