@@ -6,7 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Dict
 
 import numpy
+import pytest
 import torch
+from allennlp.common.checks import ConfigurationError
 from allennlp.models import BasicClassifier
 
 from biome_interpret import GradientShap, IntegratedGradient
@@ -81,3 +83,24 @@ def test_threads_that_interpret_one_model_take_turns() -> None:
         results = [*pool.map(interpreter.interpret_json, [REVIEW, REVIEW])]
     assert results[0] == results[1]
     assert not predictor._model.threads_met
+
+
+class TestInferenceMode:
+    @pytest.mark.parametrize("kind", ["lstm", "bert"])
+    @pytest.mark.parametrize("interpreter", [IntegratedGradient, GradientShap])
+    def test_around_a_call_changes_nothing(self, kind: str, interpreter: Any) -> None:
+        predictor, inputs = build_predictor(kind), EXAMPLE_INPUTS[kind]
+        dim = predictor._model._text_field_embedder.get_output_dim()
+        with torch.inference_mode():
+            inside = interpreter(predictor, baseline=torch.full((dim,), 0.1), inference_mode="loss")
+            found = inside.interpret_json(inputs)
+            assert torch.is_inference_mode_enabled() and not torch.is_grad_enabled()
+        outside = interpreter(predictor, baseline=torch.full((dim,), 0.1), inference_mode="loss")
+        assert found == outside.interpret_json(inputs) == inside.interpret_json(inputs)
+
+    def test_around_the_making_of_the_model_is_refused(self) -> None:
+        with torch.inference_mode():
+            predictor = build_predictor("lstm")
+        message = "BasicClassifier was made inside `torch.inference_mode.*load the model outside"
+        with pytest.raises(ConfigurationError, match=message):
+            IntegratedGradient(predictor).interpret_json(REVIEW)
