@@ -6,8 +6,9 @@ import pytest
 import torch
 from allennlp.models import BasicClassifier
 from allennlp.predictors import Predictor
+from torch.utils.checkpoint import checkpoint
 
-from biome_interpret import InterpretationError
+from biome_interpret import IntegratedGradient, InterpretationError
 from biome_interpret.models.execution.evaluation import ExplainedBatch, PointsByCall, RowsMixed
 from biome_interpret.models.objectives.inference_modes import InferenceMode
 from tests.models.execution.batches import batch_of
@@ -134,6 +135,22 @@ def test_the_gradient_of_a_constant_output_is_zero() -> None:
     batch = batch_of(as_kind(IsConstant), [SHORT])
     found = batch.evaluate([0], points_for(batch, [0]), want_gradients=True)
     assert not any(gradient.any() for gradient in found.gradients.values())
+
+
+def test_checkpointing_changes_no_gradient() -> None:
+    """The encoder's activations are not kept. The backward pass computes them again."""
+    plain, checkpointed = build_predictor("lstm"), build_predictor("lstm")
+    encoder: Any = checkpointed._model._seq2vec_encoder
+    forward = encoder.forward
+    encoder.forward = lambda embedded, mask: checkpoint(forward, embedded, mask)
+    first, second = [
+        IntegratedGradient(predictor, n_steps=4).interpret_json({"sentence": LONG})[0]
+        for predictor in (plain, checkpointed)
+    ]
+    assert second.output == pytest.approx(first.output)
+    scores = first.fields["tokens"].scores
+    assert second.fields["tokens"].scores == pytest.approx(scores, abs=1e-6)
+    assert all(parameter.grad is None for parameter in checkpointed._model.parameters())
 
 
 class GivesLossOnly(BasicClassifier):
