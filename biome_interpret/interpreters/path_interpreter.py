@@ -105,7 +105,7 @@ class PathInterpreter(SaliencyInterpreter):
         if batch_size is not None:
             batch_size = options.whole_number("batch_size", batch_size)
         self._target = options.target(target)
-        settings = Settings(
+        self._settings = Settings(
             method=_registered_name(type(self)),
             baseline=Baseline.of(baseline),
             background=options.background(background),
@@ -123,7 +123,13 @@ class PathInterpreter(SaliencyInterpreter):
         )
         if device is not None:  # After the checks, since a refused option changes nothing.
             options.move_to_device(predictor, device)
-        self._pipeline = Pipeline(predictor, find_sites(predictor), settings, self.path_measure)
+        self._make_pipeline()
+
+    def _make_pipeline(self) -> None:
+        """For the present model of the predictor."""
+        model, sites = self.predictor._model, find_sites(self.predictor)
+        self._pipeline = Pipeline(self.predictor, sites, self._settings, self.path_measure)
+        self._model = model
 
     @classmethod
     def from_params(
@@ -273,6 +279,9 @@ class PathInterpreter(SaliencyInterpreter):
             Whether results are complete. If not, they have the scores and f(x) only, which may save
             a pass.
         """
+        if self._model is not self.predictor._model:
+            # What was learnt about a model does not hold for the one that replaced it.
+            self._make_pipeline()
         lists = [self._targets(target) for target in targets or [None] * len(inputs)]
         return self._pipeline.outcomes(inputs, lists, complete)
 

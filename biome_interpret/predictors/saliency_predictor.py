@@ -110,6 +110,8 @@ class SaliencyPredictor(Predictor):
         return self._inner._json_to_instance(json_dict)
 
     def _all(self, inputs: Sequence[Input]) -> List[JsonDict]:
+        # It may have been replaced.
+        self._inner._model = self._model
         if not isinstance(self._interpreter, PathInterpreter):
             return [self._with_other_interpreter(one) for one in inputs]
         outcomes = self._interpreter.outcomes(inputs, complete=self._full)

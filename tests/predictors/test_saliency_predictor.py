@@ -152,6 +152,12 @@ class TestPython:
         inputs = predictor.load_line("a dull film\n")
         assert predictor.dump_line(predictor.predict_json(inputs)) == "own\t1\n"
 
+    def test_a_model_that_replaced_its_own_predicts_and_is_explained(self) -> None:
+        predictor, other = wrap(build_predictor("lstm")), wrap(build_predictor("lstm", seed=1))
+        predictor._model = other._model
+        inputs = EXAMPLE_INPUTS["lstm"]
+        assert predictor.predict_json(inputs) == other.predict_json(inputs)
+
     @pytest.mark.parametrize("name", ["lstm", "esim", "crf_tagger"])
     def test_gives_the_same_as_the_interpreter(self, name: str) -> None:
         inner = build_predictor(name)

@@ -5,6 +5,7 @@ from typing import Any, Dict, Iterator, List, Optional, Tuple, Type, Union
 import torch
 from allennlp.common import Registrable
 from allennlp.common.checks import ConfigurationError
+from allennlp.models import Model
 from allennlp.modules import TextFieldEmbedder, TimeDistributed
 from allennlp.modules.elmo import _ElmoCharacterEncoder
 from allennlp.modules.token_embedders import (
@@ -189,8 +190,13 @@ def find_sites(predictor: Predictor) -> List[EmbeddingSite]:
     # Raises
 
     `ConfigurationError`
-        If the model has no sites.
+        If the model has no sites, or is not an AllenNLP `Model`.
     """
+    if not isinstance(predictor._model, Model):
+        raise ConfigurationError(
+            f"the predictor's model is a {type(predictor._model).__name__}, which is not an "
+            f"AllenNLP Model: if it wraps one, set `predictor._model = predictor._model.module`"
+        )
     if type(predictor).get_interpretable_layer is not Predictor.get_interpretable_layer:
         layer = predictor.get_interpretable_layer()
         return [EmbeddingSite(type(layer).__name__, layer)]
