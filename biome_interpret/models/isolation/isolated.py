@@ -20,7 +20,6 @@ from biome_interpret.models.tensors import device_of
 _Result = TypeVar("_Result")
 
 _model_locks: "WeakKeyDictionary[Model, threading.RLock]" = WeakKeyDictionary()
-_model_locks_lock = threading.RLock()
 
 
 def run_isolated(model: Model, run: Callable[[], _Result]) -> _Result:
@@ -65,8 +64,8 @@ def isolated(model: Model) -> Iterator[None]:
 
 
 def _lock_of(model: Model) -> Any:
-    with _model_locks_lock:
-        return _model_locks.setdefault(model, threading.RLock())
+    # In one step: threads cannot get two locks for one model.
+    return _model_locks.setdefault(model, threading.RLock())
 
 
 def _outside_inference_mode() -> ContextManager[Any]:
@@ -106,6 +105,7 @@ class _State:
         self._random_states = RandomStates(device_of(model))
         self._default_dtype = torch.get_default_dtype()
         self._grad_enabled = torch.is_grad_enabled()
+        self._autocast = torch.is_autocast_enabled(), torch.is_autocast_cpu_enabled()
 
     def change(self) -> None:
         """To evaluation mode, with frozen parameters."""
@@ -125,8 +125,11 @@ class _State:
         self._random_states.restore()
         # Making spaCy's first blank pipeline changes it.
         torch.set_default_dtype(self._default_dtype)
-        # `torch.no_grad()` may have been interrupted.
+        # PyTorch's context managers may have been interrupted.
         torch.set_grad_enabled(self._grad_enabled)
+        on_gpu, on_cpu = self._autocast
+        torch.set_autocast_enabled(on_gpu)
+        torch.set_autocast_cpu_enabled(on_cpu)
         if self in _changed:
             _changed.remove(self)
         self._is_restored = True
@@ -169,8 +172,8 @@ def _restore_after_fork() -> None:
     A forked process has only the thread that forked it. Another one may have had a lock, or would
     have restored a model.
     """
-    global _model_locks, _model_locks_lock
-    _model_locks, _model_locks_lock = WeakKeyDictionary(), threading.RLock()
+    global _model_locks
+    _model_locks = WeakKeyDictionary()
     for state in [*_changed]:
         if state.thread != threading.get_ident():
             state.restore_model()

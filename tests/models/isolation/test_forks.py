@@ -112,7 +112,6 @@ def test_while_another_thread_has_all_locks() -> None:
     def hold_locks() -> None:
         with ExitStack() as stack:
             stack.enter_context(isolated._lock_of(predictor._model))
-            stack.enter_context(isolated._model_locks_lock)
             stack.enter_context(patching._patches_lock)
             is_running.set()
             may_go_on.wait(30)

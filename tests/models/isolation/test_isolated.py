@@ -11,7 +11,7 @@ import torch
 from allennlp.predictors import Predictor
 
 from biome_interpret import GradientShap, IntegratedGradient
-from biome_interpret.models.isolation.isolated import isolated
+from biome_interpret.models.isolation.isolated import isolated, run_isolated
 from tests.tiny_models import EXAMPLE_INPUTS, build_predictor
 
 KINDS = ["lstm", "esim", "simple_tagger", "crf_tagger", "bert", "bert_mismatched"]
@@ -124,6 +124,16 @@ def test_the_default_type_is_put_back() -> None:
         assert torch.get_default_dtype() == before
     finally:
         torch.set_default_dtype(before)
+
+
+def test_modes_that_an_interrupt_left_on_are_put_back() -> None:
+    def leave_on() -> None:
+        torch.set_grad_enabled(False)
+        torch.set_autocast_cpu_enabled(True)
+
+    run_isolated(build_predictor("lstm")._model, leave_on)
+    assert torch.is_grad_enabled()
+    assert not torch.is_autocast_cpu_enabled()
 
 
 class TestThreads:
