@@ -373,6 +373,7 @@ mutation(
 )
 
 # Isolation: the predictor afterwards is the predictor before.
+THREADS = ("tests/interpreters/test_isolation.py",)
 ISOLATED = "biome_interpret/models/isolation/isolated.py", ("tests/models/isolation",)
 mutation(
     "requires-grad-is-restored",
@@ -394,7 +395,7 @@ mutation(
     "_model_locks.setdefault(model, threading.RLock())",
     "threading.RLock()",
     ISOLATED[0],
-    ("tests/interpreters/test_isolation.py",),
+    THREADS,
 )
 mutation(
     "default-type-is-restored", "torch.set_default_dtype(self._default_dtype)", "pass", *ISOLATED
@@ -405,6 +406,9 @@ mutation(
     "            finally:\n                state.restore()",
     "            finally:\n                pass",
     *ISOLATED,
+)
+mutation(
+    "training-meanwhile-is-refused", "state.refuse_training()\n", "pass\n", ISOLATED[0], THREADS
 )
 mutation(
     "models-are-restored-after-a-fork",

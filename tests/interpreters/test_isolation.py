@@ -10,8 +10,9 @@ import pytest
 import torch
 from allennlp.common.checks import ConfigurationError
 from allennlp.models import BasicClassifier
+from torch.optim import SGD
 
-from biome_interpret import GradientShap, IntegratedGradient
+from biome_interpret import GradientShap, IntegratedGradient, InterpretationError
 from tests.tiny_models import EXAMPLE_INPUTS, build_predictor
 
 REVIEW = EXAMPLE_INPUTS["lstm"]
@@ -83,6 +84,38 @@ def test_threads_that_interpret_one_model_take_turns() -> None:
         results = [*pool.map(interpreter.interpret_json, [REVIEW, REVIEW])]
     assert results[0] == results[1]
     assert not predictor._model.threads_met
+
+
+class IsTrained(BasicClassifier):
+    """Another thread trains it while it is in its forward method."""
+
+    def forward(self, *arguments: Any, **named: Any) -> Dict[str, Any]:  # type: ignore[override]
+        with ThreadPoolExecutor(1) as other_thread:
+            other_thread.submit(self.step).result()
+        return super().forward(*arguments, **named)
+
+
+@pytest.mark.parametrize("step", ["step", "zero_grad"])
+def test_a_model_that_another_thread_trains_meanwhile_is_refused(step: str) -> None:
+    predictor = build_predictor("lstm")
+    interpreter = IntegratedGradient(predictor)
+    model: Any = predictor._model
+    for parameter in model.parameters():
+        parameter.grad = torch.ones_like(parameter)
+    model.__class__, model.step = IsTrained, getattr(SGD(model.parameters(), lr=0.1), step)
+    with pytest.raises(InterpretationError, match="changed while it was interpreted: do not train"):
+        interpreter.interpret_json(REVIEW)
+    model.__class__ = BasicClassifier
+    interpreter.interpret_json(REVIEW)
+    assert all(parameter.requires_grad for parameter in model.parameters())
+
+
+def test_an_embedding_that_limits_its_norm_is_not_taken_for_training() -> None:
+    predictor = build_predictor(
+        "lstm",
+        **{"model.text_field_embedder.token_embedders.tokens.max_norm": 1.0},
+    )
+    IntegratedGradient(predictor).interpret_json(REVIEW)
 
 
 class TestInferenceMode:

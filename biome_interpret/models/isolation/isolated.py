@@ -4,7 +4,7 @@ import copy
 import os
 import threading
 from contextlib import contextmanager, nullcontext
-from typing import Any, Callable, ContextManager, Iterator, List, Sequence, TypeVar
+from typing import Any, Callable, ContextManager, Iterator, List, Optional, Sequence, Tuple, TypeVar
 from weakref import WeakKeyDictionary
 
 import torch
@@ -12,6 +12,7 @@ from allennlp.common.checks import ConfigurationError
 from allennlp.models import Model
 from allennlp.training.metrics import Metric
 
+from biome_interpret.errors import InterpretationError
 from biome_interpret.models.isolation.encoder_states import fixed_encoder_states
 from biome_interpret.models.isolation.patching import WrappersKept
 from biome_interpret.models.isolation.random_states import RandomStates
@@ -36,6 +37,8 @@ def run_isolated(model: Model, run: Callable[[], _Result]) -> _Result:
 
     `ConfigurationError`
         If the model was made inside `torch.inference_mode()`.
+    `InterpretationError`
+        If another thread trained the model meanwhile.
     """
     with _lock_of(model), _outside_inference_mode():
         state = _State(model)
@@ -43,7 +46,9 @@ def run_isolated(model: Model, run: Callable[[], _Result]) -> _Result:
             try:
                 state.change()
                 with fixed_encoder_states(model, state.modules):
-                    return run()
+                    result = run()
+                state.refuse_training()
+                return result
             finally:
                 state.restore()
         finally:
@@ -90,6 +95,13 @@ class _State:
         self._training = [module for module in self.modules if module.training]
         parameters = [p for m in self.modules for p in m._parameters.values() if p is not None]
         self._trainable = [parameter for parameter in parameters if parameter.requires_grad]
+        self._versions = [
+            (parameter, _versions(parameter))
+            for module in self.modules
+            if not _writes_its_parameters(module)
+            for parameter in module._parameters.values()
+            if parameter is not None
+        ]
         # `differentiable_recurrence` changes these.
         self._recurrent = [
             (module, module.training, module.dropout)
@@ -115,6 +127,13 @@ class _State:
         # The gradients of the parameters would take half the time of a small model's backward pass.
         for parameter in self._trainable:
             parameter.requires_grad = False
+
+    def refuse_training(self) -> None:
+        if any(_versions(parameter) != before for parameter, before in self._versions):
+            raise InterpretationError(
+                "the model's parameters or their gradients changed while it was interpreted: do "
+                "not train it in another thread meanwhile, or interpret a copy of it"
+            )
 
     def restore(self) -> None:
         """May be called again, also if it was interrupted at any line."""
@@ -146,6 +165,22 @@ class _State:
             for name in [*vars(metric)]:
                 if name not in attributes:
                     del vars(metric)[name]
+
+
+def _writes_its_parameters(module: torch.nn.Module) -> bool:
+    """
+    In a forward pass. An embedding with `max_norm` scales its rows, and a recurrent layer on the
+    GPU may move its weights into one piece.
+    """
+    return getattr(module, "max_norm", None) is not None or isinstance(module, torch.nn.RNNBase)
+
+
+def _versions(parameter: torch.nn.Parameter) -> Tuple[int, Optional[int], Optional[int]]:
+    """Each training step changes them. Interpreting does not, since parameters are frozen."""
+    gradient = parameter.grad
+    if gradient is None:
+        return parameter._version, None, None
+    return parameter._version, id(gradient), gradient._version
 
 
 def _refuse_inference_tensors(model: Model) -> None:
