@@ -89,7 +89,7 @@ class _State:
 
     def __init__(self, model: Model) -> None:
         self.modules = list(model.modules())
-        _refuse_inference_tensors(model)
+        _refuse_inference_tensors(model, self.modules)
         self.thread = threading.get_ident()
         self._is_restored = False
         self._training = [module for module in self.modules if module.training]
@@ -172,7 +172,7 @@ def _writes_its_parameters(module: torch.nn.Module) -> bool:
     In a forward pass. An embedding with `max_norm` scales its rows, and a recurrent layer on the
     GPU may move its weights into one piece.
     """
-    return getattr(module, "max_norm", None) is not None or isinstance(module, torch.nn.RNNBase)
+    return vars(module).get("max_norm") is not None or isinstance(module, torch.nn.RNNBase)
 
 
 def _versions(parameter: torch.nn.Parameter) -> Tuple[int, Optional[int], Optional[int]]:
@@ -183,8 +183,9 @@ def _versions(parameter: torch.nn.Parameter) -> Tuple[int, Optional[int], Option
     return parameter._version, id(gradient), gradient._version
 
 
-def _refuse_inference_tensors(model: Model) -> None:
-    if any(tensor.is_inference() for tensor in [*model.parameters(), *model.buffers()]):
+def _refuse_inference_tensors(model: Model, modules: Sequence[torch.nn.Module]) -> None:
+    tensors = [t for m in modules for t in (*m._parameters.values(), *m._buffers.values())]
+    if any(tensor is not None and tensor.is_inference() for tensor in tensors):
         raise ConfigurationError(
             f"{type(model).__name__} was made inside `torch.inference_mode()`, where tensors get "
             f"no gradients: load the model outside of it"
