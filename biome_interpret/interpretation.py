@@ -1,8 +1,21 @@
 """The result: the score of each token, the explained target, and the error of the scores."""
 
 import math
-from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Sequence
+from dataclasses import MISSING, asdict, dataclass, field, fields, is_dataclass
+from functools import lru_cache
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Callable,
+    Dict,
+    List,
+    Optional,
+    Sequence,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 from biome_interpret.attribution.normalization import absolute_shares
 from biome_interpret.models.objectives import Target
@@ -100,9 +113,23 @@ class Interpretation:
 
     @classmethod
     def from_json(cls, json_dict: Dict[str, Any]) -> "Interpretation":
-        """The inverse of `to_json`."""
-        fields = {name: FieldScores(**scores) for name, scores in json_dict["fields"].items()}
-        return cls(**{**json_dict, "fields": fields, "target": Target(**json_dict["target"])})
+        """
+        The inverse of `to_json`.
+
+        # Raises
+
+        `ValueError`
+            If it is something else. The message names the part that is wrong.
+        """
+        found: Interpretation = _read(cls, json_dict, "the result")
+        for name, one in found.fields.items():
+            errors = (found.standard_error or {}).get(name, one.scores)
+            for numbers, what in ((one.scores, "scores"), (errors, "standard errors")):
+                if len(numbers) != len(one.tokens):
+                    raise ValueError(
+                        f"field {name!r} has {len(one.tokens)} tokens, but {len(numbers)} {what}"
+                    )
+        return found
 
     def to_pandas(self) -> "DataFrame":
         """
@@ -152,3 +179,64 @@ class Interpretation:
 def saliency_of(interpretations: Sequence[Interpretation]) -> Dict[str, Dict[str, List[float]]]:
     """The results in the form that `saliency_interpret_from_json` returns."""
     return {f"instance_{i}": one.saliency() for i, one in enumerate(interpretations, start=1)}
+
+
+# What a JSON value must be for a type.
+_JSON_TYPES: Dict[Any, Any] = {
+    str: ("a string", str),
+    int: ("a whole number", int),
+    float: ("a number", (int, float)),
+    dict: ("an object", dict),
+    list: ("a list", list),
+}
+
+
+def _read(kind: Any, value: Any, name: str) -> Any:
+    """The JSON value as this type, or a `ValueError` that calls the value by the name."""
+    inner = get_args(kind)
+    if get_origin(kind) is Union:  # `Optional`
+        return None if value is None else _read(inner[0], value, name)
+    json_type = dict if is_dataclass(kind) else get_origin(kind) or kind
+    description, classes = _JSON_TYPES[json_type]
+    if not isinstance(value, classes) or isinstance(value, bool):
+        raise ValueError(f"{name} is {_beginning(value)} and must be {description}")
+    if is_dataclass(kind):
+        return _read_dataclass(kind, value, name)
+    if json_type is dict:
+        return {key: _read(inner[1], one, f"{name}[{key!r}]") for key, one in value.items()}
+    if json_type is list and all(type(one) is inner[0] for one in value):
+        return [*value]
+    if json_type is list:
+        return [_read(inner[0], one, f"{name}[{i}]") for i, one in enumerate(value)]
+    try:
+        return kind(value)
+    except OverflowError as error:
+        raise ValueError(f"{name} is {_beginning(value)}, which is too large") from error
+
+
+def _read_dataclass(cls: Any, value: Dict[str, Any], name: str) -> Any:
+    kinds = _kinds(cls)
+    unknown = [repr(key) for key in value if key not in kinds]
+    required = [f.name for f in fields(cls) if f.default is f.default_factory is MISSING]
+    missing = [repr(key) for key in required if key not in value]
+    if unknown or missing:
+        wrong = f"the unknown key {unknown[0]}" if unknown else f"no {missing[0]}"
+        raise ValueError(f"{name} has {wrong}")
+    return cls(**{key: _read(kinds[key], one, f"{key!r}") for key, one in value.items()})
+
+
+@lru_cache(maxsize=None)
+def _kinds(cls: Any) -> Dict[str, Any]:
+    kinds = get_type_hints(cls)
+    if cls is Interpretation:
+        # An unknown standard error is `null`.
+        kinds["standard_error"] = Optional[Dict[str, List[Optional[float]]]]
+    return kinds
+
+
+def _beginning(value: Any) -> str:
+    try:
+        text = repr(value)
+    except (RecursionError, ValueError):  # Nested deeply, or an integer with very many digits.
+        return "a value that is too long to show"
+    return text if len(text) <= 40 else f"{text[:40]} …"

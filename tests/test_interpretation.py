@@ -44,6 +44,27 @@ def test_probabilities_that_are_not_finite_are_left_out() -> None:
     json.dumps(result.to_json(), allow_nan=False)
 
 
+def test_json_of_something_else_is_refused_with_its_place() -> None:
+    [result] = IntegratedGradient(build_predictor("lstm")).interpret_json(EXAMPLE_INPUTS["lstm"])
+    good = json.loads(json.dumps(result.to_json()))
+    [name] = good["fields"]
+    scores = good["fields"][name]
+    for bad, message in (
+        ([good], "the result is .* and must be an object"),
+        ({**good, "note": 1}, "the result has the unknown key 'note'"),
+        ({**good, "output": 10**400}, "'output' is 1000.*, which is too large"),
+        ({**good, "output": None}, "'output' is None and must be a number"),
+        ({**good, "n_evaluations": True}, "'n_evaluations' is True and must be a whole number"),
+        ({**good, "target": "positive"}, "'target' is 'positive' and must be an object"),
+        ({**good, "fields": {name: {"tokens": []}}}, "has no 'scores'"),
+        ({**good, "fields": {name: {**scores, "scores": [1.0]}}}, "tokens, but 1 scores"),
+        ({**good, "fields": {name: {**scores, "tokens": [1]}}}, "must be a string"),
+        ({**good, "standard_error": {name: [1.0]}}, "tokens, but 1 standard errors"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            Interpretation.from_json(bad)
+
+
 def test_a_data_frame_has_a_row_for_each_token() -> None:
     predictor, inputs = build_predictor("esim"), EXAMPLE_INPUTS["esim"]
     [result] = IntegratedGradient(predictor).interpret_json(inputs)
