@@ -3,7 +3,7 @@
 import argparse
 import logging
 import sys
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
@@ -16,16 +16,20 @@ from biome_interpret.commands import loading
 from biome_interpret.commands.jobs.destination import Destination, open_destination
 from biome_interpret.commands.jobs.explaining import RecordMaker
 from biome_interpret.commands.jobs.job import FirstFailure, Job
+from biome_interpret.commands.jobs.messages import (
+    CLOSED_PIPE,
+    FAILED,
+    WRONG_USE,
+    optional_standard_error,
+    say,
+)
 from biome_interpret.commands.jobs.records import Written
 from biome_interpret.commands.jobs.signals import Stopped, StopSignals
 from biome_interpret.commands.jobs.sinks import WriteError
 from biome_interpret.commands.jobs.sources import JsonLines, ReaderInstances, Source, SourceError
 from biome_interpret.commands.report import make_report
-from biome_interpret.visualization.terminal import clean
 
 logger = logging.getLogger(__name__)
-
-FAILED, WRONG_USE, INTERRUPTED, CLOSED_PIPE = 1, 2, 130, 141
 
 
 @Subcommand.register("interpret")
@@ -61,15 +65,15 @@ def interpret(arguments: argparse.Namespace, program: str = "interpret") -> int:
         print("--silent specified without --output-file or --html.")
         print("Exiting early because no output will be created.")
         return 0
-    with StopSignals() as signals:
+    with optional_standard_error(), StopSignals() as signals:
         try:
             return _prepare_and_run(arguments, signals)
         except (ConfigurationError, SourceError) as error:
             logger.debug("the command was refused", exc_info=True)
-            _say(f"{program}: error: {error}")
+            say(f"{program}: error: {error}")
             return WRONG_USE
         except Stopped as stopped:
-            _say("interrupted before the first record was written")
+            say("interrupted before the first record was written")
             return stopped.exit_status
 
 
@@ -95,8 +99,8 @@ def _prepare_and_run(arguments: argparse.Namespace, signals: StopSignals) -> int
             raise ConfigurationError(str(error)) from error
         try:
             job.run(destination, signals, total)
-            _say(_summary(job.written, destination.before))
-            _write_report(arguments, destination)
+            say(_summary(job.written, destination.before))
+            status = _write_report(arguments, destination)
         except (FirstFailure, SourceError, WriteError) as error:
             if isinstance(error, WriteError) and error.is_closed_pipe:
                 return CLOSED_PIPE
@@ -104,23 +108,24 @@ def _prepare_and_run(arguments: argparse.Namespace, signals: StopSignals) -> int
         except Stopped as stopped:
             signals.ignore()
             return _cut_short(job, destination, "interrupted", stopped.exit_status)
-    return FAILED if job.written.failed else 0
+    return FAILED if job.written.failed else status
 
 
-def _write_report(arguments: argparse.Namespace, destination: Destination) -> None:
+def _write_report(arguments: argparse.Namespace, destination: Destination) -> int:
     if arguments.html is None:
-        return
+        return 0
     assert destination.records is not None
     title = None if arguments.input_file == "-" else Path(arguments.input_file).name
-    make_report(destination.records, arguments.html, title)
-    _say(f"report: {arguments.html}")
+    status = make_report(destination.records, arguments.html, title)
+    say(f"report: {arguments.html}")
+    return status
 
 
 def _cut_short(job: Job, destination: Destination, reason: str, status: int) -> int:
-    _say(reason)
-    _say(_summary(job.written, destination.before))
+    say(reason)
+    say(_summary(job.written, destination.before))
     if destination.is_resumable:
-        _say("the same command with --resume continues the job")
+        say("the same command with --resume continues the job")
     return status
 
 
@@ -134,8 +139,3 @@ def _summary(written: Written, before: Written) -> str:
     if before.texts:
         summary += f"; {before.texts} of them before this run"
     return summary
-
-
-def _say(message: str) -> None:
-    with suppress(OSError):  # Standard error is closed.
-        print(clean(message), file=sys.stderr, flush=True)

@@ -16,7 +16,8 @@ from allennlp.common.util import import_module_and_submodules
 
 from biome_interpret import __version__
 from biome_interpret.commands import plugin, report
-from biome_interpret.commands.interpret import FAILED, INTERRUPTED, WRONG_USE, Interpret
+from biome_interpret.commands.interpret import Interpret
+from biome_interpret.commands.jobs.messages import FAILED, INTERRUPTED, WRONG_USE, say
 from biome_interpret.commands.jobs.sinks import WriteError
 from biome_interpret.errors import reason_of
 
@@ -78,13 +79,18 @@ def _add_interpret(commands: "argparse._SubParsersAction[argparse.ArgumentParser
 
 
 def _run(
-    program: str, command: Callable[[argparse.Namespace], None], arguments: argparse.Namespace
+    program: str,
+    command: Callable[[argparse.Namespace], Optional[int]],
+    arguments: argparse.Namespace,
 ) -> None:
+    """Runs a command, which may return an exit status."""
     try:
-        command(arguments)
+        status = command(arguments)
     except (ConfigurationError, WriteError) as error:
-        print(f"{program}: error: {error}", file=sys.stderr)
-        sys.exit(WRONG_USE if isinstance(error, ConfigurationError) else FAILED)
+        say(f"{program}: error: {error}")
+        status = WRONG_USE if isinstance(error, ConfigurationError) else FAILED
+    if status:
+        sys.exit(status)
 
 
 @lru_cache(maxsize=None)

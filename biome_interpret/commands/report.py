@@ -6,9 +6,9 @@ from typing import Optional, Union
 
 from allennlp.common.checks import ConfigurationError
 
+from biome_interpret.commands.jobs.messages import FAILED, say
 from biome_interpret.commands.jobs.records import read_records
 from biome_interpret.commands.jobs.sinks import WriteError
-from biome_interpret.errors import reason_of
 
 DESCRIPTION = "Makes an HTML page from an --output-file of `interpret`."
 
@@ -19,26 +19,32 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--title", help="the page's heading. Default: the name of FILE")
 
 
-def run(arguments: argparse.Namespace) -> None:
+def run(arguments: argparse.Namespace) -> int:
     records = Path(arguments.records_file)
-    make_report(records, arguments.html, arguments.title or records.name)
+    return make_report(records, arguments.html, arguments.title or records.name)
 
 
 def make_report(
     records: Union[str, Path], html: Union[str, Path], title: Optional[str] = None
-) -> None:
+) -> int:
     """
-    Makes a page from an `--output-file` of `interpret`. Raises `ConfigurationError` if `records` is
-    another file, and `WriteError` if the page cannot be written.
+    Makes a page from an `--output-file` of `interpret`. Returns the exit status: 1 if some records
+    cannot be shown. Raises `ConfigurationError` if `records` is another file, and `WriteError` if
+    the page cannot be written.
     """
     # Only a report needs the template engine.
-    from biome_interpret.visualization.report import write_report
+    from biome_interpret.visualization.report import NothingToShow, write_report
 
     try:
-        write_report(read_records(records), html, title)
-    except (KeyError, TypeError, AttributeError) as error:
+        refused = write_report(read_records(records), html, title)
+    except NothingToShow as error:
         raise ConfigurationError(
-            f"{records} was not written by `interpret --output-file`: {reason_of(error)}"
+            f"{records} was not written by `interpret --output-file`: {error}"
         ) from error
     except OSError as error:
         raise WriteError(str(html), error) from error
+    for number, reason in refused.reasons:
+        say(f"line {number} of {records} cannot be shown: {reason}")
+    if refused.count > len(refused.reasons):
+        say(f"and {refused.count - len(refused.reasons)} more lines")
+    return FAILED if refused.count else 0

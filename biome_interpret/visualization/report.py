@@ -5,9 +5,10 @@ import math
 import shutil
 import tempfile
 from base64 import b64encode
+from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, Dict, Iterable, List, Optional, Union
+from typing import Any, Dict, Iterable, List, Optional, Tuple, Union
 
 import jinja2
 from markupsafe import Markup
@@ -27,6 +28,10 @@ from biome_interpret.visualization.shades import LEVELS, level
 _DIGITS = 5
 _NUM_ALTERNATIVES = 5
 _LONGEST = 400
+# An input's values that lie deeper are replaced by an ellipsis.
+_DEEPEST = 50
+# The number of refused records whose reasons are kept.
+_NUM_REFUSED = 5
 # The number of texts that the page also contains as HTML, for readers without JavaScript.
 _NUM_STATIC = 20
 # The place of the data in the rendered page. `visible` removes \x00 from all texts.
@@ -55,43 +60,84 @@ _TEMPLATES.filters["shade"] = _shade_class
 _TEMPLATES.filters["trim_zeros"] = lambda number: number.rstrip("0").rstrip(".")
 
 
+@dataclass
+class Refused:
+    """
+    The records that cannot be shown. The page shows the reasons in their places.
+
+    reasons : those of the first few, each with the number of its record, from 1.
+    """
+
+    count: int = 0
+    reasons: List[Tuple[int, str]] = field(default_factory=list)
+
+    def add(self, number: int, reason: str) -> None:
+        self.count += 1
+        if self.count <= _NUM_REFUSED:
+            self.reasons.append((number, reason))
+
+
+class NothingToShow(ValueError):
+    """There are records, but every one is refused."""
+
+
 def write_report(
-    records: Iterable[Dict[str, Any]], path: Union[str, Path], title: Optional[str] = None
-) -> None:
+    records: Iterable[Union[Dict[str, Any], ValueError]],
+    path: Union[str, Path],
+    title: Optional[str] = None,
+) -> Refused:
     """
     Writes a page that needs neither a network nor other files. Memory does not grow with the number
     of records. The file appears only when it is complete.
 
     # Parameters
 
-    records : `Iterable[Dict[str, Any]]`
+    records : `Iterable[Union[Dict[str, Any], ValueError]]`
         One record for each text: its `line` (from 1), its `inputs` if they are known, and either
         `interpretations` (a list of results of `Interpretation.to_json`) or `error` (a message).
-        The page shows their texts as text, never as markup.
+        The page shows their texts as text, never as markup. A `ValueError` stands for a record that
+        could not be read, and says why.
     path : `Union[str, Path]`
         The file to write. An existing file is replaced.
     title : `str`, optional
         The heading.
 
+    # Returns
+
+    `Refused`
+        The records that cannot be shown. The others are shown.
+
     # Raises
 
     `OSError`
         If the file cannot be written. An existing file is then unchanged.
+    `NothingToShow`
+        If there are records, but none can be shown.
     """
     corpus = Corpus()
+    refused = Refused()
     static: List[Dict[str, Any]] = []
     with tempfile.TemporaryFile("w+", encoding="utf-8") as data:
-        for record in records:
-            shown = _shown(record, corpus)
+        for number, record in enumerate(records, start=1):
+            try:
+                shown, text = _shown(record, corpus)
+            except ValueError as error:
+                refused.add(number, str(error))
+                line = _line_of(record) or number
+                reason = f"This record cannot be shown: {error}"
+                shown, text = _shown({"line": line, "error": reason}, corpus)
             if len(static) < _NUM_STATIC:
                 static.append(shown)
-            data.write((",\n" if corpus.num_texts > 1 else "") + _json(shown))
+            data.write((",\n" if corpus.num_texts > 1 else "") + text)
+        if refused.count == corpus.num_texts > 0:
+            raise NothingToShow(f"no record can be shown; the first: {refused.reasons[0][1]}")
         data.seek(0)
         before, after = _page(corpus, static, title)
         with replacing(Path(path)) as page:
             page.write(before)
             shutil.copyfileobj(data, page)
             page.write(after)
+    return refused
 
 
 def _page(corpus: Corpus, static: List[Dict[str, Any]], title: Optional[str]) -> List[str]:
@@ -123,18 +169,30 @@ def _json(value: Any) -> str:
     return text.translate(_ESCAPES)
 
 
-def _shown(record: Dict[str, Any], corpus: Corpus) -> Dict[str, Any]:
-    """The record as the page's script reads it: short, rounded, and with visible characters."""
-    line, inputs = record["line"], record.get("inputs")
+def _shown(record: Any, corpus: Corpus) -> Tuple[Dict[str, Any], str]:
+    """
+    The record as the page's script reads it, short, rounded and with visible characters, and its
+    JSON. Adds it to the corpus. Raises `ValueError` if it is not a record.
+    """
+    if isinstance(record, ValueError):
+        raise record
+    line = _line_of(record)
+    if line is None:
+        raise ValueError("it has no 'line', a whole number from 1 up")
     shown: Dict[str, Any] = {"line": line}
+    inputs = _without_depths(record.get("inputs"))
     if inputs is not None:
         shown["inputs"] = _visible_json(inputs)
-    if record.get("error") is not None:
-        corpus.add_error(line, str(record["error"]))
-        return {**shown, "error": _short(str(record["error"]))}
-    found = [Interpretation.from_json(one) for one in record["interpretations"]]
+    error, results = record.get("error"), record.get("interpretations")
+    if isinstance(error, str):
+        shown["error"] = _short(error)
+        text = _json(shown)
+        corpus.add_error(line, error)
+        return shown, text
+    if error is not None or not isinstance(results, list):
+        raise ValueError("it has neither 'interpretations', a list, nor 'error', a string")
+    found = [Interpretation.from_json(one) for one in results]
     gold = gold_label(inputs, found)
-    corpus.add(line, found, gold)
     if gold is not None:
         shown["gold"] = _short(gold)
     probabilities = probabilities_of(found)
@@ -145,7 +203,25 @@ def _shown(record: Dict[str, Any], corpus: Corpus) -> Dict[str, Any]:
         shown["others"] = len(probabilities) - len(first)
     texts = list(strings_in(inputs))
     shown["results"] = [_item(one, texts) for one in found]
-    return shown
+    text = _json(shown)
+    corpus.add(line, found, gold)
+    return shown, text
+
+
+def _line_of(record: Any) -> Optional[int]:
+    line = record.get("line") if isinstance(record, dict) else None
+    return line if type(line) is int and line > 0 else None
+
+
+def _without_depths(value: Any, depth: int = 0) -> Any:
+    """The JSON value with an ellipsis for what is nested too deeply to be shown."""
+    if isinstance(value, (dict, list, tuple)) and depth == _DEEPEST:
+        return "…"
+    if isinstance(value, dict):
+        return {name: _without_depths(one, depth + 1) for name, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_without_depths(one, depth + 1) for one in value]
+    return value
 
 
 def _item(one: Interpretation, texts: List[str]) -> Dict[str, Any]:
@@ -202,4 +278,5 @@ def _short(text: str) -> str:
 def _rounded(number: Optional[float]) -> Optional[float]:
     if number is None or not math.isfinite(number):
         return None
-    return float(f"{number:.{_DIGITS}g}")
+    rounded = float(f"{number:.{_DIGITS}g}")
+    return rounded if math.isfinite(rounded) else number

@@ -1,8 +1,19 @@
 """Reports: `biome-interpret report`, and `interpret --html`."""
 
+import copy
+import json
+import random
 from pathlib import Path
+from typing import Any, Iterator, Tuple
 
-from tests.commands.command_line import REVIEWS, CommandLine, write_lines
+import pytest
+
+from tests.commands.command_line import DULL, REVIEWS, CommandLine, read_lines, write_lines
+
+
+@pytest.fixture
+def page(tmp_path: Path) -> Path:
+    return tmp_path / "page.html"
 
 
 def test_is_made_later_or_by_interpret(command: CommandLine, tmp_path: Path) -> None:
@@ -47,9 +58,8 @@ def test_errors_get_one_line(command: CommandLine, tmp_path: Path) -> None:
     page = tmp_path / "page.html"
     done = command("report", tmp_path / "nowhere", "--html", page)
     assert done.status == 2 and "nowhere not found" in done.err
-    other = write_lines(tmp_path / "other.jsonl", [{"line": 1, "error": "e"}, {"label": 1}])
-    done = command("report", other, "--html", page)
-    assert done.status == 2 and "line 2 of" in done.err
+    done = command("report", REVIEWS, "--html", page)
+    assert done.status == 2 and "was not written by `interpret --output-file`" in done.err
     strange = write_lines(tmp_path / "strange.jsonl", [{"line": 1, "interpretations": [3]}])
     done = command("report", strange, "--html", page)
     assert done.status == 2
@@ -58,3 +68,115 @@ def test_errors_get_one_line(command: CommandLine, tmp_path: Path) -> None:
     done = command("report", good, "--html", tmp_path / "no" / "page.html")
     assert done.status == 1 and "cannot write" in done.err
     assert "Traceback" not in done.err
+
+
+class TestBadRecords:
+    def test_are_named_with_their_line_and_the_others_are_drawn(
+        self, command: CommandLine, out: Path, page: Path, two: Path
+    ) -> None:
+        command.interpret(two, "--output-file", out)
+        good, last = read_lines(out)
+        bad = copy.deepcopy(good)
+        bad["interpretations"][0]["fields"]["tokens"]["scores"].append(0.5)
+        done = command("report", write_lines(out, [good, bad, "\0", last]), "--html", page)
+        assert done.status == 1
+        assert f"line 2 of {out} cannot be shown: field 'tokens' has 4 tokens, but 5" in done.err
+        assert f"line 3 of {out} cannot be shown: it is not JSON" in done.err
+        shown = page.read_text(encoding="utf-8")
+        assert "clever" in shown
+        assert "This record cannot be shown: field 'tokens' has 4 tokens, but 5 scores" in shown
+
+    @pytest.mark.parametrize(
+        "change, reason",
+        [
+            ({"line": float("nan")}, "it has no 'line', a whole number from 1 up"),
+            ({"line": True}, "it has no 'line'"),
+            ({"interpretations": None}, "it has neither 'interpretations', a list, nor 'error'"),
+            ({"error": 5}, "it has neither"),
+            ({"interpretations": [3]}, "the result is 3 and must be an object"),
+        ],
+    )
+    def test_say_what_is_wrong(
+        self, command: CommandLine, out: Path, page: Path, two: Path, change: Any, reason: str
+    ) -> None:
+        command.interpret(two, "--output-file", out)
+        good, last = read_lines(out)
+        done = command("report", write_lines(out, [{**good, **change}, last]), "--html", page)
+        assert done.status == 1
+        assert f"line 1 of {out} cannot be shown: {reason}" in done.err
+
+    def test_do_not_control_the_terminal(
+        self, command: CommandLine, out: Path, page: Path, two: Path
+    ) -> None:
+        command.interpret(two, "--output-file", out)
+        good, last = read_lines(out)
+        good["interpretations"][0]["\u001b]0;X\u0007\u001b[2J"] = 1
+        for records in ([good], [good, last]):
+            done = command("report", write_lines(out, records), "--html", page)
+            assert "unknown key" in done.err
+            assert not set(done.err) & set("\x1b\x07")
+
+    @pytest.mark.parametrize("depth", [60, 495, 900, 2000])
+    def test_an_input_that_is_nested_deeply_costs_no_other_text(
+        self, command: CommandLine, out: Path, page: Path, tmp_path: Path, depth: int
+    ) -> None:
+        nested = '{"sentence": "Bold.", "a": ' + "[" * depth + '"deep"' + "]" * depth + "}"
+        source = write_lines(tmp_path / "texts.jsonl", [nested, DULL])
+        done = command.interpret(source, "--output-file", out, "--html", page)
+        assert done.status in (0, 1) and "Traceback" not in done.err
+        assert "dull" in page.read_text(encoding="utf-8")
+        # Written by hand, since `interpret` leaves out inputs that JSON cannot hold.
+        _, good = out.read_bytes().splitlines()
+        out.write_bytes(b'{"line": 1, "error": "e", "inputs": ' + nested.encode() + b"}\n" + good)
+        done = command("report", out, "--html", page)
+        assert done.status == (1 if depth == 2000 else 0)
+        assert "dull" in page.read_text(encoding="utf-8")
+        assert "Traceback" not in done.err
+
+    def test_random_changes_never_end_in_a_traceback(
+        self, command: CommandLine, out: Path, page: Path, two: Path
+    ) -> None:
+        command.interpret(two, "--output-file", out)
+        records = [*read_lines(out), {"line": 3, "error": "InterpretationError: no tokens"}]
+        last = {"line": 4, "error": "the last record"}
+        random_state = random.Random(13)
+        changed = [changed_record(random_state.choice(records), random_state) for _ in range(200)]
+        statuses = set()
+        for record in changed:
+            done = command("report", write_lines(out, [record, last]), "--html", page)
+            statuses.add(done.status)
+            assert "the last record" in page.read_text(encoding="utf-8")
+            assert (f"line 1 of {out} cannot be shown" in done.err) == (done.status == 1)
+        assert statuses == {0, 1}
+
+
+ODD = [None, True, -1, 10**400, 1.5, float("nan"), float("-inf"), 1.797693e308, "", "\x1b[2J\ud800"]
+ODD += [[], {}, [1], {"a": 1}, [[[]]]]
+
+
+def changed_record(record: Any, random_state: random.Random) -> str:
+    """The record as JSON with something replaced, removed, added or doubled, or cut short."""
+    record = copy.deepcopy(record)
+    holder, key = random_state.choice([*places(record)])
+    odd = copy.deepcopy(random_state.choice(ODD))
+    action = random_state.choice(["replace", "remove", "add", "double", "cut"])
+    if action == "replace":
+        holder[key] = odd
+    elif action == "remove":
+        del holder[key]
+    elif action == "add" and isinstance(holder, dict):
+        holder["\x1b[2J"] = odd
+    elif action == "add":
+        holder.insert(key, odd)
+    elif action == "double":
+        holder[key] = [holder[key], holder[key]]
+    line = json.dumps(record)
+    return line[: random_state.randrange(len(line))] if action == "cut" else line
+
+
+def places(value: Any) -> Iterator[Tuple[Any, Any]]:
+    """Each value inside a JSON value, as its container and its key there."""
+    for key in [*value] if isinstance(value, dict) else range(len(value)):
+        yield value, key
+        if isinstance(value[key], (dict, list)):
+            yield from places(value[key])

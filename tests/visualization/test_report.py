@@ -1,4 +1,5 @@
 import json
+import math
 import os
 import re
 from concurrent.futures import ThreadPoolExecutor
@@ -10,7 +11,7 @@ import pytest
 from biome_interpret import IntegratedGradient, Interpretation
 from biome_interpret.interpretation import FieldScores
 from biome_interpret.models.objectives import Target
-from biome_interpret.visualization.report import write_report
+from biome_interpret.visualization.report import NothingToShow, write_report
 from tests.tiny_models import EXAMPLE_INPUTS, build_predictor
 
 
@@ -66,6 +67,31 @@ def test_a_failed_write_keeps_the_existing_file_and_leaves_no_other(page: Path) 
         write_report(broken(), page)
     assert page.read_text() == "before"
     assert os.listdir(page.parent) == ["report.html"]
+
+
+def test_a_record_that_cannot_be_shown_is_replaced_by_the_reason(page: Path) -> None:
+    records: List[Any] = [record(7, "a film", [1.0, 2.0]), {"line": 8}, ValueError("a torn line")]
+    refused = write_report(records, page)
+    first, second, third = data_of(page)
+    assert first["results"]
+    assert "line" in second and "neither 'interpretations'" in second["error"]
+    assert third == {"line": 3, "error": "This record cannot be shown: a torn line"}
+    assert refused.count == 2 and refused.reasons[1] == (3, "a torn line")
+    page.unlink()
+    with pytest.raises(NothingToShow, match="no record can be shown; the first: a torn line"):
+        write_report([ValueError("a torn line")], page)
+    assert not page.exists()
+
+
+def test_a_page_without_a_label_or_a_finite_number(page: Path) -> None:
+    # JSON of Python may hold NaN and numbers that overflow when they are rounded.
+    odd = {"output": math.nan, "probabilities": {"positive": math.nan}, "unassigned": 1.797693e308}
+    unlabelled = record(1, "a film", [1.0, math.inf], **odd)
+    unlabelled["interpretations"][0]["target"]["label"] = None
+    write_report([unlabelled], page)
+    [shown] = data_of(page)
+    assert shown["probabilities"] == [["positive", None]]
+    assert shown["results"][0]["fields"][0]["scores"] == [1.0, None]
 
 
 def test_a_pipe_is_written_to_and_the_target_of_a_link_is_replaced(

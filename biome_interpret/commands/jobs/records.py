@@ -141,30 +141,26 @@ class Written(NamedTuple):
         return written
 
 
-def read_records(path: Union[str, Path]) -> Iterator[Dict[str, Any]]:
+def read_records(path: Union[str, Path]) -> Iterator[Union[Dict[str, Any], ValueError]]:
     """
-    The records of a file, which may be compressed. A last line that is cut short is skipped. Raises
-    `ConfigurationError` if the file cannot be read, or if a line is not a record.
+    The record of each line of a file, which may be compressed, or the reason why there is none. A
+    last line that is cut short is skipped. Raises `ConfigurationError` if the file cannot be read.
     """
     try:
         with open_compressed(path, "rb", encoding=None) as file:
-            for number, raw in enumerate(file, start=1):
+            for raw in file:
                 record = _parsed(raw)
-                if record is not None:
+                if raw.endswith(b"\n") or not isinstance(record, ValueError):
                     yield record
-                elif raw.endswith(b"\n"):
-                    raise ConfigurationError(
-                        f"line {number} of {path} is not a record of `interpret --output-file`"
-                    )
     except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
         raise ConfigurationError(f"{path} cannot be read: {error}") from error
 
 
-def _parsed(raw: bytes) -> Optional[Dict[str, Any]]:
-    """The record; `None` if the line holds something else."""
+def _parsed(raw: bytes) -> Union[Dict[str, Any], ValueError]:
     try:
         record = json.loads(raw.decode("utf-8"))
-        is_record = "line" in record and ("error" in record or "interpretations" in record)
-    except (ValueError, TypeError):  # Not JSON, or a number.
-        return None
-    return record if is_record else None
+    except ValueError as error:
+        return ValueError(f"it is not JSON ({reason_of(error)})")
+    except RecursionError:
+        return ValueError("it is nested too deeply")
+    return record if isinstance(record, dict) else ValueError("it is not a JSON object")
