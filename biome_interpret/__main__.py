@@ -1,10 +1,13 @@
 """The command `biome-interpret`, also as `python -m biome_interpret`."""
 
+import os
 import signal
+import sys
 import warnings
 
 
 def main() -> None:
+    _open_closed_streams()
     # It warns that it will drop this version of Python. Users cannot act on that.
     warnings.filterwarnings("ignore", category=FutureWarning, module=r"google\.")
     # Until AllenNLP is imported, Ctrl-C ends the process without a traceback.
@@ -18,6 +21,20 @@ def main() -> None:
 
     signal.signal(signal.SIGINT, handler)
     run()
+
+
+def _open_closed_streams() -> None:
+    """
+    A standard stream that was closed before the start (`2>&-`) becomes the null device. Otherwise
+    the next file that is opened would take its place.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            null = os.open(os.devnull, os.O_RDWR)
+            if null != number:
+                os.dup2(null, number)
+                os.close(null)
+            setattr(sys, name, open(number, "w" if number else "r", encoding="utf-8"))
 
 
 if __name__ == "__main__":

@@ -96,6 +96,16 @@ class TestConsoleScript:
         assert (done.returncode, done.stderr) == (0, "")
         assert done.stdout == f"biome-interpret {biome_interpret.__version__}\n"
 
+    def test_starts_with_closed_standard_streams(self, tmp_path: Path) -> None:
+        records, page = tmp_path / "records.jsonl", tmp_path / "page.html"
+        records.write_text('{"line": 1, "error": "no tokens"}\n')
+        call = f"sys.argv[1:] = ['report', {str(records)!r}, '--html', {str(page)!r}];"
+        call += "from biome_interpret.__main__ import main; main()"
+        arguments = [sys.executable, "-c", SCRIPT + call]
+        shell = ["sh", "-c", '"$@" <&- >&- 2>&-', "sh", *arguments]
+        assert subprocess.run(shell, cwd=ROOT).returncode == 0
+        assert "no tokens" in page.read_text(encoding="utf-8")
+
     def test_ctrl_c_while_it_starts_ends_it_quietly(self) -> None:
         # A shell's background jobs ignore SIGINT, and so do their children.
         start = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler);"

@@ -1,6 +1,5 @@
 """A job explains the texts of a source, batch by batch, and writes their records."""
 
-import sys
 from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from itertools import chain
@@ -10,6 +9,7 @@ from allennlp.common import Tqdm
 
 from biome_interpret.commands.jobs.destination import Destination
 from biome_interpret.commands.jobs.explaining import RecordMaker
+from biome_interpret.commands.jobs.messages import say
 from biome_interpret.commands.jobs.records import Record, Written
 from biome_interpret.commands.jobs.signals import StopSignals
 from biome_interpret.commands.jobs.sources import Source
@@ -73,8 +73,7 @@ class Job:
             records = [one for one in self.maker.records(batch) if one.line > done]
             errors = [one.error for one in records if one.error is not None]
             if is_first and not done and len(errors) == len(records) > 1:
-                message = f"all of the first {len(errors)} texts failed; the first: {errors[0]}"
-                print(message, file=sys.stderr)
+                say(f"all of the first {len(errors)} texts failed; the first: {errors[0]}")
             is_first = False
             yield records
 

@@ -4,10 +4,10 @@ import io
 import os
 import stat
 import sys
-from contextlib import suppress
 from pathlib import Path
 from typing import List, Optional
 
+from biome_interpret.commands.jobs.messages import discard
 from biome_interpret.commands.jobs.records import Record
 from biome_interpret.visualization import terminal
 
@@ -88,7 +88,7 @@ class TerminalView(Sink):
             sys.stdout.write(self._drawn.getvalue())
             sys.stdout.flush()
         except OSError as error:
-            _discard_standard_output()
+            discard(sys.stdout)
             raise WriteError("standard output", error) from error
         self._drawn.seek(0)
         self._drawn.truncate()
@@ -103,9 +103,3 @@ class TerminalView(Sink):
         for interpretation in record.interpretations:
             self._console.print(terminal.render(interpretation, heading, with_method))
             self._console.print()
-
-
-def _discard_standard_output() -> None:
-    """Otherwise Python flushes it again when it exits, and prints an error."""
-    with suppress(OSError, ValueError):  # The stream has no file descriptor.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -93,6 +93,19 @@ class TestWriteErrors:
         assert done.status == 141
         assert done.err == ""
 
+    def test_standard_error_that_nobody_reads_does_not_end_the_job(
+        self, source: Path, out: Path, whole: bytes
+    ) -> None:
+        read_end, write_end = os.pipe()
+        os.close(read_end)
+        arguments = [sys.executable, "-W", "ignore", "-m", "biome_interpret", "interpret"]
+        arguments += [str(ARCHIVE), str(source), *QUICK, "--output-file", str(out)]
+        out.unlink()
+        done = subprocess.run(arguments, stderr=write_end, cwd=ROOT)
+        os.close(write_end)
+        assert done.returncode == 1  # Some texts are broken.
+        assert out.read_bytes() == whole
+
     def test_a_full_disk_gets_one_line(
         self, command: CommandLine, source: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
