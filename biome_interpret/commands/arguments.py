@@ -1,6 +1,7 @@
 """The arguments of `interpret`: those of `allennlp predict`, and its own."""
 
 import argparse
+import os
 from functools import partial
 from pathlib import Path
 
@@ -193,7 +194,7 @@ def _add_model(group: argparse._ArgumentGroup) -> None:
 def check(arguments: argparse.Namespace) -> None:
     """
     Raises `ConfigurationError` if arguments contradict each other, or if a file cannot be used.
-    Otherwise a long job could fail at its end, or overwrite its own input.
+    Otherwise a long job could fail at its end.
     """
     _check_together(arguments)
     if not arguments.use_dataset_reader and arguments.input_file != "-":
@@ -201,18 +202,13 @@ def check(arguments: argparse.Namespace) -> None:
             cached_path(arguments.input_file)
         except Exception as error:
             raise ConfigurationError(f"the input cannot be read: {error}") from error
-    taken = {"the input": arguments.input_file, "the archive": arguments.archive_file}
     for flag, given in (("--output-file", arguments.output_file), ("--html", arguments.html)):
         if given is not None:
             path = Path(given)
-            if path.is_dir():
+            if os.path.isdir(path):
                 raise ConfigurationError(f"{flag} {path} is a folder")
-            if not path.absolute().parent.is_dir():
+            if not os.path.isdir(path.absolute().parent):
                 raise ConfigurationError(f"{flag} {path}: the folder {path.parent} does not exist")
-            for name, other in taken.items():
-                if _is_same(path, Path(other)):
-                    raise ConfigurationError(f"{flag} {given} would overwrite {name}")
-            taken[flag] = given
 
 
 def _check_together(arguments: argparse.Namespace) -> None:
@@ -233,13 +229,6 @@ def _check_together(arguments: argparse.Namespace) -> None:
     for message, applies in conflicts.items():
         if applies:
             raise ConfigurationError(message)
-
-
-def _is_same(path: Path, other: Path) -> bool:
-    try:
-        return path.samefile(other)
-    except (OSError, ValueError):  # One of them does not exist, or cannot be a path.
-        return path.absolute() == other.absolute()
 
 
 def _whole_number(text: str, at_least: int) -> int:

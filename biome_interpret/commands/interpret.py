@@ -13,6 +13,7 @@ from allennlp.common.checks import ConfigurationError
 
 from biome_interpret.commands import arguments as cli
 from biome_interpret.commands import loading
+from biome_interpret.commands.jobs import files
 from biome_interpret.commands.jobs.destination import Destination, open_destination
 from biome_interpret.commands.jobs.explaining import RecordMaker
 from biome_interpret.commands.jobs.job import FirstFailure, Job
@@ -80,6 +81,9 @@ def interpret(arguments: argparse.Namespace, program: str = "interpret") -> int:
 def _prepare_and_run(arguments: argparse.Namespace, signals: StopSignals) -> int:
     cli.check(arguments)
     configs = loading.interpreter_configs(arguments)
+    files.refuse_overwriting(
+        files.read_by_interpret(arguments, configs), files.written_by_interpret(arguments)
+    )
     predictor = loading.load_predictor(arguments)
     path = arguments.input_file
     source: Source

@@ -6,6 +6,7 @@ from typing import Optional, Union
 
 from allennlp.common.checks import ConfigurationError
 
+from biome_interpret.commands.jobs.files import NamedFile, job_file, refuse_overwriting
 from biome_interpret.commands.jobs.messages import FAILED, say
 from biome_interpret.commands.jobs.records import read_records
 from biome_interpret.commands.jobs.sinks import WriteError
@@ -21,6 +22,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     records = Path(arguments.records_file)
+    read = [NamedFile("FILE", records), NamedFile("the job file of FILE", job_file(records))]
+    refuse_overwriting(read, [NamedFile("--html", Path(arguments.html))])
     return make_report(records, arguments.html, arguments.title or records.name)
 
 

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 from argparse import Namespace
 from contextlib import suppress
 from pathlib import Path
@@ -13,14 +12,12 @@ from allennlp.common.checks import ConfigurationError
 from allennlp.common.file_utils import cached_path
 
 from biome_interpret import __version__
+from biome_interpret.commands.jobs.files import job_file, model_files, named_files
 from biome_interpret.commands.jobs.sources import Source
-from biome_interpret.models.alignment.source_text import strings_in
 from biome_interpret.visualization.files import replacing
 
 Fingerprint = Dict[str, Any]
 
-# The parts of a serialization directory that make up a model.
-_MODEL_FILES = ("config.json", "weights.th", "best.th", "vocabulary/*")
 _CHUNK = 1 << 20
 
 
@@ -40,7 +37,7 @@ def of_job(arguments: Namespace, configs: List[Dict[str, Any]], source: Source) 
         "--predictor-args": arguments.predictor_args,
         "--interpreter": configs,
         "file named by an interpreter": {
-            "sha256": {text: _digest(Path(text)) for text in strings_in(configs) if _is_file(text)}
+            "sha256": {text: _digest(Path(text)) for text in named_files(configs)}
         },
         "--target": arguments.targets,
         "--target-field": arguments.target_field,
@@ -48,10 +45,6 @@ def of_job(arguments: Namespace, configs: List[Dict[str, Any]], source: Source) 
         "--cuda-device": arguments.cuda_device,
         "version": {"biome_interpret": __version__, "torch": torch.__version__},
     }
-
-
-def job_file(output_file: Path) -> Path:
-    return output_file.with_name(output_file.name + ".job.json")
 
 
 def save(fingerprint: Fingerprint, output_file: Path) -> None:
@@ -96,8 +89,7 @@ def _difference(part: str, before: Any, now: Any) -> str:
 def _archive(path: Path) -> Any:
     if path.is_file():
         return {"sha256": _digest(path)}
-    files = [file for pattern in _MODEL_FILES for file in sorted(path.glob(pattern))]
-    return {"sha256": {str(f.relative_to(path)): _digest(f) for f in files if f.is_file()}}
+    return {"sha256": {str(file.relative_to(path)): _digest(file) for file in model_files(path)}}
 
 
 def _digest(path: Path) -> str:
@@ -106,10 +98,3 @@ def _digest(path: Path) -> str:
         for chunk in iter(lambda: file.read(_CHUNK), b""):
             digest.update(chunk)
     return digest.hexdigest()
-
-
-def _is_file(path: str) -> bool:
-    try:
-        return os.path.isfile(path)
-    except ValueError:  # It holds a null character.
-        return False
