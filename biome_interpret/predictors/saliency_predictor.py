@@ -14,7 +14,7 @@ from allennlp.models import Model
 from allennlp.predictors import Predictor
 from numpy.typing import NDArray
 
-from biome_interpret.errors import reason_of, shown
+from biome_interpret.errors import InterpretationError, reason_of, shown
 from biome_interpret.interpretation import saliency_of
 from biome_interpret.interpreters import PathInterpreter, options
 from biome_interpret.interpreters.engine.pipeline import Outcome
@@ -145,6 +145,8 @@ class SaliencyPredictor(Predictor):
     def _predict(self, inputs: Input) -> JsonDict:
         if isinstance(inputs, Instance):
             return self._inner.predict_instance(inputs)
+        if not isinstance(inputs, dict):
+            raise InterpretationError(f"the input is a {type(inputs).__name__}; it must be a dict")
         return self._inner.predict_json(inputs)
 
     @property

@@ -184,6 +184,17 @@ class TestPython:
         assert bad["label"] and bad["interpretation"] is None
         assert "'gold' needs the text's own 'label'" in bad["interpretation_error"]
 
+    @pytest.mark.parametrize("interpreter", ["biome-integrated-gradient", "simple-gradient"])
+    def test_an_input_that_is_no_dict_does_not_affect_the_others(self, interpreter: str) -> None:
+        predictor = wrap(build_predictor("lstm"), interpreter=interpreter)
+        inputs: List[Any] = [{"sentence": "a film"}, ["a film"], 3, None, {"sentence": "dull"}]
+        first, *wrong, last = predictor.predict_batch_json(inputs)
+        assert first["interpretation"] and last["interpretation"]
+        for output in wrong:
+            assert [*output] == ["prediction_error"]
+            if interpreter == "simple-gradient":
+                assert "it must be a dict" in output["prediction_error"]
+
     def test_instances_alone_and_in_batches(self) -> None:
         predictor = wrap(build_predictor("lstm"))
         instances: List[Instance] = [
