@@ -138,7 +138,7 @@ def _add_jobs(group: argparse._ArgumentGroup) -> None:
         default=32,
         metavar="N",
         help="the number of input lines that are explained and written together. With 1, each "
-        "line of a pipe is answered at once. Default: 32",
+        "line of a pipe is answered at once, as a line that is typed always is. Default: 32",
     )
     add(
         "--resume",

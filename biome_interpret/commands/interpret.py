@@ -27,7 +27,13 @@ from biome_interpret.commands.jobs.messages import (
 from biome_interpret.commands.jobs.records import Written
 from biome_interpret.commands.jobs.signals import Stopped, StopSignals
 from biome_interpret.commands.jobs.sinks import WriteError
-from biome_interpret.commands.jobs.sources import JsonLines, ReaderInstances, Source, SourceError
+from biome_interpret.commands.jobs.sources import (
+    JsonLines,
+    ReaderInstances,
+    Source,
+    SourceChanged,
+    SourceError,
+)
 from biome_interpret.commands.report import make_report
 
 logger = logging.getLogger(__name__)
@@ -108,6 +114,9 @@ def _prepare_and_run(arguments: argparse.Namespace, signals: StopSignals) -> int
         except (FirstFailure, SourceError, WriteError) as error:
             if isinstance(error, WriteError) and error.is_closed_pipe:
                 return CLOSED_PIPE
+            # The changed input would be refused.
+            if isinstance(error, SourceChanged):
+                destination = destination._replace(is_resumable=False)
             return _cut_short(job, destination, str(error), FAILED)
         except Stopped as stopped:
             signals.ignore()

@@ -10,7 +10,7 @@ from allennlp.common.checks import ConfigurationError
 
 from biome_interpret.commands.jobs import fingerprint
 from biome_interpret.commands.jobs.records import Written
-from biome_interpret.commands.jobs.sinks import RecordFile, Sink, TerminalView
+from biome_interpret.commands.jobs.sinks import RecordFile, Sink, TerminalView, WriteError
 from biome_interpret.commands.jobs.sources import Source
 
 
@@ -44,7 +44,10 @@ def open_destination(
     if arguments.html is None:
         return Destination(sinks, None)
     # A report is made from a file, since memory may not hold all records.
-    folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="biome-interpret-"))
+    try:
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="biome-interpret-"))
+    except OSError as error:
+        raise WriteError("a temporary folder", error) from error
     path = Path(folder) / "records.jsonl"
     sinks.append(stack.enter_context(closing(RecordFile(path))))
     return Destination(sinks, path)
@@ -65,15 +68,17 @@ def _output_file(
         )
     job = fingerprint.of_job(arguments, configs, source) if is_resumable else None
     before = Written()
-    if arguments.resume and job is not None and path.exists() and path.stat().st_size:
+    file = stack.enter_context(closing(RecordFile(path)))
+    if arguments.resume and job is not None and path.stat().st_size:
         fingerprint.check(job, path)
         before = Written.read(path)
-        file = stack.enter_context(closing(RecordFile(path, before.size)))
-    else:
-        # Opening empties the file. If the process is killed now, `--resume` starts again.
-        file = stack.enter_context(closing(RecordFile(path)))
-        if job is not None:
-            fingerprint.save(job, path)
-        elif is_file:
-            fingerprint.forget(path)
+        file.cut(before.size)
+    elif job is not None:
+        # If the process is killed inside the block, the output is as before, or empty: then
+        # `--resume` starts again.
+        with fingerprint.saved(job, path):
+            file.cut()
+    elif is_file:
+        fingerprint.forget(path)
+        file.cut()
     return Destination([file], path if is_file else None, before, is_resumable)

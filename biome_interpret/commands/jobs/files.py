@@ -11,6 +11,8 @@ from allennlp.common.params import parse_overrides
 
 from biome_interpret.models.alignment.source_text import strings_in
 
+# It may be an ordinary file. Windows has no such path.
+STANDARD_INPUT = "/dev/stdin"
 # The parts of a serialization directory that make up a model.
 _MODEL_FILES = ("config.json", "weights.th", "best.th", "vocabulary/*")
 _IMPORT = re.compile(r"""\bimport(?:str|bin)?\s*@?(["'])(.+?)\1""")
@@ -40,7 +42,7 @@ def refuse_overwriting(read: Iterable[NamedFile], written: Iterable[NamedFile]) 
 def read_by_interpret(arguments: Namespace, configs: List[Dict[str, Any]]) -> Iterator[NamedFile]:
     """`configs` are the parameters of the interpreters."""
     given = arguments.input_file
-    yield NamedFile("the input", Path("/dev/stdin" if given == "-" else given))
+    yield NamedFile("the input", Path(STANDARD_INPUT if given == "-" else given))
     archive = Path(arguments.archive_file)
     for path in model_files(archive) if archive.is_dir() else [archive]:
         yield NamedFile("the archive", path)

@@ -3,9 +3,9 @@
 import hashlib
 import json
 from argparse import Namespace
-from contextlib import suppress
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Dict, List
+from typing import Any, Dict, Iterator, List
 
 import torch
 from allennlp.common.checks import ConfigurationError
@@ -13,12 +13,15 @@ from allennlp.common.file_utils import cached_path
 
 from biome_interpret import __version__
 from biome_interpret.commands.jobs.files import job_file, model_files, named_files
+from biome_interpret.commands.jobs.sinks import WriteError
 from biome_interpret.commands.jobs.sources import Source
 from biome_interpret.visualization.files import replacing
 
 Fingerprint = Dict[str, Any]
 
 _CHUNK = 1 << 20
+# The most characters of a value in a message.
+_LONGEST = 1000
 
 
 def of_job(arguments: Namespace, configs: List[Dict[str, Any]], source: Source) -> Fingerprint:
@@ -47,14 +50,27 @@ def of_job(arguments: Namespace, configs: List[Dict[str, Any]], source: Source) 
     }
 
 
-def save(fingerprint: Fingerprint, output_file: Path) -> None:
-    with replacing(job_file(output_file)) as file:
-        file.write(json.dumps(fingerprint, indent=2) + "\n")
+@contextmanager
+def saved(fingerprint: Fingerprint, output_file: Path) -> Iterator[None]:
+    """Saves the fingerprint at the end of the block. A full disk is noticed before the block."""
+    path = job_file(output_file)
+    try:
+        with replacing(path) as file:
+            file.write(json.dumps(fingerprint, indent=2) + "\n")
+            file.flush()
+            yield
+    except OSError as error:
+        raise WriteError(str(path), error) from error
 
 
 def forget(output_file: Path) -> None:
-    with suppress(FileNotFoundError):
-        job_file(output_file).unlink()
+    path = job_file(output_file)
+    try:
+        path.unlink()
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        raise WriteError(str(path), error) from error
 
 
 def check(fingerprint: Fingerprint, output_file: Path) -> None:
@@ -62,7 +78,9 @@ def check(fingerprint: Fingerprint, output_file: Path) -> None:
     path = job_file(output_file)
     try:
         before = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        if not isinstance(before, dict):
+            raise ValueError("it is not a JSON object")
+    except (OSError, ValueError, RecursionError) as error:
         raise ConfigurationError(
             f"cannot resume {output_file}: its job file {path} cannot be read"
         ) from error
@@ -83,7 +101,15 @@ def check(fingerprint: Fingerprint, output_file: Path) -> None:
 def _difference(part: str, before: Any, now: Any) -> str:
     if any(isinstance(value, dict) and "sha256" in value for value in (before, now)):
         return f"the {part} has changed"
-    return f"{part} was {json.dumps(before)} and is {json.dumps(now)}"
+    return f"{part} was {_shown(before)} and is {_shown(now)}"
+
+
+def _shown(value: Any) -> str:
+    try:
+        text = json.dumps(value)
+    except RecursionError:
+        return "nested too deeply"
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]} …"
 
 
 def _archive(path: Path) -> Any:

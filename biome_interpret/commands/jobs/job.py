@@ -43,7 +43,8 @@ class Job:
         """
         Writes the records. `self.written` counts them, also after an exception. The progress bar
         shows `total`, the number of texts, if it is known. Raises `FirstFailure`, `SourceError`,
-        `WriteError` or `Stopped`.
+        `WriteError` or `Stopped`; `WriteError` or `SourceChanged` at the end if the output is not
+        all that was written, or if the input has changed.
         """
         self.written = destination.before
         bar = Tqdm.tqdm(
@@ -61,6 +62,9 @@ class Job:
                 self._write(records, destination, signals, bar)
                 if failed:
                     raise FirstFailure(f"line {failed[0].line}: {failed[0].error}")
+        for sink in destination.sinks:
+            sink.check()
+        self.source.check()
 
     def _records(self, done: int) -> Iterator[List[Record]]:
         """The records of each batch, without the lines up to `done`."""

@@ -5,11 +5,14 @@ import os
 import stat
 import sys
 from pathlib import Path
-from typing import List, Optional
+from typing import List
+
+from allennlp.common.checks import ConfigurationError
 
 from biome_interpret.commands.jobs.messages import discard
 from biome_interpret.commands.jobs.records import Record
 from biome_interpret.visualization import terminal
+from biome_interpret.visualization.files import lock
 
 
 class WriteError(Exception):
@@ -28,27 +31,59 @@ class Sink:
         """Writes the records in order, or raises `WriteError`."""
         raise NotImplementedError
 
+    def check(self) -> None:
+        """Raises `WriteError` if what was written is no longer there."""
+
 
 class RecordFile(Sink):
     """
-    A file with one record in each line. After a failed write it still ends with a whole line. The
-    first `size` bytes of an existing file are kept. If `size` is `None`, the file is emptied.
+    A file with one record in each line. After a failed write it still ends with a whole line. Only
+    one job writes to it: `ConfigurationError` if another one does. Call `cut` before `write`.
     """
 
-    def __init__(self, path: Path, size: Optional[int] = None) -> None:
+    def __init__(self, path: Path) -> None:
         self._path = path
-        self._size = size or 0
+        self._size = 0
         try:
-            # Unbuffered: a buffer would write the rest of a failed line later.
-            self._file = path.open("wb" if size is None else "r+b", buffering=0)
-            self.keeps_lines = stat.S_ISREG(os.fstat(self._file.fileno()).st_mode)
-            if size is not None and self._file.seek(0, os.SEEK_END) > size:
-                self._file.truncate(size)
-                self._file.seek(size)
+            # Unbuffered: a buffer would write the rest of a failed line later. Appending leaves no
+            # gap of null bytes, whatever another program does to the file.
+            self._file = path.open("ab", buffering=0)
         except OSError as error:
             raise WriteError(str(path), error) from error
+        self.keeps_lines = stat.S_ISREG(os.fstat(self._file.fileno()).st_mode)
+        if self.keeps_lines and lock(self._file) is False:
+            self._file.close()
+            raise ConfigurationError(
+                f"another job is writing to {path}: wait until it ends, or name another file"
+            )
+
+    def cut(self, size: int = 0) -> None:
+        """Keeps the first bytes only. New records come after them."""
+        self._size = size
+        if self.keeps_lines and os.fstat(self._file.fileno()).st_size != size:
+            try:
+                self._file.truncate(size)
+            except OSError as error:
+                raise WriteError(str(self._path), error) from error
+
+    def check(self) -> None:
+        if not self.keeps_lines:
+            return
+        opened = os.fstat(self._file.fileno())
+        try:
+            is_there = os.path.samestat(opened, os.stat(self._path))
+        except FileNotFoundError:
+            is_there = False
+        except OSError as error:
+            raise WriteError(str(self._path), error) from error
+        if not is_there:
+            raise WriteError(str(self._path), OSError("the file was removed or replaced meanwhile"))
+        if opened.st_size != self._size:
+            change = f"it has {opened.st_size} bytes, and {self._size} were written"
+            raise WriteError(str(self._path), OSError(f"another program changed it: {change}"))
 
     def write(self, records: List[Record]) -> None:
+        self.check()
         rest = memoryview(b"".join(record.json for record in records))
         size = self._size + len(rest)
         try:

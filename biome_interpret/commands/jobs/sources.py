@@ -1,11 +1,13 @@
 """Where texts come from: lines of a file, lines of standard input, or a dataset reader."""
 
 import json
+import os
+import stat
 import sys
 import zipfile
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any, Dict, Iterator, List, NamedTuple, Optional, Union
+from typing import IO, Any, Dict, Iterator, List, NamedTuple, Optional, Tuple, Union
 
 from allennlp.common.checks import ConfigurationError
 from allennlp.common.file_utils import cached_path, open_compressed
@@ -13,11 +15,16 @@ from allennlp.data import DatasetReader, Instance
 from allennlp.data.dataset_readers import MultiTaskDatasetReader
 from allennlp.predictors import Predictor
 
+from biome_interpret.commands.jobs.files import STANDARD_INPUT
 from biome_interpret.errors import reason_of
 
 
 class SourceError(Exception):
     """The source cannot be read to its end."""
+
+
+class SourceChanged(SourceError):
+    """Another program has changed the source while it was read."""
 
 
 class SourceLine(NamedTuple):
@@ -36,6 +43,9 @@ class Source:
         self.path = path
         # Whether it can be read again, which `--resume` requires.
         self.is_repeatable = path is not None and path.is_file()
+        # Whether a person types the texts and waits for each answer.
+        self.is_interactive = False
+        self._state = self._current_state()
 
     def lines(self) -> Iterator[SourceLine]:
         raise NotImplementedError
@@ -48,11 +58,30 @@ class Source:
         """The number of texts, or `None` if counting is expensive. May raise `SourceError`."""
         return None
 
+    def check(self) -> None:
+        """Raises `SourceChanged` if the file is not what it was at first."""
+        if self._current_state() != self._state:
+            raise SourceChanged(
+                "the input was changed while it was read: texts may be missing from the output. "
+                "Run the job again without --resume"
+            )
+
+    def _current_state(self) -> Optional[Tuple[int, int]]:
+        """Size and time of the last change of an ordinary file. `None` for all else."""
+        try:
+            status = os.stat(self.path or STANDARD_INPUT)
+        except OSError:
+            return None
+        is_ordinary = stat.S_ISREG(status.st_mode)
+        return (status.st_size, status.st_mtime_ns) if is_ordinary else None
+
     def batches(self, size: int) -> Iterator[List[SourceLine]]:
         """
         Groups the texts of each `size` lines. The groups depend on line numbers alone, so a resumed
         job makes the same batches. A batch is yielded as soon as its last line is read.
         """
+        if self.is_interactive:
+            size = 1
         batch: List[SourceLine] = []
         for line in self._readable():
             if batch and (line.number - 1) // size != (batch[0].number - 1) // size:
@@ -86,6 +115,7 @@ class JsonLines(Source):
         super().__init__(None if name == "-" else Path(cached_path(name)))
         self._predictor = predictor
         self._name = name
+        self.is_interactive = name == "-" and sys.stdin.isatty()
         if self.path is not None and self.path.is_dir():
             raise ConfigurationError(f"{name} is a folder; the input must be a file")
 
@@ -100,9 +130,12 @@ class JsonLines(Source):
         assert isinstance(raw, bytes)
         # Only the first line may begin with a byte order mark.
         text = raw.decode("utf-8-sig" if line.number == 1 else "utf-8")
-        inputs = self._predictor.load_line(text)
-        if not isinstance(inputs, dict):
-            raise ValueError(f"the line is JSON, but not an object: {json.dumps(inputs)[:40]}")
+        try:
+            inputs = self._predictor.load_line(text)
+            if not isinstance(inputs, dict):
+                raise ValueError(f"the line is JSON, but not an object: {json.dumps(inputs)[:40]}")
+        except RecursionError as error:
+            raise ValueError("the line is nested too deeply to be read") from error
         return inputs
 
     def count(self) -> Optional[int]:
