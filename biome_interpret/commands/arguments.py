@@ -45,7 +45,8 @@ each line of the output:
 
 exit status:
   0    all texts were interpreted
-  1    some texts failed, or the output could not be written
+  1    some texts failed, the output could not be written, or another program
+       changed the output or the input meanwhile
   2    the arguments or files cannot be used
   130  stopped by Ctrl-C (143: by `kill`)
   141  the reader of a pipe has closed it
@@ -124,7 +125,7 @@ def _add_output(group: argparse._ArgumentGroup) -> None:
         "--output-file",
         metavar="FILE",
         help="write a line of JSON for each text to FILE, and do not print it. FILE.job.json "
-        "holds what --resume needs",
+        "holds what --resume needs. One job at a time writes to FILE",
     )
     add("--html", metavar="FILE", help="also write an HTML report that needs no other files")
     add("--silent", action="store_true", help="do not print the texts")

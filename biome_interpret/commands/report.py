@@ -11,7 +11,9 @@ from biome_interpret.commands.jobs.messages import FAILED, say
 from biome_interpret.commands.jobs.records import read_records
 from biome_interpret.commands.jobs.sinks import WriteError
 
-DESCRIPTION = "Makes an HTML page from an --output-file of `interpret`."
+DESCRIPTION = """\
+Makes an HTML page from an --output-file of `interpret`. A line that cannot be
+shown is named, with the reason, and the exit status is 1. The others are shown."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
