@@ -210,6 +210,12 @@ def check(arguments: argparse.Namespace) -> None:
                 raise ConfigurationError(f"{flag} {path} is a folder")
             if not os.path.isdir(path.absolute().parent):
                 raise ConfigurationError(f"{flag} {path}: the folder {path.parent} does not exist")
+            try:
+                path.stat()
+            except FileNotFoundError:
+                pass
+            except OSError as error:
+                raise ConfigurationError(f"{flag} {path}: {error.strerror}") from error
 
 
 def _check_together(arguments: argparse.Namespace) -> None:

@@ -71,6 +71,8 @@ WRONG: Dict[str, Any] = {
     "html over output": (["{two}", "--output-file", "{out}", "--html", "{out}"], "overwrite"),
     "no such folder": (["{two}", "--output-file", "{nowhere}/out"], "does not exist"),
     "folder": (["{two}", "--output-file", "{folder}"], "is a folder"),
+    "long name": (["{two}", "--output-file", "x" * 300], "xxx: File name too long"),
+    "long name of html": (["{two}", "--html", "x" * 300], "xxx: File name too long"),
     "html of a pipe": (["{two}", "--output-file", "/dev/null", "--html", "{out}"], "--html"),
     "batch size": (["{two}", "--batch-size", "0"], "a whole number from 1 up"),
     "target index": (["{two}", "--target-index", "-1"], "a whole number from 0 up"),
