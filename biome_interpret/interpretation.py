@@ -127,7 +127,8 @@ class Interpretation:
             for numbers, what in ((one.scores, "scores"), (errors, "standard errors")):
                 if len(numbers) != len(one.tokens):
                     raise ValueError(
-                        f"field {name!r} has {len(one.tokens)} tokens, but {len(numbers)} {what}"
+                        f"field {_beginning(name)} has {len(one.tokens)} tokens, but "
+                        f"{len(numbers)} {what}"
                     )
         return found
 
@@ -193,6 +194,8 @@ _JSON_TYPES: Dict[Any, Any] = {
 
 def _read(kind: Any, value: Any, name: str) -> Any:
     """The JSON value as this type, or a `ValueError` that calls the value by the name."""
+    if type(value) is kind:  # Most strings and numbers.
+        return value
     inner = get_args(kind)
     if get_origin(kind) is Union:  # `Optional`
         return None if value is None else _read(inner[0], value, name)
@@ -203,9 +206,9 @@ def _read(kind: Any, value: Any, name: str) -> Any:
     if is_dataclass(kind):
         return _read_dataclass(kind, value, name)
     if json_type is dict:
-        return {key: _read(inner[1], one, f"{name}[{key!r}]") for key, one in value.items()}
-    if json_type is list and all(type(one) is inner[0] for one in value):
-        return [*value]
+        return {
+            key: _read(inner[1], one, f"{name}[{_beginning(key)}]") for key, one in value.items()
+        }
     if json_type is list:
         return [_read(inner[0], one, f"{name}[{i}]") for i, one in enumerate(value)]
     try:
@@ -216,7 +219,7 @@ def _read(kind: Any, value: Any, name: str) -> Any:
 
 def _read_dataclass(cls: Any, value: Dict[str, Any], name: str) -> Any:
     kinds = _kinds(cls)
-    unknown = [repr(key) for key in value if key not in kinds]
+    unknown = [_beginning(key) for key in value if key not in kinds]
     required = [f.name for f in fields(cls) if f.default is f.default_factory is MISSING]
     missing = [repr(key) for key in required if key not in value]
     if unknown or missing:
