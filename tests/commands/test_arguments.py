@@ -35,7 +35,7 @@ WRONG: Dict[str, Any] = {
     "type of a list": (["{two}", "--interpreter", '{"type": ["a"]}'], r"unknown interpreter \['a'"),
     "type with a zero byte": (["{two}", "--interpreter", '{"type": "\\u0000"}'], "unknown inter"),
     "type of another class": (["{two}", "--interpreter", '{"type": "os.abort"}'], "not a subclass"),
-    "long name": (["{two}", "--interpreter", "a" * 300], "neither a file nor"),
+    "long name of an interpreter": (["{two}", "--interpreter", "a" * 300], "neither a file nor"),
     "no object": (["{two}", "--interpreter", "/dev/null"], "neither a file nor"),
     "package without a name": (["{two}", "--include-package", ""], "--include-package '': .*Empty"),
     "tolerance with steps": (

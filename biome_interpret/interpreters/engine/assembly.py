@@ -22,7 +22,7 @@ StandardErrors = Dict[str, List[float]]
 
 # A result says so if its scores miss more than this share of Σ |score|; with random nodes, if they
 # also miss more than this many standard errors.
-_LARGE_GAP = 0.1
+_LARGE_GAP = 0.02
 _STANDARD_ERRORS = 5
 
 

@@ -86,22 +86,27 @@ class ItemMaker:
         def read(objective: Objective, instance: Instance) -> None:
             self._read(objective, instance, said)
 
-        labelled: List[Instance] = []
-        for one in (
-            [text.instance]
-            if text.is_labelled
-            else labelled_instances(predictor, text.instance, said)
-        ):
+        labelled = self._labelled(text, said)
+        instances = targeted(predictor, text.instance, labelled, job.targets, text.labels, read)
+        predictions = [] if text.is_labelled else labelled
+        return [
+            self._item(index, one, any(one is own for own in predictions), said)
+            for one in instances
+        ]
+
+    def _labelled(self, text: InputText, said: JsonDict) -> List[Instance]:
+        """The instance with the model's prediction, or with the predictor's own label."""
+        if text.is_labelled:
+            return [text.instance]
+        found: List[Instance] = []
+        for one in labelled_instances(self._predictor, text.instance, said):
             objective = self._objective(one, Logits(), said)
             if contradiction(objective, one, said) is not None:
                 # What was read from another text may not hold.
                 self._readings.pop((objective.reading_key, objective.label_name), None)
                 objective = self._objective(one, Logits(), said)
-            labelled.append(with_best_class(predictor, one, objective, said))
-        instances = targeted(predictor, text.instance, labelled, job.targets, text.labels, read)
-        return [
-            self._item(index, one, any(one is own for own in labelled), said) for one in instances
-        ]
+            found.append(with_best_class(self._predictor, one, objective, said))
+        return found
 
     def _item(self, index: int, instance: Instance, is_prediction: bool, said: JsonDict) -> Item:
         objective = self._objective(instance, self._settings.mode, said)

@@ -139,24 +139,25 @@ def _is_right(
     other = words.get(IdsName(*match.key[1:4]))
     if other is None:  # A label, or a vocabulary with hardly a word.
         return match.how == COPY
-    check = _is_copy if match.how == COPY else _is_elementwise
     before, after = one.given[match.argument], [now[match.argument] for now in given]
-    return check(match.positions, before, after, other)
+    if match.how == COPY and _is_copy(match.positions, before, after[0], other):
+        return True
+    # Ids that were changed one by one may be equal to those of the text.
+    is_whole = torch.equal(match.positions.reshape(-1), torch.arange(match.ids.numel()))
+    return is_whole and _is_elementwise(before, after, other)
 
 
 def _is_copy(
-    positions: torch.Tensor, before: torch.Tensor, given: Sequence[torch.Tensor], other: OtherWords
+    positions: torch.Tensor, before: torch.Tensor, given: torch.Tensor, other: OtherWords
 ) -> bool:
     """Whether the ids at `positions` are given, and others stay."""
     flat = positions.reshape(-1).to(before.device)
     is_own = flat >= 0
     expected = torch.where(is_own, other.first.reshape(-1)[flat.clamp(min=0)], before.reshape(-1))
-    return torch.equal(given[0].reshape(-1), expected)
+    return torch.equal(given.reshape(-1), expected)
 
 
-def _is_elementwise(
-    positions: torch.Tensor, before: torch.Tensor, given: Sequence[torch.Tensor], other: OtherWords
-) -> bool:
+def _is_elementwise(before: torch.Tensor, given: Sequence[torch.Tensor], other: OtherWords) -> bool:
     """
     Whether each id is changed by itself: a word that moves takes what the model makes of it along.
     """

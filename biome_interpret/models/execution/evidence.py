@@ -68,16 +68,15 @@ class Evidence:
         self._outputs = self._run(self._tensors)
         self._given_namespace = objective.namespace
         self._namespaces = namespaces_of_labels(model.vocab, str(objective.namespace))
-        # The outputs that have the shape of logits.
+        shaped = {name: self._as_logits(name) for name in self._outputs if "prob" not in name}
+        # Whether an output has the shape of logits, of this label or of another.
+        self.has_candidates = any(logits is not None for logits in shaped.values())
         self._logits: Dict[str, torch.Tensor] = {}
-        for name in self._outputs:
-            logits = None if "prob" in name else self._as_logits(name)
+        for name, logits in shaped.items():
             # One tensor may have several names.
-            known = any(
-                logits is one or self._outputs[name] is self._outputs[other]
-                for other, one in self._logits.items()
-            )
-            if logits is not None and not known:
+            known = [self._outputs[other] for other in self._logits]
+            is_new = logits is not None and all(self._outputs[name] is not one for one in known)
+            if logits is not None and is_new and self._choices(name, logits) is not None:
                 self._logits[name] = logits
 
     def reading(self, output: Optional[str] = None) -> Reading:
@@ -107,11 +106,6 @@ class Evidence:
             probabilities=self._own_probabilities(name, meaning),
         )
 
-    @property
-    def has_candidates(self) -> bool:
-        """Whether an output has the shape of logits."""
-        return bool(self._logits)
-
     def _run(self, tensors: TensorDict) -> Outputs:
         """The outputs, with the loss if the model has one."""
         accepts = forward_signature(self._model).accepts
@@ -136,8 +130,7 @@ class Evidence:
             return None
         if not value.is_floating_point() or not value.numel() or not value.dim() or len(value) != 1:
             return None
-        found = with_dimensions(value, dims)
-        return None if found is None or self._choices(name, found) is None else found
+        return with_dimensions(value, dims)
 
     def _choices(self, name: str, logits: torch.Tensor, outputs: Any = None) -> Optional[Choices]:
         """The choices if the output of that name has the logits; `None` if they are not there."""

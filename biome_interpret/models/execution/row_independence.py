@@ -134,15 +134,16 @@ def _padding_matters(batch: ExplainedBatch) -> bool:
 
 def _has_other_gradient(batch: ExplainedBatch) -> bool:
     """
-    By central differences at some points of the line through 0 and the text. All must differ: one
+    By central differences at some points of the line through 0 and the text. Most must differ: one
     may lie at a kink.
     """
-    return all(_differs_from_difference(batch, multiple) for multiple in _SLOPE_PROBES)
+    found = [_differs_from_difference(batch, multiple) for multiple in _SLOPE_PROBES]
+    return 2 * sum(found) > len(found)
 
 
 def _differs_from_difference(batch: ExplainedBatch, multiple: float) -> bool:
     points = _probes(batch, [multiple])
-    [gradients] = [batch.evaluate([0], points, want_gradients=True).gradients]
+    gradients = batch.evaluate([0], points, want_gradients=True).gradients
     slope = sum(
         float((gradients[call.key][0].double() * call.embedded[0].double()).sum())
         for call in batch.calls

@@ -13,6 +13,7 @@ from tests.kinds.others.records import (
     Other,
     maker,
     plain_matrix,
+    vocabulary,
     words_of,
 )
 
@@ -139,7 +140,12 @@ class HookedIds(IdsClassifier):
             return (torch.where(given[0] == bad, torch.full_like(given[0], good), given[0]),)
 
         self.words.register_forward_pre_hook(hook)
-        self.same = {bad: good}
+
+
+def read_as_good(index: int) -> int:
+    """The row of an id: that of "good" for "bad"."""
+    bad, good = (vocabulary().get_token_index(word) for word in ("bad", "good"))
+    return good if index == bad else index
 
 
 class Sequence(IdsClassifier):
@@ -222,9 +228,15 @@ KINDS = [
     kind("words for labels", LabelWords, inputs=INPUTS[2:4]),
     kind("a query", Query, inputs=[{"sentence": "a dull plot"}, {"sentence": "good"}]),
     kind("a mark of the beginning", StartMark, inputs=INPUTS, rows_besides=[1]),
-    kind("hashed bigrams", Bigrams, inputs=INPUTS[:3]),
+    # With one token there is no bigram: each id is changed by itself.
+    kind("hashed bigrams", Bigrams, inputs=INPUTS[1:4]),
     kind("hook on the embedding", HookedEmbedding),
-    kind("hook on the ids", HookedIds, inputs=[{"sentence": "a bad film"}, {"sentence": "plot"}]),
+    kind(
+        "hook on the ids",
+        HookedIds,
+        inputs=[{"sentence": "a bad film"}, {"sentence": "plot"}],
+        row_of=read_as_good,
+    ),
     kind("sequence of layers", Sequence, first_of_sequence),
     kind("factorised", Factorised, first_of_sequence),
     # A spare id would be one of a rare word: no repeated words here.

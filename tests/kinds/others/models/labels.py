@@ -16,6 +16,7 @@ from tests.kinds.others.records import (
     Outputs,
     Said,
     maker,
+    says_log_probability,
 )
 
 BCE = torch.nn.functional.binary_cross_entropy_with_logits
@@ -251,6 +252,7 @@ KINDS = [
     Other(
         "without reserved names, by name",
         maker(WithoutReservedNames, WithoutReservedNamesPredictor, vocab=RESERVED),
+        noted_as=says_log_probability(),
         refused=UNCLEAR,
     ),
     Other("own names", maker(OwnNames), refused=UNCLEAR),

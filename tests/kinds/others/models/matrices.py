@@ -142,6 +142,8 @@ KINDS = [
         maker(BagBesideWords),
         matrices=plain_matrix,
         refused=MAY_REFUSE,
+        # The scores are those of the words' own embeddings, and a note says that this is not all.
+        noted_only="does not lead through their embeddings",
     ),
     Other("scaled", maker(Scaled)),
     Other("scaled in place", maker(ScaledInPlace)),

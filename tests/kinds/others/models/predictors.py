@@ -27,7 +27,10 @@ class SplitsTheInput(TextClassifierPredictor):
 
     def sentences(self, inputs: JsonDict) -> List[Instance]:
         parts = [part.split() for part in inputs["sentence"].split("|")]
-        return [self._json_to_instance({"sentence": " ".join(part)}) for part in parts]
+        found = [self._json_to_instance({"sentence": " ".join(part)}) for part in parts]
+        for one in found:
+            self._dataset_reader.apply_token_indexers(one)
+        return found
 
     def json_to_labeled_instances(self, inputs: JsonDict) -> List[Instance]:
         return [
