@@ -14,7 +14,8 @@ from biome_interpret.attribution.aggregation import REDUCTIONS, STRATEGIES
 from biome_interpret.attribution.paths import AdaptiveMeasure, PathMeasure
 from biome_interpret.interpretation import Interpretation, saliency_of
 from biome_interpret.interpreters import options
-from biome_interpret.interpreters.engine.pipeline import Input, Outcome, Pipeline
+from biome_interpret.interpreters.engine.outcomes import Outcome
+from biome_interpret.interpreters.engine.pipeline import Input, Pipeline
 from biome_interpret.interpreters.engine.settings import Settings
 from biome_interpret.models.alignment.segments import GRANULARITIES
 from biome_interpret.models.baselines import Baseline

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from biome_interpret.errors import InterpretationError, reason_of, shown
 from biome_interpret.interpretation import saliency_of
 from biome_interpret.interpreters import PathInterpreter, options
-from biome_interpret.interpreters.engine.pipeline import Outcome
+from biome_interpret.interpreters.engine.outcomes import Outcome
 from biome_interpret.models.registry import named_class, refuse_code
 
 Input = Union[JsonDict, Instance]

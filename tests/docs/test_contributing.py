@@ -74,7 +74,7 @@ def test_an_embedder(section: Any) -> None:
 def test_an_objective(section: Any) -> None:
     run_next = section("An objective")
     run_next()
-    model = {"type": "scoring_classifier"}
+    model = {"type": "energy_classifier"}
     assert any("the loss is explained" in note for note in interpret(model).notes)
     run_next()
     for mode in ("logits", "softmax"):

@@ -56,13 +56,14 @@ def test_own_objective(example: Any) -> None:
     predictor = build_predictor("lstm")
     plain = predictor._model
 
-    class ScoringClassifier(type(plain)):  # type: ignore[misc]
+    class EnergyClassifier(type(plain)):  # type: ignore[misc]
         def forward(self, *arguments: Any, **named: Any) -> Any:
             outputs = super().forward(*arguments, **named)
-            return {("scores" if name == "logits" else name): v for name, v in outputs.items()}
+            energies = -outputs.pop("logits")
+            return {**outputs, "energies": energies}
 
     [expected] = IntegratedGradient(predictor).interpret_json(INPUTS)
-    plain.__class__ = ScoringClassifier
+    plain.__class__ = EnergyClassifier
     [fallen_back] = IntegratedGradient(predictor).interpret_json(INPUTS)
     assert any("loss" in note for note in fallen_back.notes)
     example("own_objective")

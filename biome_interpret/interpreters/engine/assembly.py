@@ -24,6 +24,11 @@ StandardErrors = Dict[str, List[float]]
 # also miss more than this many standard errors.
 _LARGE_GAP = 0.02
 _STANDARD_ERRORS = 5
+# The standard error of fewer samples is too uncertain.
+_MANY_SAMPLES = 100
+
+# What a difference of outputs may be off by rounding, relative to the output.
+_ROUNDING = 1e-5
 
 
 @dataclass(frozen=True)
@@ -134,7 +139,7 @@ class Assembly:
         output = batch.outputs[row]
         delta = output - baseline_output - integrands.total if settings.adds_up else None
         site_notes = (call.site.note for call in batch.calls)
-        gap = _gap_note(delta, integrands)
+        gap = _gap_note(delta, output, integrands)
         all_notes = [*objective.notes, *site_notes, *integrands.notes, gap, *notes]
         probability, probabilities = batch.probabilities[row], batch.label_probabilities[row]
         if not all(map(math.isfinite, [probability or 0.0, *(probabilities or {}).values()])):
@@ -186,14 +191,15 @@ class Assembly:
         return fields, errors or None
 
 
-def _gap_note(delta: Optional[float], integrands: Integrands) -> Optional[str]:
+def _gap_note(delta: Optional[float], output: float, integrands: Integrands) -> Optional[str]:
     """A note if the scores miss much of the change of the output."""
-    if delta is None or not abs(delta) > _LARGE_GAP * integrands.size:
+    if delta is None or abs(delta) <= max(_LARGE_GAP * integrands.size, _ROUNDING * abs(output)):
         return None
     if integrands.measure.strata is not None:
         totals = integrands.elements.sum(dim=1, keepdim=True)
         error = standard_error(totals, integrands.measure.strata)
-        if error is None or abs(delta) <= _STANDARD_ERRORS * float(error):
+        is_sure = error is not None and len(totals) >= _MANY_SAMPLES
+        if not is_sure or abs(delta) <= _STANDARD_ERRORS * float(error):  # type: ignore[arg-type]
             return None
     return (
         f"the scores do not add up to the change of the output: they miss {abs(delta):.3g}. There "

@@ -1,6 +1,5 @@
 """Runs the steps from texts to results: predict, label, batch, integrate, assemble."""
 
-import traceback
 from functools import cached_property, partial
 from typing import (
     Callable,
@@ -8,7 +7,6 @@ from typing import (
     Hashable,
     Iterator,
     List,
-    NamedTuple,
     Optional,
     Sequence,
     Tuple,
@@ -25,12 +23,13 @@ from biome_interpret.interpretation import Interpretation
 from biome_interpret.interpreters.engine.assembly import Assembly, InstanceIntegrals
 from biome_interpret.interpreters.engine.background_texts import background_instances
 from biome_interpret.interpreters.engine.labelled_items import Item, ItemMaker, Job
+from biome_interpret.interpreters.engine.outcomes import Outcome, failed, merged
 from biome_interpret.interpreters.engine.path_integral import PathIntegral
 from biome_interpret.interpreters.engine.settings import Settings
 from biome_interpret.models.baselines.background import Background
 from biome_interpret.models.baselines.path_starts import PathStarts
 from biome_interpret.models.embedding.sites import EmbeddingSite, max_embedding_dim
-from biome_interpret.models.execution.batching import BatchPlanner, is_out_of_memory
+from biome_interpret.models.execution.batching import BatchPlanner
 from biome_interpret.models.execution.evaluation import ExplainedBatch, RowsMixed
 from biome_interpret.models.execution.prediction import Prediction, predict
 from biome_interpret.models.execution.row_independence import RowIndependence
@@ -62,25 +61,6 @@ BYPASS_NOTE = (
     "the model's output also depends on the words in a way that does not lead through their "
     "embeddings: that part is not explained"
 )
-
-
-class Outcome(NamedTuple):
-    """
-    The outcome of one text.
-
-    # Parameters
-
-    outputs : `JsonDict`, optional
-        The model's prediction, as given by `Model.forward_on_instance`; `None` if it failed.
-    interpretations : `List[Interpretation]`, optional
-        One for each labelled instance and target; `None` if one of them failed.
-    error : `Exception`, optional
-        Why the text failed.
-    """
-
-    outputs: Optional[JsonDict] = None
-    interpretations: Optional[List[Interpretation]] = None
-    error: Optional[Exception] = None
 
 
 class Pipeline:
@@ -153,14 +133,13 @@ class Pipeline:
                 jobs += [Job(text, its_targets) for text in texts]
                 by_input.append(range(first, len(jobs)))
             except Exception as error:
-                by_input.append(_failed(error))
+                by_input.append(self._failed(error))
         self._probe_rows(jobs)
         found: Dict[int, Outcome] = {}
         for group in self._planner.groups([job.text for job in jobs]):
             found.update(zip(group, self._group_outcomes([jobs[i] for i in group], complete)))
         return [
-            own if isinstance(own, Outcome) else _merged([found[i] for i in own])
-            for own in by_input
+            own if isinstance(own, Outcome) else merged([found[i] for i in own]) for own in by_input
         ]
 
     def _probe_rows(self, jobs: Sequence[Job]) -> None:
@@ -189,7 +168,7 @@ class Pipeline:
             return self._group_outcomes(jobs, complete)
         except Exception as error:
             if len(jobs) == 1 and not isinstance(error, RowsMixed):
-                return [_failed(error)]
+                return [self._failed(error)]
             # If rows mixed, they are run one by one from now on.
             return [self._outcome_alone(job, complete) for job in jobs]
         if len(jobs) == 1:
@@ -204,7 +183,10 @@ class Pipeline:
         try:
             return self._explained([job], complete)[0]
         except Exception as error:
-            return _failed(error)
+            return self._failed(error)
+
+    def _failed(self, error: Exception, outputs: Optional[JsonDict] = None) -> Outcome:
+        return failed(type(self._model).__name__, error, outputs)
 
     def _explained(self, jobs: List[Job], complete: bool) -> List[Outcome]:
         self._planner.forget_failed_probes()
@@ -227,25 +209,18 @@ class Pipeline:
         for k, item in enumerate(items):
             by_job[item.job].append(results[k])
         return [
-            _failed(errors[i], outputs[i]) if i in errors else Outcome(outputs[i], by_job[i])
+            self._failed(errors[i], outputs[i]) if i in errors else Outcome(outputs[i], by_job[i])
             for i in range(len(jobs))
         ]
 
     def _predicted(self, jobs: Sequence[Job]) -> Tuple[List[JsonDict], Optional[Prediction]]:
         try:
             return predict(self._model, self._sites, [job.text.instance for job in jobs])
-        except (InterpretationError, MemoryError):
-            raise
-        except Exception as error:
+        except Exception:
             # A model may fail in any way on a text without tokens: the cause helps more.
             for job in jobs:
                 job.text.check_tokens()
-            if is_out_of_memory(error):
-                raise
-            raise InterpretationError(
-                f"{type(self._model).__name__} cannot predict this text: "
-                f"{type(error).__name__}: {error}"
-            ) from error
+            raise
 
     def _batches(
         self, items: Sequence[Item], prediction: Optional[Prediction]
@@ -347,21 +322,3 @@ def _notes(found: RowIndependence) -> List[str]:
         GRADIENT_NOTE: found.has_other_gradient,
     }
     return [note for note, holds in conditions.items() if holds]
-
-
-def _merged(outcomes: Sequence[Outcome]) -> Outcome:
-    """The outcome of an input that became several texts: all results, or the first error."""
-    failed = [outcome for outcome in outcomes if outcome.error is not None]
-    if failed or len(outcomes) == 1:
-        return (failed or outcomes)[0]
-    outputs = next((outcome.outputs for outcome in outcomes), {})
-    return Outcome(outputs, [one for outcome in outcomes for one in outcome.interpretations or []])
-
-
-def _failed(error: Exception, outputs: Optional[JsonDict] = None) -> Outcome:
-    """Clears the frames of the traceback, which hold tensors."""
-    cause: Optional[BaseException] = error
-    while cause is not None:
-        traceback.clear_frames(cause.__traceback__)
-        cause = cause.__cause__ or cause.__context__
-    return Outcome(outputs, error=error)

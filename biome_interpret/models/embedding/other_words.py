@@ -88,8 +88,14 @@ def other_words(
     found: Dict[IdsName, OtherWords] = {}
     offset = 0
     names = [n for n in text_field_names(instances[0], tensors) if n not in kept_fields]
-    for name, ids in ids_by_name(tensors, names).items():
+    all_ids = ids_by_name(tensors, names)
+    for name, ids in all_ids.items():
         indexer = texts_of(instances[0], name.field)[0].field.token_indexers[name.indexer]
+        # Two indexers may give a field the same ids. Which of the two is embedded does not matter.
+        same = [n for n in found if n.field == name.field and torch.equal(all_ids[n], ids)]
+        if same:
+            found[name] = found[same[0]]
+            continue
         kept, size = special_ids(indexer, vocabulary)
         size = max(size, int(ids.max()) + 1 if ids.numel() else 0)
         words = OtherWords.of(ids, kept, size, shift=len(found) + 1, offset=offset)

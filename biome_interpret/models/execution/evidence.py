@@ -1,5 +1,6 @@
 """Finds out which output of a model holds the logits of a label, and what they mean."""
 
+import math
 from functools import cached_property
 from typing import Any, Dict, List, Mapping, Optional, Sequence
 
@@ -199,7 +200,8 @@ class Evidence:
         direction = _gradient(choices.total_of(choices.logits).sum(), outputs[name])
         if gradient is None or direction is None:
             return None
-        return float((gradient * direction).sum()) or None
+        slope = float((gradient * direction).sum())
+        return slope if slope and math.isfinite(slope) else None
 
     @cached_property
     def _outputs_for_another_label(self) -> Optional[Outputs]:
@@ -233,7 +235,8 @@ class Evidence:
         if any(self._agrees(name, namespace) for namespace in self._namespaces):
             return True
         # A model may choose its tags in another way, as by a search.
-        return False if self._own_names(name) and self._objective.logit_dims == 2 else None
+        is_said = bool(self._own_names(name)) and self._objective.logit_dims == 2
+        return False if is_said and self._logits[name].isfinite().all() else None
 
     def _namespace(self, name: str) -> Optional[str]:
         """
@@ -277,7 +280,7 @@ class Evidence:
 
     def _gives_probabilities(self, name: str) -> Optional[bool]:
         own, logits = self._own(name), self._logits[name]
-        if own is None or own.shape[:-1] != logits.shape[:-1]:
+        if own is None or own.shape[:-1] != logits.shape[:-1] or not own.isfinite().all():
             return None
         if any(agree(own, expected) for expected in self._expected(name)):
             return True

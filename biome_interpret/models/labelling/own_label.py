@@ -28,7 +28,9 @@ def best_class(objective: Objective, said: Mapping[str, Any]) -> Optional[int]:
     if reading.logits is None or reading.logits not in said:
         return None
     logits = with_dimensions(torch.as_tensor(said[reading.logits]).unsqueeze(0), 2)
-    return None if logits is None else objective.predicted(logits)[0]
+    if logits is None or not logits.isfinite().all():
+        return None
+    return objective.predicted(logits)[0]
 
 
 def with_best_class(

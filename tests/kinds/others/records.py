@@ -132,6 +132,8 @@ class Other:
         them: such a refusal is accepted too.
     noted_only : `str`, optional
         The numbers may be anything if a note of the result matches this.
+    shows_in_many_samples : `bool`
+        Whether a few random samples do not show what is wrong.
     matrices : `Callable[[Model], List[torch.Tensor]]`
         The parameters with a row for each word. The reference scales these rows.
     row_of : `Callable[[int], int]`
@@ -164,6 +166,7 @@ class Other:
     noted_as_note: str = "loss"
     refused: Optional[str] = None
     noted_only: Optional[str] = None
+    shows_in_many_samples: bool = False
     matrices: Callable[[Any], List[torch.Tensor]] = words_of
     row_of: Callable[[int], int] = int
     shared_rows: bool = False

@@ -10,7 +10,7 @@ import pytest
 import torch
 from allennlp.predictors import Predictor
 
-from biome_interpret import GradientShap, IntegratedGradient
+from biome_interpret import GradientShap, IntegratedGradient, InterpretationError
 from biome_interpret.models.isolation.isolated import isolated, run_isolated
 from tests.tiny_models import EXAMPLE_INPUTS, build_predictor
 
@@ -84,7 +84,7 @@ def test_nothing_is_left_behind_by_an_exception_in_the_model(kind: str, call: in
 
     predictor._model.forward = failing
     try:
-        with pytest.raises(RuntimeError, match="out of order"):
+        with pytest.raises(InterpretationError, match="fails on this text .*out of order"):
             interpreter.saliency_interpret_from_json(EXAMPLE_INPUTS[kind])
     finally:
         del predictor._model.forward

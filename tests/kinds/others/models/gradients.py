@@ -188,7 +188,7 @@ KINDS = [
         inputs=[{"sentence": "plot"}, *INPUTS[1:]],
     ),
     Other("hard gate", maker(HardGate)),
-    Other("steps", maker(Steps), **WRONG),
+    Other("steps", maker(Steps), shows_in_many_samples=True, **WRONG),
     Other("straight-through", maker(StraightThrough), **WRONG),
     Other("gradient reversal", maker(Reversed), **WRONG),
     Other("gradient reversal in another head", maker(ReversedElsewhere)),
