@@ -103,6 +103,12 @@ def _add_explanation(group: argparse._ArgumentGroup) -> None:
         "them, or null for the predicted label",
     )
     add(
+        "--output",
+        metavar="NAME",
+        help="the model's output that holds the logits of the label, as tone_logits. Default: the "
+        "one that agrees with the model's own label, probabilities and loss",
+    )
+    add(
         "--granularity",
         choices=list(GRANULARITIES),
         help="the units that get scores; `token` leaves out special tokens, and `word` joins what "

@@ -26,15 +26,16 @@ InterpreterConfig = Dict[str, Any]
 
 def interpreter_configs(arguments: Namespace) -> List[InterpreterConfig]:
     """
-    The parameters of each interpreter, completed by `--granularity` and `--tolerance`. Raises
-    `ConfigurationError` if an interpreter cannot be used here, or if none has a given option.
+    The parameters of each interpreter, completed by `--output`, `--granularity` and `--tolerance`.
+    Raises `ConfigurationError` if an interpreter cannot be used here, or if none has a given
+    option.
     """
     configs = [
         interpreter_params(given).as_dict(quiet=True)
         for given in arguments.interpreter or [DEFAULT_INTERPRETER]
     ]
     options = [set(infer_params(_class_of(config))) for config in configs]
-    for option in ("granularity", "tolerance"):
+    for option in ("output", "granularity", "tolerance"):
         value = getattr(arguments, option)
         takers = [config for config, known in zip(configs, options) if option in known]
         if value is not None and not takers:

@@ -13,6 +13,7 @@ from allennlp.models import Model
 from allennlp.training.metrics import Metric
 
 from biome_interpret.errors import InterpretationError
+from biome_interpret.models.isolation.attributes import AttributesKept
 from biome_interpret.models.isolation.encoder_states import fixed_encoder_states
 from biome_interpret.models.isolation.patching import WrappersKept
 from biome_interpret.models.isolation.random_states import RandomStates
@@ -27,7 +28,7 @@ def run_isolated(model: Model, run: Callable[[], _Result]) -> _Result:
     """
     Calls `run`, with the model in evaluation mode and its parameters frozen. Every forward pass
     starts from the same states of stateful encoders. Other threads that interpret the model wait.
-    Afterwards flags, metrics, encoder states and the global random states are as before.
+    Afterwards flags, metrics, attributes, encoder states and global random states are as before.
 
     Ctrl-C may interrupt any line, also those that restore. So all is restored twice: one interrupt
     prevents at most one of the two. This is a function, since Ctrl-C may also come after a block
@@ -113,6 +114,7 @@ class _State:
             (metric, copy.deepcopy(vars(metric), {id(model.vocab): model.vocab}))
             for metric in _metrics(self.modules)
         ]
+        self._attributes = AttributesKept(self.modules)
         self._wrappers = WrappersKept()
         self._random_states = RandomStates(device_of(model))
         self._default_dtype = torch.get_default_dtype()
@@ -165,6 +167,7 @@ class _State:
             for name in [*vars(metric)]:
                 if name not in attributes:
                     del vars(metric)[name]
+        self._attributes.restore()
 
 
 def _writes_its_parameters(module: torch.nn.Module) -> bool:

@@ -8,6 +8,7 @@ from typing import Any, Dict, List
 import numpy
 import pytest
 import torch
+from allennlp.models import BasicClassifier
 from allennlp.predictors import Predictor
 
 from biome_interpret import GradientShap, IntegratedGradient, InterpretationError
@@ -181,3 +182,31 @@ class TestThreads:
         assert len(outputs) > 5
         assert all(output == expected for output in outputs)
         assert all(result == results[0] for result in results)
+
+
+class KeepsThings(BasicClassifier):
+    """Keeps what it saw, in ways of its own."""
+
+    def forward(self, tokens: Any, label: Any = None, metadata: Any = None) -> Any:
+        ids = tokens["tokens"]["tokens"]
+        self.last = ids
+        self.seen[tuple(ids.flatten().tolist())] = len(ids)
+        self.lengths.append(ids.size(1))
+        self.count += 1
+        self.new = ids
+        self._buffers["total"] = self._buffers["total"] + ids.sum()
+        return super().forward(tokens, label, metadata)
+
+
+def test_what_a_model_keeps_is_as_before() -> None:
+    predictor = build_predictor("lstm")
+    model: Any = predictor._model
+    model.__class__ = KeepsThings
+    model.last, model.seen, model.lengths, model.count = None, {(0,): 1}, [3], 7
+    model.register_buffer("total", torch.zeros(()))
+    seen, lengths = model.seen, model.lengths
+    IntegratedGradient(predictor).interpret_json(EXAMPLE_INPUTS["lstm"])
+    assert (model.last, model.count, float(model.total)) == (None, 7, 0.0)
+    assert not hasattr(model, "new")
+    assert model.seen is seen and seen == {(0,): 1}
+    assert model.lengths is lengths and lengths == [3]
