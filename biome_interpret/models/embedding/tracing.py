@@ -83,7 +83,10 @@ def trace(
     calls = [call for call in calls if call.key.field not in label_fields]
     if not calls:
         names = ", ".join(site.name for site in sites)
-        raise InterpretationError(f"the model never calls {names} with the text of a field")
+        raise InterpretationError(
+            f"the model never calls {names} with the text of a field, or it keeps the embeddings "
+            f"of texts that it saw"
+        )
     return Trace(calls, outputs, outputs_for_other_words)
 
 

@@ -8,6 +8,7 @@ import torch
 from biome_interpret.models.embedding.id_positions import (
     ADDED,
     NOWHERE,
+    by_row,
     is_view,
     positions_by_value,
     positions_in_view,
@@ -110,3 +111,34 @@ def test_folded_in_a_list() -> None:
     positions = positions_by_value(ids, padded, num_rows=1)
     assert positions is not None
     assert positions.tolist()[:3] == [[0, 1, 2], [3, 4, NOWHERE], [5, 6, 7]]
+
+
+class TestByRow:
+    """Which of the given ids belong to each row."""
+
+    def found(self, given: torch.Tensor) -> Any:
+        result = by_row(positions_in_view(IDS, given), IDS, num_rows=2)
+        if result is None:
+            return None
+        return result.positions.tolist(), None if result.order is None else result.order.tolist()
+
+    def test_row_by_row(self) -> None:
+        assert self.found(IDS[:, 1:3]) == ([[1, 2], [1, 2]], None)
+
+    def test_the_positions_first(self) -> None:
+        expected = [[0, 1, 2, 3]] * 2, [0, 2, 4, 6, 1, 3, 5, 7]
+        assert self.found(IDS.t()) == expected
+
+    def test_one_row_only(self) -> None:
+        assert self.found(IDS[0]) is None
+
+    def test_of_a_copy_with_additions(self) -> None:
+        given = torch.tensor([[1, 5, 6, 7, 8], [1, 9, 4, 0, 0]])
+        positions = positions_by_value(IDS, given, num_rows=2)
+        assert positions is not None
+        result = by_row(positions, IDS, num_rows=2)
+        assert result is not None and result.order is None
+        assert result.positions.tolist() == [
+            [ADDED, 0, 1, 2, 3],
+            [ADDED, 0, 1, NOWHERE, NOWHERE],
+        ]

@@ -1,0 +1,111 @@
+"""The explained number belongs to the label that the result names, by the model's own word."""
+
+from typing import Any, Type
+
+import pytest
+import torch
+from allennlp.models import Model
+
+from biome_interpret import IntegratedGradient, InterpretationError
+from biome_interpret.interpretation import Interpretation
+from tests.kinds.others.models.heads import TWO, TonePredictor, TopicAndTone
+from tests.kinds.others.models.numbers import BINARY, OneLogit, Regression
+from tests.kinds.others.models.outputs import Calibrated
+from tests.kinds.others.records import Classifier, Outputs, maker
+
+TEXT = {"sentence": "the plot is very clever"}
+
+
+def interpret(model: Type[Model], vocab: Any = None, **options: Any) -> Interpretation:
+    predictor = maker(model, vocab=vocab)()
+    [result] = IntegratedGradient(predictor, n_steps=5, **options).interpret_json(TEXT)
+    return result
+
+
+class TestOneLogit:
+    def test_speaks_for_the_second_label_and_against_the_first(self) -> None:
+        second, first = (interpret(OneLogit, BINARY, target=name) for name in ("pos", "neg"))
+        assert second.output == -first.output
+        assert second.target.probability == pytest.approx(1 / (1 + 2.718281828**-second.output))
+        assert first.target.probability == pytest.approx(1 - second.target.probability)
+        assert second.probabilities == pytest.approx(first.probabilities)
+        for one, other in zip(*(r.fields["tokens"].scores for r in (first, second))):
+            assert one == pytest.approx(-other)
+
+    def test_may_speak_for_the_first_label(self) -> None:
+        """The loss says so."""
+
+        class Negative(OneLogit):
+            def loss(self, logits: torch.Tensor, label: torch.Tensor) -> torch.Tensor:
+                return super().loss(logits, 1 - label)
+
+            def make_output_human_readable(self, output_dict: Outputs) -> Outputs:
+                return output_dict
+
+        found, usual = interpret(Negative, BINARY), interpret(OneLogit, BINARY)
+        assert {found.target.label, usual.target.label} == {"neg", "pos"}
+        assert found.output == usual.output > 0
+
+    @pytest.mark.parametrize("mode", ["softmax", "log_softmax"])
+    def test_has_a_probability(self, mode: str) -> None:
+        result = interpret(OneLogit, BINARY, inference_mode=mode)
+        assert result.target.probability is not None
+        expected = torch.tensor(result.target.probability)
+        found = result.output if mode == "softmax" else torch.tensor(result.output).exp()
+        assert float(found) == pytest.approx(float(expected))
+
+
+class TestValue:
+    def test_has_no_label(self) -> None:
+        for vocab in (None, BINARY):
+            result = interpret(Regression, vocab)
+            assert (result.target.label, result.target.index) == (None, None)
+            assert (result.target.probability, result.probabilities) == (None, None)
+
+    def test_has_no_probability_no_loss_and_no_target(self) -> None:
+        for mode in ("softmax", "log_softmax", "loss"):
+            with pytest.raises(InterpretationError, match="is a value.*must be 'logits'"):
+                interpret(Regression, inference_mode=mode)
+        with pytest.raises(InterpretationError, match="unknown target 'pos'.*is a value"):
+            interpret(Regression, target="pos")
+
+
+class TestProbabilities:
+    def test_of_a_calibrated_model_are_its_own(self) -> None:
+        predictor = maker(Calibrated)()
+        own = max(predictor.predict_json(TEXT)["probs"])
+        assert interpret(Calibrated).target.probability == pytest.approx(own)
+        assert interpret(Calibrated, inference_mode="softmax").output == pytest.approx(own)
+
+
+class TestOutput:
+    def results(self, **options: Any) -> Interpretation:
+        predictor = maker(TopicAndTone, TonePredictor, vocab=TWO)()
+        [result] = IntegratedGradient(predictor, n_steps=5, **options).interpret_json(TEXT)
+        return result
+
+    def test_is_that_of_the_label(self) -> None:
+        assert self.results() == self.results(output="tone_logits")
+        tone = maker(TopicAndTone, TonePredictor, vocab=TWO)().predict_json(TEXT)["tone_logits"]
+        assert self.results().output == pytest.approx(max(tone))
+
+    def test_may_be_named(self) -> None:
+        with pytest.raises(InterpretationError, match="output is 'tone'.*'tone_logits'"):
+            self.results(output="tone")
+
+    def test_that_is_not_certain_is_refused(self) -> None:
+        class TwoAlike(Classifier):
+            """No loss, no probabilities and no label."""
+
+            def forward(self, tokens: Any, label: Any = None, metadata: Any = None) -> Any:  # type: ignore
+                vector = self.vector(tokens)
+                return {"a_logits": self.scores(vector), "b_logits": self.scores(-vector)}
+
+            def make_output_human_readable(self, output_dict: Outputs) -> Outputs:
+                return output_dict
+
+        with pytest.raises(InterpretationError, match="'a_logits', 'b_logits' fit alike"):
+            interpret(TwoAlike)
+        outputs = maker(TwoAlike)().predict_json(TEXT)
+        for name in ("a_logits", "b_logits"):
+            assert interpret(TwoAlike, output=name).output == pytest.approx(max(outputs[name]))

@@ -1,0 +1,110 @@
+"""Which output holds the logits, from what speaks for each."""
+
+from typing import Any, Optional
+
+import pytest
+import torch
+from allennlp.data import Vocabulary
+
+from biome_interpret.errors import InterpretationError
+from biome_interpret.models.objectives.reading import (
+    FITS,
+    LARGER,
+    SMALLER,
+    Candidate,
+    choose,
+    named_output,
+    namespaces_of_labels,
+    own_names,
+    with_dimensions,
+)
+
+
+def candidate(name: str = "logits", **known: Any) -> Candidate:
+    """Of the right size, and nothing else is known."""
+    unknown = {"lowers_loss": None, "gives_probabilities": None, "gives_label": None}
+    is_called = name.endswith("logits")
+    return Candidate(name, **{"is_called_logits": is_called, "size": FITS, **unknown, **known})
+
+
+def chosen(*candidates: Candidate) -> Optional[str]:
+    return choose(candidates, "Model")
+
+
+class TestChoose:
+    def test_a_single_one_called_logits_is_believed(self) -> None:
+        assert chosen(candidate()) == "logits"
+        assert chosen(candidate("scores")) is None
+        assert chosen() is None
+
+    @pytest.mark.parametrize(
+        "against",
+        [
+            {"lowers_loss": False, "gives_label": True},
+            {"gives_label": False},
+            {"gives_probabilities": False},
+            {"size": SMALLER, "lowers_loss": True},
+        ],
+    )
+    def test_one_that_something_speaks_against_is_not(self, against: Any) -> None:
+        assert chosen(candidate(**against)) is None
+
+    def test_the_loss_counts_more_than_a_name_or_a_label(self) -> None:
+        topic = candidate("logits", gives_label=True)
+        assert chosen(topic, candidate("tone", lowers_loss=True)) == "tone"
+
+    def test_a_label_by_another_rule_does_not_speak_against_the_loss(self) -> None:
+        assert chosen(candidate(lowers_loss=True, gives_label=False)) == "logits"
+
+    def test_probabilities_count_more_than_the_size(self) -> None:
+        right = candidate("a_logits", gives_probabilities=True, size=LARGER)
+        assert chosen(right, candidate("b_logits")) == "a_logits"
+
+    def test_of_two_the_one_that_follows_from_the_other(self) -> None:
+        first = candidate("attention_logits", lowers_loss=True, above=("class_logits",))
+        assert chosen(first, candidate("class_logits", lowers_loss=True)) == "class_logits"
+
+    def test_two_that_fit_alike_are_refused_and_listed(self) -> None:
+        with pytest.raises(InterpretationError, match="'a_logits', 'b_logits' fit alike.*`output`"):
+            chosen(candidate("a_logits"), candidate("b_logits"))
+
+
+def test_an_output_that_is_not_there_is_answered_with_those_that_are() -> None:
+    outputs = {"tone_logits": torch.zeros(1, 2), "loss": torch.zeros(())}
+    assert named_output(outputs, "tone_logits", "Model") == "tone_logits"
+    with pytest.raises(InterpretationError, match="output is 'tone'.*'tone_logits'"):
+        named_output(outputs, "tone", "Model")
+
+
+@pytest.mark.parametrize(
+    "shape, dims, expected",
+    [
+        ((3,), 2, (3, 1)),
+        ((3, 1), 2, (3, 1)),
+        ((3, 1, 5), 2, (3, 5)),
+        ((1, 1, 5), 2, (1, 5)),
+        ((3, 4, 5), 2, None),
+        ((3, 4), 3, None),
+        ((3, 4, 5), 3, (3, 4, 5)),
+        ((), 2, None),
+    ],
+)
+def test_dimensions(shape: Any, dims: int, expected: Any) -> None:
+    found = with_dimensions(torch.zeros(shape), dims)
+    assert (None if found is None else tuple(found.shape)) == expected
+
+
+def test_the_model_s_own_name_for_a_label() -> None:
+    said = {"tone": "warm", "topic": "sports", "words": ["a", "b"], "tags": [1, 2]}
+    assert own_names(said, "tone", None) == ["warm"]
+    assert own_names(said, "label", "topic_logits") == ["sports"]
+    assert own_names({**said, "label": "cold"}, "y", "logits") == ["cold"]
+    assert own_names(said, "label", "logits") == own_names(said, "tags", "logits") == []
+
+
+def test_namespaces_for_labels_come_first() -> None:
+    vocabulary = Vocabulary()
+    for namespace in ("tokens", "topic_labels", "kinds"):
+        vocabulary.add_token_to_namespace("one", namespace)
+    assert namespaces_of_labels(vocabulary, "kinds") == ["kinds", "topic_labels", "tokens"]
+    assert namespaces_of_labels(vocabulary, "labels") == ["topic_labels", "tokens", "kinds"]
