@@ -349,8 +349,8 @@ PREDICTED_LABELS = (
 )
 mutation(
     "predicted-label",
-    "LabelField(int(first.argmax()), namespace",
-    "LabelField(int(first.argmin()), namespace",
+    "int(first.argmax()) if first.size > 1",
+    "int(first.argmin()) if first.size > 1",
     *PREDICTED_LABELS,
 )
 mutation(
@@ -477,7 +477,7 @@ mutation(
     "rows_per_pass, start = (len(chunk) + 1) // 2, start + 1",
     *BATCHING,
 )
-mutation("only-memory-halves-passes", "or not _is_out_of_memory(error)", "or False", *BATCHING)
+mutation("only-memory-halves-passes", "or not is_out_of_memory(error)", "or False", *BATCHING)
 
 PATH_INTEGRAL = (
     "biome_interpret/interpreters/engine/path_integral.py",
@@ -507,6 +507,128 @@ mutation(
     "return [self._outcome_alone(job, complete) for job in jobs]",
     "return [_failed(error) for job in jobs]",
     *PIPELINE,
+)
+
+# Every point reaches the model: where the given ids stand, once in each pass.
+HONESTY = ("tests/models/execution/test_honesty.py",)
+VERIFIED = ("tests/models/embedding/test_verification.py",)
+PLACING = "biome_interpret/models/embedding/placing.py", VERIFIED
+mutation("each-call-is-replaced", "if key not in self._placed:", "if False:", PLACING[0], HONESTY)
+mutation(
+    "points-go-to-their-row",
+    "points.flatten(0, 1)[found.order.argsort().to(points.device)]",
+    "points.flatten(0, 1)",
+    PLACING[0],
+    ("tests/kinds/others/test_others.py::test_all_texts_in_a_batch[time-major view]",),
+)
+VERIFICATION = "biome_interpret/models/embedding/verification.py", VERIFIED
+mutation(
+    "ids-that-were-rearranged",
+    "elif not _same(one.given, given[0]):",
+    "elif False:",
+    *VERIFICATION,
+)
+mutation(
+    "ids-that-were-changed-one-by-one",
+    "return bool((second[: -other.shift] == first[other.shift :])[moved].all())",
+    "return True",
+    *VERIFICATION,
+)
+mutation(
+    "words-that-pass-by",
+    "return not torch.allclose(values, self.values, rtol=ROUNDING, atol=0.0)",
+    "return False",
+    "biome_interpret/models/execution/evaluation.py",
+    HONESTY,
+)
+
+# The output belongs to the label.
+OUTPUTS = ("tests/interpreters/test_outputs.py",)
+READING = (
+    "biome_interpret/models/objectives/reading.py",
+    ("tests/models/objectives/test_reading.py",),
+)
+mutation("the-loss-decides", "            bool(self.lowers_loss),\n", "", *READING)
+mutation(
+    "a-contradiction-is-no-candidate",
+    "if self.size == SMALLER or self.lowers_loss is False:",
+    "if self.size == SMALLER:",
+    *READING,
+)
+mutation("the-last-of-two", "if not names & set(one.above)", "if True", *READING)
+EVIDENCE = "biome_interpret/models/execution/evidence.py", OUTPUTS
+mutation("sign-of-one-logit", "sign=-1 if meaning == SECOND and", "sign=-1 if False and", *EVIDENCE)
+mutation(
+    "values-have-no-label",
+    "return SECOND if is_said or self._is_cross_entropy(name) else VALUE",
+    "return SECOND",
+    *EVIDENCE,
+)
+mutation(
+    "own-probabilities",
+    "probabilities=self._own_probabilities(name, meaning),",
+    "probabilities=None,",
+    *EVIDENCE,
+)
+mutation(
+    "namespace-that-agrees",
+    "            if self._agrees(name, namespace):\n                return namespace\n",
+    "",
+    EVIDENCE[0],
+    ("tests/kinds/others/test_others.py::test_each_text_alone[own namespace]",),
+)
+mutation(
+    "one-of-two-labels",
+    "torch.where(indices == 1, logit, -logit)",
+    "logit",
+    "biome_interpret/models/objectives/tasks/labels.py",
+    OUTPUTS,
+)
+mutation(
+    "a-contradiction-is-refused",
+    "if wrong is not None and is_prediction:",
+    "if False:",
+    "biome_interpret/interpreters/engine/labelled_items.py",
+    ("tests/models/labelling/test_labelling.py",),
+)
+mutation(
+    "a-predictor-labels-itself",
+    'labels_itself = overrides(predictor, "json_to_labeled_instances")',
+    "labels_itself = False",
+    "biome_interpret/models/labelling/texts.py",
+    ("tests/interpreters/test_doors.py",),
+)
+
+# What is found out once about a model.
+PROBED = "biome_interpret/models/execution/row_independence.py", HONESTY
+mutation("another-gradient-is-noted", "return 2 * sum(found) > len(found)", "return False", *PROBED)
+mutation(
+    "a-failing-probe-is-tried-again",
+    "if not known.failed or self._num_failed[key] >= _FAILED_PROBES",
+    "if True",
+    "biome_interpret/models/execution/batching.py",
+    HONESTY,
+)
+mutation(
+    "a-failing-pass-is-run-row-by-row",
+    "if len(points.rows) == 1 or is_out_of_memory(error):",
+    "if True:",
+    "biome_interpret/interpreters/engine/path_integral.py",
+    HONESTY,
+)
+mutation(
+    "what-a-model-keeps",
+    "        self._attributes.restore()\n",
+    "",
+    ISOLATED[0],
+    ("tests/models/isolation/test_isolated.py",),
+)
+mutation(
+    "a-gap-is-noted",
+    "abs(delta) <= max(_LARGE_GAP * integrands.size, _ROUNDING * abs(output))",
+    "True",
+    "biome_interpret/interpreters/engine/assembly.py",
+    ("tests/kinds/others/test_others.py::test_each_text_alone[steps]",),
 )
 
 # The command sets Ctrl-C up before AllenNLP is imported. Other programs need all classes at once.
