@@ -112,7 +112,7 @@ if [ -n "${BIOME_PYTHON:-}" ]; then
 fi
 
 # The stamp is written last: a venv without one was interrupted.
-files="$(cat setup.cfg setup.py pyproject.toml constraints.txt | cksum)"
+files="$(cat setup.cfg setup.py pyproject.toml constraints.txt tests/clients.txt | cksum)"
 id="$(venv_id "${python:-.venv/bin/python}")"
 if [ -f "$stamp" ] && [ "$(head -n 1 "$stamp")" = "$id" ] && [ -x .venv/bin/python ]; then
     [ "$(tail -n 1 "$stamp")" = "$files" ] && exit
@@ -133,5 +133,6 @@ export PIP_CONSTRAINT=constraints.txt PIP_DISABLE_PIP_VERSION_CHECK=1
 # The pip that came with the Python may be too old for today's wheels; 25.0 is 3.8's last.
 quietly .venv/bin/python -m pip install 'pip<25.1' wheel
 quietly .venv/bin/python -m pip install -e '.[dev]'
+quietly .venv/bin/python -m pip install --no-deps -r tests/clients.txt
 printf '%s\n%s\n' "$(venv_id .venv/bin/python)" "$files" >"$stamp"
 say "Ready: .venv/bin/python"

@@ -13,6 +13,8 @@ from allennlp.predictors import Predictor, TextClassifierPredictor
 from biome_interpret import IntegratedGradient, InterpretationError
 from biome_interpret.commands.jobs.sources import JsonLines
 from biome_interpret.predictors import SaliencyPredictor
+from tests.kinds.others.models.parts import Recurrent
+from tests.kinds.others.records import maker
 from tests.tiny_models import build_predictor
 
 TEXT = {"sentence": "a dull film"}
@@ -165,3 +167,17 @@ def test_the_command_reads_lines_as_the_predictor_does(tmp_path: Path) -> None:
     file.write_text("a dull film\n", encoding="utf-8")
     source = JsonLines(predictor_of(OwnLines), str(file))
     assert [source.inputs(line) for line in source.lines()] == [TEXT]
+
+
+def test_an_input_that_is_nested_too_deeply_is_refused() -> None:
+    nested: Any = "a film"
+    for _ in range(5000):
+        nested = [nested]
+    with pytest.raises(InterpretationError, match="nested too deeply"):
+        results(TextClassifierPredictor, {**TEXT, "other": nested})
+
+
+def test_a_text_of_padding_is_refused_in_words() -> None:
+    interpreter = IntegratedGradient(maker(Recurrent)())
+    with pytest.raises(InterpretationError, match="no tokens to interpret but @@PADDING@@"):
+        interpreter.interpret_json({"sentence": "@@PADDING@@ @@PADDING@@"})

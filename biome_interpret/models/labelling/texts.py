@@ -8,6 +8,7 @@ from typing import Any, Dict, List, Union
 from allennlp.common.util import JsonDict
 from allennlp.data import Instance
 from allennlp.data.fields import MetadataField, TextField
+from allennlp.data.vocabulary import DEFAULT_PADDING_TOKEN
 from allennlp.predictors import Predictor
 
 from biome_interpret.errors import InterpretationError
@@ -62,7 +63,10 @@ class InputText:
                 f'an input must be a JSON object, such as {{"sentence": "a good film"}}, not '
                 f"{type(inputs).__name__}"
             )
-        strings = list(strings_in(inputs))
+        try:
+            strings = list(strings_in(inputs))
+        except RecursionError as error:
+            raise InterpretationError("the input is nested too deeply") from error
         has = ", ".join(repr(name) for name in inputs) or "nothing"
         labels_itself = overrides(predictor, "json_to_labeled_instances")
         with refused(predictor, f"does not take this input, which has {has}"):
@@ -96,9 +100,20 @@ class InputText:
         return [n for n, field in fields if isinstance(field, TextField) and not field.tokens]
 
     def check_tokens(self) -> None:
-        """Raises an `InterpretationError` if a field of text has no tokens."""
+        """
+        # Raises
+
+        `InterpretationError`
+            If a field of text has no tokens, or none but AllenNLP's padding.
+        """
         for name in self.empty_fields:
             raise InterpretationError(f"field '{name}' has no tokens to interpret")
+        for name, field in self.instance.fields.items():
+            if isinstance(field, TextField) and {t.text for t in field} == {DEFAULT_PADDING_TOKEN}:
+                raise InterpretationError(
+                    f"field '{name}' has no tokens to interpret but {DEFAULT_PADDING_TOKEN}, which "
+                    f"stands for no word"
+                )
 
 
 def _indexed(predictor: Predictor, instance: Instance) -> "_SharingInstance":

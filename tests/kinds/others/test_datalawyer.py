@@ -20,7 +20,7 @@ from tests.kinds.others.checks import check, each_alone, in_a_batch
 from tests.kinds.others.records import Other, Outputs, Said
 from tests.tiny_models import randomise, scratch_folder
 
-WHY = "needs allennlp-datalawyer: pip install --no-deps allennlp-datalawyer==0.3.18 overrides"
+WHY = "needs allennlp-datalawyer: pip install --no-deps -r tests/clients.txt"
 for module in (
     "models.relations_classifier",
     "data.dataset_readers.cp_relations_reader",
