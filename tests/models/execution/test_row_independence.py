@@ -194,7 +194,8 @@ def test_a_text_that_does_not_matter_does_not_mix_rows(mode: str) -> None:
     passes: List[int] = []
     model.register_forward_hook(lambda *_: passes.append(1))
     IntegratedGradient(predictor, n_steps=40, inference_mode=mode).interpret_json(PAIR)
-    assert len(passes) < 20
+    # Row by row it would be one for each of the 40 nodes.
+    assert len(passes) < 30
 
 
 def fake_predictor() -> Predictor:
