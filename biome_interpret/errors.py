@@ -32,3 +32,10 @@ def reason_of(error: BaseException, inputs: Any = None) -> str:
         message = f"{error.msg} at character {error.pos + 1}"
     message = " ".join(message.split())
     return f"{type(error).__name__}: {message}" if message else type(error).__name__
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """By the message: PyTorch 1.12 raises a plain `RuntimeError`, on the CPU and on CUDA."""
+    message = str(error).lower()
+    is_named = "out of memory" in message or "can't allocate" in message
+    return isinstance(error, MemoryError) or is_named

@@ -625,7 +625,7 @@ mutation(
 )
 mutation(
     "a-gap-is-noted",
-    "abs(delta) <= max(_LARGE_GAP * integrands.size, _ROUNDING * abs(output))",
+    "abs(delta) <= max(_LARGE_GAP * integrands.size, _ROUNDING * output)",
     "True",
     "biome_interpret/interpreters/engine/assembly.py",
     ("tests/kinds/others/test_others.py::test_each_text_alone[steps]",),

@@ -35,6 +35,13 @@ def to_tensors(instances: Sequence[Instance], model: Model, padding: int = 0) ->
     return tensors
 
 
+def fresh(value: Any) -> Any:
+    """The same tensors in new dicts and lists: a model may take items out of its arguments."""
+    if isinstance(value, dict):
+        return {key: fresh(item) for key, item in value.items()}
+    return [fresh(item) for item in value] if isinstance(value, list) else value
+
+
 def take_rows(value: Any, rows: torch.Tensor, batch_size: int) -> Any:
     """
     The batch that has row `rows[r]` of the given batch as its row r. Values without rows, such as a

@@ -139,7 +139,7 @@ class Assembly:
         output = batch.outputs[row]
         delta = output - baseline_output - integrands.total if settings.adds_up else None
         site_notes = (call.site.note for call in batch.calls)
-        gap = _gap_note(delta, output, integrands)
+        gap = _gap_note(delta, max(abs(output), abs(baseline_output)), integrands)
         all_notes = [*objective.notes, *site_notes, *integrands.notes, gap, *notes]
         probability, probabilities = batch.probabilities[row], batch.label_probabilities[row]
         if not all(map(math.isfinite, [probability or 0.0, *(probabilities or {}).values()])):
@@ -192,8 +192,8 @@ class Assembly:
 
 
 def _gap_note(delta: Optional[float], output: float, integrands: Integrands) -> Optional[str]:
-    """A note if the scores miss much of the change of the output."""
-    if delta is None or abs(delta) <= max(_LARGE_GAP * integrands.size, _ROUNDING * abs(output)):
+    """A note if the scores miss much of the change of the output, which is of this size."""
+    if delta is None or abs(delta) <= max(_LARGE_GAP * integrands.size, _ROUNDING * output):
         return None
     if integrands.measure.strata is not None:
         totals = integrands.elements.sum(dim=1, keepdim=True)

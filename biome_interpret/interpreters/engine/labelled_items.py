@@ -14,6 +14,7 @@ from biome_interpret.models.labelling.base import labelled_instances
 from biome_interpret.models.labelling.own_label import (
     best_class,
     contradiction,
+    has_usual_probabilities,
     own_name,
     with_best_class,
 )
@@ -101,7 +102,8 @@ class ItemMaker:
         found: List[Instance] = []
         for one in labelled_instances(self._predictor, text.instance, said):
             objective = self._objective(one, Logits(), said)
-            if contradiction(objective, one, said) is not None:
+            is_wrong = contradiction(objective, one, said) is not None
+            if is_wrong or not has_usual_probabilities(objective, said):
                 # What was read from another text may not hold.
                 self._readings.pop((objective.reading_key, objective.label_name), None)
                 objective = self._objective(one, Logits(), said)

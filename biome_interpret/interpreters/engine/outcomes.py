@@ -6,9 +6,8 @@ from typing import List, NamedTuple, Optional, Sequence
 from allennlp.common.checks import ConfigurationError
 from allennlp.common.util import JsonDict
 
-from biome_interpret.errors import InterpretationError, reason_of
+from biome_interpret.errors import InterpretationError, is_out_of_memory, reason_of
 from biome_interpret.interpretation import Interpretation
-from biome_interpret.models.execution.batching import is_out_of_memory
 
 
 class Outcome(NamedTuple):

@@ -6,12 +6,12 @@ from typing import Dict, List, Mapping, Optional, Sequence, Set, Union
 import torch
 
 from biome_interpret.attribution.paths import AdaptiveMeasure, Path, PathMeasure
-from biome_interpret.errors import InterpretationError
+from biome_interpret.errors import InterpretationError, is_out_of_memory
 from biome_interpret.interpreters.engine.integrands import GradientCache, Integrands, Terms
 from biome_interpret.interpreters.engine.points import AT_BASELINE, AT_INPUT, PathPoints, Row
 from biome_interpret.interpreters.engine.settings import Settings
 from biome_interpret.models.baselines.path_starts import PathStarts
-from biome_interpret.models.execution.batching import is_out_of_memory, run_in_passes
+from biome_interpret.models.execution.batching import run_in_passes
 from biome_interpret.models.execution.evaluation import Evaluation, ExplainedBatch, RowsMixed
 from biome_interpret.models.execution.row_independence import (
     MEAN,

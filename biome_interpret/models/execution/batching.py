@@ -6,6 +6,7 @@ from typing import Callable, DefaultDict, Dict, Hashable, List, Optional, Sequen
 
 import torch
 
+from biome_interpret.errors import is_out_of_memory
 from biome_interpret.models.execution.evaluation import ExplainedBatch
 from biome_interpret.models.execution.row_independence import (
     HeldPasses,
@@ -179,10 +180,3 @@ def run_in_passes(
             torch.cuda.empty_cache()
         rows_per_pass = (len(chunk) + 1) // 2
     return found
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """By the message: PyTorch 1.12 raises a plain `RuntimeError`, on the CPU and on CUDA."""
-    message = str(error).lower()
-    is_named = "out of memory" in message or "can't allocate" in message
-    return isinstance(error, MemoryError) or is_named

@@ -2,7 +2,7 @@
 
 import math
 from functools import cached_property
-from typing import Any, Dict, List, Mapping, Optional, Sequence
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Set
 
 import torch
 from allennlp.data import Instance
@@ -10,10 +10,9 @@ from allennlp.data.fields import LabelField
 from allennlp.models import Model
 
 from biome_interpret.errors import InterpretationError
-from biome_interpret.models.embedding.site_patching import patched_sites
 from biome_interpret.models.embedding.sites import EmbeddingSite
-from biome_interpret.models.objectives import Choices, LabelObjective, Objective
-from biome_interpret.models.objectives.inference_modes import Outputs
+from biome_interpret.models.execution.labelled_pass import LabelledPass, gradient_by
+from biome_interpret.models.objectives import Choices, Objective
 from biome_interpret.models.objectives.reading import (
     EACH,
     FITS,
@@ -24,19 +23,19 @@ from biome_interpret.models.objectives.reading import (
     Candidate,
     Reading,
     agree,
+    are_probabilities,
     choose,
+    keys_of_labels,
     named_output,
     namespaces_of_labels,
     own_names,
     with_dimensions,
 )
-from biome_interpret.models.signatures import forward_signature
-from biome_interpret.models.tensors import TensorDict, to_tensors
 
 
 class Evidence:
     """
-    What a model says of one labelled instance, with the graph from its outputs to its loss.
+    What a model says of one labelled instance.
 
     # Parameters
 
@@ -65,20 +64,21 @@ class Evidence:
         self._instance = instance
         self._objective = objective
         self._said = said
-        self._tensors = to_tensors([instance], model)
-        self._outputs = self._run(self._tensors)
+        self._pass = LabelledPass(model, sites, instance, objective)
         self._given_namespace = objective.namespace
         self._namespaces = namespaces_of_labels(model.vocab, str(objective.namespace))
-        shaped = {name: self._as_logits(name) for name in self._outputs if "prob" not in name}
-        # Whether an output has the shape of logits, of this label or of another.
-        self.has_candidates = any(logits is not None for logits in shaped.values())
+        shaped = {name: self._as_logits(name) for name in self._pass.outputs}
+        # The outputs that have the shape of logits, of this label or of another.
+        self._shaped = {name: logits for name, logits in shaped.items() if logits is not None}
         self._logits: Dict[str, torch.Tensor] = {}
-        for name, logits in shaped.items():
-            # One tensor may have several names.
-            known = [self._outputs[other] for other in self._logits]
-            is_new = logits is not None and all(self._outputs[name] is not one for one in known)
-            if logits is not None and is_new and self._choices(name, logits) is not None:
+        for name, logits in self._shaped.items():
+            if not are_probabilities(name, logits) and self._is_candidate(name, logits):
                 self._logits[name] = logits
+
+    @property
+    def has_candidates(self) -> bool:
+        """Whether an output has the shape of logits."""
+        return bool(self._shaped)
 
     def reading(self, output: Optional[str] = None) -> Reading:
         """
@@ -93,54 +93,45 @@ class Evidence:
         if output is None:
             name = choose([self._candidate(name) for name in self._logits], model)
         else:
-            name = named_output(self._logits, output, model)
+            name = named_output(self._shaped, output, model)
+            self._logits[name] = self._shaped[name]
         if name is None:
             return Reading(None)
-        logits = self._logits[name]
-        meaning = self._meaning(name)
+        meaning, own = self._meaning(name), self._name_of_own(name)
+        is_usual = own is not None and bool(self._gives_probabilities(name))
         return Reading(
             logits=name,
             meaning=meaning,
-            sign=-1 if meaning == SECOND and self._lowers_loss(name) is False else 1,
-            num_classes=2 if meaning == SECOND else logits.size(-1),
+            sign=self._sign(name) if meaning == SECOND else 1,
+            num_classes=2 if meaning == SECOND else self._logits[name].size(-1),
             namespace=self._namespace(name),
-            probabilities=self._own_probabilities(name, meaning),
+            probabilities=None if is_usual else self._own_probabilities(name, meaning),
+            usual_probabilities=own if is_usual else None,
+            label_key=self._label_key(name),
         )
-
-    def _run(self, tensors: TensorDict) -> Outputs:
-        """The outputs, with the loss if the model has one."""
-        accepts = forward_signature(self._model).accepts
-        arguments = {name: value for name, value in tensors.items() if accepts(name)}
-
-        def with_graph(site: int, given: Any, output: torch.Tensor) -> torch.Tensor:
-            leaf = output.detach().clone().requires_grad_(output.is_floating_point())
-            return leaf.clone()  # The model may write into it.
-
-        with torch.enable_grad(), patched_sites(self._sites, with_graph):
-            try:
-                return self._objective.run_for_loss(arguments)
-            except Exception:  # The loss, or a metric that goes with it, may fail for the label.
-                labels = self._objective.label_names
-                rest = {name: value for name, value in arguments.items() if name not in labels}
-                return self._objective.run(rest)
 
     def _as_logits(self, name: str) -> Optional[torch.Tensor]:
         """The output of that name with the dimensions of logits; `None` if it has others."""
-        value, dims = self._outputs[name], self._objective.logit_dims
+        value, dims = self._pass.outputs[name], self._objective.logit_dims
         if name == "loss" or dims is None or not isinstance(value, torch.Tensor):
             return None
         if not value.is_floating_point() or not value.numel() or not value.dim() or len(value) != 1:
             return None
         return with_dimensions(value, dims)
 
-    def _choices(self, name: str, logits: torch.Tensor, outputs: Any = None) -> Optional[Choices]:
+    def _is_candidate(self, name: str, logits: torch.Tensor) -> bool:
+        # One tensor may have several names.
+        outputs = self._pass.outputs
+        is_new = all(outputs[name] is not outputs[other] for other in self._logits)
+        return is_new and self._choices(name, logits) is not None
+
+    def _choices(self, name: str, logits: torch.Tensor) -> Optional[Choices]:
         """The choices if the output of that name has the logits; `None` if they are not there."""
-        meaning = SECOND if self._is_one(logits) else EACH
-        self._objective.read_as(
-            Reading(name, meaning, num_classes=logits.size(-1), namespace=self._given_namespace)
-        )
+        meaning, namespace = SECOND if self._is_one(logits) else EACH, self._given_namespace
+        reading = Reading(name, meaning, num_classes=logits.size(-1), namespace=namespace)
+        self._objective.read_as(reading)
         try:
-            return self._objective.choices(outputs or self._outputs, self._tensors)
+            return self._objective.choices(self._pass.outputs, self._pass.tensors)
         except InterpretationError:  # The label is none of them.
             return None
         finally:
@@ -148,21 +139,17 @@ class Evidence:
 
     def _candidate(self, name: str) -> Candidate:
         logits = self._logits[name]
+        lowers, is_above = self._lowers_loss(name), self._pass.is_computed_from
         return Candidate(
             name,
             is_called_logits=name.endswith("logits"),
             size=self._size(logits),
-            lowers_loss=self._matters_for_loss(name),
+            # A single logit may speak for either label.
+            lowers_loss=True if self._is_one(logits) and lowers is False else lowers,
             gives_probabilities=self._gives_probabilities(name),
             gives_label=self._gives_label(name),
-            above=tuple(other for other in self._logits if self._is_above(other, name)),
+            above=tuple(other for other in self._logits if is_above(other, name)),
         )
-
-    def _is_above(self, name: str, below: str) -> bool:
-        """Whether the model computes an output from another one."""
-        if name == below:
-            return False
-        return _gradient(self._outputs[name].sum(), self._outputs[below]) is not None
 
     def _size(self, logits: torch.Tensor) -> int:
         sizes = {one: self._vocabulary.get_vocab_size(one) for one in self._namespaces}
@@ -172,71 +159,83 @@ class Evidence:
             return FITS
         return LARGER if size > expected else SMALLER
 
-    def _matters_for_loss(self, name: str) -> Optional[bool]:
-        """As `_lowers_loss`; a single logit may speak for either label."""
-        lowers = self._lowers_loss(name)
-        return True if self._is_one(self._logits[name]) and lowers is False else lowers
-
     def _is_one(self, logits: torch.Tensor) -> bool:
         return self._objective.takes_one_logit and logits.size(-1) == 1
 
     def _lowers_loss(self, name: str) -> Optional[bool]:
         """Whether the loss falls if the explained logit rises; `None` if it does not say."""
-        slope = self._slope(name, self._outputs)
+        slope = self._slope(name, self._pass)
         if slope is None or slope < 0:
             return None if slope is None else True
         # With label smoothing the loss may rise with any label, but not as much as for another.
-        other = self._outputs_for_another_label
+        other = self._pass_with_another_label
         opposite = None if other is None else self._slope(name, other)
         return None if opposite is None or opposite == slope else opposite > slope
 
-    def _slope(self, name: str, outputs: Outputs) -> Optional[float]:
+    def _slope(self, name: str, labelled: LabelledPass) -> Optional[float]:
         """How the loss changes with the explained logit; `None` if it does not depend on it."""
-        loss, logits = outputs.get("loss"), self._logits[name]
-        choices = self._choices(name, logits, outputs)
-        if not isinstance(loss, torch.Tensor) or not loss.requires_grad or choices is None:
+        choices = self._choices(name, self._logits[name])
+        gradient = None if name not in labelled.outputs else labelled.loss_gradient(name)
+        if gradient is None or choices is None:
             return None
-        gradient = _gradient(loss.sum(), outputs[name])
-        direction = _gradient(choices.total_of(choices.logits).sum(), outputs[name])
-        if gradient is None or direction is None:
-            return None
-        slope = float((gradient * direction).sum())
+        explained = choices.total_of(choices.logits).sum()
+        direction = gradient_by(explained, self._pass.outputs[name])
+        slope = 0.0 if direction is None else float((gradient * direction).sum())
         return slope if slope and math.isfinite(slope) else None
 
     @cached_property
-    def _outputs_for_another_label(self) -> Optional[Outputs]:
-        """Those of the same text; `None` if the label is not a single one."""
+    def _pass_with_another_label(self) -> Optional[LabelledPass]:
+        """Of the same text; `None` if the label is not a single one."""
         name = self._objective.label_name
         label = self._instance.fields.get(name)
         if not isinstance(label, LabelField):
             return None
-        index = 0 if int(label.as_tensor({})) else 1
         fields: Dict[str, Any] = dict(self._instance.fields)
-        fields[name] = LabelField(index, skip_indexing=True)
+        fields[name] = LabelField(0 if int(label.as_tensor({})) else 1, skip_indexing=True)
         other = Instance(fields)
         other.indexed = self._instance.indexed
-        return self._run(to_tensors([other], self._model))
+        return LabelledPass(self._model, self._sites, other, self._objective)
+
+    def _label_key(self, name: str) -> Optional[str]:
+        """Where the readable output names the label. The usual keys are tried before others."""
+        for key in keys_of_labels(self._objective.label_name, name):
+            if own_names(self._said, key):
+                return key
+        if self._objective.logit_dims != 2:
+            return None
+        names = self._names_of_size(max(2, self._logits[name].size(-1)))
+        known = [k for k, v in self._said.items() if isinstance(v, str) and v in names]
+        return known[0] if len(known) == 1 else None
+
+    def _names_of_size(self, size: int) -> Set[str]:
+        """The names in all namespaces for labels with as many names."""
+        spaces = [one for one in self._namespaces if one.endswith(("labels", "tags"))]
+        vocabularies = [self._vocabulary.get_token_to_index_vocabulary(one) for one in spaces]
+        return {name for names in vocabularies if len(names) == size for name in names}
 
     def _own_names(self, name: str) -> List[str]:
-        return own_names(self._said, self._objective.label_name, name)
+        return own_names(self._said, self._label_key(name))
 
-    def _agrees(self, name: str, namespace: str) -> bool:
+    def _agrees(self, name: str, namespace: str, sign: int = 1) -> bool:
         """Whether the model's own names are those of the largest logits."""
-        names, own = (
-            self._vocabulary.get_index_to_token_vocabulary(namespace),
-            self._own_names(name),
-        )
-        found = [names.get(index) for index in self._objective.predicted(self._logits[name])]
+        names: Dict[int, str] = self._vocabulary.get_index_to_token_vocabulary(namespace)
+        own, logits = self._own_names(name), sign * self._logits[name]
+        found = [names.get(index) for index in self._objective.predicted(logits)]
         # Of the tags of a batch, those of padding may be missing or there.
         count = min(len(found), len(own))
         return count > 0 and found[:count] == own[:count]
 
     def _gives_label(self, name: str) -> Optional[bool]:
-        if any(self._agrees(name, namespace) for namespace in self._namespaces):
+        signs = (1, -1) if self._is_one(self._logits[name]) else (1,)
+        if any(self._agrees(name, one, sign) for one in self._namespaces for sign in signs):
             return True
-        # A model may choose its tags in another way, as by a search.
-        is_said = bool(self._own_names(name)) and self._objective.logit_dims == 2
-        return False if is_said and self._logits[name].isfinite().all() else None
+        # A model may choose its tags in another way, as by a search. A name that the vocabulary
+        # does not know says nothing.
+        own = self._own_names(name)
+        names = self._names_of_size(max(2, self._logits[name].size(-1)))
+        is_said = len(own) == 1 and own[0] in names
+        is_label = is_said and self._objective.logit_dims == 2
+        return False if is_label and self._logits[name].isfinite().all() else None
 
     def _namespace(self, name: str) -> Optional[str]:
         """
@@ -258,79 +257,70 @@ class Evidence:
         return given if given in sizes and not fitting else None
 
     def _name_of_own(self, name: str) -> Optional[str]:
-        """The output with the model's own probabilities for these logits, by their names."""
-        outputs = self._outputs.items()
-        names = [n for n, v in outputs if "prob" in n and isinstance(v, torch.Tensor)]
-        prefix = name[: -len("logits")] if name.endswith("logits") else name
-        same = [other for other in names if other.partition("prob")[0] == prefix]
-        return next(iter([*same, *(names if len(names) == 1 else [])]), None)
-
-    def _own(self, name: str) -> Optional[torch.Tensor]:
-        own = self._name_of_own(name)
-        dims = self._logits[name].dim()
-        return None if own is None else with_dimensions(self._outputs[own].detach(), dims)
+        """The output with the model's own probabilities for these logits."""
+        names = [n for n, v in self._shaped.items() if are_probabilities(n, v)]
+        stem = name.rpartition("logits")[0]
+        same = [one for one in names if one.partition("prob")[0] == stem]
+        # Those of another head have another stem.
+        plain = [one for one in names if one.partition("prob")[0] in ("", "class_", "label_")]
+        return next(iter([*same, *(plain if len(names) == 1 else [])]), None)
 
     def _expected(self, name: str) -> List[torch.Tensor]:
-        """The probabilities that may follow from the logits."""
+        """The probabilities that usually follow from the logits."""
         logits = self._logits[name].detach()
         if logits.size(-1) > 1:
-            return [logits.softmax(dim=-1), logits.sigmoid()]
+            is_single = self._objective.logit_dims == 3 or self._objective.takes_one_logit
+            return [logits.softmax(dim=-1)] if is_single else [logits.sigmoid()]
         second = logits.sigmoid()
-        return [second, torch.cat([1 - second, second], dim=-1)]
+        both = torch.cat([1 - second, second], dim=-1)
+        return [second, both, 1 - second, both.flip(-1)]
 
     def _gives_probabilities(self, name: str) -> Optional[bool]:
-        own, logits = self._own(name), self._logits[name]
-        if own is None or own.shape[:-1] != logits.shape[:-1] or not own.isfinite().all():
+        own_name, logits = self._name_of_own(name), self._logits[name]
+        own = None if own_name is None else self._shaped[own_name].detach()
+        if own_name is None or own is None or own.shape[:-1] != logits.shape[:-1]:
+            return None
+        if not own.isfinite().all():
             return None
         if any(agree(own, expected) for expected in self._expected(name)):
             return True
-        is_same = torch.equal(own.argmax(dim=-1), logits.argmax(dim=-1))
-        # Those of calibrated logits have the same order.
-        return None if is_same or logits.size(-1) == 1 else False
+        # Probabilities of calibrated logits still follow from these alone.
+        return False if self._pass.follows_from(own_name, name) is False else None
 
     def _own_probabilities(self, name: str, meaning: str) -> Optional[str]:
-        """The name of the model's own probabilities, if they do not follow from its logits."""
-        own, logits = self._own(name), self._logits[name]
-        if own is None or meaning == VALUE or self._objective.logit_dims != 2:
+        own_name, logits = self._name_of_own(name), self._logits[name]
+        if own_name is None or meaning == VALUE or self._objective.logit_dims != 2:
             return None
-        if own.min() < 0 or own.max() > 1 or (meaning == EACH and own.shape != logits.shape):
-            return None
-        expected = self._expected(name)
-        if meaning == EACH:
-            is_one = isinstance(self._objective, LabelObjective)
-            expected = expected[:1] if is_one else expected[1:]
-            if is_one and int(own.argmax()) != int(logits.argmax()):
-                return None
-        return None if any(agree(own, one) for one in expected) else self._name_of_own(name)
+        is_each = self._shaped[own_name].shape == logits.shape
+        return own_name if is_each or meaning == SECOND else None
 
     def _meaning(self, name: str) -> str:
         """What the output means."""
-        logits = self._logits[name]
-        if not self._is_one(logits):
+        if not self._is_one(self._logits[name]):
             return EACH
         namespace = self._namespace(name)
         if namespace is None or self._vocabulary.get_vocab_size(namespace) != 2:
             return VALUE
-        is_said = bool(self._own_names(name)) or bool(self._gives_probabilities(name))
+        is_said = bool(self._own_names(name)) or self._name_of_own(name) is not None
         return SECOND if is_said or self._is_cross_entropy(name) else VALUE
+
+    def _sign(self, name: str) -> int:
+        """-1 if a single logit speaks for the first label: by the loss, or else by the label."""
+        lowers = self._lowers_loss(name)
+        if lowers is not None:
+            return 1 if lowers else -1
+        is_turned = any(self._agrees(name, namespace, -1) for namespace in self._namespaces)
+        return -1 if is_turned else 1
 
     def _is_cross_entropy(self, name: str) -> bool:
         """Whether the loss is that of a logit: its slope is minus the other label's probability."""
-        slope, logit = self._slope(name, self._outputs), float(self._logits[name])
+        slope, logit = self._slope(name, self._pass), float(self._logits[name])
         if slope is None:
             return False
-        index = int(self._tensors[self._objective.label_name].reshape(-1)[0])
+        index = int(self._pass.tensors[self._objective.label_name].reshape(-1)[0])
         for sign in (1, -1):
             explained = sign * (logit if index == 1 else -logit)
             expected = -sign * float(torch.tensor(-explained).sigmoid())
             if abs(slope - expected) <= 1e-3 * abs(expected):
                 return True
         return False
-
-
-def _gradient(value: torch.Tensor, of: torch.Tensor) -> Optional[torch.Tensor]:
-    """`None` if the value does not depend on the tensor."""
-    if not value.requires_grad or not of.requires_grad:
-        return None
-    [gradient] = torch.autograd.grad(value, [of], retain_graph=True, allow_unused=True)
-    return gradient

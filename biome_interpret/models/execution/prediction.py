@@ -13,7 +13,7 @@ from biome_interpret.models.embedding.sites import EmbeddingSite
 from biome_interpret.models.embedding.tracing import CallRecorder
 from biome_interpret.models.isolation.patching import patched
 from biome_interpret.models.objectives.inference_modes import Outputs
-from biome_interpret.models.tensors import TensorDict, take_rows, to_tensors
+from biome_interpret.models.tensors import TensorDict, fresh, take_rows, to_tensors
 
 
 @dataclass(frozen=True)
@@ -118,9 +118,12 @@ class _Trace:
             return None
 
     def run(self, forward: Callable[..., Outputs]) -> Outputs:
-        outputs = forward(**self._tensors)
-        # A copy: `make_output_human_readable` adds to it.
-        self._outputs = dict(outputs)
+        # Copies: the model may take items out, and `make_output_human_readable` may change values.
+        outputs = forward(**fresh(self._tensors))
+        self._outputs = {
+            name: value.clone() if isinstance(value, torch.Tensor) else value
+            for name, value in outputs.items()
+        }
         return outputs
 
     @property

@@ -4,29 +4,16 @@ from contextlib import contextmanager
 from typing import Any, Iterator, List, Tuple
 
 from allennlp.common import Registrable
-from allennlp.common.checks import ConfigurationError
 from allennlp.common.util import JsonDict
 from allennlp.data import Instance
 from allennlp.data.fields import Field
 from allennlp.models import Model
 from allennlp.predictors import Predictor
 
-from biome_interpret.errors import InterpretationError
+from biome_interpret.errors import InterpretationError, is_out_of_memory
 from biome_interpret.models.objectives.inference_modes import Outputs
 from biome_interpret.models.registry import by_priority
 from biome_interpret.models.signatures import forward_signature
-
-# What code raises on an unexpected input. Other errors, such as too little memory, have other
-# causes, and reach the caller unchanged.
-_INPUT_ERRORS = (
-    LookupError,
-    TypeError,
-    ValueError,
-    AttributeError,
-    AssertionError,
-    NotImplementedError,
-    ConfigurationError,
-)
 
 
 class Labelling(Registrable):
@@ -108,7 +95,10 @@ def labelled_instances(predictor: Predictor, instance: Instance, output: Outputs
     """
     labelling = Labelling.of(predictor)
     with refused(predictor, "cannot label what the model predicts"):
-        return labelling.labelled(predictor, instance, output)
+        found = labelling.labelled(predictor, instance, output)
+        if not isinstance(found, list):
+            raise TypeError(f"it gives {type(found).__name__} in place of a list of instances")
+        return found
 
 
 @contextmanager
@@ -116,9 +106,11 @@ def refused(predictor: Predictor, what: str) -> Iterator[None]:
     """Raises an `InterpretationError` that says `what` if the predictor fails on its input."""
     try:
         yield
-    except InterpretationError:
+    except (InterpretationError, MemoryError):
         raise
-    except _INPUT_ERRORS as error:
+    except Exception as error:
+        if is_out_of_memory(error):
+            raise
         reason = f"{type(error).__name__}: {error}"
         raise InterpretationError(f"{type(predictor).__name__} {what} ({reason})") from error
 

@@ -9,28 +9,51 @@ from allennlp.predictors import Predictor
 
 from biome_interpret.models.labelling.base import Labelling, with_fields
 from biome_interpret.models.labelling.tasks.labels import LabelLabelling
-from biome_interpret.models.objectives import LabelObjective, Objective
-from biome_interpret.models.objectives.reading import VALUE, own_names, with_dimensions
+from biome_interpret.models.objectives import LabelObjective, MultiLabelObjective, Objective
+from biome_interpret.models.objectives.reading import EACH, VALUE, agree, own_names, with_dimensions
 
 
 def own_name(objective: Objective, said: Mapping[str, Any]) -> Optional[str]:
     """The name in the model's readable output `said`; `None` if it has none."""
     reading = objective.reading
-    names = own_names(said, objective.label_name, None if reading is None else reading.logits)
+    names = [] if reading is None else own_names(said, reading.label_key)
     return names[0] if len(names) == 1 else None
 
 
 def best_class(objective: Objective, said: Mapping[str, Any]) -> Optional[int]:
-    """The class with the largest logit; `None` if `said` has no such logits of a single label."""
+    """
+    The class with the largest probability of the model's own, if that does not follow from the
+    logits, or else with the largest logit. `None` if `said` has neither for a single label.
+    """
+    label, reading = objective.label_objective, objective.reading
+    if not isinstance(label, LabelObjective) or reading is None or reading.meaning == VALUE:
+        return None
+    own = reading.probabilities if reading.meaning == EACH else None
+    numbers = _numbers(said, own or reading.logits)
+    if numbers is None or not numbers.isfinite().all():
+        return None
+    return label.predicted(numbers)[0]
+
+
+def has_usual_probabilities(objective: Objective, said: Mapping[str, Any]) -> bool:
+    """Whether the model's own probabilities still follow from its logits, if they did."""
     reading = objective.reading
-    if not isinstance(objective, LabelObjective) or reading is None or reading.meaning == VALUE:
+    if reading is None or reading.usual_probabilities is None:
+        return True
+    logits = _numbers(said, reading.logits)
+    own = _numbers(said, reading.usual_probabilities)
+    if logits is None or own is None or reading.meaning != EACH:
+        return True
+    is_several = isinstance(objective.label_objective, MultiLabelObjective)
+    return agree(own, logits.sigmoid() if is_several else logits.softmax(dim=-1))
+
+
+def _numbers(said: Mapping[str, Any], name: Optional[str]) -> Optional[torch.Tensor]:
+    """Shape: (1, classes)."""
+    if name is None or name not in said:
         return None
-    if reading.logits is None or reading.logits not in said:
-        return None
-    logits = with_dimensions(torch.as_tensor(said[reading.logits]).unsqueeze(0), 2)
-    if logits is None or not logits.isfinite().all():
-        return None
-    return objective.predicted(logits)[0]
+    value = torch.as_tensor(said[name])
+    return with_dimensions(value.unsqueeze(0).double(), 2)
 
 
 def with_best_class(
@@ -38,14 +61,14 @@ def with_best_class(
 ) -> Instance:
     """
     The labelled instance. If this package labelled it, by scores, its label is what the model
-    itself calls it, or else the class with the largest of the logits that are explained.
+    itself calls it, or else the best class.
     """
     best, own = best_class(objective, said), own_name(objective, said)
     label = instance.fields.get(objective.label_name)
     is_ours = isinstance(Labelling.of(predictor), LabelLabelling)
     if best is None or not is_ours or not isinstance(label, LabelField):
         return instance
-    named = {name: index for index, name in objective.labels.items()}
+    named = {name: index for index, name in _names(objective).items()}
     wanted = best if own is None else named.get(own, best)
     if int(label.as_tensor({})) == wanted:
         return instance
@@ -58,21 +81,24 @@ def contradiction(
 ) -> Optional[str]:
     """What is wrong between a label's name, the model's own name for it, and its logits."""
     best, own = best_class(objective, said), own_name(objective, said)
-    if best is None or not isinstance(objective, LabelObjective):
+    label: Any = instance.fields.get(objective.label_name)
+    if best is None or not isinstance(label, LabelField) or objective.reading is None:
         return None
-    logits = objective.reading.logits if objective.reading is not None else None
-    best_name = objective.labels.get(best)
-    if own is not None and best_name not in (own, None):
+    logits, names = objective.reading.logits, _names(objective)
+    # A name that the vocabulary does not have says nothing of the others.
+    if own in names.values() and names.get(best) != own:
         return (
             f"the model calls its prediction {own!r}, but the largest of its '{logits}' is that of "
-            f"{best_name!r}"
+            f"{names.get(best)!r}"
         )
-    label: Any = instance.fields[objective.label_name]
-    given = label.label if isinstance(label, LabelField) else None
-    found = objective.labels.get(int(label.as_tensor({})))
-    if isinstance(given, str) and found is not None and found != given:
+    found = names.get(int(label.as_tensor({})))
+    if isinstance(label.label, str) and found is not None and found != label.label:
         return (
-            f"the predictor labels {given!r}, but its place in '{logits}' is that of {found!r} "
-            f"in the vocabulary"
+            f"the predictor labels {label.label!r}, but its place in '{logits}' is that of "
+            f"{found!r} in the vocabulary"
         )
     return None
+
+
+def _names(objective: Objective) -> Mapping[int, str]:
+    return objective.label_objective.labels

@@ -19,7 +19,7 @@ from biome_interpret.models.objectives.inference_modes import (
 )
 from biome_interpret.models.objectives.reading import Reading, with_dimensions
 from biome_interpret.models.signatures import forward_signature
-from biome_interpret.models.tensors import TensorDict
+from biome_interpret.models.tensors import TensorDict, fresh
 
 # For each row the probability of each label, by the label's name, the most probable first.
 LabelProbabilities = List[Optional[Dict[str, float]]]
@@ -137,6 +137,11 @@ class Objective(Registrable):
         """Reads the logits in this way."""
         self.reading = reading
 
+    @property
+    def label_objective(self) -> "Objective":
+        """The objective that reads the label: another one if this explains the loss."""
+        return self
+
     def name_as(self, own_label: Optional[Tuple[int, str]]) -> None:
         """Takes over what the model itself calls a label."""
         self.own_label = own_label
@@ -151,6 +156,8 @@ class Objective(Registrable):
             value = outputs.get(self.reading.logits)
         if self.logit_dims is None or not isinstance(value, torch.Tensor):
             return None
+        # The CPU has no softmax in half precision.
+        value = value.float() if value.dtype in (torch.float16, torch.bfloat16) else value
         return with_dimensions(value, self.logit_dims)
 
     def predicted(self, logits: torch.Tensor) -> List[int]:
@@ -262,7 +269,7 @@ def forward_arguments(objective: Objective, tensors: TensorDict) -> TensorDict:
     names = {name for name in tensors if signature.accepts(name)}
     if not (objective.needs_loss or objective.needs_label):
         names -= set(objective.label_names) & set(signature.optional)
-    return {name: value for name, value in tensors.items() if name in names}
+    return {name: fresh(value) for name, value in tensors.items() if name in names}
 
 
 def label_candidates(model: Model, instance: Instance) -> Sequence[str]:

@@ -42,6 +42,10 @@ class _WrappedObjective(Objective):
         self.inner.read_as(reading)
         super().read_as(reading)
 
+    @property
+    def label_objective(self) -> Objective:
+        return self.inner
+
     def name_as(self, own_label: Optional[Tuple[int, str]]) -> None:
         self.inner.name_as(own_label)
 
@@ -120,6 +124,11 @@ class RowwiseLossObjective(_WrappedObjective):
             If minus the model's loss is neither the sum nor the mean of the values.
         """
         values = self.inner.values(outputs, tensors)
+        # A prediction without a label has no loss. A pass with a label has to have one.
+        if _LOSS_TOLERANCE in outputs and outputs.get("loss") is None:
+            raise InterpretationError(
+                f"{type(self.model).__name__} gives no loss for a label: use another inference_mode"
+            )
         if outputs.get("loss") is not None:
             total, found = float(values.sum()), -float(torch.as_tensor(outputs["loss"]).sum())
             size = float(values.abs().sum()) + len(values)

@@ -41,7 +41,12 @@ class Reading:
     namespace : `str`, optional
         Where the vocabulary has the names of the labels; `None` if it has none that fit.
     probabilities : `str`, optional
-        The output with the model's own probabilities, if they do not follow from the logits.
+        The output with the model's own probabilities, if they are not the usual function of the
+        logits.
+    usual_probabilities : `str`, optional
+        The output with the model's own probabilities, if they are.
+    label_key : `str`, optional
+        Where the model's readable output has the name of its label.
     """
 
     logits: Optional[str]
@@ -50,6 +55,8 @@ class Reading:
     num_classes: int = 0
     namespace: Optional[str] = None
     probabilities: Optional[str] = None
+    usual_probabilities: Optional[str] = None
+    label_key: Optional[str] = None
 
 
 class Candidate(NamedTuple):
@@ -65,7 +72,8 @@ class Candidate(NamedTuple):
     lowers_loss : `bool`, optional
         Whether the loss falls if the explained logit rises.
     gives_probabilities : `bool`, optional
-        Whether the model's own probabilities are its softmax or sigmoid.
+        Whether the model's own probabilities are its softmax or sigmoid. False if they follow from
+        more than these logits.
     gives_label : `bool`, optional
         Whether the model's own label has the largest logit.
     above : `Tuple[str, ...]`
@@ -83,22 +91,18 @@ class Candidate(NamedTuple):
     @property
     def is_possible(self) -> bool:
         """Whether nothing speaks against it."""
-        if self.size == SMALLER or self.lowers_loss is False:
+        if self.size == SMALLER or False in (self.lowers_loss, self.gives_probabilities):
             return False
         if self.lowers_loss or self.gives_probabilities or self.gives_label:
             return True
-        is_denied = self.gives_label is False or self.gives_probabilities is False
-        return self.is_called_logits and not is_denied
+        return self.is_called_logits and self.gives_label is not False
 
     @property
     def evidence(self) -> Tuple[int, ...]:
-        return (
-            bool(self.lowers_loss),
-            bool(self.gives_probabilities),
-            self.size,
-            self.is_called_logits,
-            bool(self.gives_label),
-        )
+        # A label may be that of another output's largest number by luck, and a model may be trained
+        # on another output than it is read from.
+        loss_and_label = bool(self.lowers_loss) + bool(self.gives_label)
+        return bool(self.gives_probabilities), loss_and_label, self.size
 
 
 def choose(candidates: Sequence[Candidate], model: str) -> Optional[str]:
@@ -116,10 +120,12 @@ def choose(candidates: Sequence[Candidate], model: str) -> Optional[str]:
     most = max(one.evidence for one in possible)
     best = [one for one in possible if one.evidence == most]
     names = {one.name for one in best}
-    # Of two that lower the loss, the one below is not what the label is read from.
-    last = [one for one in best if not names & set(one.above)]
-    if len(last) == 1:
-        return last[0].name
+    # If the model computes one from the other, the label is read from the last.
+    best = [one for one in best if not names & set(one.above)] or best
+    if len(best) > 1:
+        best = [one for one in best if one.is_called_logits] or best
+    if len(best) == 1:
+        return best[0].name
     listed = ", ".join(repr(one.name) for one in best)
     raise InterpretationError(
         f"it is not certain which output of {model} holds the logits of the explained label: "
@@ -168,15 +174,28 @@ def namespaces_of_labels(vocabulary: Any, first: str) -> List[str]:
     return list(dict.fromkeys([*([first] if first in known else []), *usual, *known]))
 
 
-def own_names(said: Mapping[str, Any], label_name: str, logits: Optional[str]) -> List[str]:
+def own_names(said: Mapping[str, Any], key: Optional[str]) -> List[str]:
+    """What a model calls its label, or its labels, under this key of its readable output."""
+    value = said.get(key) if key is not None else None
+    names = [value] if isinstance(value, str) else value
+    is_names = isinstance(names, (list, tuple)) and all(isinstance(name, str) for name in names)
+    return [*names] if is_names else []  # type: ignore[misc]
+
+
+def keys_of_labels(label_name: str, logits: str) -> List[str]:
     """
-    What a model calls its labels, in its readable output; empty if it does not say. It may say so
-    under the name of the label, or under that of the logits: "tone" for "tone_logits".
+    Under which keys a model may name its label: that of the label, or that of the logits, as "tone"
+    for "tone_logits".
     """
-    stem = (logits or "").rpartition("_logits")[0]
-    for key in (label_name, stem, "label"):
-        value = said.get(key)
-        names = [value] if isinstance(value, str) else value
-        if isinstance(names, (list, tuple)) and all(isinstance(name, str) for name in names):
-            return list(names)
-    return []
+    stem = logits.rpartition("_logits")[0]
+    return list(dict.fromkeys(key for key in (label_name, stem, "label") if key))
+
+
+def are_probabilities(name: str, value: torch.Tensor) -> bool:
+    """By their values: in [0, 1], with a sum of 1 for each choice or a name that says so."""
+    numbers = value.detach()
+    if not bool(((numbers >= 0) & (numbers <= 1)).all()):
+        return False
+    totals = numbers.sum(dim=-1)
+    is_sum = value.dim() > 1 and value.size(-1) > 1 and agree(totals, torch.ones_like(totals))
+    return is_sum or name.endswith(("prob", "probs", "probability", "probabilities"))

@@ -1,6 +1,6 @@
 """Predicted labels of a text as a whole: one, several, or an alternative."""
 
-from typing import Any, Iterator, List, Mapping, Optional
+from typing import Any, Iterator, List, Mapping, Optional, Tuple
 
 import numpy
 import torch
@@ -105,19 +105,25 @@ def predicted_labels(
     first_name, first = scores[0]
     threshold = 0.0 if first_name.endswith("logits") else 0.5
     is_listed = isinstance(own, ListField) or takes(module, "label_weights")
-    names_one = isinstance(output.get("label"), str)
-    is_several = isinstance(own, MultiLabelField) or (
-        not names_one and first.size > 1 and _are_sigmoids(dict(scores))
-    )
+    several = _known_names(module, namespace, output.get("labels"))
+    one = None if several else _known_names(module, namespace, output.get("label"))
+    is_several = several is not None or isinstance(own, MultiLabelField)
+    if not is_several and not is_listed and one is None and first.size > 1:
+        is_several = _are_sigmoids(dict(scores))
+        if first_name.endswith(("probs", "probabilities")) and takes(module, "labels"):
+            is_several = abs(float(first.sum()) - 1) > 1e-3
     if not is_listed and not is_several:
         best = int(first.argmax()) if first.size > 1 else int(first[0] > threshold)
-        plain = LabelField(best, namespace, skip_indexing=True)
-        yield _own_label(module, namespace, output["label"]) or plain if names_one else plain
+        space, [index] = one or (namespace, [best])
+        yield LabelField(index, space, skip_indexing=True)
         return
     labels = module.vocab.get_index_to_token_vocabulary(namespace)
     # Padding and unknown labels start with "@@".
     real = [i for i in range(len(first)) if not labels.get(i, "").startswith("@@")] or [0]
-    probable = [i for i in real if first[i] > threshold] or [max(real, key=lambda i: first[i])]
+    probable = [i for i in real if first[i] > threshold]
+    if several is not None:
+        namespace, probable = several[0], [i for i in several[1] if i < len(first)]
+    probable = probable or [max(real, key=lambda i: first[i])]
     for index in sorted(probable, key=lambda i: -first[i]):
         if is_listed:
             yield ListField([LabelField(index, namespace, skip_indexing=True)])
@@ -131,12 +137,18 @@ def _as_vector(value: Any) -> NDArray[Any]:
     return array.reshape([size for size in array.shape if size > 1] or [array.size])
 
 
-def _own_label(module: Any, namespace: str, name: str) -> Optional[LabelField]:
-    """What the model itself says; `None` if the vocabulary does not know it."""
+def _known_names(module: Any, namespace: str, said: Any) -> Optional[Tuple[str, List[int]]]:
+    """
+    The namespace and indices of what the model itself says: one name, or several. `None` if the
+    vocabulary does not know them.
+    """
+    names = [said] if isinstance(said, str) else said
+    if not isinstance(names, (list, tuple)) or not all(isinstance(name, str) for name in names):
+        return None
     for space in namespaces_of_labels(module.vocab, namespace):
-        index = module.vocab.get_token_to_index_vocabulary(space).get(name)
-        if index is not None:
-            return LabelField(index, space, skip_indexing=True)
+        indices = module.vocab.get_token_to_index_vocabulary(space)
+        if all(name in indices for name in names):
+            return space, [indices[name] for name in names]
     return None
 
 

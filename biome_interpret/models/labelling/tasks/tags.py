@@ -11,6 +11,7 @@ from biome_interpret.errors import InterpretationError
 from biome_interpret.models.labelling.base import Labelling, labels_nothing, with_fields
 from biome_interpret.models.objectives.base import has_class_named, namespace_of
 from biome_interpret.models.objectives.inference_modes import Outputs
+from biome_interpret.models.objectives.reading import namespaces_of_labels
 
 OUTSIDE = "O"
 _BEGIN, _CONTINUE, _CLOSE = "BUS", "ILME", "LEUS"
@@ -37,7 +38,7 @@ class TagsLabelling(Labelling):
         return self._split(predictor, instance, _own_tags(instance))
 
     def _split(self, predictor: Predictor, instance: Instance, tags: List[str]) -> List[Instance]:
-        known = _tag_indices(predictor)
+        known = _tag_indices(predictor, tags)
         if OUTSIDE not in known:
             return [_tagged(predictor, instance, tags)]
         # Padding and unknown tags start with "@@".
@@ -107,16 +108,26 @@ def _tagged(predictor: Predictor, instance: Instance, tags: List[str]) -> Instan
     text = next((text for text in texts if text.sequence_length() == len(tags)), None)
     if text is None:
         raise InterpretationError(f"the instance has {len(tags)} tags, but no text of that length")
-    label = SequenceLabelField(tags, text, namespace_of(predictor._model, None))
+    label = SequenceLabelField(tags, text, _namespace(predictor, tags))
     fields: Dict[str, Field[Any]] = {"tags": label}
-    if OUTSIDE in _tag_indices(predictor):
+    if OUTSIDE in _tag_indices(predictor, tags):
         fields["ignore_loss_on_o_tags"] = FlagField(True)
     return with_fields(predictor, instance, **fields)
 
 
-def _tag_indices(predictor: Predictor) -> Dict[str, int]:
+def _tag_indices(predictor: Predictor, tags: Sequence[str]) -> Dict[str, int]:
+    vocabulary = predictor._model.vocab
+    return vocabulary.get_token_to_index_vocabulary(_namespace(predictor, tags))
+
+
+def _namespace(predictor: Predictor, tags: Sequence[str]) -> str:
+    """That of the model, or the first one that has all the tags."""
     model = predictor._model
-    return model.vocab.get_token_to_index_vocabulary(namespace_of(model, None))
+    given = namespace_of(model, None)
+    for space in namespaces_of_labels(model.vocab, given):
+        if {*tags} <= model.vocab.get_token_to_index_vocabulary(space).keys():
+            return space
+    return given
 
 
 def _own_tags(instance: Instance) -> List[str]:

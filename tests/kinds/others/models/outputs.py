@@ -192,7 +192,12 @@ KINDS = [
     Other("hinge loss, its loss", maker(Margin), **LOSS),
     Other("log-probabilities as logits", maker(LogProbabilities)),
     Other("log-probabilities as logits, its loss", maker(LogProbabilities), **LOSS),
-    Other("probabilities as logits", maker(ProbabilitiesAsLogits), refused=UNCLEAR),
+    Other(
+        "probabilities as logits",
+        maker(ProbabilitiesAsLogits),
+        noted_as=LOG,
+        refused=UNCLEAR,
+    ),
     Other("probabilities only", maker(ProbabilitiesOnly), right=None, noted_as=LOG),
     Other(
         "sorted probabilities",

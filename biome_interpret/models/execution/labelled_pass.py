@@ -1,0 +1,98 @@
+"""A forward pass with a label, and the graph from its embeddings over its outputs to its loss."""
+
+from typing import Any, List, Optional, Sequence
+
+import torch
+from allennlp.data import Instance
+from allennlp.models import Model
+
+from biome_interpret.models.embedding.site_patching import patched_sites
+from biome_interpret.models.embedding.sites import EmbeddingSite
+from biome_interpret.models.objectives import Objective
+from biome_interpret.models.signatures import forward_signature
+from biome_interpret.models.tensors import fresh, to_tensors
+
+# A relative difference of gradients of at most this is rounding.
+_ROUNDING = 1e-3
+
+
+class LabelledPass:
+    """
+    # Parameters
+
+    model : `Model`
+        In evaluation mode.
+    sites : `Sequence[EmbeddingSite]`
+    instance : `Instance`
+    objective : `Objective`
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        sites: Sequence[EmbeddingSite],
+        instance: Instance,
+        objective: Objective,
+    ) -> None:
+        self.tensors = to_tensors([instance], model)
+        self._embedded: List[torch.Tensor] = []
+        accepts = forward_signature(model).accepts
+        arguments = {name: value for name, value in self.tensors.items() if accepts(name)}
+        with torch.enable_grad(), patched_sites(sites, self._with_graph):
+            try:
+                self.outputs = objective.run_for_loss(fresh(arguments))
+            except Exception:  # The loss, or a metric that goes with it, may fail for the label.
+                labels = objective.label_names
+                rest = {name: value for name, value in arguments.items() if name not in labels}
+                self.outputs = objective.run(fresh(rest))
+
+    def _with_graph(self, site: int, given: Any, output: torch.Tensor) -> torch.Tensor:
+        leaf = output.detach().clone().requires_grad_(output.is_floating_point())
+        if leaf.requires_grad:
+            self._embedded.append(leaf)
+        return leaf.clone()  # The model may write into it.
+
+    def is_computed_from(self, name: str, other: str) -> bool:
+        """Whether the model computes an output from another one."""
+        value, before = self.outputs[name], self.outputs[other]
+        return name != other and _gradients(value.sum(), [before]) != [None]
+
+    def loss_gradient(self, name: str) -> Optional[torch.Tensor]:
+        """By an output. Shape: that of the output. `None` if the loss does not depend on it."""
+        loss = self.outputs.get("loss")
+        if not isinstance(loss, torch.Tensor):
+            return None
+        [gradient] = _gradients(loss.sum(), [self.outputs[name]])
+        return gradient
+
+    def follows_from(self, name: str, other: str) -> Optional[bool]:
+        """
+        Whether an output is a function of another output alone: its gradient by the embeddings is
+        that by way of the other one. `None` if the graph does not say.
+        """
+        value, before = self.outputs[name], self.outputs[other]
+        weights = torch.linspace(1.0, 2.0, value.numel()).to(value).reshape(value.shape)
+        [by_other] = _gradients((weights * value).sum(), [before])
+        whole = _gradients((weights * value).sum(), self._embedded)
+        if by_other is None or all(gradient is None for gradient in whole):
+            return None
+        part = _gradients((by_other.detach() * before).sum(), self._embedded)
+        pairs = [(w, p) for w, p in zip(whole, part) if w is not None]
+        size = max(float(w.abs().max()) for w, _ in pairs)
+        rest = max(float((w if p is None else w - p).abs().max()) for w, p in pairs)
+        return rest <= _ROUNDING * size
+
+
+def gradient_by(value: torch.Tensor, tensor: torch.Tensor) -> Optional[torch.Tensor]:
+    """`None` if the value does not depend on the tensor."""
+    return _gradients(value, [tensor])[0]
+
+
+def _gradients(
+    value: torch.Tensor, tensors: Sequence[torch.Tensor]
+) -> List[Optional[torch.Tensor]]:
+    known = [tensor for tensor in tensors if tensor.requires_grad]
+    if not value.requires_grad or not known:
+        return [None] * len(tensors)
+    found = iter(torch.autograd.grad(value, known, retain_graph=True, allow_unused=True))
+    return [next(found) if tensor.requires_grad else None for tensor in tensors]
