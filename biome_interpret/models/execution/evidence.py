@@ -117,12 +117,13 @@ class Evidence:
             return None
         if not value.is_floating_point() or not value.numel() or not value.dim() or len(value) != 1:
             return None
+        # The CPU has no softmax in half precision.
+        value = value.float() if value.dtype in (torch.float16, torch.bfloat16) else value
         return with_dimensions(value, dims)
 
     def _is_candidate(self, name: str, logits: torch.Tensor) -> bool:
-        # One tensor may have several names.
-        outputs = self._pass.outputs
-        is_new = all(outputs[name] is not outputs[other] for other in self._logits)
+        # The same numbers may have several names.
+        is_new = not any(torch.equal(logits, other) for other in self._logits.values())
         return is_new and self._choices(name, logits) is not None
 
     def _choices(self, name: str, logits: torch.Tensor) -> Optional[Choices]:
@@ -305,10 +306,16 @@ class Evidence:
         return SECOND if is_said or self._is_cross_entropy(name) else VALUE
 
     def _sign(self, name: str) -> int:
-        """-1 if a single logit speaks for the first label: by the loss, or else by the label."""
-        lowers = self._lowers_loss(name)
+        """
+        -1 if a single logit speaks for the first label: by the loss, or else by the probabilities,
+        or else by the label.
+        """
+        lowers, own = self._lowers_loss(name), self._name_of_own(name)
         if lowers is not None:
             return 1 if lowers else -1
+        if own is not None and self._gives_probabilities(name):
+            usual = self._expected(name)[:2]
+            return 1 if any(agree(self._shaped[own].detach(), one) for one in usual) else -1
         is_turned = any(self._agrees(name, namespace, -1) for namespace in self._namespaces)
         return -1 if is_turned else 1
 

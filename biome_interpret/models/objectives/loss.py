@@ -85,7 +85,10 @@ class LossObjective(_WrappedObjective):
         if "loss" not in outputs:
             outputs = self.model.make_output_human_readable(outputs)
         if "loss" not in outputs:
-            raise InterpretationError("the model gives neither logits nor a loss for this instance")
+            raise InterpretationError(
+                f"{type(self.model).__name__} gives no loss for this label, and its logits are not "
+                f"explained"
+            )
         loss: torch.Tensor = outputs["loss"]
         return -loss.sum().reshape(1)
 
@@ -126,9 +129,7 @@ class RowwiseLossObjective(_WrappedObjective):
         values = self.inner.values(outputs, tensors)
         # A prediction without a label has no loss. A pass with a label has to have one.
         if _LOSS_TOLERANCE in outputs and outputs.get("loss") is None:
-            raise InterpretationError(
-                f"{type(self.model).__name__} gives no loss for a label: use another inference_mode"
-            )
+            raise LossNotAdditive(self.inner)
         if outputs.get("loss") is not None:
             total, found = float(values.sum()), -float(torch.as_tensor(outputs["loss"]).sum())
             size = float(values.abs().sum()) + len(values)

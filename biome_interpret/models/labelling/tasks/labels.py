@@ -105,8 +105,11 @@ def predicted_labels(
     first_name, first = scores[0]
     threshold = 0.0 if first_name.endswith("logits") else 0.5
     is_listed = isinstance(own, ListField) or takes(module, "label_weights")
-    several = _known_names(module, namespace, output.get("labels"))
-    one = None if several else _known_names(module, namespace, output.get("label"))
+    # A model of a single label may also list its best ones.
+    has_one = takes(module, "label") and isinstance(output.get("label"), str)
+    said = output["label"] if has_one else output.get("labels", output.get("label"))
+    known = _known_names(module, namespace, said)
+    one, several = (known, None) if isinstance(said, str) else (None, known)
     is_several = several is not None or isinstance(own, MultiLabelField)
     if not is_several and not is_listed and one is None and first.size > 1:
         is_several = _are_sigmoids(dict(scores))
@@ -124,7 +127,8 @@ def predicted_labels(
     if several is not None:
         namespace, probable = several[0], [i for i in several[1] if i < len(first)]
     probable = probable or [max(real, key=lambda i: first[i])]
-    for index in sorted(probable, key=lambda i: -first[i]):
+    ranks = next((score for name, score in scores if not name.endswith("logits")), first)
+    for index in sorted(probable, key=lambda i: -ranks[i]):
         if is_listed:
             yield ListField([LabelField(index, namespace, skip_indexing=True)])
         else:
