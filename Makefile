@@ -11,15 +11,18 @@ demo: setup ## Explain a few predictions of the model in fixtures/
 	@$(PYTHON) scripts/demo.py
 
 # Every model the tests need is in the tree: nothing may ask the Hugging Face hub.
-test: export HF_HUB_OFFLINE = 1
-test: export TRANSFORMERS_OFFLINE = 1
+test soak: export HF_HUB_OFFLINE = 1
+test soak: export TRANSFORMERS_OFFLINE = 1
 # Several threads slow these small models down, several times over on a busy machine.
-test: export OMP_NUM_THREADS := $(or $(OMP_NUM_THREADS),1)
+test soak: export OMP_NUM_THREADS := $(or $(OMP_NUM_THREADS),1)
 test: setup ## Run the tests; ARGS="-k name" goes to pytest
 	@$(PYTHON) -m pytest $(ARGS)
 
 mutate: setup ## Break the package in many ways and see that tests notice (ARGS="--only NAME")
 	@$(PYTHON) scripts/mutate.py $(ARGS)
+
+soak: setup ## Interpret 20,000 odd inputs in one process (ARGS="--inputs N --seed S")
+	@$(PYTHON) scripts/soak.py $(ARGS)
 
 check: setup ## Check format, lint and types
 	@$(PYTHON) -m ruff format --check $(CODE)
@@ -58,4 +61,4 @@ clean: ## Remove .venv and everything else that was made
 	rm -rf .venv .cache build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help setup demo test mutate check format docs pictures fixture bench constraints clean
+.PHONY: help setup demo test mutate soak check format docs pictures fixture bench constraints clean
