@@ -244,7 +244,7 @@ class Soak:
 
     def __init__(self, seed: int, count: int, num_compared: int) -> None:
         self._seed, self._count, self._num_compared = seed, count, num_compared
-        self._tally: Counter = Counter()
+        self._tally: Dict[str, int] = Counter()
         self._alone: List[Batch] = []
         self._outcomes: List[Outcome] = []
 
