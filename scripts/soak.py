@@ -69,7 +69,8 @@ SETTINGS: Sequence[Tuple[str, str, Dict[str, Any]]] = [
 
 BATCH_SIZES = [1, 1, 1, 2, 3, 7, 16]
 ROUNDING = 1e-5  # Of the largest score.
-GROWTH = 100  # MB between a tenth of the inputs and all of them.
+WARM = 2000  # Inputs. By then, each model has had a batch of its longest texts.
+GROWTH = 100  # MB from then on.
 
 
 class Batch(NamedTuple):
@@ -206,8 +207,9 @@ def scores_in(result: Dict[str, Any]) -> List[float]:
     return [score for field in result["fields"].values() for score in field["scores"]]
 
 
-def serve_new_processes(connection: Connection) -> None:
+def serve_new_processes(connection: Connection, other_end: Connection) -> None:
     """In a process that has interpreted nothing: each batch that it gets has one of its own."""
+    other_end.close()  # Or this process would wait for ever if the first one is killed.
     alone = connection.recv()
     with multiprocessing.get_context("fork").Pool(1, maxtasksperchild=1) as pool:
         connection.send(pool.map(Batch.outcomes, alone, chunksize=1))
@@ -253,7 +255,7 @@ class Soak:
         predictors = {model: predictor_of(model) for model, _, _ in SETTINGS}
         connection, other_end = multiprocessing.Pipe()
         fork = multiprocessing.get_context("fork")
-        server = fork.Process(target=serve_new_processes, args=(other_end,), daemon=False)
+        server = fork.Process(target=serve_new_processes, args=(other_end, connection))
         server.start()
         before = [*map(state_of, predictors.values()), random_states()]
         started = time.monotonic()
@@ -283,12 +285,12 @@ class Soak:
                 if one.numbers[0] in compared:
                     self._alone.append(one)
                     self._outcomes.append(outcome)
-            if early is None and batch.numbers.stop >= self._count / 10:
+            if early is None and batch.numbers.stop >= WARM:
                 early = megabytes()
         late = megabytes()
-        print(f"{early or 0:.0f} MB after a tenth of the inputs, {late:.0f} MB at the end")
+        print(f"{late:.0f} MB at the end")
         if early is not None and late - early > GROWTH:
-            self._fault("the process has grown")
+            self._fault(f"the process had {early:.0f} MB after {WARM} inputs")
 
     def _fault(self, what: str) -> None:
         self._tally["faults"] += 1
