@@ -295,7 +295,7 @@ class Pipeline:
                 continue
             baseline_output = integral.baseline_output(integrands.measure, row)
             item = items[row]
-            all_notes = [*item.notes, *notes]
+            all_notes = [*item.notes, *notes, *([ALONE_NOTE] if integral.ran_alone else [])]
             results.append(
                 self._assembly.complete(
                     integrals, batch, item.objective, text.strings, baseline_output, all_notes

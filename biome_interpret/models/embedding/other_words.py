@@ -1,7 +1,7 @@
 """Other words in the places of a batch's words, to see what a model makes of their ids."""
 
 from dataclasses import dataclass
-from typing import Container, Dict, List, Optional, Sequence, Set
+from typing import Container, Dict, List, Optional, Sequence, Set, Tuple
 
 import torch
 from allennlp.data import Instance, Vocabulary
@@ -22,11 +22,12 @@ _ATTEMPTS = 8
 class OtherWords:
     """
     Other ids for a tensor of ids. `first` and `second` have the same words, but in `second` each
-    stands `shift` places before its place in `first`. Padding and special ids stay.
+    stands `shift` places before its place in `first`. `third` is `first` with another word in one
+    place. Padding and special ids stay.
 
     # Parameters
 
-    first, second : `torch.Tensor`
+    first, second, third : `torch.Tensor`
         Shapes: that of the ids.
     changed : `torch.BoolTensor`
         Where `first` differs from the ids. Shape: that of the ids.
@@ -35,6 +36,7 @@ class OtherWords:
 
     first: torch.Tensor
     second: torch.Tensor
+    third: torch.Tensor
     changed: torch.Tensor
     shift: int
 
@@ -62,7 +64,23 @@ class OtherWords:
             key=lambda moved: int(((at(moved) == ids) & is_word).sum()),
         )
         first, second = at(places), at(places + shift)
-        return cls(first, second, is_word & (first != ids), shift)
+        third = _with_one_changed(first, is_word, words)
+        return cls(first, second, third, is_word & (first != ids), shift)
+
+    @property
+    def variants(self) -> Tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        return self.first, self.second, self.third
+
+
+def _with_one_changed(
+    ids: torch.Tensor, is_word: torch.Tensor, words: torch.Tensor
+) -> torch.Tensor:
+    """The first word becomes the largest id, or the smallest one if it is large itself."""
+    places = is_word.reshape(-1).nonzero()[:1]
+    changed = ids.reshape(-1).clone()
+    is_small = changed[places] < words.float().mean()
+    changed[places] = torch.where(is_small, words.max(), words.min()).to(changed)
+    return changed.reshape(ids.shape)
 
 
 def _zigzag(known: List[int]) -> torch.Tensor:

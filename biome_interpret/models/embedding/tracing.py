@@ -10,7 +10,6 @@ from biome_interpret.models.alignment.text_fields import FieldText, texts_of
 from biome_interpret.models.alignment.token_alignment import PADDING, UNOWNED, owners_of_ids
 from biome_interpret.models.embedding.call_matching import (
     SHAPE,
-    VIEW,
     CallMatcher,
     Match,
     text_field_names,
@@ -20,7 +19,7 @@ from biome_interpret.models.embedding.id_positions import by_row
 from biome_interpret.models.embedding.other_words import other_words
 from biome_interpret.models.embedding.site_patching import patched_sites
 from biome_interpret.models.embedding.sites import EmbeddingSite
-from biome_interpret.models.embedding.verification import Run, TracedCall, verified
+from biome_interpret.models.embedding.verification import Run, TracedCall, is_certain, verified
 from biome_interpret.models.tensors import TensorDict
 
 
@@ -110,8 +109,8 @@ class CallRecorder:
 
     @property
     def is_certain(self) -> bool:
-        """Whether all of them were given the field's own tensor of ids."""
-        return all(one.match is None or one.match.how == VIEW for one in self.traced)
+        """Whether all of them got the field's own tensor, and other calls of sites got no ids."""
+        return all(is_certain(one) for one in self.traced)
 
     def record(
         self, site: int, given: Sequence[torch.Tensor], output: torch.Tensor

@@ -1,5 +1,5 @@
 """
-Verifies a trace by two further passes with other words. The traced embeddings are held, so that
+Verifies a trace by further passes with other words. The traced embeddings are held, so that
 only what the model makes of the ids themselves can change.
 """
 
@@ -67,13 +67,13 @@ def verified(
     """
     runs: List[List[List[torch.Tensor]]] = []
     outputs: List[Dict[str, Any]] = []
-    is_certain = all(one.match is None or one.match.how == VIEW for one in traced)
-    for second in (False, True)[: 1 if is_certain else 2]:
-        new = {name: one.second if second else one.first for name, one in words.items()}
+    needs_all = any(one.match is not None and one.match.how != VIEW for one in traced)
+    for variant in range(3 if needs_all else 1):
+        new = {name: one.variants[variant] for name, one in words.items()}
         try:
             found, output = _run_held(run, sites, traced, with_ids(arguments, new))
         except Exception as error:
-            if is_certain:
+            if all(map(is_certain, traced)):
                 return None
             raise _unknown(sites[traced[0].site], f"it fails with other words: {error}") from error
         runs.append(found)
@@ -86,6 +86,13 @@ def verified(
         elif not _same(one.given, given[0]):
             raise _unknown(sites[one.site], "it changes or rearranges them before")
     return Verification(calls, outputs[0])
+
+
+def is_certain(one: TracedCall) -> bool:
+    """Whether a call was given the field's own tensor of ids, or none."""
+    if one.match is not None:
+        return one.match.how == VIEW
+    return all(tensor.is_floating_point() or tensor.dtype == torch.bool for tensor in one.given)
 
 
 def _unknown(site: EmbeddingSite, why: str) -> InterpretationError:
@@ -161,7 +168,7 @@ def _is_elementwise(before: torch.Tensor, given: Sequence[torch.Tensor], other: 
     """
     Whether each id is changed by itself: a word that moves takes what the model makes of it along.
     """
-    first, second = (one.reshape(-1) for one in given)
+    first, second, third = (one.reshape(-1) for one in given)
     changed = other.changed.reshape(-1)
     before = before.reshape(-1)
     if not torch.equal(first[~changed], before[~changed]):
@@ -170,4 +177,8 @@ def _is_elementwise(before: torch.Tensor, given: Sequence[torch.Tensor], other: 
         return False
     is_word = (other.first != other.second).reshape(-1)
     moved = is_word[: -other.shift] & is_word[other.shift :]
-    return bool((second[: -other.shift] == first[other.shift :])[moved].all())
+    if not (second[: -other.shift] == first[other.shift :])[moved].all():
+        return False
+    # Of ids that are sorted, one word more or less moves others.
+    stays = (other.first == other.third).reshape(-1)
+    return torch.equal(third[stays], first[stays])

@@ -122,7 +122,8 @@ def choose(candidates: Sequence[Candidate], model: str) -> Optional[str]:
     names = {one.name for one in best}
     # If the model computes one from the other, the label is read from the last.
     best = [one for one in best if not names & set(one.above)] or best
-    if len(best) > 1:
+    # A name decides only if nothing else is known of one that is not known of the other.
+    if len({(bool(one.lowers_loss), bool(one.gives_label)) for one in best}) == 1:
         best = [one for one in best if one.is_called_logits] or best
     if len(best) == 1:
         return best[0].name

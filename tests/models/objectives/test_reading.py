@@ -12,7 +12,9 @@ from biome_interpret.models.objectives.reading import (
     LARGER,
     SMALLER,
     Candidate,
+    are_probabilities,
     choose,
+    keys_of_labels,
     named_output,
     namespaces_of_labels,
     own_names,
@@ -49,9 +51,19 @@ class TestChoose:
     def test_one_that_something_speaks_against_is_not(self, against: Any) -> None:
         assert chosen(candidate(**against)) is None
 
-    def test_the_loss_counts_more_than_a_name_or_a_label(self) -> None:
+    def test_the_loss_and_a_label_count_more_than_a_name(self) -> None:
         topic = candidate("logits", gives_label=True)
-        assert chosen(topic, candidate("tone", lowers_loss=True)) == "tone"
+        assert chosen(topic, candidate("tone", lowers_loss=True, gives_label=True)) == "tone"
+        assert chosen(candidate("logits"), candidate("tone", lowers_loss=True)) == "tone"
+
+    def test_a_loss_for_one_and_a_label_for_another_are_not_certain(self) -> None:
+        topic = candidate("logits", gives_label=True)
+        with pytest.raises(InterpretationError, match="'logits', 'tone' fit alike"):
+            chosen(topic, candidate("tone", lowers_loss=True))
+
+    def test_the_output_that_gives_the_probabilities_counts_most(self) -> None:
+        trained = candidate("logits", lowers_loss=True, gives_label=True)
+        assert chosen(trained, candidate("refined", gives_probabilities=True)) == "refined"
 
     def test_a_label_by_another_rule_does_not_speak_against_the_loss(self) -> None:
         assert chosen(candidate(lowers_loss=True, gives_label=False)) == "logits"
@@ -95,11 +107,20 @@ def test_dimensions(shape: Any, dims: int, expected: Any) -> None:
 
 
 def test_the_model_s_own_name_for_a_label() -> None:
-    said = {"tone": "warm", "topic": "sports", "words": ["a", "b"], "tags": [1, 2]}
-    assert own_names(said, "tone", None) == ["warm"]
-    assert own_names(said, "label", "topic_logits") == ["sports"]
-    assert own_names({**said, "label": "cold"}, "y", "logits") == ["cold"]
-    assert own_names(said, "label", "logits") == own_names(said, "tags", "logits") == []
+    said = {"tone": "warm", "words": ["a", "b"], "tags": [1, 2]}
+    assert own_names(said, "tone") == ["warm"] and own_names(said, "words") == ["a", "b"]
+    assert own_names(said, "tags") == own_names(said, "label") == own_names(said, None) == []
+    assert keys_of_labels("y", "topic_logits") == ["y", "topic", "label"]
+    assert keys_of_labels("label", "logits") == ["label"]
+
+
+def test_probabilities_are_known_by_their_values() -> None:
+    def are(name: str, *numbers: float) -> bool:
+        return are_probabilities(name, torch.tensor([numbers]))
+
+    assert are("scores", 0.2, 0.8) and are("probs", 0.9, 0.8)
+    assert not are("scores", 0.9, 0.8) and not are("probs", 0.2, 1.8)
+    assert not are("probe_logits", 0.3, 0.3)
 
 
 def test_namespaces_for_labels_come_first() -> None:

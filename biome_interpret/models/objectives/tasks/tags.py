@@ -66,20 +66,27 @@ class CrfTagsObjective(TagsObjective):
         choices = self.choices(outputs, tensors)
         if choices is None or not isinstance(self.mode, LogSoftmax):
             return super().values(outputs, tensors)
-        log_likelihood = self._log_likelihood(choices)
+        log_likelihood = self._log_likelihood(choices, tensors)
         return log_likelihood.exp() if isinstance(self.mode, Softmax) else log_likelihood
 
     def probabilities(self, outputs: Outputs, tensors: TensorDict) -> List[float]:
         choices = self.choices(outputs, tensors)
-        return [] if choices is None else self._log_likelihood(choices).exp().tolist()
+        return [] if choices is None else self._log_likelihood(choices, tensors).exp().tolist()
 
-    def _log_likelihood(self, choices: Choices) -> torch.Tensor:
+    def _log_likelihood(self, choices: Choices, tensors: TensorDict) -> torch.Tensor:
         """Shape: (rows,)."""
         crf = _crf(self.model)
         assert crf is not None
-        rows = zip(choices.logits, choices.indices, choices.mask)
-        # One row at a time, since the random field returns the sum over its rows.
-        return torch.stack([crf(row[None], tags[None], mask[None]) for row, tags, mask in rows])
+        lengths = _text_mask(tensors, choices.indices.shape).sum(dim=1).tolist()
+        rows = zip(choices.logits, choices.indices, choices.mask, lengths)
+        # One row at a time, since the random field returns the sum over its rows. Without padding:
+        # the random field takes the last tag of the mask for the end.
+        return torch.stack(
+            [
+                crf(row[None, :length], tags[None, :length], mask[None, :length])
+                for row, tags, mask, length in rows
+            ]
+        )
 
 
 def _text_mask(tensors: TensorDict, shape: torch.Size) -> torch.Tensor:
