@@ -511,15 +511,16 @@ mutation(
 
 # Every point reaches the model: where the given ids stand, once in each pass.
 HONESTY = ("tests/models/execution/test_honesty.py",)
+EVALUATED = ("tests/models/execution/test_evaluation.py",)
 VERIFIED = ("tests/models/embedding/test_verification.py",)
 PLACING = "biome_interpret/models/embedding/placing.py", VERIFIED
-mutation("each-call-is-replaced", "if key not in self._placed:", "if False:", PLACING[0], HONESTY)
+mutation("each-call-is-replaced", "if key not in self._placed:", "if False:", PLACING[0], EVALUATED)
 mutation(
     "points-go-to-their-row",
     "points.flatten(0, 1)[found.order.argsort().to(points.device)]",
     "points.flatten(0, 1)",
     PLACING[0],
-    ("tests/kinds/others/test_others.py::test_all_texts_in_a_batch[time-major view]",),
+    EVALUATED,
 )
 VERIFICATION = "biome_interpret/models/embedding/verification.py", VERIFIED
 mutation(
@@ -572,8 +573,8 @@ mutation(
 )
 mutation(
     "namespace-that-agrees",
-    "            if self._agrees(name, namespace):\n                return namespace\n",
-    "",
+    "            if self._agrees(name, namespace):",
+    "            if False:",
     EVIDENCE[0],
     ("tests/kinds/others/test_others.py::test_each_text_alone[own namespace]",),
 )

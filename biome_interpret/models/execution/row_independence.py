@@ -153,8 +153,16 @@ def _differs_from_difference(batch: ExplainedBatch, multiple: float) -> bool:
         for step in (-_STEP, _STEP)
     )
     difference = (above - below) / (2 * _STEP)
-    noise = _OUTPUT_ROUNDING * max(abs(above), abs(below)) / _STEP
+    noise = _rounding(above, below) * max(abs(above), abs(below)) / _STEP
     return abs(slope - difference) > noise + _SLOPE_TOLERANCE * max(abs(slope), abs(difference))
+
+
+def _rounding(*outputs: float) -> float:
+    """Relative to the outputs, which may have been computed in half precision."""
+    for dtype in (torch.float16, torch.bfloat16):
+        if all(float(torch.tensor(output).to(dtype)) == output for output in outputs):
+            return torch.finfo(dtype).eps
+    return _OUTPUT_ROUNDING
 
 
 def _probes(batch: ExplainedBatch, multiples: Sequence[float]) -> PointsByCall:

@@ -91,6 +91,44 @@ def test_an_embedding_without_the_batch_s_rows_is_refused() -> None:
         batch.evaluate([0, 0], points_for(batch, [0, 0]), want_gradients=True)
 
 
+class LooksUpRowsItself(BasicClassifier):
+    """Embeds several rows without its embedder."""
+
+    def forward(self, tokens: Any, label: Any = None, metadata: Any = None) -> Dict[str, Any]:
+        ids = tokens["tokens"]["tokens"]
+        embedder: Any = self._text_field_embedder.token_embedder_tokens
+        if len(ids) == 1:
+            return super().forward(tokens)
+        mean = torch.nn.functional.embedding(ids, embedder.weight).mean(dim=1)
+        return {"logits": mean[:, :2]}
+
+
+def test_points_that_do_not_reach_the_model_are_no_zeros() -> None:
+    batch = batch_of(as_kind(LooksUpRowsItself), [SHORT])
+    with pytest.raises(RowsMixed, match="does not call .* again .* do not reach it"):
+        batch.evaluate([0, 0], points_for(batch, [0, 0]), want_gradients=True)
+
+
+class PositionsFirst(BasicClassifier):
+    """Embeds its ids with the positions first."""
+
+    def forward(self, tokens: Any, label: Any = None, metadata: Any = None) -> Dict[str, Any]:
+        embedder: Any = self._text_field_embedder.token_embedder_tokens
+        vectors = embedder(tokens["tokens"]["tokens"].t()).transpose(0, 1)
+        weights = torch.arange(1.0, 1.0 + vectors.size(1)).to(vectors)
+        return {"logits": torch.einsum("s,bsd->bd", weights, vectors.tanh())[:, :2]}
+
+
+def test_each_point_goes_to_its_row_and_position() -> None:
+    batch, rows = batch_of(as_kind(PositionsFirst), [LONG, SHORT]), [0, 1, 1]
+    points = points_for(batch, rows)
+    together = batch.evaluate(rows, points, want_gradients=True)
+    alone = batch.evaluate_one_by_one(rows, points, want_gradients=True)
+    assert torch.allclose(together.values, alone.values)
+    for key, gradients in together.gradients.items():
+        assert torch.allclose(gradients, alone.gradients[key])
+
+
 class FirstRowOnly(InferenceMode):
     def __call__(self, outputs: Any, choices: Any) -> torch.Tensor:
         return choices.logits[:1, 0, 0]

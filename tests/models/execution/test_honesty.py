@@ -131,3 +131,15 @@ def test_a_passage_of_one_token_is_right_whatever_came_before() -> None:
     for found in (again, other.interpret_json(short)):
         for name, field in first[0].fields.items():
             assert found[0].fields[name].scores == pytest.approx(field.scores, abs=1e-9)
+
+
+class TakesItsArgumentsApart(Classifier):
+    """Removes the text from its arguments."""
+
+    def forward(self, tokens: Any, label: Any = None, metadata: Any = None) -> Dict[str, Any]:  # type: ignore
+        own = {"tokens": tokens.pop("tokens")}
+        return super().forward(own, label)
+
+
+def test_a_model_may_take_items_out_of_its_arguments() -> None:
+    assert shares(maker(TakesItsArgumentsApart)(), TEXTS) == shares(maker(Classifier)(), TEXTS)

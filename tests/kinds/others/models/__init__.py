@@ -16,6 +16,7 @@ from tests.kinds.others.models import (
     pairs,
     parts,
     predictors,
+    refined,
 )
 from tests.kinds.others.records import Other
 
@@ -30,6 +31,7 @@ _FILES = (
     numbers,
     labels,
     predictors,
+    refined,
     pairs,
     besides,
     batches,
