@@ -242,7 +242,8 @@ class PathIntegral:
         alone = self._evaluate(row, True, alone=True)
         num_rows = len(points.rows)
         has_values = len(evaluation.values) == num_rows
-        if has_values and not close(alone.values[0], evaluation.values[place]):
+        size = float(evaluation.values.abs().max())
+        if has_values and not close(alone.values[0], evaluation.values[place], size):
             raise RowsMixed
         scale = self._gradient_scale(num_rows)
         # Scores are compared by their sum: of equal words, rounding decides which one gets the
@@ -275,7 +276,9 @@ class PathIntegral:
     def _agrees_with_text(self, place: int, points: PathPoints, evaluation: Evaluation) -> bool:
         row, num_rows = points.rows[place], len(points.rows)
         if len(evaluation.values) == num_rows:
-            return close(self._batch.values[row.instance], evaluation.values[place])
+            # An output near 0 is rounded as much as that of another point.
+            size = float(evaluation.values.abs().max())
+            return close(self._batch.values[row.instance], evaluation.values[place], size)
         # A loss has one value for all rows: the gradient of the row is compared instead.
         alone = self._evaluate(PathPoints([row], self._starts), True, alone=True).gradients
         return same_gradients(alone, evaluation.gradients, place, self._gradient_scale(num_rows))
