@@ -165,7 +165,7 @@ def move_to_device(predictor: Predictor, device: Device) -> None:
 
 def _device(value: Any) -> torch.device:
     if _is_number(value, numbers.Integral):
-        value = "cpu" if value < 0 else f"cuda:{value}"
+        value = "cpu" if value == -1 else f"cuda:{value}"
     if not isinstance(value, (str, torch.device)):
         raise TypeError(f"it is of type {type(value).__name__}")
     return torch.device(value)

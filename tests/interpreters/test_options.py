@@ -56,6 +56,7 @@ REVIEW = EXAMPLE_INPUTS["lstm"]
         ({"reduction": ["sum"]}, "reduction is .'sum'."),
         ({"device": "toaster"}, "device is 'toaster'"),
         ({"device": 7777}, "device is 7777"),
+        ({"device": -5}, "device is -5"),
     ],
 )
 def test_wrong_options_raise_an_error_that_names_them(

@@ -102,13 +102,20 @@ class ItemMaker:
         found: List[Instance] = []
         for one in labelled_instances(self._predictor, text.instance, said):
             objective = self._objective(one, Logits(), said)
-            is_wrong = contradiction(objective, one, said) is not None
-            if is_wrong or not has_usual_probabilities(objective, said):
-                # What was read from another text may not hold.
-                self._readings.pop((objective.reading_key, objective.label_name), None)
-                objective = self._objective(one, Logits(), said)
+            if not _agrees(objective, one, said):
+                objective = self._read_again(one, said)
             found.append(with_best_class(self._predictor, one, objective, said))
         return found
+
+    def _read_again(self, instance: Instance, said: JsonDict) -> Objective:
+        """What was read from another text may not hold. What holds here is kept."""
+        before = dict(self._readings)
+        self._readings.clear()
+        objective = self._objective(instance, Logits(), said)
+        self._readings = {**before, **self._readings}
+        if not _agrees(objective, instance, said):
+            self._readings = before
+        return objective
 
     def _item(self, index: int, instance: Instance, is_prediction: bool, said: JsonDict) -> Item:
         objective = self._objective(instance, self._settings.mode, said)
@@ -147,3 +154,9 @@ class ItemMaker:
                 return
             self._readings[key] = reading
         objective.read_as(self._readings[key])
+
+
+def _agrees(objective: Objective, instance: Instance, said: JsonDict) -> bool:
+    """Whether what is read from a text agrees with what the model says of it."""
+    is_consistent = contradiction(objective, instance, said) is None
+    return is_consistent and has_usual_probabilities(objective, said)

@@ -225,10 +225,11 @@ class Pipeline:
     def _batches(
         self, items: Sequence[Item], prediction: Optional[Prediction]
     ) -> Iterator[List[int]]:
-        """The indices of the items of each batch: all of one type, or one if rows mix."""
-        by_type: Dict[Tuple[Hashable, str], List[int]] = {}
+        """The indices of the items of each batch: all read in one way, or one if rows mix."""
+        by_type: Dict[Hashable, List[int]] = {}
         for k, item in enumerate(items):
-            by_type.setdefault((item.objective.type_key, item.objective.label_name), []).append(k)
+            own = item.objective
+            by_type.setdefault((own.type_key, own.label_name, own.reading), []).append(k)
         for members in by_type.values():
             if self._row_independence(items[members[0]], prediction).instances_may_share:
                 yield members

@@ -86,6 +86,21 @@ class InSteps(Probes):
         return output
 
 
+class AnotherHeadForLongTexts(Probes):
+    """Long texts are read from another output."""
+
+    def forward(  # type: ignore[override]
+        self, tokens: Any, label: Optional[torch.Tensor] = None, metadata: Any = None
+    ) -> Outputs:
+        output = super().forward(tokens)
+        is_long = ((tokens["tokens"]["tokens"] != 0).sum(dim=1, keepdim=True) > 3).double()
+        chosen = is_long * output["base_logits"] + (1 - is_long) * output["probe_logits"]
+        output = {**output, "probs": chosen.softmax(dim=-1), "chosen": chosen}
+        if label is not None:
+            output["loss"] = self.loss(chosen, label)
+        return output
+
+
 class ThresholdForEach(MultiLabel):
     """Several labels, from 0.3 on."""
 
@@ -167,6 +182,7 @@ KINDS = [
     Other("biased", maker(Biased), right=says_biased),
     Other("biased, no label in words", maker(BiasedQuietly), right=says_biased),
     Other("probes", maker(Probes), right=says_best("probe_logits")),
+    Other("another head for long texts", maker(AnotherHeadForLongTexts), right=says_best("chosen")),
     Other("in steps", maker(InSteps), right=None, noted_as=LOG),
     Other(
         "several labels with a threshold",
