@@ -1,6 +1,6 @@
 """Predicted labels of a text as a whole: one, several, or an alternative."""
 
-from typing import Any, Iterator, List, Mapping, Optional, Tuple
+from typing import Any, Iterator, List, Mapping, Optional, Sequence, Tuple
 
 import numpy
 import torch
@@ -105,11 +105,7 @@ def predicted_labels(
     first_name, first = scores[0]
     threshold = 0.0 if first_name.endswith("logits") else 0.5
     is_listed = isinstance(own, ListField) or takes(module, "label_weights")
-    # A model of a single label may also list its best ones.
-    has_one = takes(module, "label") and isinstance(output.get("label"), str)
-    said = output["label"] if has_one else output.get("labels", output.get("label"))
-    known = _known_names(module, namespace, said)
-    one, several = (known, None) if isinstance(said, str) else (None, known)
+    one, several = _said(module, namespace, output)
     is_several = several is not None or isinstance(own, MultiLabelField)
     if not is_several and not is_listed and one is None and first.size > 1:
         is_several = _are_sigmoids(dict(scores))
@@ -141,17 +137,29 @@ def _as_vector(value: Any) -> NDArray[Any]:
     return array.reshape([size for size in array.shape if size > 1] or [array.size])
 
 
-def _known_names(module: Any, namespace: str, said: Any) -> Optional[Tuple[str, List[int]]]:
-    """
-    The namespace and indices of what the model itself says: one name, or several. `None` if the
-    vocabulary does not know them.
-    """
-    names = [said] if isinstance(said, str) else said
-    if not isinstance(names, (list, tuple)) or not all(isinstance(name, str) for name in names):
-        return None
+# The namespace and the indices of some labels.
+_Known = Tuple[str, List[int]]
+
+
+def _said(
+    module: Any, namespace: str, output: Mapping[str, Any]
+) -> Tuple[Optional[_Known], Optional[_Known]]:
+    """The one label that the model itself names, and the several ones; `None` for what it lacks."""
+    # A model of a single label may also list its best ones.
+    is_single = takes(module, "label") and isinstance(output.get("label"), str)
+    several = output.get("labels")
+    if isinstance(several, (list, tuple)) and not is_single:
+        return None, _known(module, namespace, several)
+    names = [output.get(key) for key in ("label", "labels")]
+    one = [name for name in names if isinstance(name, str)][:1]
+    return (_known(module, namespace, one) if one else None), None
+
+
+def _known(module: Any, namespace: str, names: Sequence[Any]) -> Optional[_Known]:
+    """`None` if no namespace has all the names."""
     for space in namespaces_of_labels(module.vocab, namespace):
         indices = module.vocab.get_token_to_index_vocabulary(space)
-        if all(name in indices for name in names):
+        if all(isinstance(name, str) and name in indices for name in names):
             return space, [indices[name] for name in names]
     return None
 
