@@ -12,11 +12,10 @@ from biome_interpret.models.embedding.sites import EmbeddingSite
 from biome_interpret.models.execution.evidence import Evidence
 from biome_interpret.models.labelling.base import labelled_instances
 from biome_interpret.models.labelling.own_label import (
-    best_class,
+    OwnLabel,
     contradiction,
     has_usual_probabilities,
-    own_name,
-    with_best_class,
+    with_own_label,
 )
 from biome_interpret.models.labelling.targets import TargetSpec, targeted
 from biome_interpret.models.labelling.texts import InputText
@@ -102,9 +101,11 @@ class ItemMaker:
         found: List[Instance] = []
         for one in labelled_instances(self._predictor, text.instance, said):
             objective = self._objective(one, Logits(), said)
-            if not _agrees(objective, one, said):
+            own = OwnLabel.of(objective, said)
+            if not _agrees(objective, one, own, said):
                 objective = self._read_again(one, said)
-            found.append(with_best_class(self._predictor, one, objective, said))
+                own = OwnLabel.of(objective, said)
+            found.append(with_own_label(self._predictor, one, objective, own))
         return found
 
     def _read_again(self, instance: Instance, said: JsonDict) -> Objective:
@@ -113,32 +114,32 @@ class ItemMaker:
         self._readings.clear()
         objective = self._objective(instance, Logits(), said)
         self._readings = {**before, **self._readings}
-        if not _agrees(objective, instance, said):
+        if not _agrees(objective, instance, OwnLabel.of(objective, said), said):
             self._readings = before
         return objective
 
     def _item(self, index: int, instance: Instance, is_prediction: bool, said: JsonDict) -> Item:
         objective = self._objective(instance, self._settings.mode, said)
-        wrong = contradiction(objective, instance, said)
+        own = OwnLabel.of(objective, said)
+        wrong = contradiction(objective, instance, own)
         if wrong is not None and is_prediction:
             raise InterpretationError(
                 f"{wrong}: name the label to explain with `target`, or the output that holds its "
                 f"logits with `output`"
             )
+        if own.best is not None and own.name is not None:
+            objective.name_as((own.best, own.name))
         return Item(index, instance, objective, [] if wrong is None else [wrong])
 
     def _objective(self, instance: Instance, mode: InferenceMode, said: JsonDict) -> Objective:
         objective = objective_for(self._predictor._model, instance, mode, self.non_additive)
         self._read(objective, instance, said)
         reading = objective.reading
-        needs_label = isinstance(mode, (Loss, LogSoftmax))
-        if reading is not None and reading.meaning == VALUE and needs_label:
+        if reading is not None and reading.meaning == VALUE and _needs_label(mode):
             raise InterpretationError(
                 f"the model's output '{reading.logits}' is a value, which has no probability and "
                 f"no loss of a label: inference_mode must be 'logits'"
             )
-        best, own = best_class(objective, said), own_name(objective, said)
-        objective.name_as(None if best is None or own is None else (best, own))
         return objective
 
     def _read(self, objective: Objective, instance: Instance, said: JsonDict) -> None:
@@ -156,7 +157,11 @@ class ItemMaker:
         objective.read_as(self._readings[key])
 
 
-def _agrees(objective: Objective, instance: Instance, said: JsonDict) -> bool:
+def _needs_label(mode: InferenceMode) -> bool:
+    return isinstance(mode, (Loss, LogSoftmax))
+
+
+def _agrees(objective: Objective, instance: Instance, own: OwnLabel, said: JsonDict) -> bool:
     """Whether what is read from a text agrees with what the model says of it."""
-    is_consistent = contradiction(objective, instance, said) is None
+    is_consistent = contradiction(objective, instance, own) is None
     return is_consistent and has_usual_probabilities(objective, said)

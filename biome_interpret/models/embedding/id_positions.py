@@ -53,6 +53,8 @@ def by_row(positions: torch.Tensor, ids: torch.Tensor, num_rows: int) -> Optiona
     if flat.numel() % num_rows:
         return None
     size, is_real = ids.numel() // num_rows, flat >= 0
+    if flat.numel() == ids.numel() and torch.equal(flat, torch.arange(flat.numel())):
+        return RowPositions(torch.arange(size).expand(num_rows, size), None)
     rows = torch.div(flat, max(size, 1), rounding_mode="floor")
     blocks = torch.arange(num_rows).repeat_interleave(flat.numel() // num_rows)
     order = None

@@ -1,6 +1,6 @@
 """What a model itself calls its prediction, held against the logits that are explained."""
 
-from typing import Any, Mapping, Optional
+from typing import Any, Mapping, NamedTuple, Optional
 
 import torch
 from allennlp.data import Instance
@@ -13,14 +13,30 @@ from biome_interpret.models.objectives import LabelObjective, MultiLabelObjectiv
 from biome_interpret.models.objectives.reading import EACH, VALUE, agree, own_names, with_dimensions
 
 
-def own_name(objective: Objective, said: Mapping[str, Any]) -> Optional[str]:
-    """The name in the model's readable output `said`; `None` if it has none."""
-    reading = objective.reading
-    names = [] if reading is None else own_names(said, reading.label_key)
-    return names[0] if len(names) == 1 else None
+class OwnLabel(NamedTuple):
+    """
+    What a model says of a text.
+
+    # Parameters
+
+    best : `int`, optional
+        The class with the largest probability or logit; `None` if that is unknown.
+    name : `str`, optional
+        What the model itself calls its prediction.
+    """
+
+    best: Optional[int]
+    name: Optional[str]
+
+    @classmethod
+    def of(cls, objective: Objective, said: Mapping[str, Any]) -> "OwnLabel":
+        """From the model's readable output `said`."""
+        reading = objective.reading
+        names = [] if reading is None else own_names(said, reading.label_key)
+        return cls(_best_class(objective, said), names[0] if len(names) == 1 else None)
 
 
-def best_class(objective: Objective, said: Mapping[str, Any]) -> Optional[int]:
+def _best_class(objective: Objective, said: Mapping[str, Any]) -> Optional[int]:
     """
     The class with the largest probability of the model's own, if that does not follow from the
     logits, or else with the largest logit. `None` if `said` has neither for a single label.
@@ -56,40 +72,38 @@ def _numbers(said: Mapping[str, Any], name: Optional[str]) -> Optional[torch.Ten
     return with_dimensions(value.unsqueeze(0).double(), 2)
 
 
-def with_best_class(
-    predictor: Predictor, instance: Instance, objective: Objective, said: Mapping[str, Any]
+def with_own_label(
+    predictor: Predictor, instance: Instance, objective: Objective, own: OwnLabel
 ) -> Instance:
     """
     The labelled instance. If this package labelled it, by scores, its label is what the model
     itself calls it, or else the best class.
     """
-    best, own = best_class(objective, said), own_name(objective, said)
     label = instance.fields.get(objective.label_name)
-    is_ours = isinstance(Labelling.of(predictor), LabelLabelling)
-    if best is None or not is_ours or not isinstance(label, LabelField):
+    if own.best is None or not isinstance(label, LabelField):
         return instance
-    named = {name: index for index, name in _names(objective).items()}
-    wanted = best if own is None else named.get(own, best)
-    if int(label.as_tensor({})) == wanted:
+    wanted = own.best
+    if own.name is not None:
+        names = _names(objective).items()
+        wanted = next((index for index, name in names if name == own.name), wanted)
+    is_wanted = int(label.as_tensor({})) == wanted
+    if is_wanted or not isinstance(Labelling.of(predictor), LabelLabelling):
         return instance
     new = objective.retargeted(label, wanted)
     return with_fields(predictor, instance, **{objective.label_name: new})
 
 
-def contradiction(
-    objective: Objective, instance: Instance, said: Mapping[str, Any]
-) -> Optional[str]:
+def contradiction(objective: Objective, instance: Instance, own: OwnLabel) -> Optional[str]:
     """What is wrong between a label's name, the model's own name for it, and its logits."""
-    best, own = best_class(objective, said), own_name(objective, said)
     label: Any = instance.fields.get(objective.label_name)
-    if best is None or not isinstance(label, LabelField) or objective.reading is None:
+    if own.best is None or not isinstance(label, LabelField) or objective.reading is None:
         return None
     logits, names = objective.reading.logits, _names(objective)
     # A name that the vocabulary does not have says nothing of the others.
-    if own in names.values() and names.get(best) != own:
+    if names.get(own.best) != own.name and own.name in names.values():
         return (
-            f"the model calls its prediction {own!r}, but the largest of its '{logits}' is that of "
-            f"{names.get(best)!r}"
+            f"the model calls its prediction {own.name!r}, but the largest of its '{logits}' is "
+            f"that of {names.get(own.best)!r}"
         )
     found = names.get(int(label.as_tensor({})))
     if isinstance(label.label, str) and found is not None and found != label.label:

@@ -142,7 +142,7 @@ class Objective(Registrable):
         """The objective that reads the label: another one if this explains the loss."""
         return self
 
-    def name_as(self, own_label: Optional[Tuple[int, str]]) -> None:
+    def name_as(self, own_label: Tuple[int, str]) -> None:
         """Takes over what the model itself calls a label."""
         self.own_label = own_label
 

@@ -46,7 +46,7 @@ class _WrappedObjective(Objective):
     def label_objective(self) -> Objective:
         return self.inner
 
-    def name_as(self, own_label: Optional[Tuple[int, str]]) -> None:
+    def name_as(self, own_label: Tuple[int, str]) -> None:
         self.inner.name_as(own_label)
 
     @property
