@@ -105,8 +105,8 @@ def _add_explanation(group: argparse._ArgumentGroup) -> None:
     add(
         "--output",
         metavar="NAME",
-        help="the model's output that holds the logits of the label, as tone_logits. Default: the "
-        "one that agrees with the model's own label, probabilities and loss",
+        help="the model's output that holds the logits of the label, such as tone_logits. Default: "
+        "the one that agrees with the model's own label, probabilities and loss",
     )
     add(
         "--granularity",
@@ -145,7 +145,7 @@ def _add_jobs(group: argparse._ArgumentGroup) -> None:
         default=32,
         metavar="N",
         help="the number of input lines that are explained and written together. With 1, each "
-        "line of a pipe is answered at once, as a line that is typed always is. Default: 32",
+        "line of a pipe is answered at once. A typed line always is. Default: 32",
     )
     add(
         "--resume",

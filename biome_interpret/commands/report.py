@@ -51,5 +51,5 @@ def make_report(
     for number, reason in refused.reasons:
         say(f"line {number} of {records} cannot be shown: {reason}")
     if refused.count > len(refused.reasons):
-        say(f"and {refused.count - len(refused.reasons)} more lines")
+        say(f"and {refused.count - len(refused.reasons)} more lines cannot be shown")
     return FAILED if refused.count else 0

@@ -73,7 +73,7 @@ def _is_number(value: Any, kind: type) -> bool:
 
 def name(name: str, value: object) -> Optional[str]:
     if value is not None and not (isinstance(value, str) and value):
-        raise ConfigurationError(f"{name} is {value!r}; it must be a name")
+        raise ConfigurationError(f"{name} is {value!r}; it must be a name, as a string")
     return value if isinstance(value, str) else None
 
 

@@ -45,8 +45,8 @@ class OtherWords:
         cls, ids: torch.Tensor, kept: Set[int], size: int, shift: int, offset: int
     ) -> Optional["OtherWords"]:
         """
-        `kept` has the ids of special tokens, `size` is the number of ids. The words of another
-        `offset` are others. `None` if there are too few words.
+        `kept` has the ids of special tokens. `size` is the number of ids. Another `offset` gives
+        other words. `None` if there are too few words.
         """
         known = [i for i in range(1, min(size, _MOST_WORDS)) if i not in kept]
         if ids.is_floating_point() or len(known) < _FEWEST_WORDS:
@@ -85,8 +85,8 @@ def _with_one_changed(
 
 def _zigzag(known: List[int]) -> torch.Tensor:
     """
-    Small and large ids in turn, and both get smaller: a model that sorts ids, either way, changes
-    the order of any two of them, and of any three.
+    Small and large ids in turn. Both get smaller from pair to pair. So a model that sorts ids, up
+    or down, changes the order of any three neighbours.
     """
     half = len(known) // 2
     pairs = zip(known[:half][::-1], known[half : 2 * half][::-1])

@@ -95,6 +95,6 @@ class PointPlacer:
             if key not in self._placed:
                 raise PointsLost(
                     f"the model does not call {call.site.name} again for field '{key.field}', so "
-                    f"that the points of the path do not reach it: maybe it keeps the embeddings "
-                    f"of texts that it saw"
+                    f"that the points of the path do not reach it. If it keeps the embeddings of "
+                    f"texts that it saw, switch that off"
                 )

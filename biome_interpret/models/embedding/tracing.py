@@ -84,7 +84,8 @@ def trace(
         names = ", ".join(site.name for site in sites)
         raise InterpretationError(
             f"the model never calls {names} with the text of a field, or it keeps the embeddings "
-            f"of texts that it saw"
+            f"of texts that it saw: switch that off, or register a `SiteFinder` for the module "
+            f"that embeds the text"
         )
     return Trace(calls, outputs, outputs_for_other_words)
 

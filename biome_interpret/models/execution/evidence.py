@@ -127,7 +127,7 @@ class Evidence:
         return is_new and self._choices(name, logits) is not None
 
     def _choices(self, name: str, logits: torch.Tensor) -> Optional[Choices]:
-        """The choices if the output of that name has the logits; `None` if they are not there."""
+        """The choices if the output of that name has the logits; `None` if the label is not one."""
         meaning, namespace = SECOND if self._is_one(logits) else EACH, self._given_namespace
         reading = Reading(name, meaning, num_classes=logits.size(-1), namespace=namespace)
         self._objective.read_as(reading)
@@ -164,7 +164,7 @@ class Evidence:
         return self._objective.takes_one_logit and logits.size(-1) == 1
 
     def _lowers_loss(self, name: str) -> Optional[bool]:
-        """Whether the loss falls if the explained logit rises; `None` if it does not say."""
+        """Whether the loss falls if the explained logit rises; `None` if that is unknown."""
         slope = self._slope(name, self._pass)
         if slope is None or slope < 0:
             return None if slope is None else True
@@ -209,7 +209,7 @@ class Evidence:
         return known[0] if len(known) == 1 else None
 
     def _names_of_size(self, size: int) -> Set[str]:
-        """The names in all namespaces for labels with as many names."""
+        """The names in all namespaces for labels that have this many."""
         spaces = [one for one in self._namespaces if one.endswith(("labels", "tags"))]
         vocabularies = [self._vocabulary.get_token_to_index_vocabulary(one) for one in spaces]
         return {name for names in vocabularies if len(names) == size for name in names}

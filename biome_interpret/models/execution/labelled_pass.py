@@ -58,7 +58,7 @@ class LabelledPass:
         return name != other and _gradients(value.sum(), [before]) != [None]
 
     def loss_gradient(self, name: str) -> Optional[torch.Tensor]:
-        """By an output. Shape: that of the output. `None` if the loss does not depend on it."""
+        """By an output, in its shape. `None` if the loss does not depend on the output."""
         loss = self.outputs.get("loss")
         if not isinstance(loss, torch.Tensor):
             return None

@@ -20,8 +20,8 @@ SUM, MEAN = 0, 1
 # Factors for the embedding. The points are far enough apart to reveal rows that mix.
 _PROBES = (0.5, 1.5, -1.0)
 
-# Where gradients are held against central differences, the step, what f may be off by rounding, and
-# how much they may differ.
+# Where gradients are compared with central differences. Then the step, the rounding of f, and how
+# much they may differ.
 _SLOPE_PROBES = (0.53, 0.71, 0.91)
 _STEP = 5e-3
 _OUTPUT_ROUNDING = 2e-6
@@ -48,7 +48,7 @@ class RowIndependence:
     bypasses_embeddings : `bool`
         Whether f changes with the ids of the words although their embeddings are held.
     has_other_gradient : `bool`
-        Whether the gradient differs from the change of f on the way to other points.
+        Whether the gradient differs from the central differences of f.
     failed : `bool`
         Whether the model raised an exception on several rows. This may be due to the probed text.
     """
@@ -68,8 +68,8 @@ class RowIndependence:
 
 class HeldPasses:
     """
-    Which passes were held against the same rows alone: the first one, each one with more than twice
-    as many rows, and the first one with several texts.
+    Which passes were compared with the same rows alone: the first one, each one with more than
+    twice as many rows, and the first one with several texts.
     """
 
     def __init__(self) -> None:
@@ -77,7 +77,7 @@ class HeldPasses:
         self._has_several_texts = False
 
     def is_due(self, num_rows: int, num_texts: int) -> bool:
-        """Whether such a pass is to be held. It counts as held from now on."""
+        """Whether such a pass is to be compared. It counts as compared from now on."""
         is_new_text = num_texts > 1 and not self._has_several_texts
         if num_rows < 2 or not (is_new_text or num_rows > 2 * self._num_rows):
             return False

@@ -5,7 +5,7 @@ from typing import Any, Dict, Iterator, List, Sequence, Tuple
 import torch
 from allennlp.modules.encoder_base import _EncoderBase
 
-# The attributes of PyTorch's own.
+# PyTorch's own attributes.
 _PYTORCHS = frozenset(vars(torch.nn.Module()))
 
 # Larger containers are taken for data that never changes.
@@ -17,8 +17,8 @@ _Containers = (dict, list, set)
 class AttributesKept:
     """
     The attributes of some modules, and what their dicts, lists and sets hold. Tensors are not
-    copied: one that a model writes into stays changed. Stateful encoders have their own way, see
-    `encoder_states`.
+    copied: one that a model writes into stays changed. `encoder_states` keeps those of stateful
+    encoders.
     """
 
     def __init__(self, modules: Sequence[torch.nn.Module]) -> None:

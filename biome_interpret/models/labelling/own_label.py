@@ -1,4 +1,4 @@
-"""What a model itself calls its prediction, held against the logits that are explained."""
+"""What a model itself calls its prediction, compared with the logits that are explained."""
 
 from typing import Any, Mapping, NamedTuple, Optional
 
@@ -38,8 +38,8 @@ class OwnLabel(NamedTuple):
 
 def _best_class(objective: Objective, said: Mapping[str, Any]) -> Optional[int]:
     """
-    The class with the largest probability of the model's own, if that does not follow from the
-    logits, or else with the largest logit. `None` if `said` has neither for a single label.
+    The class with the largest of the model's own probabilities, if these do not follow from the
+    logits; otherwise with the largest logit. `None` if `said` has neither for a single label.
     """
     label, reading = objective.label_objective, objective.reading
     if not isinstance(label, LabelObjective) or reading is None or reading.meaning == VALUE:
@@ -52,7 +52,7 @@ def _best_class(objective: Objective, said: Mapping[str, Any]) -> Optional[int]:
 
 
 def has_usual_probabilities(objective: Objective, said: Mapping[str, Any]) -> bool:
-    """Whether the model's own probabilities still follow from its logits, if they did."""
+    """Whether the model's own probabilities follow from its logits, if the reading says so."""
     reading = objective.reading
     if reading is None or reading.usual_probabilities is None:
         return True
@@ -76,8 +76,8 @@ def with_own_label(
     predictor: Predictor, instance: Instance, objective: Objective, own: OwnLabel
 ) -> Instance:
     """
-    The labelled instance. If this package labelled it, by scores, its label is what the model
-    itself calls it, or else the best class.
+    The labelled instance. If this package labelled it by scores, its label becomes what the
+    model itself calls it, or else the best class.
     """
     label = instance.fields.get(objective.label_name)
     if own.best is None or not isinstance(label, LabelField):
@@ -108,7 +108,7 @@ def contradiction(objective: Objective, instance: Instance, own: OwnLabel) -> Op
     found = names.get(int(label.as_tensor({})))
     if isinstance(label.label, str) and found is not None and found != label.label:
         return (
-            f"the predictor labels {label.label!r}, but its place in '{logits}' is that of "
+            f"the predictor's label is {label.label!r}, but its index in '{logits}' is that of "
             f"{found!r} in the vocabulary"
         )
     return None

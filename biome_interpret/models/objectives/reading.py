@@ -1,5 +1,5 @@
 """
-Which of a model's outputs holds the logits of a label, and what do they mean?
+Which of a model's outputs holds the logits of a label, and what they mean.
 
 The name of an output and its shape say little. What is read has to agree with the names of the
 labels, with what the model itself says of a text, and with its loss.
@@ -42,9 +42,9 @@ class Reading:
         Where the vocabulary has the names of the labels; `None` if it has none that fit.
     probabilities : `str`, optional
         The output with the model's own probabilities, if they are not the usual function of the
-        logits.
+        logits (their softmax or sigmoid).
     usual_probabilities : `str`, optional
-        The output with the model's own probabilities, if they are.
+        The output with the model's own probabilities, if they are that function.
     label_key : `str`, optional
         Where the model's readable output has the name of its label.
     """
@@ -61,14 +61,14 @@ class Reading:
 
 class Candidate(NamedTuple):
     """
-    An output that may hold the logits, and what speaks for it. `None` is: nothing is known.
+    An output that may hold the logits, and what speaks for it. `None` means: nothing is known.
 
     # Parameters
 
     name : `str`
     is_called_logits : `bool`
     size : `int`
-        `FITS`, `LARGER` or `SMALLER`: a model may have outputs for more labels than have names.
+        `FITS`, `LARGER` or `SMALLER`. `LARGER` is possible: some labels may have no name.
     lowers_loss : `bool`, optional
         Whether the loss falls if the explained logit rises.
     gives_probabilities : `bool`, optional
@@ -99,7 +99,7 @@ class Candidate(NamedTuple):
 
     @property
     def evidence(self) -> Tuple[int, ...]:
-        # A label may be that of another output's largest number by luck, and a model may be trained
+        # Another output's largest number may be that of the label by luck. A model may be trained
         # on another output than it is read from.
         loss_and_label = bool(self.lowers_loss) + bool(self.gives_label)
         return bool(self.gives_probabilities), loss_and_label, self.size
@@ -122,7 +122,7 @@ def choose(candidates: Sequence[Candidate], model: str) -> Optional[str]:
     names = {one.name for one in best}
     # If the model computes one from the other, the label is read from the last.
     best = [one for one in best if not names & set(one.above)] or best
-    # A name decides only if nothing else is known of one that is not known of the other.
+    # A name decides only if the loss and the label say the same of all.
     if len({(bool(one.lowers_loss), bool(one.gives_label)) for one in best}) == 1:
         best = [one for one in best if one.is_called_logits] or best
     if len(best) == 1:
@@ -139,20 +139,21 @@ def named_output(outputs: Mapping[str, Any], name: str, model: str) -> str:
     # Raises
 
     `InterpretationError`
-        If the model has no output with that name.
+        If none of the outputs has that name.
     """
     if isinstance(outputs.get(name), torch.Tensor):
         return name
     known = ", ".join(repr(n) for n, v in outputs.items() if isinstance(v, torch.Tensor))
     raise InterpretationError(
-        f"output is {name!r}, but {model} has no such output; its outputs are {known}"
+        f"output is {name!r}, but {model} has no such output with the dimensions of logits: give "
+        f"one of {known}"
     )
 
 
 def with_dimensions(value: torch.Tensor, count: int) -> Optional[torch.Tensor]:
     """
-    The same with `count` dimensions: a number for each row may become a vector of one, and
-    dimensions of size 1 after the first are dropped. `None` if it has others.
+    The tensor with `count` dimensions. A number for each row may become a vector of one. Dimensions
+    of size 1 after the first are dropped. `None` if there are still others.
     """
     if value.dim() == 1 and count == 2:
         return value.unsqueeze(1)
@@ -185,8 +186,8 @@ def own_names(said: Mapping[str, Any], key: Optional[str]) -> List[str]:
 
 def keys_of_labels(label_name: str, logits: str) -> List[str]:
     """
-    Under which keys a model may name its label: that of the label, or that of the logits, as "tone"
-    for "tone_logits".
+    Under which keys a model may name its label: that of the label, that of the logits ("tone" for
+    "tone_logits"), or "label".
     """
     stem = logits.rpartition("_logits")[0]
     return list(dict.fromkeys(key for key in (label_name, stem, "label") if key))

@@ -40,14 +40,16 @@ class _NamedLabelsObjective(Objective):
         reading = self.reading
         if reading is not None and reading.meaning == VALUE:
             raise InterpretationError(
-                f"unknown target {target!r}: the output '{reading.logits}' is a value, not a label"
+                f"unknown target {target!r}: the output '{reading.logits}' is a value, not a "
+                f"label: leave `target` out"
             )
         # Some of a model's labels may have no name.
         if reading is not None and isinstance(target, int) and 0 <= target < reading.num_classes:
             return target
         if reading is not None and isinstance(target, int) and not self.labels:
             raise InterpretationError(
-                f"unknown target {target}: the model has {reading.num_classes} outputs"
+                f"unknown target {target}: the model has {reading.num_classes} outputs, "
+                f"numbered from 0"
             )
         return _index_of(target, self.labels)
 
@@ -76,7 +78,8 @@ class LabelObjective(_NamedLabelsObjective):
             return self._one_of_two(logits, indices, self.own_probabilities(outputs))
         if int(indices.max()) >= logits.size(-1):
             raise InterpretationError(
-                f"unknown target {int(indices.max())}: the model has {logits.size(-1)} outputs"
+                f"unknown target {int(indices.max())}: the model has {logits.size(-1)} outputs, "
+                f"numbered from 0"
             )
         own = self.own_probabilities(outputs)
         own = None if own is None else own.unsqueeze(1)
