@@ -45,6 +45,12 @@ def test_every_picture_is_shown() -> None:
         assert f"{picture.parent.name}/{picture.name}" in pages
 
 
+def test_every_example_is_included_in_a_page() -> None:
+    pages = "\n".join(page.read_text(encoding="utf-8") for page in DOCS.glob("*.md"))
+    for example in DOCS.glob("examples/*.py"):
+        assert f'--8<-- "examples/{example.name}"' in pages
+
+
 def test_docstrings_become_definitions() -> None:
     pytest.importorskip("griffe")
     converted = script("docstrings").converted(
