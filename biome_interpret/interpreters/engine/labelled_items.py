@@ -1,6 +1,6 @@
 """Makes the labelled instances of a text, each with the objective that explains it."""
 
-from typing import Any, Dict, Hashable, List, NamedTuple, Sequence, Set
+from typing import Any, Dict, Hashable, List, NamedTuple, Optional, Sequence, Set
 
 from allennlp.common.util import JsonDict
 from allennlp.data import Instance
@@ -22,7 +22,6 @@ from biome_interpret.models.labelling.texts import InputText
 from biome_interpret.models.objectives import Objective, objective_for
 from biome_interpret.models.objectives.inference_modes import (
     InferenceMode,
-    Logits,
     LogSoftmax,
     Loss,
 )
@@ -43,6 +42,14 @@ class Item(NamedTuple):
     instance: Instance
     objective: Objective
     notes: List[str]
+
+
+class _Labelled(NamedTuple):
+    """A labelled instance, how it is read, and what the model says of it."""
+
+    instance: Instance
+    objective: Objective
+    own: OwnLabel
 
 
 class ItemMaker:
@@ -87,42 +94,59 @@ class ItemMaker:
             self._read(objective, instance, said)
 
         labelled = self._labelled(text, said)
-        instances = targeted(predictor, text.instance, labelled, job.targets, text.labels, read)
-        predictions = [] if text.is_labelled else labelled
+        predictions = {id(one.instance): one for one in labelled}
+        instances = targeted(
+            predictor,
+            text.instance,
+            [one.instance for one in labelled],
+            job.targets,
+            text.labels,
+            read,
+        )
         return [
-            self._item(index, one, any(one is own for own in predictions), said)
+            self._item(index, one, predictions.get(id(one)), not text.is_labelled, said)
             for one in instances
         ]
 
-    def _labelled(self, text: InputText, said: JsonDict) -> List[Instance]:
+    def _labelled(self, text: InputText, said: JsonDict) -> List[_Labelled]:
         """The instance with the model's prediction, or with the predictor's own label."""
         if text.is_labelled:
-            return [text.instance]
-        found: List[Instance] = []
-        for one in labelled_instances(self._predictor, text.instance, said):
-            objective = self._objective(one, Logits(), said)
-            own = OwnLabel.of(objective, said)
-            if not _agrees(objective, one, own, said):
-                objective = self._read_again(one, said)
-                own = OwnLabel.of(objective, said)
-            found.append(with_own_label(self._predictor, one, objective, own))
+            return [self._read_label(text.instance, said)]
+        found: List[_Labelled] = []
+        for instance in labelled_instances(self._predictor, text.instance, said):
+            one = self._read_label(instance, said)
+            if not _agrees(one, said):
+                one = self._read_again(instance, said)
+            named = with_own_label(self._predictor, instance, one.objective, one.own)
+            found.append(one if named is instance else self._read_label(named, said))
         return found
 
-    def _read_again(self, instance: Instance, said: JsonDict) -> Objective:
+    def _read_label(self, instance: Instance, said: JsonDict) -> _Labelled:
+        objective = self._objective(instance, said)
+        return _Labelled(instance, objective, OwnLabel.of(objective, said))
+
+    def _read_again(self, instance: Instance, said: JsonDict) -> _Labelled:
         """What was read from another text may not hold. What holds here is kept."""
         before = dict(self._readings)
         self._readings.clear()
-        objective = self._objective(instance, Logits(), said)
+        found = self._read_label(instance, said)
         self._readings = {**before, **self._readings}
-        if not _agrees(objective, instance, OwnLabel.of(objective, said), said):
+        if not _agrees(found, said):
             self._readings = before
-        return objective
+        return found
 
-    def _item(self, index: int, instance: Instance, is_prediction: bool, said: JsonDict) -> Item:
-        objective = self._objective(instance, self._settings.mode, said)
-        own = OwnLabel.of(objective, said)
+    def _item(
+        self,
+        index: int,
+        instance: Instance,
+        known: Optional[_Labelled],
+        refuse: bool,
+        said: JsonDict,
+    ) -> Item:
+        """`known` is what was read of the prediction. It is refused if it contradicts itself."""
+        _, objective, own = known or self._read_label(instance, said)
         wrong = contradiction(objective, instance, own)
-        if wrong is not None and is_prediction:
+        if wrong is not None and known is not None and refuse:
             raise InterpretationError(
                 f"{wrong}: name the label to explain with `target`, or the output that holds its "
                 f"logits with `output`"
@@ -131,7 +155,8 @@ class ItemMaker:
             objective.name_as((own.best, own.name))
         return Item(index, instance, objective, [] if wrong is None else [wrong])
 
-    def _objective(self, instance: Instance, mode: InferenceMode, said: JsonDict) -> Objective:
+    def _objective(self, instance: Instance, said: JsonDict) -> Objective:
+        mode = self._settings.mode
         objective = objective_for(self._predictor._model, instance, mode, self.non_additive)
         self._read(objective, instance, said)
         reading = objective.reading
@@ -148,7 +173,7 @@ class ItemMaker:
         key = (objective.reading_key, objective.label_name)
         if key not in self._readings:
             model: Any = self._predictor._model
-            evidence = Evidence(model, self._sites, instance, objective, said)
+            evidence = Evidence(model, self._sites, instance, objective.label_objective, said)
             reading = evidence.reading(self._settings.output)
             if reading.logits is None and evidence.has_candidates:
                 objective.read_as(reading)  # Another text may say more.
@@ -161,7 +186,7 @@ def _needs_label(mode: InferenceMode) -> bool:
     return isinstance(mode, (Loss, LogSoftmax))
 
 
-def _agrees(objective: Objective, instance: Instance, own: OwnLabel, said: JsonDict) -> bool:
+def _agrees(one: _Labelled, said: JsonDict) -> bool:
     """Whether what is read from a text agrees with what the model says of it."""
-    is_consistent = contradiction(objective, instance, own) is None
-    return is_consistent and has_usual_probabilities(objective, said)
+    is_consistent = contradiction(one.objective, one.instance, one.own) is None
+    return is_consistent and has_usual_probabilities(one.objective, said)

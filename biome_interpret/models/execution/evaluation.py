@@ -102,7 +102,9 @@ class ExplainedBatch:
         # `self.objective` is replaced by the loss if the output lacks f.
         self.given_objective = self.objective = objective
         if objective.logit_dims is not None and objective.reading is None:
-            objective.read_as(Evidence(model, sites, instances[0], objective, {}).reading())
+            objective.read_as(
+                Evidence(model, sites, instances[0], objective.label_objective, {}).reading()
+            )
         reused = None
         if prediction is not None and objective.reads_prediction:
             reused = prediction.for_batch(prediction_rows, instances, model)
