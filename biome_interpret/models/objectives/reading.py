@@ -196,8 +196,11 @@ def keys_of_labels(label_name: str, logits: str) -> List[str]:
 def are_probabilities(name: str, value: torch.Tensor) -> bool:
     """By their values: in [0, 1], with a sum of 1 for each choice or a name that says so."""
     numbers = value.detach()
+    is_named = name.endswith(("prob", "probs", "probability", "probabilities"))
+    if not numbers.isfinite().all():
+        return is_named
     if not bool(((numbers >= 0) & (numbers <= 1)).all()):
         return False
     totals = numbers.sum(dim=-1)
     is_sum = value.dim() > 1 and value.size(-1) > 1 and agree(totals, torch.ones_like(totals))
-    return is_sum or name.endswith(("prob", "probs", "probability", "probabilities"))
+    return is_sum or is_named
