@@ -531,7 +531,7 @@ mutation(
 )
 mutation(
     "ids-that-were-changed-one-by-one",
-    "return bool((second[: -other.shift] == first[other.shift :])[moved].all())",
+    "return torch.equal(third[stays], first[stays])",
     "return True",
     *VERIFICATION,
 )
@@ -549,16 +549,23 @@ READING = (
     "biome_interpret/models/objectives/reading.py",
     ("tests/models/objectives/test_reading.py",),
 )
-mutation("the-loss-decides", "            bool(self.lowers_loss),\n", "", *READING)
+mutation(
+    "the-loss-decides",
+    "bool(self.lowers_loss) + bool(self.gives_label)",
+    "bool(self.gives_label)",
+    *READING,
+)
 mutation(
     "a-contradiction-is-no-candidate",
-    "if self.size == SMALLER or self.lowers_loss is False:",
+    "if self.size == SMALLER or False in (self.lowers_loss, self.gives_probabilities):",
     "if self.size == SMALLER:",
     *READING,
 )
 mutation("the-last-of-two", "if not names & set(one.above)", "if True", *READING)
 EVIDENCE = "biome_interpret/models/execution/evidence.py", OUTPUTS
-mutation("sign-of-one-logit", "sign=-1 if meaning == SECOND and", "sign=-1 if False and", *EVIDENCE)
+mutation(
+    "sign-of-one-logit", "sign=self._sign(name) if meaning == SECOND else 1", "sign=1", *EVIDENCE
+)
 mutation(
     "values-have-no-label",
     "return SECOND if is_said or self._is_cross_entropy(name) else VALUE",
@@ -567,7 +574,7 @@ mutation(
 )
 mutation(
     "own-probabilities",
-    "probabilities=self._own_probabilities(name, meaning),",
+    "probabilities=None if is_usual else self._own_probabilities(name, meaning),",
     "probabilities=None,",
     *EVIDENCE,
 )
@@ -575,8 +582,7 @@ mutation(
     "namespace-that-agrees",
     "            if self._agrees(name, namespace):",
     "            if False:",
-    EVIDENCE[0],
-    ("tests/kinds/others/test_others.py::test_each_text_alone[own namespace]",),
+    *EVIDENCE,
 )
 mutation(
     "one-of-two-labels",
@@ -587,7 +593,7 @@ mutation(
 )
 mutation(
     "a-contradiction-is-refused",
-    "if wrong is not None and is_prediction:",
+    "if wrong is not None and known is not None and refuse:",
     "if False:",
     "biome_interpret/interpreters/engine/labelled_items.py",
     ("tests/models/labelling/test_labelling.py",),

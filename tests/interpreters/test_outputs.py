@@ -8,7 +8,7 @@ from allennlp.models import Model
 
 from biome_interpret import IntegratedGradient, InterpretationError
 from biome_interpret.interpretation import Interpretation
-from tests.kinds.others.models.heads import TWO, TonePredictor, TopicAndTone
+from tests.kinds.others.models.heads import TWO, ToneByIndexPredictor, TonePredictor, TopicAndTone
 from tests.kinds.others.models.numbers import BINARY, OneLogit, Regression
 from tests.kinds.others.models.outputs import Calibrated
 from tests.kinds.others.records import Classifier, Outputs, maker
@@ -88,6 +88,12 @@ class TestOutput:
         assert self.results() == self.results(output="tone_logits")
         tone = maker(TopicAndTone, TonePredictor, vocab=TWO)().predict_json(TEXT)["tone_logits"]
         assert self.results().output == pytest.approx(max(tone))
+
+    def test_names_are_those_of_the_namespace_that_agrees(self) -> None:
+        """The predictor labels by number, and three namespaces hold names."""
+        predictor = maker(TopicAndTone, ToneByIndexPredictor, vocab=TWO)()
+        [result] = IntegratedGradient(predictor, n_steps=5).interpret_json(TEXT)
+        assert {*(result.probabilities or {})} == {"warm", "cold"}
 
     def test_may_be_named(self) -> None:
         with pytest.raises(InterpretationError, match="output is 'tone'.*'tone_logits'"):

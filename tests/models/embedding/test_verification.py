@@ -10,7 +10,7 @@ from biome_interpret.models.embedding.other_words import OtherWords
 from tests.kinds.others.records import IdsClassifier, maker
 
 # One of them reads the same from both ends.
-TEXTS = ["film", "good film", "film good film", "the plot is very clever"]
+TEXTS = ["film", "good film", "film good film", "not the film", "the plot is very clever"]
 
 
 def results(change: Callable[[Any, torch.Tensor], torch.Tensor]) -> List[Any]:
@@ -23,6 +23,13 @@ def results(change: Callable[[Any, torch.Tensor], torch.Tensor]) -> List[Any]:
     interpreter = IntegratedGradient(maker(Changing)(), n_steps=20)
     found = interpreter.interpret_each([{"sentence": text} for text in TEXTS])
     return [one if isinstance(one, Exception) else one[0].fields["tokens"].scores for one in found]
+
+
+def put_back(model: Any, ordered: Any) -> torch.Tensor:
+    """The vectors of sorted ids, in the order of the text."""
+    places = ordered.indices.argsort(dim=1).unsqueeze(-1)
+    vectors = model.words(ordered.values)
+    return vectors.gather(1, places.expand_as(vectors))
 
 
 PLAIN = results(lambda model, ids: model.words(ids))
@@ -47,6 +54,7 @@ def test_ids_in_another_form_are_followed(change: Any) -> None:
     [
         lambda model, ids: model.words(ids.flip(1)).flip(1),
         lambda model, ids: model.words(ids.sort(dim=1).values),
+        lambda model, ids: put_back(model, ids.sort(dim=1, descending=True)),
         lambda model, ids: model.words(ids) + 0.5 * model.words(ids.flip(1)).flip(1),
         lambda model, ids: model.words(ids) + 0.5 * model.words((ids + ids.roll(1, 1)) % 7),
     ],
