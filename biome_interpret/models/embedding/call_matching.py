@@ -65,7 +65,7 @@ class Match(NamedTuple):
     # `VIEW`, `COPY` or `SHAPE`. Only a view is certain.
     how: str
     # Which of the given tensors holds the ids.
-    argument: int
+    given_index: int
 
 
 # The name of a tensor of ids, and the positions in it.
@@ -91,13 +91,13 @@ class CallMatcher:
             SHAPE: self._by_shape,
         }
         for how, matcher in matchers.items():
-            for argument, tensor in enumerate(given):
+            for index, tensor in enumerate(given):
                 found = matcher(site, tensor)
                 if found is not None:
                     name, positions = found
                     key = CallKey(site, *name, occurrence=self._num_calls[site, name])
                     self._num_calls[site, name] += 1
-                    return Match(key, self._ids[name], positions, how, argument)
+                    return Match(key, self._ids[name], positions, how, index)
         return None
 
     def _by_storage(self, site: int, given: torch.Tensor) -> Optional[_Found]:

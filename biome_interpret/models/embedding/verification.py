@@ -146,7 +146,7 @@ def _is_right(
     other = words.get(IdsName(*match.key[1:4]))
     if other is None:  # A label, or a vocabulary with hardly a word.
         return match.how == COPY
-    before, after = one.given[match.argument], [now[match.argument] for now in given]
+    before, after = one.given[match.given_index], [now[match.given_index] for now in given]
     if match.how == COPY and _is_copy(match.positions, before, after[0], other):
         return True
     # Ids that were changed one by one may be equal to those of the text.
