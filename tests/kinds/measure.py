@@ -13,9 +13,10 @@ from allennlp.predictors import Predictor
 
 from biome_interpret import IntegratedGradient
 from biome_interpret.interpretation import Interpretation
+from biome_interpret.models.embedding.calls import SiteCall
 from biome_interpret.models.embedding.finders import find_sites
 from biome_interpret.models.embedding.tracing import trace
-from biome_interpret.models.isolation.isolated import isolated
+from biome_interpret.models.isolation.isolated import run_isolated
 from biome_interpret.models.labelling import labelled_instances
 from biome_interpret.models.labelling.texts import InputText
 from biome_interpret.models.objectives import (
@@ -90,22 +91,23 @@ def _labelled(predictor: Predictor, kind: Kind) -> Instance:
 def _sites(predictor: Predictor, kind: Kind) -> List[str]:
     """Those that are called with the text."""
     model = predictor._model
-    with isolated(model):
+
+    def calls() -> List[SiteCall]:
         instance = _labelled(predictor, kind)
         objective = objective_for(model, instance, Logits())
         tensors = to_tensors([instance], model)
         arguments = forward_arguments(objective, tensors)
         sites, labels = find_sites(predictor), objective.label_names
-        calls = trace(
+        return trace(
             objective.run, sites, [instance], tensors, arguments, model.vocab, labels
         ).calls
-    return list(dict.fromkeys(call.site.name for call in calls))
+
+    return list(dict.fromkeys(call.site.name for call in run_isolated(model, calls)))
 
 
 def _objective(predictor: Predictor, kind: Kind, result: Interpretation) -> str:
     """The registered name of the objective; `loss` if it fell back on that."""
-    with isolated(predictor._model):
-        instance = _labelled(predictor, kind)
+    instance = run_isolated(predictor._model, lambda: _labelled(predictor, kind))
     objective = objective_for(predictor._model, instance, Logits())
     if isinstance(objective, UnknownObjective) or any(
         "minus its loss" in n or "loss is expl" in n for n in result.notes

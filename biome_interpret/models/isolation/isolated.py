@@ -3,7 +3,7 @@
 import copy
 import os
 import threading
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from typing import Any, Callable, ContextManager, Iterator, List, Optional, Sequence, Tuple, TypeVar
 from weakref import WeakKeyDictionary
 
@@ -52,19 +52,6 @@ def run_isolated(model: Model, run: Callable[[], _Result]) -> _Result:
                 return result
             finally:
                 state.restore()
-        finally:
-            state.restore()
-
-
-@contextmanager
-def isolated(model: Model) -> Iterator[None]:
-    """The same for a block. An interrupt while the block begins or ends may leave traces."""
-    with _lock_of(model), _outside_inference_mode():
-        state = _State(model)
-        try:
-            state.change()
-            with fixed_encoder_states(model, state.modules):
-                yield
         finally:
             state.restore()
 

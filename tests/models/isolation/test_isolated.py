@@ -12,7 +12,7 @@ from allennlp.models import BasicClassifier
 from allennlp.predictors import Predictor
 
 from biome_interpret import GradientShap, IntegratedGradient, InterpretationError
-from biome_interpret.models.isolation.isolated import isolated, run_isolated
+from biome_interpret.models.isolation.isolated import run_isolated
 from tests.tiny_models import EXAMPLE_INPUTS, build_predictor
 
 KINDS = ["lstm", "esim", "simple_tagger", "crf_tagger", "bert", "bert_mismatched"]
@@ -120,8 +120,8 @@ def test_the_metrics_of_a_labelled_pass_are_put_back() -> None:
 def test_the_default_type_is_put_back() -> None:
     before = torch.get_default_dtype()
     try:
-        with isolated(build_predictor("lstm")._model):
-            torch.set_default_dtype(torch.float64)
+        model = build_predictor("lstm")._model
+        run_isolated(model, lambda: torch.set_default_dtype(torch.float64))
         assert torch.get_default_dtype() == before
     finally:
         torch.set_default_dtype(before)
