@@ -444,21 +444,21 @@ mutation("own-method-is-put-back", "elif self._own_method is not None:", "elif F
 # Rows: a text's scores in a batch are its scores alone.
 # Rows that mix are found twice, by the probes and by the row of the text itself: without one of the
 # two the numbers stay right.
-ROW_INDEPENDENCE = (
-    "biome_interpret/models/execution/row_independence.py",
-    ("tests/models/execution/test_row_independence.py", "tests/interpreters/test_batching.py"),
+PROBING = (
+    "biome_interpret/models/execution/probing.py",
+    ("tests/models/execution/test_probing.py", "tests/interpreters/test_batching.py"),
 )
 mutation(
     "gradients-of-rows-are-compared",
     "if same_gradients(alone.gradients, together.gradients, 0, len(probes) ** reduction):",
     "if True:",
-    *ROW_INDEPENDENCE,
+    *PROBING,
 )
 mutation(
     "padding-is-probed",
     "return not close(batch.values[0], batch.values.new_tensor(padded))",
     "return False",
-    *ROW_INDEPENDENCE,
+    *PROBING,
 )
 
 TENSORS = (
@@ -481,7 +481,7 @@ mutation("only-memory-halves-passes", "or not is_out_of_memory(error)", "or Fals
 
 PATH_INTEGRAL = (
     "biome_interpret/interpreters/engine/path_integral.py",
-    ("tests/models/execution/test_row_independence.py", "tests/interpreters/test_batching.py"),
+    ("tests/models/execution/test_probing.py", "tests/interpreters/test_batching.py"),
 )
 mutation(
     "an-estimated-error-is-a-number",
@@ -607,8 +607,13 @@ mutation(
 )
 
 # What is found out once about a model.
-PROBED = "biome_interpret/models/execution/row_independence.py", HONESTY
-mutation("another-gradient-is-noted", "return 2 * sum(found) > len(found)", "return False", *PROBED)
+mutation(
+    "another-gradient-is-noted",
+    "return 2 * sum(found) > len(found)",
+    "return False",
+    "biome_interpret/models/execution/gradient_check.py",
+    HONESTY,
+)
 mutation(
     "a-failing-probe-is-tried-again",
     "if not known.failed or self._num_failed[key] >= _FAILED_PROBES",

@@ -11,7 +11,7 @@ from allennlp.predictors import TextClassifierPredictor
 
 from biome_interpret import GradientShap, IntegratedGradient, Interpretation, InterpretationError
 from biome_interpret.interpreters import PathInterpreter
-from tests.models.execution.test_row_independence import (
+from tests.models.execution.test_probing import (
     CountsPositions,
     FirstRowOnly,
     MixesGradients,

@@ -12,13 +12,9 @@ from biome_interpret.interpreters.engine.points import AT_BASELINE, AT_INPUT, Pa
 from biome_interpret.interpreters.engine.settings import Settings
 from biome_interpret.models.baselines.path_starts import PathStarts
 from biome_interpret.models.execution.batching import run_in_passes
+from biome_interpret.models.execution.comparison import HeldPasses, close, same_gradients
 from biome_interpret.models.execution.evaluation import Evaluation, ExplainedBatch, RowsMixed
-from biome_interpret.models.execution.row_independence import (
-    MEAN,
-    HeldPasses,
-    close,
-    same_gradients,
-)
+from biome_interpret.models.execution.probing import MEAN
 
 # The rounding of an output, relative to its size, in float32 and in bfloat16.
 _FLOAT32_ROUNDING = 1e-6
@@ -33,7 +29,7 @@ class PathIntegral:
     starts : `PathStarts`
         Where the paths begin.
     loss_reduction : `int`, optional
-        How the rows of a pass relate (see `row_independence`); `None` to run each row alone.
+        How the rows of a pass relate (see `ProbeResult`); `None` to run each row alone.
     rows_per_pass : `int`
     held : `HeldPasses`
         Of the model and the type of objective.

@@ -32,7 +32,7 @@ from biome_interpret.models.embedding.sites import EmbeddingSite, max_embedding_
 from biome_interpret.models.execution.batching import BatchPlanner
 from biome_interpret.models.execution.evaluation import ExplainedBatch, RowsMixed
 from biome_interpret.models.execution.prediction import Prediction, predict
-from biome_interpret.models.execution.row_independence import RowIndependence
+from biome_interpret.models.execution.probing import ProbeResult
 from biome_interpret.models.isolation.isolated import run_isolated
 from biome_interpret.models.labelling.targets import TargetSpec
 from biome_interpret.models.labelling.texts import InputText
@@ -153,7 +153,7 @@ class Pipeline:
             try:
                 [outputs], prediction = self._predicted([job])
                 for item in self._item_maker.items(0, job, outputs):
-                    self._row_independence(item, prediction)
+                    self._probed(item, prediction)
             except LossNotAdditive as error:
                 self._item_maker.non_additive.add(error.objective_class)
                 return self._probe_rows(jobs)
@@ -231,17 +231,17 @@ class Pipeline:
             own = item.objective
             by_type.setdefault((own.type_key, own.label_name, own.reading), []).append(k)
         for members in by_type.values():
-            if self._row_independence(items[members[0]], prediction).instances_may_share:
+            if self._probed(items[members[0]], prediction).instances_may_share:
                 yield members
             else:
                 yield from ([k] for k in members)
 
-    def _row_independence(self, item: Item, prediction: Optional[Prediction]) -> RowIndependence:
+    def _probed(self, item: Item, prediction: Optional[Prediction]) -> ProbeResult:
         def make_batch() -> ExplainedBatch:
             # In full precision: what other rows change may be lost in the rounding of bfloat16.
             return self._batch([item], prediction, autocast=False, verify=True)
 
-        return self._planner.row_independence(item.objective, make_batch)
+        return self._planner.probed(item.objective, make_batch)
 
     def _batch(
         self,
@@ -273,11 +273,11 @@ class Pipeline:
         complete: bool,
     ) -> List[Interpretation]:
         settings, objective = self._settings, batch.given_objective
-        independence = self._planner.row_independence(objective, lambda: batch)
+        probed = self._planner.probed(objective, lambda: batch)
         integral = PathIntegral(
             batch,
             self._path_starts(texts[0]),
-            independence.loss_reduction,
+            probed.loss_reduction,
             self._planner.rows_per_pass(max(call.embedded.size(1) for call in batch.calls)),
             self._planner.held_passes(objective),
             settings,
@@ -287,7 +287,7 @@ class Pipeline:
         except RowsMixed:
             self._planner.record_mixing(objective)
             raise
-        notes = _notes(independence)
+        notes = _notes(probed)
         results: List[Interpretation] = []
         for row, (text, integrands) in enumerate(zip(texts, found)):
             integrals = InstanceIntegrals(batch.calls_by_field, row, integrands)
@@ -315,7 +315,7 @@ class Pipeline:
         )
 
 
-def _notes(found: RowIndependence) -> List[str]:
+def _notes(found: ProbeResult) -> List[str]:
     conditions = {
         PADDING_NOTE: found.padding_matters,
         ALONE_NOTE: found.loss_reduction is None,

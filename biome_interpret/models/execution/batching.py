@@ -7,12 +7,9 @@ from typing import Callable, DefaultDict, Dict, Hashable, List, Optional, Sequen
 import torch
 
 from biome_interpret.errors import is_out_of_memory
+from biome_interpret.models.execution.comparison import HeldPasses
 from biome_interpret.models.execution.evaluation import ExplainedBatch
-from biome_interpret.models.execution.row_independence import (
-    HeldPasses,
-    RowIndependence,
-    probe_row_independence,
-)
+from biome_interpret.models.execution.probing import ProbeResult, probe
 from biome_interpret.models.labelling.texts import InputText
 from biome_interpret.models.objectives import Objective
 
@@ -58,7 +55,7 @@ class BatchPlanner:
         self._embedding_dim = embedding_dim
         self._batch_size = batch_size
         # By `Objective.type_key`.
-        self._known: Dict[Hashable, RowIndependence] = {}
+        self._known: Dict[Hashable, ProbeResult] = {}
         self._num_failed: DefaultDict[Hashable, int] = defaultdict(int)
         self._held: DefaultDict[Hashable, HeldPasses] = defaultdict(HeldPasses)
 
@@ -66,9 +63,7 @@ class BatchPlanner:
     def has_probed(self) -> bool:
         return bool(self._known)
 
-    def row_independence(
-        self, objective: Objective, make_batch: Callable[[], ExplainedBatch]
-    ) -> RowIndependence:
+    def probed(self, objective: Objective, make_batch: Callable[[], ExplainedBatch]) -> ProbeResult:
         """
         # Parameters
 
@@ -77,7 +72,7 @@ class BatchPlanner:
         """
         key = objective.type_key
         if key not in self._known:
-            self._known[key] = probe_row_independence(make_batch())
+            self._known[key] = probe(make_batch())
             self._num_failed[key] += self._known[key].failed
         return self._known[key]
 

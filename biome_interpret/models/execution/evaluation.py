@@ -188,6 +188,16 @@ class ExplainedBatch:
             outputs = self.objective.run(forward_arguments(self.objective, tensors))
             return float(self.objective.values(outputs, tensors).double())
 
+    def uneven_points(self, multiples: Sequence[float]) -> PointsByCall:
+        """
+        The embedding of the first text times each of some numbers. Equal words get other vectors:
+        of equal numbers, rounding decides which one is the maximum.
+        """
+        return {
+            call.key: torch.stack([multiple * _uneven(call.embedded[0]) for multiple in multiples])
+            for call in self.calls
+        }
+
     def evaluate(
         self, rows: Sequence[int], points: PointsByCall, want_gradients: bool
     ) -> Evaluation:
@@ -318,3 +328,9 @@ def _finite(values: torch.Tensor) -> torch.Tensor:
     if not all(map(math.isfinite, numbers)):
         raise InterpretationError(f"the explained output is not finite: {numbers}")
     return values
+
+
+def _uneven(embedded: torch.Tensor) -> torch.Tensor:
+    """Shape: (positions, dim)."""
+    places = torch.arange(embedded.size(0)).to(embedded)
+    return embedded * (1 + 0.1 * (places + 1).sin()).unsqueeze(-1)

@@ -8,13 +8,13 @@ from allennlp.models import BasicClassifier
 from biome_interpret.models.execution.batching import BatchPlanner, run_in_passes
 from biome_interpret.models.execution.evaluation import ExplainedBatch
 from tests.models.execution.batches import batch_of, text_of
-from tests.models.execution.test_row_independence import CountsPositions, MixesRows, as_kind
+from tests.models.execution.test_probing import CountsPositions, MixesRows, as_kind
 
 
 def probed_planner(model_class: type) -> BatchPlanner:
     planner = BatchPlanner(embedding_dim=8, batch_size=None)
     batch = batch_of(as_kind(model_class), ["a dull film"])
-    planner.row_independence(batch.objective, lambda: batch)
+    planner.probed(batch.objective, lambda: batch)
     return planner
 
 
@@ -71,7 +71,7 @@ def test_each_kind_of_objective_is_probed_once() -> None:
             return batch_of(predictor, ["a dull film"], mode=mode)
 
         objective = batch_of(predictor, ["a dull film"], mode=mode).objective
-        planner.row_independence(objective, batch)
+        planner.probed(objective, batch)
     assert probed == ["logits", "loss"]
 
 

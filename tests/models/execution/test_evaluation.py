@@ -12,7 +12,7 @@ from biome_interpret import IntegratedGradient, InterpretationError
 from biome_interpret.models.execution.evaluation import ExplainedBatch, PointsByCall, RowsMixed
 from biome_interpret.models.objectives.inference_modes import InferenceMode
 from tests.models.execution.batches import batch_of
-from tests.models.execution.test_row_independence import MixesRows, as_kind
+from tests.models.execution.test_probing import MixesRows, as_kind
 from tests.tiny_models import build_predictor
 
 LONG, SHORT = "the film is not boring", "a dull film"

@@ -10,7 +10,7 @@ from allennlp.predictors import Predictor
 from biome_interpret.models.embedding.finders import find_sites
 from biome_interpret.models.execution.prediction import predict
 from tests.models.execution.batches import batch_of, instances_of
-from tests.models.execution.test_row_independence import as_kind
+from tests.models.execution.test_probing import as_kind
 from tests.tiny_models import build_predictor
 
 LONG, SHORT = "the film is not boring", "a dull film"

@@ -8,7 +8,7 @@ from allennlp.data.fields import TensorField
 from allennlp.models import BasicClassifier
 
 from biome_interpret import GradientShap, IntegratedGradient, Interpretation
-from tests.models.execution.test_row_independence import OddLoss, SumsLoss, as_kind
+from tests.models.execution.test_probing import OddLoss, SumsLoss, as_kind
 from tests.tiny_models import EXAMPLE_INPUTS, build_predictor
 
 REVIEW = EXAMPLE_INPUTS["lstm"]
