@@ -297,7 +297,13 @@ mutation(
     "torch.stack([logits, torch.zeros_like(logits)], dim=-1)",
     *LABELS,
 )
-mutation("target-outside", "if int(indices.max()) >= logits.size(-1):", "if False:", *LABELS)
+mutation(
+    "target-outside",
+    "if int(indices.max()) >= logits.size(-1):",
+    "if False:",
+    LABELS[0],
+    ("tests/kinds/others/test_others.py",),
+)
 
 REGISTRY = (
     "biome_interpret/models/registry.py",

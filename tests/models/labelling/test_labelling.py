@@ -290,6 +290,16 @@ def test_the_head_of_the_task_is_explained() -> None:
         interpret(predictor, {**REVIEW, "task": "topic"})
 
 
+def test_the_prediction_of_a_head_that_names_no_label_is_its_largest_logit() -> None:
+    predictor = build("head of several")
+    for task in ("sentiment", "length"):
+        inputs = {**REVIEW, "task": task}
+        [result] = interpret(predictor, dict(inputs))
+        logits = predictor.predict_json(dict(inputs))[f"{task}_logits"]
+        assert result.target.index == numpy.argmax(logits)
+        assert result.output == pytest.approx(max(logits))
+
+
 class Unlabelling(TextClassifierPredictor):
     predictions_to_labeled_instances = Predictor.predictions_to_labeled_instances
 
