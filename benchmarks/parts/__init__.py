@@ -11,6 +11,7 @@ from benchmarks.parts import (
     levels,
     memory,
     shap,
+    stacks,
     target_error,
     throughput,
 )
@@ -27,6 +28,7 @@ PARTS = by_name(
         shap.PART,
         interpreto.PART,
         memory.PART,
+        stacks.PART,
         curves.PART,
     ]
 )

@@ -5,11 +5,12 @@ with random weights, loaded from its file, and the model itself chooses the pred
 """
 
 import json
+import tarfile
 from functools import lru_cache
 from importlib import import_module
 from pathlib import Path
 from tempfile import mkdtemp
-from typing import Any, Callable, Dict, List, NamedTuple
+from typing import Any, Callable, Dict, List, NamedTuple, Optional
 
 import torch
 from allennlp.common import JsonDict, Params
@@ -48,15 +49,38 @@ class Archived(NamedTuple):
     double: bool = True
 
 
-def load(archived: Archived) -> Predictor:
-    """From the archive's file."""
+def load(archived: Archived, file: Optional[Path] = None) -> Predictor:
+    """
+    From the archive's file, or from one that was written elsewhere: the paths in its config are
+    overridden.
+    """
     for package in archived.packages:
         import_module(package)
-    archive = load_archive(_written(archived.config))
+    overrides = "" if file is None else json.dumps(_other_values(archived.config(), file))
+    archive = load_archive(file or written_archive(archived), overrides=overrides)
     if archived.double:
         keep_masks_finite_in_double()
         archive.model.double()
     return Predictor.from_archive(archive, extra_args=dict(archived.arguments))
+
+
+def written_archive(archived: Archived) -> Path:
+    return _written(archived.config)
+
+
+def _other_values(config: Config, file: Path) -> Config:
+    """What is another value in the archive's config, by dotted names."""
+    with tarfile.open(file) as archive:
+        stored: Any = archive.extractfile("config.json")
+        before, now = _flat(json.load(stored)), _flat(config)
+    return {name: value for name, value in now.items() if before.get(name) != value}
+
+
+def _flat(config: Any, prefix: str = "") -> Config:
+    if not isinstance(config, dict):
+        return {prefix[:-1]: config}
+    parts = [_flat(value, f"{prefix}{key}.") for key, value in config.items()]
+    return {name: value for part in parts for name, value in part.items()}
 
 
 @lru_cache(maxsize=None)
