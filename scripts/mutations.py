@@ -448,8 +448,6 @@ mutation(
 mutation("own-method-is-put-back", "elif self._own_method is not None:", "elif False:", *PATCHING)
 
 # Rows: a text's scores in a batch are its scores alone.
-# Rows that mix are found twice, by the probes and by the row of the text itself: without one of the
-# two the numbers stay right.
 PROBING = (
     "biome_interpret/models/execution/probing.py",
     ("tests/models/execution/test_probing.py", "tests/interpreters/test_batching.py"),

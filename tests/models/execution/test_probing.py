@@ -1,6 +1,6 @@
 """Models get the right scores even if their rows depend on each other."""
 
-from typing import Any, Dict, List
+from typing import Any, Dict, List, Optional
 
 import pytest
 import torch
@@ -15,10 +15,12 @@ from allennlp.models import BasicClassifier
 from allennlp.predictors import Predictor, TextClassifierPredictor
 
 from biome_interpret import GradientShap, IntegratedGradient, InterpretationError
+from biome_interpret.models.execution.probing import SUM, probe
 from biome_interpret.models.tensors import to_tensors
 from tests.kinds import embedders
 from tests.kinds.embedders import PAIR
 from tests.kinds.models import TwoEmbedders
+from tests.models.execution.batches import batch_of
 from tests.tiny_models import EXAMPLE_INPUTS, build_predictor
 
 REVIEW = EXAMPLE_INPUTS["lstm"]
@@ -174,6 +176,15 @@ def test_the_scores_are_right_if_rows_mix(kind: type, mode: str, interpreter: An
         expected[0].fields["tokens"].scores, abs=1e-5
     )
     assert found.convergence_delta == pytest.approx(expected[0].convergence_delta, abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    "kind, reduction",
+    [(BasicClassifier, SUM), (MixesRows, None), (MixesGradients, None), (OneOnly, None)],
+)
+def test_the_probe_finds_rows_that_mix(kind: type, reduction: Optional[int]) -> None:
+    """Without it each text would be run twice, until its own rows show that they mix."""
+    assert probe(batch_of(as_kind(kind), ["a dull film"])).loss_reduction == reduction
 
 
 class NoisyHypothesis(TwoEmbedders):
