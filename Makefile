@@ -1,13 +1,16 @@
-PYTHON = .venv/bin/python
+# `make` takes the newest supported Python, STACK=allennlp one that AllenNLP's own stack runs on.
+VENV = .venv$(if $(STACK),-$(STACK))
+PYTHON = $(VENV)/bin/python
 CODE = biome_interpret benchmarks tests scripts docs/examples setup.py
 
 help: ## List the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 22
 
-setup: ## Make .venv, or bring it up to date
-	@scripts/setup.sh
+setup: ## Make .venv, or bring it up to date (STACK=allennlp: .venv-allennlp)
+	@STACK=$(STACK) scripts/setup.sh dev
 
-demo: setup ## Explain a few predictions of the model in fixtures/
+demo: ## Explain a few predictions of the model in fixtures/
+	@STACK=$(STACK) scripts/setup.sh
 	@$(PYTHON) scripts/demo.py
 
 # Every model the tests need is in the tree: nothing may ask the Hugging Face hub.
@@ -50,15 +53,18 @@ fixture: setup ## Train the model in fixtures/ again (needs BIOME_INTERPRET_DATA
 bench: setup ## Measure against AllenNLP, Captum, Interpreto (needs BIOME_INTERPRET_DATA)
 	@$(PYTHON) -W ignore -m benchmarks $(ARGS)
 
-constraints: ## Re-make constraints.txt with the newest releases (needs uv)
-	uv pip compile setup.cfg --extra dev --universal --python-version 3.8 --upgrade --quiet \
-		--no-annotate --custom-compile-command "make constraints" -o constraints.txt
-	# The marker that the limits in pyproject.toml put on every line says nothing.
-	sed -i.bak -e "s/ ; python_full_version < '3.11'$$//" -e "s/ and python_full_version < '3.11'//" \
-		-e "s/python_full_version < '3.11' and //" constraints.txt && rm constraints.txt.bak
+# A dev lock holds everything, the other one the part of it that the package itself needs.
+LOCK = uv $(1) pip compile --universal --python-version $(2) --excludes locks/left-out.txt --quiet \
+	--no-annotate --custom-compile-command "make locks" setup.cfg
+TODAY = $(call LOCK,--no-config,3.11) --override locks/today-overrides.txt -c locks/today-tried.txt
+locks: ## Make locks/ anew with the newest releases (needs uv)
+	$(call LOCK,,3.8) --extra dev --upgrade -o locks/allennlp-dev.txt
+	$(call LOCK,,3.8) -c locks/allennlp-dev.txt -o locks/allennlp.txt
+	printf '%s==2.10.1\n' allennlp allennlp-models | $(TODAY) - --extra dev --upgrade -o locks/today-dev.txt
+	printf '%s==2.10.1\n' allennlp | $(TODAY) - -c locks/today-dev.txt -o locks/today.txt
 
-clean: ## Remove .venv and everything else that was made
-	rm -rf .venv .cache build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache
+clean: ## Remove the environments and everything else that was made
+	rm -rf .venv .venv-allennlp .cache build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help setup demo test mutate soak check format docs pictures fixture bench constraints clean
+.PHONY: help setup demo test mutate soak check format docs pictures fixture bench locks clean
