@@ -7,6 +7,7 @@ and "biome-gradient-shap", the `Predictor` "saliency" and the `Subcommand` "inte
 
 import sys
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, List
 
@@ -48,6 +49,13 @@ __all__ = [*_MODULES]
 
 def import_all() -> None:
     """Imports everything, which registers it. Only the command `biome-interpret` must call this."""
+    if find_spec("allennlp") is None:
+        # From Python 3.11 it is no dependency of this package: its own have no build there.
+        options = "--no-deps " if sys.version_info >= (3, 11) else ""
+        raise ModuleNotFoundError(
+            f"AllenNLP is not installed. Type: pip install {options}allennlp==2.10.1",
+            name="allennlp",
+        )
     for name in _MODULES:
         __getattr__(name)
 

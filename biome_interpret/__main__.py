@@ -15,9 +15,14 @@ def main() -> None:
     if handler is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
     from biome_interpret import import_all
-    from biome_interpret.commands.main import main as run
 
-    import_all()
+    try:
+        import_all()
+    except ModuleNotFoundError as error:
+        if error.name != "allennlp":
+            raise
+        sys.exit(f"biome-interpret: {error}")
+    from biome_interpret.commands.main import main as run
 
     signal.signal(signal.SIGINT, handler)
     run()

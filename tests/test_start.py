@@ -73,6 +73,36 @@ class TestImport:
         assert not biome_interpret._is_the_command()
 
 
+class TestWithoutAllenNLP:
+    """`import allennlp` fails in these processes as it does where AllenNLP is not installed."""
+
+    LINE = (
+        "AllenNLP is not installed. Type: pip install "
+        + ("--no-deps " if sys.version_info >= (3, 11) else "")
+        + "allennlp==2.10.1\n"
+    )
+
+    @staticmethod
+    def run(code: str) -> "subprocess.CompletedProcess[str]":
+        code = f"import sys; sys.modules['allennlp'] = None; {code}"
+        return subprocess.run(
+            [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True
+        )
+
+    @pytest.mark.parametrize("module", ["biome_interpret", "biome_interpret.attribution"])
+    def test_the_import_says_what_to_type(self, module: str) -> None:
+        done = self.run(f"import {module}")
+        assert done.returncode == 1
+        assert done.stderr.endswith(f"\nModuleNotFoundError: {self.LINE}")
+
+    @pytest.mark.parametrize("argv", [["--version"], ["report", "a.jsonl"], ["interpret"], []])
+    def test_each_command_says_what_to_type(self, argv: List[str]) -> None:
+        call = f"sys.argv = ['/usr/bin/biome-interpret', *{argv}];"
+        done = self.run(f"{call} from biome_interpret.__main__ import main; main()")
+        assert (done.returncode, done.stdout) == (1, "")
+        assert done.stderr == f"biome-interpret: {self.LINE}"
+
+
 class TestConsoleScript:
     @pytest.fixture
     def entry_point(self) -> List[str]:
