@@ -1,0 +1,97 @@
+"""What setup.cfg, the locks and the page on the two stacks say of each other."""
+
+import configparser
+import re
+import sys
+from importlib.metadata import PackageNotFoundError, requires, version
+from pathlib import Path
+from typing import Dict, List
+
+import pytest
+from packaging.requirements import Requirement
+
+ROOT = Path(__file__).parent.parent
+PAGE = (ROOT / "docs" / "stacks.md").read_text(encoding="utf-8")
+TODAY = sys.version_info >= (3, 11)
+PYTHONS = {"allennlp": ["3.8", "3.9", "3.10"], "today": ["3.11", "3.12", "3.13"]}
+
+
+def requirements(lines: List[str], python: str) -> Dict[str, Requirement]:
+    """Those for a version of Python, by their names."""
+    parsed = [Requirement(line) for line in lines if line.strip() and line[0] not in "#-"]
+    markers = {"python_version": python, "python_full_version": f"{python}.5"}
+    return {
+        one.name.lower(): one
+        for one in parsed
+        if one.marker is None or one.marker.evaluate({**markers, "extra": ""})
+    }
+
+
+def needed(python: str) -> Dict[str, Requirement]:
+    config = configparser.ConfigParser()
+    config.read(ROOT / "setup.cfg")
+    return requirements(config["options"]["install_requires"].splitlines(), python)
+
+
+def locked(name: str, python: str) -> Dict[str, Requirement]:
+    lines = (ROOT / "locks" / f"{name}.txt").read_text(encoding="utf-8").splitlines()
+    return requirements(lines, python)
+
+
+def pinned(lock: Dict[str, Requirement], name: str) -> str:
+    return str(lock[name].specifier).replace("==", "")
+
+
+EACH_PYTHON = pytest.mark.parametrize(
+    "stack, python", [(stack, python) for stack in PYTHONS for python in PYTHONS[stack]]
+)
+
+
+@EACH_PYTHON
+@pytest.mark.parametrize("suffix", ["", "-dev"])
+def test_the_locks_have_what_is_needed(stack: str, python: str, suffix: str) -> None:
+    lock = locked(stack + suffix, python)
+    assert "allennlp" in lock
+    for name, requirement in needed(python).items():
+        assert requirement.specifier.contains(pinned(lock, name)), f"{requirement}: `make locks`"
+
+
+@EACH_PYTHON
+def test_a_dev_lock_has_the_versions_of_the_other(stack: str, python: str) -> None:
+    lock, dev = locked(stack, python), locked(f"{stack}-dev", python)
+    for name in lock:
+        assert pinned(lock, name) == pinned(dev, name)
+
+
+@pytest.mark.parametrize("python", PYTHONS["today"])
+def test_the_overrides_are_the_ranges_of_setup_cfg(python: str) -> None:
+    ours = needed(python)
+    for name, override in locked("today-overrides", python).items():
+        if name in ours and ours[name].specifier:
+            assert override.specifier == ours[name].specifier, name
+
+
+def test_the_page_names_the_locked_versions() -> None:
+    for stack, name in (("today", "torch"), ("allennlp", "torch"), ("allennlp", "transformers")):
+        assert f"tested with {pinned(locked(stack, PYTHONS[stack][-1]), name)} " in PAGE
+    row = next(line for line in PAGE.splitlines() if line.startswith("| transformers"))
+    for python in PYTHONS["today"]:
+        assert pinned(locked("today", python), "transformers") in row
+
+
+def test_the_page_lists_what_pip_check_lists() -> None:
+    unmet, missing = [], []
+    for line in requires("allennlp") or []:
+        requirement = Requirement(line)
+        if requirement.marker is not None and not requirement.marker.evaluate({"extra": ""}):
+            continue
+        try:
+            if not requirement.specifier.contains(version(requirement.name), prereleases=True):
+                unmet.append(requirement.name)
+        except PackageNotFoundError:
+            missing.append(requirement.name)
+    [listed] = re.findall(r"^those of (torch, .*?), and\s(\w+) as missing", PAGE, re.M | re.S)
+    names = re.split(r",\s+|\s+and\s+", listed[0])
+    assert set(unmet) == (set(names) if TODAY else set())
+    # A plain `pip install` on AllenNLP's own stack brings it.
+    assert set(missing) <= {listed[1]}
