@@ -15,7 +15,7 @@ MAX_FILES = 12
 
 # A module imports from its own floor and from the floors below it. The lowest floor is the first.
 FLOORS = [
-    ["errors", "attribution"],
+    ["errors", "stack", "attribution"],
     ["models.registry", "models.signatures", "models.tensors"]
     + ["models.isolation", "models.alignment"],
     ["models.embedding", "models.objectives"],

@@ -39,6 +39,7 @@ QUESTIONS = {
     "models/*.py": "What do model rooms share?",
     "attribution": "Which nodes and weights, and how large is the error?",
     "errors.py": "How is a text refused?",
+    "stack.py": "What differs between versions of torch and transformers?",
 }
 # They import from every floor, and stand on none.
 _DOORS = {"__init__.py", "__main__.py"}
@@ -54,6 +55,7 @@ _FILLS = {
     "models": "#e2ecf8",
     "attribution": "#efe6f6",
     "errors.py": "#efefef",
+    "stack.py": "#efefef",
 }
 
 Imports = Dict[str, Set[str]]

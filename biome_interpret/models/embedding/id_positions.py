@@ -4,6 +4,8 @@ from typing import Iterator, NamedTuple, Optional, Tuple
 
 import torch
 
+from biome_interpret.stack import storage_address
+
 # The positions of ids that are not in the field's tensor: padding, and other ids that the model
 # adds to a text, such as a beginning and an end.
 NOWHERE, ADDED = -1, -2
@@ -17,7 +19,7 @@ def is_view(ids: torch.Tensor, given: torch.Tensor) -> bool:
     return (
         ids.dtype == given.dtype
         and (ids.numel() > 0 or ids.shape == given.shape)
-        and ids.storage().data_ptr() == given.storage().data_ptr()
+        and storage_address(ids) == storage_address(given)
     )
 
 

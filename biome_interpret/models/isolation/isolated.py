@@ -18,6 +18,7 @@ from biome_interpret.models.isolation.encoder_states import fixed_encoder_states
 from biome_interpret.models.isolation.patching import WrappersKept
 from biome_interpret.models.isolation.random_states import RandomStates
 from biome_interpret.models.tensors import device_of
+from biome_interpret.stack import autocast_states, set_autocast_states
 
 _Result = TypeVar("_Result")
 
@@ -106,7 +107,7 @@ class _State:
         self._random_states = RandomStates(device_of(model))
         self._default_dtype = torch.get_default_dtype()
         self._grad_enabled = torch.is_grad_enabled()
-        self._autocast = torch.is_autocast_enabled(), torch.is_autocast_cpu_enabled()
+        self._autocast = autocast_states()
 
     def change(self) -> None:
         """To evaluation mode, with frozen parameters."""
@@ -135,9 +136,7 @@ class _State:
         torch.set_default_dtype(self._default_dtype)
         # PyTorch's context managers may have been interrupted.
         torch.set_grad_enabled(self._grad_enabled)
-        on_gpu, on_cpu = self._autocast
-        torch.set_autocast_enabled(on_gpu)
-        torch.set_autocast_cpu_enabled(on_cpu)
+        set_autocast_states(*self._autocast)
         if self in _changed:
             _changed.remove(self)
         self._is_restored = True

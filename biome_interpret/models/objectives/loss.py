@@ -131,8 +131,9 @@ class RowwiseLossObjective(_WrappedObjective):
         if _LOSS_TOLERANCE in outputs and outputs.get("loss") is None:
             raise LossNotAdditive(self.inner)
         if outputs.get("loss") is not None:
-            total, found = float(values.sum()), -float(torch.as_tensor(outputs["loss"]).sum())
-            size = float(values.abs().sum()) + len(values)
+            numbers, loss = values.detach(), torch.as_tensor(outputs["loss"]).detach()
+            total, found = float(numbers.sum()), -float(loss.sum())
+            size = float(numbers.abs().sum()) + len(values)
             bound = outputs.get(_LOSS_TOLERANCE, _TOLERANCE) * size
             if abs(found - total) > bound and abs(found * len(values) - total) > bound:
                 raise LossNotAdditive(self.inner)

@@ -13,6 +13,7 @@ from allennlp.predictors import Predictor
 
 from biome_interpret import GradientShap, IntegratedGradient, InterpretationError
 from biome_interpret.models.isolation.isolated import run_isolated
+from biome_interpret.stack import autocast_states, set_autocast_states
 from tests.tiny_models import EXAMPLE_INPUTS, build_predictor
 
 KINDS = ["lstm", "esim", "simple_tagger", "crf_tagger", "bert", "bert_mismatched"]
@@ -130,11 +131,11 @@ def test_the_default_type_is_put_back() -> None:
 def test_modes_that_an_interrupt_left_on_are_put_back() -> None:
     def leave_on() -> None:
         torch.set_grad_enabled(False)
-        torch.set_autocast_cpu_enabled(True)
+        set_autocast_states(False, True)
 
     run_isolated(build_predictor("lstm")._model, leave_on)
     assert torch.is_grad_enabled()
-    assert not torch.is_autocast_cpu_enabled()
+    assert autocast_states() == (False, False)
 
 
 class TestThreads:

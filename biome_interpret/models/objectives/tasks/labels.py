@@ -105,7 +105,7 @@ class LabelObjective(_NamedLabelsObjective):
         if not (self.takes_one_logit and logits.size(-1) == 1):
             return super().predicted(logits)
         sign = 1 if self.reading is None else self.reading.sign
-        return [int(sign * float(logits) > 0)]
+        return [int(sign * float(logits.detach()) > 0)]
 
     @property
     def _is_value(self) -> bool:

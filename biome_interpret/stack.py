@@ -1,0 +1,46 @@
+"""
+What differs between the versions of torch and transformers that the package runs on. Each
+difference is seen from what they have, not from a version's number.
+"""
+
+from typing import Any, Tuple
+
+import torch
+
+_torch: Any = torch
+
+# torch 2.4 and newer take the type of the device. They warn of the functions for the CPU alone.
+_AUTOCAST_TAKES_DEVICE = hasattr(torch, "get_autocast_dtype")
+
+
+def storage_address(tensor: Any) -> int:
+    """Where the memory of a tensor begins. It is the same for all views of a tensor."""
+    # torch 1 has no `untyped_storage`. torch 2 warns of `storage`.
+    has_untyped = hasattr(tensor, "untyped_storage")
+    storage = tensor.untyped_storage() if has_untyped else tensor.storage()
+    return int(storage.data_ptr())
+
+
+def autocast_states() -> Tuple[bool, bool]:
+    """Whether autocast is on: on the GPU, on the CPU."""
+    if _AUTOCAST_TAKES_DEVICE:
+        return _torch.is_autocast_enabled("cuda"), _torch.is_autocast_enabled("cpu")
+    return _torch.is_autocast_enabled(), _torch.is_autocast_cpu_enabled()
+
+
+def set_autocast_states(on_gpu: bool, on_cpu: bool) -> None:
+    if _AUTOCAST_TAKES_DEVICE:
+        _torch.set_autocast_enabled("cuda", on_gpu)
+        _torch.set_autocast_enabled("cpu", on_cpu)
+    else:
+        _torch.set_autocast_enabled(on_gpu)
+        _torch.set_autocast_cpu_enabled(on_cpu)
+
+
+def lookup_scale(lookup: torch.nn.Module) -> float:
+    """
+    What an embedding of transformers multiplies its rows by. Those of BART and its relatives do so
+    in newer versions. In older ones, the encoder multiplied what it had looked up.
+    """
+    is_theirs = type(lookup).__module__.startswith("transformers.")
+    return float(getattr(lookup, "embed_scale", None) or 1.0) if is_theirs else 1.0
