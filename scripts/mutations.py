@@ -182,6 +182,27 @@ mutation(
     ("tests/models/embedding/test_sites.py",),
 )
 mutation(
+    "positions-are-no-site",
+    'if "position" not in child_name:',
+    "if child_name:",
+    FINDERS[0],
+    ("tests/models/embedding/test_finders.py",),
+)
+mutation(
+    "words-are-looked-up-in-copies",
+    "for part in [lookup, *_sharing_its_matrix(module, lookup)]:",
+    "for part in [lookup]:",
+    FINDERS[0],
+    ("tests/models/embedding/test_finders.py",),
+)
+mutation(
+    "scale-of-the-lookup",
+    "replace(given, output / self.scale)",
+    "replace(given, output)",
+    "biome_interpret/models/embedding/sites.py",
+    ("tests/models/embedding/test_sites.py",),
+)
+mutation(
     "unknown-embedder-has-a-note",
     "yield EmbeddingSite(name, module, note=note)",
     "yield EmbeddingSite(name, module)",

@@ -22,6 +22,7 @@ from transformers import PreTrainedModel, XLNetPreTrainedModel
 
 from biome_interpret.models.embedding.sites import EmbeddingSite, WordCountSite
 from biome_interpret.models.registry import latest_first
+from biome_interpret.stack import lookup_scale
 
 
 class SiteFinder(Registrable):
@@ -78,12 +79,13 @@ class TransformerFinder(SiteFinder):
             lookup = module.get_input_embeddings()  # type: ignore[operator]
         except NotImplementedError:
             lookup = None
-        if isinstance(lookup, torch.nn.Module):
-            transposed = isinstance(module, XLNetPreTrainedModel)
-            yield EmbeddingSite(_path(name, module, lookup), lookup, transposed=transposed)
-        else:
+        if not isinstance(lookup, torch.nn.Module):
             # Some encoders do not know their embeddings without the whole model.
             yield from sites_inside(name, module, also=(torch.nn.Embedding,))
+            return
+        transposed = isinstance(module, XLNetPreTrainedModel)
+        for part in [lookup, *_sharing_its_matrix(module, lookup)]:
+            yield _lookup_site(_path(name, module, part), part, transposed=transposed)
 
 
 @SiteFinder.register("transformer_embeddings")
@@ -161,7 +163,7 @@ def sites_inside(
     """
     The sites of the modules inside another. Modules of the classes `also` are sites if they have no
     finder. Modules of the classes `without` are left out, unless a finder looks inside what holds
-    them.
+    them. An embedding of positions is no site: some are called with the ids of the words.
     """
     for child_name, child in module.named_children():
         path = f"{name}.{child_name}" if name else child_name
@@ -171,9 +173,24 @@ def sites_inside(
         if finder is not None:
             yield from finder.sites(path, child)
         elif isinstance(child, also):
-            yield EmbeddingSite(path, child)
+            if "position" not in child_name:
+                yield _lookup_site(path, child)
         else:
             yield from sites_inside(path, child, also, without)
+
+
+def _lookup_site(name: str, lookup: torch.nn.Module, transposed: bool = False) -> EmbeddingSite:
+    return EmbeddingSite(name, lookup, transposed=transposed, scale=lookup_scale(lookup))
+
+
+def _sharing_its_matrix(
+    module: torch.nn.Module, lookup: torch.nn.Module
+) -> Iterator[torch.nn.Embedding]:
+    """The other embeddings with the matrix of the lookup. Newer BARTs call these and not it."""
+    for part in module.modules():
+        is_other = isinstance(part, torch.nn.Embedding) and part is not lookup
+        if is_other and part.weight is getattr(lookup, "weight", None):
+            yield part  # type: ignore[misc]
 
 
 def _path(name: str, module: torch.nn.Module, part: torch.nn.Module) -> str:

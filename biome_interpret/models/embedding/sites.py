@@ -36,6 +36,8 @@ class EmbeddingSite:
         How many pieces the lookup itself adds before each text, and as many after it.
     transposed : `bool`
         Whether the lookup is called with ids of shape (positions, rows).
+    scale : `float`
+        What the lookup multiplies the rows of its matrix by. The embedding is what it multiplies.
     """
 
     name: str
@@ -45,6 +47,7 @@ class EmbeddingSite:
     output: Optional[Union[int, str]] = None
     boundaries: int = 0
     transposed: bool = False
+    scale: float = 1.0
 
     @property
     def weight(self) -> Optional[torch.Tensor]:
@@ -75,6 +78,9 @@ class EmbeddingSite:
             with patched(self.projection, wrapper):
                 return forward(*args, **kwargs)
         output = forward(*args, **kwargs)
+        if self.scale != 1.0:
+            replacement = replace(given, output / self.scale)
+            return output if replacement is None else replacement * self.scale
         if self.transposed:
             given = [tensor.t() if tensor.dim() == 2 else tensor for tensor in given]
             return _replaced(replace, given, output.transpose(0, 1)).transpose(0, 1)

@@ -13,6 +13,7 @@ from transformers import AutoModel
 from biome_interpret import GradientShap, IntegratedGradient
 from biome_interpret.errors import InterpretationError
 from biome_interpret.interpretation import Interpretation
+from biome_interpret.models.embedding.sites import EmbeddingSite
 from tests.kinds import embedders
 from tests.kinds.embedders import DOCUMENT, REVIEW, classifier, documents
 from tests.kinds.measure import relative_delta, score_at_the_input, slope_at_the_input
@@ -361,6 +362,20 @@ def test_gradient_shap_works_with_every_kind(name: str) -> None:
         kind.inputs
     )
     assert any(score for field in result.fields.values() for score in field.scores)
+
+
+def test_the_embedding_of_a_scaled_lookup_is_what_it_multiplies() -> None:
+    words, ids = torch.nn.Embedding(5, 2), torch.tensor([[1, 3]])
+    seen: List[torch.Tensor] = []
+
+    def replace(given: Any, embedding: torch.Tensor) -> torch.Tensor:
+        seen.append(embedding)
+        return embedding + 1
+
+    site = EmbeddingSite("words", words, scale=4.0)
+    output = site.run(replace, lambda ids: 4 * words(ids), (ids,), {})
+    assert torch.equal(seen[0], words(ids))
+    assert torch.equal(output, 4 * (words(ids) + 1))
 
 
 def test_sentences_of_a_document_are_separate_fields() -> None:

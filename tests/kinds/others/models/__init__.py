@@ -5,6 +5,7 @@ from typing import Dict
 from tests.kinds.others.models import (
     batches,
     besides,
+    encoders,
     gradients,
     heads,
     labels,
@@ -34,6 +35,7 @@ _FILES = (
     refined,
     pairs,
     besides,
+    encoders,
     batches,
 )
 _ALL = [kind for file in _FILES for kind in file.KINDS]

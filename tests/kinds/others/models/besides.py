@@ -38,6 +38,23 @@ class PositionsFirst(Positions):
         return self.positions(places) + self.words(ids)
 
 
+class LearnedPositions(torch.nn.Embedding):
+    """Called with the ids, of which it counts the columns, as in fairseq."""
+
+    def forward(self, input: torch.Tensor) -> torch.Tensor:
+        places = torch.arange(input.size(1))
+        return super().forward(places).expand(*input.shape, self.embedding_dim)
+
+
+class PositionsByTheIds(IdsClassifier):
+    def __init__(self, vocab: Vocabulary) -> None:
+        super().__init__(vocab)
+        self.embed_positions = LearnedPositions(40, 4)
+
+    def embedded(self, ids: torch.Tensor) -> torch.Tensor:
+        return self.words(ids) + self.embed_positions(ids)
+
+
 class PositionsOfTheEmbedder(Classifier):
     """Beside an embedder of AllenNLP's."""
 
@@ -219,6 +236,7 @@ def kind(name: str, model: Any, matrices: Any = plain_matrix, **others: Any) -> 
 KINDS = [
     kind("positions", Positions),
     kind("positions first", PositionsFirst),
+    kind("positions by the ids", PositionsByTheIds, refused=None),
     kind("positions beside an embedder", PositionsOfTheEmbedder, words_of),
     kind("length", Lengths),
     kind("length as a column", LengthsAsColumn),
