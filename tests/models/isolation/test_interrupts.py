@@ -1,6 +1,7 @@
 """Ctrl-C at any line of the code that isolates leaves nothing behind."""
 
 import contextlib
+import dis
 import sys
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -42,6 +43,14 @@ class Line(NamedTuple):
     time: int
 
 
+def can_be_interrupted(code: CodeType, offset: int) -> bool:
+    """
+    From Python 3.11 on, Ctrl-C interrupts calls and loops only. `try:` does nothing there, and an
+    exception in it would not reach the blocks around.
+    """
+    return sys.version_info < (3, 11) or dis.opname[code.co_code[offset]] != "NOP"
+
+
 class Interrupting:
     """Notes the lines of `GUARDS` that are run, and interrupts one of them."""
 
@@ -60,8 +69,8 @@ class Interrupting:
         return self._trace_line if frame.f_code.co_filename in GUARDS else None
 
     def _trace_line(self, frame: FrameType, event: str, argument: Any) -> Any:
-        if event == "line":
-            place = (frame.f_code, frame.f_lasti)
+        place = (frame.f_code, frame.f_lasti)
+        if event == "line" and can_be_interrupted(*place):
             self.times[place] += 1
             if self._line == Line(*place, self.times[place]):
                 raise KeyboardInterrupt
