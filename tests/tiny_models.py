@@ -12,6 +12,7 @@ import shutil
 import tempfile
 from functools import lru_cache
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Dict, List
 
@@ -183,6 +184,21 @@ def keep_masks_finite_in_double() -> None:
     # AllenNLP's `CnnEncoder` multiplies a boolean mask by the least float64. That product is a
     # float32, so minus infinity and, where the mask is false, NaN. The least float32 serves.
     cnn_encoder.min_value_of_dtype = lambda dtype: torch.finfo(torch.float32).min
+    _keep_causal_masks_finite()
+
+
+@lru_cache(maxsize=None)
+def _keep_causal_masks_finite() -> None:
+    """Newer versions of transformers put the least float64 into a float32, which fails."""
+    if find_spec("transformers.modeling_attn_mask_utils") is None:
+        return
+    converter: Any = import_module("transformers.modeling_attn_mask_utils").AttentionMaskConverter
+    make = converter._make_causal_mask
+
+    def in_float32(shape: Any, dtype: torch.dtype, **others: Any) -> torch.Tensor:
+        return make(shape, torch.float32, **others).to(dtype)
+
+    converter._make_causal_mask = staticmethod(in_float32)
 
 
 @lru_cache(maxsize=None)
@@ -328,7 +344,8 @@ def _save_transformer(transformer_class: Any, config: Any, folder: Path) -> None
     with torch.random.fork_rng(devices=[]), no_init_weights():
         transformer = transformer_class(config)
     randomise(transformer, seed=0)
-    transformer.save_pretrained(folder)
+    # AllenNLP's own transformers read this format only.
+    transformer.save_pretrained(folder, safe_serialization=False)
 
 
 def _save_tokenizer_config(folder: Path, **settings: Any) -> None:

@@ -128,6 +128,7 @@ def bare_bert_folder() -> Path:
     """A BERT as it was published once, without the buffers that later versions save."""
     folder = transformer_folder("bert", architectures=["BertModel"])
     weights = torch.load(folder / "pytorch_model.bin")
-    weights.pop("embeddings.position_ids")
+    # Newer versions of transformers do not save it.
+    weights.pop("embeddings.position_ids", None)
     torch.save(weights, folder / "pytorch_model.bin")
     return folder
