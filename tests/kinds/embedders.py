@@ -5,7 +5,7 @@ from typing import Any, Callable, Dict, Optional, Tuple
 from allennlp.predictors import Predictor
 
 from tests.kinds.folders import bare_bert_folder, elmo_folder, language_model_archive
-from tests.kinds.registry import Probe, Registry, from_config, tiny
+from tests.kinds.registry import STACK, TODAYS, Probe, Registry, from_config, tiny
 from tests.tiny_models import DATA, EXAMPLE_INPUTS, bert_folder, load_params, transformer_folder
 
 KINDS = Registry(
@@ -85,6 +85,11 @@ XLM = f"{TOKENS}.transformer_model.embeddings"
 
 # What an architecture wants beside its sizes, and how its row differs.
 IN_FLOAT32 = {"step": 1e-3, "tolerance": 2e-2}
+# Today's Longformer has no finite gradient in float64, with this package or without it.
+LONGFORMER: Dict[str, Any] = {
+    **({"step": 1e-3, "tolerance": 3e-2, "double": False} if STACK == TODAYS else IN_FLOAT32),
+    "remark": "on today's stack in float32, since its gradient in float64 is not finite there",
+}
 # f jumps at the very beginning of a path from 0, where embeddings are normalised as they are.
 FROM_UNKNOWN = {
     "options": {"baseline": "unknown"},
@@ -105,11 +110,17 @@ ARCHITECTURES: Dict[str, Tuple[Dict[str, Any], Dict[str, Any]]] = {
     "gpt2": ({}, {}),
     "openai-gpt": ({}, {}),
     "xlm": ({}, {"probes": [Probe(module=XLM)], **IN_FLOAT32}),
-    "longformer": ({"attention_window": 8}, IN_FLOAT32),
+    "longformer": ({"attention_window": 8}, LONGFORMER),
     "big_bird": ({}, {}),
     "mpnet": ({}, {}),
     "funnel": (
-        {"architectures": ["FunnelModel"], "block_sizes": [1, 1], "num_decoder_layers": 1},
+        {
+            "architectures": ["FunnelModel"],
+            "block_sizes": [1, 1],
+            "num_decoder_layers": 1,
+            # As in published ones. With one, newer versions of transformers fail to load it.
+            "pad_token_id": None,
+        },
         {**FROM_UNKNOWN, **IN_FLOAT32},
     ),
     "mobilebert": ({}, {}),
@@ -124,11 +135,14 @@ ARCHITECTURES: Dict[str, Tuple[Dict[str, Any], Dict[str, Any]]] = {
     "opt": ({"word_embed_proj_dim": 16, "ffn_dim": 32}, {}),
 }
 for model_type, (settings, rest) in ARCHITECTURES.items():
+    others = {key: value for key, value in rest.items() if key != "double"}
     KINDS.add(
         f"`pretrained_transformer`, {model_type}",
-        from_config(lambda t=model_type, s=settings: transformer(t, **s)),
+        from_config(
+            lambda t=model_type, s=settings: transformer(t, **s), double=rest.get("double", True)
+        ),
         REVIEW,
-        **rest,
+        **others,
     )
 for model_type in ("t5", "mt5", "bart", "mbart", "pegasus"):
     KINDS.add(

@@ -769,7 +769,9 @@ PRETRAINED: Dict[str, Config] = {
     # It takes its means in float32.
     "t5": {**FROM_UNKNOWN, "nodes": 400, "step": 1e-3, "tolerance": 2e-2},
     # Its encoder and its decoder share their words.
-    "bart": {"probes": [Probe(module="bart.model.shared", counted_in="bart.model.encoder")]},
+    "bart": {
+        "probes": [Probe(module="bart.model.encoder.embed_tokens", counted_in="bart.model.encoder")]
+    },
 }
 for architecture, rest in PRETRAINED.items():
     add(

@@ -1,5 +1,6 @@
 """What the table says of a model, and the registries of its parts."""
 
+import sys
 from dataclasses import dataclass, field
 from importlib import import_module
 from importlib.util import find_spec
@@ -10,6 +11,10 @@ from allennlp.common import JsonDict, Params
 from allennlp.predictors import Predictor
 
 from tests.tiny_models import build_from_params, build_predictor
+
+# Python 3.11 and newer have today's stack, older ones AllenNLP's own.
+TODAYS, ALLENNLPS = "today", "allennlp"
+STACK = ALLENNLPS if sys.version_info < (3, 11) else TODAYS
 
 
 @dataclass(frozen=True)

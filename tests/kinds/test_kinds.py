@@ -2,7 +2,7 @@
 
 import os
 from functools import lru_cache
-from typing import Dict, List, Optional
+from typing import Dict, List
 
 import pytest
 from allennlp.predictors import Predictor
@@ -10,7 +10,7 @@ from allennlp.predictors import Predictor
 from biome_interpret import IntegratedGradient
 from tests.kinds import embedders, predictors, table
 from tests.kinds.measure import GradientAtTheInput, Measurement, measure
-from tests.kinds.registry import Kind
+from tests.kinds.registry import ALLENNLPS, TODAYS, Kind
 
 REGISTRIES = [embedders.KINDS, predictors.KINDS]
 KINDS: Dict[str, Kind] = {name: kind for part in REGISTRIES for name, kind in part.kinds.items()}
@@ -71,14 +71,19 @@ def test_table_in_the_docs_is_what_was_measured() -> None:
     missing = {package for kind in KINDS.values() for package in kind.missing}
     if missing:
         pytest.skip(f"needs {', '.join(sorted(missing))}")
-    rows: Dict[str, Optional[Measurement]] = {
-        name: measured(name) if kind.refused is None else None for name, kind in KINDS.items()
+    rows: table.Rows = {
+        name: table.row_of(measured(name)) if kind.refused is None else None
+        for name, kind in KINDS.items()
     }
-    page = table.render(REGISTRIES, rows)
     if os.environ.get(WRITE):
-        table.PAGE.parent.mkdir(exist_ok=True)
-        table.PAGE.write_text(page, encoding="utf-8")
-    assert table.PAGE.read_text(encoding="utf-8") == page, (
-        f"docs/models.md is not what was measured. To write it anew: "
-        f"{WRITE}=1 python -m pytest tests/kinds"
+        table.store(rows)
+        table.PAGE.write_text(page(), encoding="utf-8")
+    to_write = f"To write it anew: {WRITE}=1 python -m pytest tests/kinds, on both stacks"
+    assert table.stored() == rows, f"the rows of this stack are not what was measured. {to_write}"
+    assert table.PAGE.read_text(encoding="utf-8") == page(), (
+        f"docs/models.md is not what was measured. {to_write}"
     )
+
+
+def page() -> str:
+    return table.render(REGISTRIES, table.stored(TODAYS), table.stored(ALLENNLPS))
