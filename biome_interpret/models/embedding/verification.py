@@ -12,7 +12,7 @@ from biome_interpret.models.embedding.call_matching import COPY, VIEW, IdsName, 
 from biome_interpret.models.embedding.calls import SiteCall
 from biome_interpret.models.embedding.other_words import OtherWords, with_ids
 from biome_interpret.models.embedding.site_patching import patched_sites
-from biome_interpret.models.embedding.sites import EmbeddingSite
+from biome_interpret.models.embedding.sites import EmbeddingSite, WordCountSite
 from biome_interpret.models.tensors import TensorDict
 
 Run = Callable[[TensorDict], Dict[str, Any]]
@@ -39,6 +39,13 @@ class TracedCall(NamedTuple):
     call: Optional[SiteCall]
 
 
+class HeldCall(NamedTuple):
+    """What a call of a site is given in a pass with other words, and what it would put out."""
+
+    given: List[torch.Tensor]
+    output: torch.Tensor
+
+
 class Verification(NamedTuple):
     """
     calls : the calls with the text of a field, in order.
@@ -63,9 +70,10 @@ def verified(
     # Raises
 
     `InterpretationError`
-        If a call gets ids that were made from those of the text in an unknown way.
+        If a call gets ids that were made from those of the text in an unknown way, or if its
+        vectors do not depend on them.
     """
-    runs: List[List[List[torch.Tensor]]] = []
+    runs: List[List[HeldCall]] = []
     outputs: List[Dict[str, Any]] = []
     needs_all = any(one.match is not None and one.match.how != VIEW for one in traced)
     for variant in range(3 if needs_all else 1):
@@ -80,7 +88,9 @@ def verified(
         outputs.append(output)
     calls: List[SiteCall] = []
     for i, one in enumerate(traced):
-        given = [found[i] for found in runs]
+        given = [found[i].given for found in runs]
+        if one.call is not None and _embeds_no_words(sites[one.site], one, runs[0][i]):
+            raise _no_words(sites[one.site])
         if one.match is not None and one.call is not None and _is_right(one, given, words):
             calls.append(one.call)
         elif not _same(one.given, given[0]):
@@ -103,14 +113,28 @@ def _unknown(site: EmbeddingSite, why: str) -> InterpretationError:
     )
 
 
+def _embeds_no_words(site: EmbeddingSite, one: TracedCall, held: HeldCall) -> bool:
+    """Whether a call puts out the same for other words. A count of words may."""
+    is_same = torch.equal(one.output, held.output) and not _same(one.given, held.given)
+    return is_same and not isinstance(site, WordCountSite)
+
+
+def _no_words(site: EmbeddingSite) -> InterpretationError:
+    return InterpretationError(
+        f"the model calls {site.name} with the ids of the text, but its vectors are the same for "
+        f"other words: it embeds something else, such as positions. Register a `SiteFinder` that "
+        f"finds the embedding of the words alone"
+    )
+
+
 def _run_held(
     run: Run,
     sites: Sequence[EmbeddingSite],
     traced: Sequence[TracedCall],
     arguments: TensorDict,
-) -> Tuple[List[List[torch.Tensor]], Dict[str, Any]]:
-    """What each call was given in a pass with the traced embeddings, and the model's output."""
-    found: List[List[torch.Tensor]] = []
+) -> Tuple[List[HeldCall], Dict[str, Any]]:
+    """The calls of a pass with the traced embeddings, and the model's output."""
+    found: List[HeldCall] = []
 
     def hold(
         site: int, given: Sequence[torch.Tensor], output: torch.Tensor
@@ -118,8 +142,8 @@ def _run_held(
         before = traced[len(found)] if len(found) < len(traced) else None
         if before is None or before.site != site or before.output.shape != output.shape:
             raise InterpretationError("the number of calls depends on the words")
-        found.append(list(given))
-        # A copy: the model may write into its embedding.
+        # Copies: the model may write into its embedding.
+        found.append(HeldCall(list(given), output.clone()))
         return None if before.match is None else before.output.clone()
 
     with torch.no_grad(), patched_sites(sites, hold):

@@ -55,6 +55,18 @@ class PositionsByTheIds(IdsClassifier):
         return self.words(ids) + self.embed_positions(ids)
 
 
+class PlacesByTheIds(PositionsByTheIds):
+    """With another name, so that only its vectors tell that it embeds no words."""
+
+    def __init__(self, vocab: Vocabulary) -> None:
+        super().__init__(vocab)
+        self.places = self.embed_positions
+        del self.embed_positions
+
+    def embedded(self, ids: torch.Tensor) -> torch.Tensor:
+        return self.words(ids) + self.places(ids)
+
+
 class PositionsOfTheEmbedder(Classifier):
     """Beside an embedder of AllenNLP's."""
 
@@ -237,6 +249,7 @@ KINDS = [
     kind("positions", Positions),
     kind("positions first", PositionsFirst),
     kind("positions by the ids", PositionsByTheIds, refused=None),
+    kind("places by the ids", PlacesByTheIds, refused="places .*the same for other words"),
     kind("positions beside an embedder", PositionsOfTheEmbedder, words_of),
     kind("length", Lengths),
     kind("length as a column", LengthsAsColumn),
