@@ -92,6 +92,9 @@ class Interpretation:
         the text.
     method : `str`, optional
         The registered name of the interpreter.
+    output_name : `str`, optional
+        The name of the model's output that `output` was read from, such as `logits` or `loss`;
+        `None` if it is no output of the model itself.
     """
 
     fields: Dict[str, FieldScores]
@@ -106,6 +109,7 @@ class Interpretation:
     notes: List[str] = field(default_factory=list)
     probabilities: Optional[Dict[str, float]] = None
     method: Optional[str] = None
+    output_name: Optional[str] = None
 
     def to_json(self) -> Dict[str, Any]:
         """Plain dicts, lists, strings and numbers."""

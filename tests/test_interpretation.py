@@ -30,6 +30,7 @@ def test_json_and_back_of_every_field() -> None:
         "notes": ["something fell back"],
         "probabilities": {"no": 0.75, "yes": 0.25},
         "method": "biome-gradient-shap",
+        "output_name": "logits",
     }
     assert Interpretation.from_json(json.loads(json.dumps(given))).to_json() == given
     assert [*given] == [*Interpretation.from_json(given).to_json()]

@@ -158,6 +158,7 @@ class Assembly:
             notes=list(dict.fromkeys(note for note in all_notes if note is not None)),
             probabilities=probabilities,
             method=settings.method,
+            output_name=objective.output_name,
         )
 
     def _fields(

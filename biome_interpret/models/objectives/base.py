@@ -138,6 +138,11 @@ class Objective(Registrable):
         self.reading = reading
 
     @property
+    def output_name(self) -> Optional[str]:
+        """The model's output that is explained; `None` if it is no output of the model itself."""
+        return None if self.reading is None else self.reading.logits
+
+    @property
     def label_objective(self) -> "Objective":
         """The objective that reads the label: another one if this explains the loss."""
         return self
@@ -283,13 +288,19 @@ def label_candidates(model: Model, instance: Instance) -> Sequence[str]:
     return list(dict.fromkeys([*(n for n in usual if n in optional), *optional, *usual]))
 
 
-def namespace_of(model: Model, label: Optional[Field[Any]]) -> str:
-    """The vocabulary namespace of a label."""
+def own_namespace(model: Model) -> Optional[str]:
+    """The vocabulary namespace of labels that a model has as an attribute."""
     for attribute in ("_label_namespace", "label_namespace"):
         namespace = getattr(model, attribute, None)
         if isinstance(namespace, str):
             return namespace
-    return getattr(label, "_label_namespace", "labels")
+    return None
+
+
+def namespace_of(model: Model, label: Optional[Field[Any]]) -> str:
+    """The vocabulary namespace of a label."""
+    own = own_namespace(model)
+    return getattr(label, "_label_namespace", "labels") if own is None else own
 
 
 def joined(tokens: Iterable[Token]) -> str:

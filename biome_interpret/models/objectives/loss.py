@@ -31,6 +31,10 @@ class _WrappedObjective(Objective):
         return type(self), self.inner.type_key
 
     @property
+    def output_name(self) -> Optional[str]:
+        return "loss"
+
+    @property
     def logit_dims(self) -> Optional[int]:  # type: ignore[override]
         return self.inner.logit_dims
 
