@@ -3,6 +3,7 @@
 from typing import Any, List, Optional
 
 import torch
+from allennlp.data import Instance
 from allennlp.data.fields import Field, ListField, SequenceLabelField, TextField
 from allennlp.models import Model
 from allennlp.modules.conditional_random_field import ConditionalRandomField
@@ -38,14 +39,17 @@ class TagsObjective(Objective):
             mask &= tags != indices.get("O", -1)
         return Choices(logits, tags, mask)
 
-    def target(self, label: Optional[Field[Any]], probability: Optional[float]) -> Target:
+    def target_of(self, instance: Instance, probability: Optional[float]) -> Target:
+        label = instance.fields[self.label_name]
         assert isinstance(label, SequenceLabelField)
         tags = [str(tag) for tag in label.labels]
-        name = " ".join(tag for tag in tags if tag != "O") or None
+        if "O" not in tags or "ignore_loss_on_o_tags" not in instance.fields:
+            return Target(" ".join(tags) or None, None, probability)
         words = None
-        if "O" in tags and isinstance(label.sequence_field, TextField):
+        if isinstance(label.sequence_field, TextField):
             tokens = zip(label.sequence_field, tags)
             words = joined(token for token, tag in tokens if tag != "O" and token.text) or None
+        name = " ".join(tag for tag in tags if tag != "O") or None
         return Target(name, None, probability, words)
 
 
