@@ -593,7 +593,7 @@ mutation(
 )
 mutation(
     "values-have-no-label",
-    "return SECOND if is_said or self._is_cross_entropy(name) else VALUE",
+    "return SECOND if is_said or self._losses.are_cross_entropy(name) else VALUE",
     "return SECOND",
     *EVIDENCE,
 )
@@ -608,6 +608,27 @@ mutation(
     "            if self._agrees(name, namespace):",
     "            if False:",
     *EVIDENCE,
+)
+mutation(
+    "labels-are-told-apart",
+    "return any(is_right) and all(max(slopes) <= bound for slopes in pairs)",
+    "return any(is_right)",
+    "biome_interpret/models/execution/label_contrasts.py",
+    ("tests/models/execution/test_label_contrasts.py",),
+)
+mutation(
+    "labels-of-other-texts",
+    "return bool(is_equal) and all(is_equal)",
+    "return any(is_equal)",
+    "biome_interpret/models/execution/other_texts.py",
+    ("tests/models/execution/test_other_texts.py",),
+)
+mutation(
+    "a-regression-is-no-classifier",
+    "if evidence.is_against_labels and",
+    "if False and",
+    "biome_interpret/interpreters/engine/labelled_items.py",
+    ("tests/kinds/others/test_others.py::test_each_text_alone[three values]",),
 )
 mutation(
     "one-of-two-labels",

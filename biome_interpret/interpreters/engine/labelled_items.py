@@ -14,6 +14,7 @@ from biome_interpret.models.labelling.base import labelled_instances
 from biome_interpret.models.labelling.own_label import (
     OwnLabel,
     contradiction,
+    doubts,
     has_usual_probabilities,
     with_own_label,
 )
@@ -153,7 +154,8 @@ class ItemMaker:
             )
         if own.best is not None and own.name is not None:
             objective.name_as((own.best, own.name))
-        return Item(index, instance, objective, [] if wrong is None else [wrong])
+        notes = doubts(objective, own, said)
+        return Item(index, instance, objective, notes if wrong is None else [wrong, *notes])
 
     def _objective(self, instance: Instance, said: JsonDict) -> Objective:
         mode = self._settings.mode
@@ -176,6 +178,15 @@ class ItemMaker:
             evidence = Evidence(model, self._sites, instance, objective.label_objective, said)
             reading = evidence.reading(self._settings.output)
             if reading.logits is None and evidence.has_candidates:
+                if evidence.is_against_labels and isinstance(
+                    getattr(objective.label, "label", None), int
+                ):
+                    raise InterpretationError(
+                        f"nothing says that {type(model).__name__} chooses between labels: it "
+                        f"names none, it gives no probabilities, and its loss does not fall with "
+                        f"the number of its label. Have it name its 'label' in "
+                        f"`make_output_human_readable`, or register an `Objective`"
+                    )
                 objective.read_as(reading)  # Another text may say more.
                 return
             self._readings[key] = reading

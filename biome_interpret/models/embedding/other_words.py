@@ -98,13 +98,13 @@ def other_words(
     tensors: TensorDict,
     vocabulary: Vocabulary,
     kept_fields: Container[str],
+    offset: int = 0,
 ) -> Dict[IdsName, OtherWords]:
     """
     For each tensor of ids of a text field, except `kept_fields`. Each is shifted by a number of its
-    own.
+    own. Another `offset` gives other words.
     """
     found: Dict[IdsName, OtherWords] = {}
-    offset = 0
     names = [n for n in text_field_names(instances[0], tensors) if n not in kept_fields]
     all_ids = ids_by_name(tensors, names)
     for name, ids in all_ids.items():

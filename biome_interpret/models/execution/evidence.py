@@ -1,18 +1,19 @@
 """Finds out which output of a model holds the logits of a label, and what they mean."""
 
-import math
 from functools import cached_property
-from typing import Any, Dict, List, Mapping, Optional, Sequence, Set
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Set, Tuple
 
 import torch
 from allennlp.data import Instance
-from allennlp.data.fields import LabelField
 from allennlp.models import Model
 
 from biome_interpret.errors import InterpretationError
 from biome_interpret.models.embedding.sites import EmbeddingSite
-from biome_interpret.models.execution.labelled_pass import LabelledPass, gradient_by
+from biome_interpret.models.execution.label_contrasts import LabelLosses, rise_with
+from biome_interpret.models.execution.labelled_pass import LabelledPass
+from biome_interpret.models.execution.other_texts import SaidText, are_named, said_of_other_words
 from biome_interpret.models.objectives import Choices, Objective
+from biome_interpret.models.objectives.base import own_namespace
 from biome_interpret.models.objectives.reading import (
     EACH,
     FITS,
@@ -26,11 +27,16 @@ from biome_interpret.models.objectives.reading import (
     are_probabilities,
     choose,
     keys_of_labels,
+    name_of_probabilities,
     named_output,
     namespaces_of_labels,
     own_names,
+    rivals_of,
+    trained_alike,
+    usual_probabilities,
     with_dimensions,
 )
+from biome_interpret.models.tensors import TensorDict
 
 
 class Evidence:
@@ -67,7 +73,7 @@ class Evidence:
         self._pass = LabelledPass(model, sites, instance, objective)
         self._given_namespace = objective.namespace
         self._namespaces = namespaces_of_labels(model.vocab, str(objective.namespace))
-        shaped = {name: self._as_logits(name) for name in self._pass.outputs}
+        shaped = {name: self._as_logits(name, self._pass.outputs) for name in self._pass.outputs}
         # The outputs that have the shape of logits, of this label or of another.
         self._shaped = {name: logits for name, logits in shaped.items() if logits is not None}
         self._logits: Dict[str, torch.Tensor] = {}
@@ -80,6 +86,13 @@ class Evidence:
         """Whether an output has the shape of logits."""
         return bool(self._shaped)
 
+    @property
+    def is_against_labels(self) -> bool:
+        """Whether the loss speaks against every output, and the model itself names no label."""
+        is_named = [bool(self._label_key(n) or self._name_of_own(n)) for n in self._logits]
+        is_against = [self._losses.lower_with(name) is False for name in self._logits]
+        return bool(is_against) and all(is_against) and not any(is_named)
+
     def reading(self, output: Optional[str] = None) -> Reading:
         """
         How the logits are read. `output` is their name, if a user gives it.
@@ -90,8 +103,11 @@ class Evidence:
             If there is no such output, or if several fit alike.
         """
         model = type(self._model).__name__
+        alike: Tuple[str, ...] = ()
         if output is None:
-            name = choose([self._candidate(name) for name in self._logits], model)
+            candidates = [self._candidate(name) for name in self._logits]
+            name = choose(candidates, model)
+            alike = trained_alike(candidates, name)
         else:
             name = named_output(self._shaped, output, model)
             self._logits[name] = self._shaped[name]
@@ -108,11 +124,16 @@ class Evidence:
             probabilities=None if is_usual else self._own_probabilities(name, meaning),
             usual_probabilities=own if is_usual else None,
             label_key=self._label_key(name),
+            rivals=self._rivals(name),
+            trained_alike=alike,
+            gives_probability=meaning != SECOND
+            or own is not None
+            or self._losses.are_cross_entropy(name),
         )
 
-    def _as_logits(self, name: str) -> Optional[torch.Tensor]:
+    def _as_logits(self, name: str, outputs: Mapping[str, Any]) -> Optional[torch.Tensor]:
         """The output of that name with the dimensions of logits; `None` if it has others."""
-        value, dims = self._pass.outputs[name], self._objective.logit_dims
+        value, dims = outputs.get(name), self._objective.logit_dims
         if name == "loss" or dims is None or not isinstance(value, torch.Tensor):
             return None
         if not value.is_floating_point() or not value.numel() or not value.dim() or len(value) != 1:
@@ -124,31 +145,34 @@ class Evidence:
     def _is_candidate(self, name: str, logits: torch.Tensor) -> bool:
         # The same numbers may have several names.
         is_new = not any(torch.equal(logits, other) for other in self._logits.values())
-        return is_new and self._choices(name, logits) is not None
+        return is_new and self._choices(name, logits, self._pass.tensors) is not None
 
-    def _choices(self, name: str, logits: torch.Tensor) -> Optional[Choices]:
+    def _choices(self, name: str, logits: torch.Tensor, tensors: TensorDict) -> Optional[Choices]:
         """The choices if the output of that name has the logits; `None` if the label is not one."""
         meaning, namespace = SECOND if self._is_one(logits) else EACH, self._given_namespace
         reading = Reading(name, meaning, num_classes=logits.size(-1), namespace=namespace)
         self._objective.read_as(reading)
         try:
-            return self._objective.choices(self._pass.outputs, self._pass.tensors)
+            return self._objective.choices(self._pass.outputs, tensors)
         except InterpretationError:  # The label is none of them.
             return None
         finally:
             self._objective.read_as(None)
 
     def _candidate(self, name: str) -> Candidate:
-        logits = self._logits[name]
-        lowers, is_above = self._lowers_loss(name), self._pass.is_computed_from
+        logits, is_above = self._logits[name], self._pass.is_computed_from
+        lowers, gives_label = self._losses.lower_with(name), self._gives_label(name)
+        if self._is_one(logits) and lowers is not None:
+            # A single logit may speak for either label. A number that does not say which may be
+            # something else, such as how certain the model is.
+            lowers = gives_label is not False or self._losses.are_cross_entropy(name)
         return Candidate(
             name,
             is_called_logits=name.endswith("logits"),
             size=self._size(logits),
-            # A single logit may speak for either label.
-            lowers_loss=True if self._is_one(logits) and lowers is False else lowers,
+            lowers_loss=lowers,
             gives_probabilities=self._gives_probabilities(name),
-            gives_label=self._gives_label(name),
+            gives_label=gives_label,
             above=tuple(other for other in self._logits if is_above(other, name)),
         )
 
@@ -163,44 +187,21 @@ class Evidence:
     def _is_one(self, logits: torch.Tensor) -> bool:
         return self._objective.takes_one_logit and logits.size(-1) == 1
 
-    def _lowers_loss(self, name: str) -> Optional[bool]:
-        """Whether the loss falls if the explained logit rises; `None` if that is unknown."""
-        slope = self._slope(name, self._pass)
-        if slope is None or slope < 0:
-            return None if slope is None else True
-        # With label smoothing the loss may rise with any label, but not as much as for another.
-        other = self._pass_with_another_label
-        opposite = None if other is None else self._slope(name, other)
-        return None if opposite is None or opposite == slope else opposite > slope
-
-    def _slope(self, name: str, labelled: LabelledPass) -> Optional[float]:
-        """How the loss changes with the explained logit; `None` if it does not depend on it."""
-        choices = self._choices(name, self._logits[name])
-        gradient = None if name not in labelled.outputs else labelled.loss_gradient(name)
-        if gradient is None or choices is None:
-            return None
-        explained = choices.total_of(choices.logits).sum()
-        direction = gradient_by(explained, self._pass.outputs[name])
-        slope = 0.0 if direction is None else float((gradient * direction).sum())
-        return slope if slope and math.isfinite(slope) else None
-
     @cached_property
-    def _pass_with_another_label(self) -> Optional[LabelledPass]:
-        """Of the same text; `None` if the label is not a single one."""
-        name = self._objective.label_name
-        label = self._instance.fields.get(name)
-        if not isinstance(label, LabelField):
-            return None
-        fields: Dict[str, Any] = dict(self._instance.fields)
-        fields[name] = LabelField(0 if int(label.as_tensor({})) else 1, skip_indexing=True)
-        other = Instance(fields)
-        other.indexed = self._instance.indexed
-        return LabelledPass(self._model, self._sites, other, self._objective)
+    def _losses(self) -> LabelLosses:
+        # A label that the model does not have may be an error that CUDA does not recover from.
+        sizes = [logits.size(-1) for logits in self._logits.values()]
+        sizes += [self._vocabulary.get_vocab_size(str(self._given_namespace))]
+        return LabelLosses(
+            self._pass,
+            num_labels=min([size for size in sizes if size > 1] or [2]),
+            choices=lambda name, tensors: self._choices(name, self._logits[name], tensors),
+        )
 
     def _label_key(self, name: str) -> Optional[str]:
         """Where the readable output names the label. The usual keys are tried before others."""
         for key in keys_of_labels(self._objective.label_name, name):
-            if own_names(self._said, key):
+            if own_names(self._said, key) or self._said.get(key) == []:
                 return key
         if self._objective.logit_dims != 2:
             return None
@@ -217,14 +218,28 @@ class Evidence:
     def _own_names(self, name: str) -> List[str]:
         return own_names(self._said, self._label_key(name))
 
+    @cached_property
+    def _texts(self) -> List[SaidText]:
+        """The text itself, and others. Another output may agree with a label by luck."""
+        text, objective = SaidText(self._pass.outputs, self._said), self._objective
+        if objective.logit_dims != 2:
+            return [text]
+        others = said_of_other_words(
+            self._model, self._instance, self._pass.tensors, objective.label_names
+        )
+        return [text, *others]
+
     def _agrees(self, name: str, namespace: str, sign: int = 1) -> bool:
-        """Whether the model's own names are those of the largest logits."""
+        """Whether the model's own names are those of the largest logits, for each text."""
+        key = self._label_key(name)
         names: Dict[int, str] = self._vocabulary.get_index_to_token_vocabulary(namespace)
-        own, logits = self._own_names(name), sign * self._logits[name]
-        found = [names.get(index) for index in self._objective.predicted(logits)]
-        # Of the tags of a batch, those of padding may be missing or there.
-        count = min(len(found), len(own))
-        return count > 0 and found[:count] == own[:count]
+
+        def predicted(outputs: Mapping[str, Any]) -> List[Optional[str]]:
+            logits = self._as_logits(name, outputs)
+            found = [] if logits is None else self._objective.predicted(sign * logits)
+            return [names.get(index) for index in found]
+
+        return key is not None and are_named(self._texts, key, predicted, names.values())
 
     def _gives_label(self, name: str) -> Optional[bool]:
         signs = (1, -1) if self._is_one(self._logits[name]) else (1,)
@@ -257,24 +272,33 @@ class Evidence:
             return fitting[0]
         return given if given in sizes and not fitting else None
 
+    def _rivals(self, name: str) -> Tuple[str, ...]:
+        """Other namespaces that may have the names, if nothing says that they do not."""
+        is_said = self._label_key(name) or own_namespace(self._model)
+        if is_said or self._given_namespace != "labels":
+            return ()
+        size = max(2, self._logits[name].size(-1))
+        return rivals_of(self._vocabulary, self._namespace(name), size)
+
     def _name_of_own(self, name: str) -> Optional[str]:
         """The output with the model's own probabilities for these logits."""
-        names = [n for n, v in self._shaped.items() if are_probabilities(n, v)]
-        stem = name.rpartition("logits")[0]
-        same = [one for one in names if one.partition("prob")[0] == stem]
-        # Those of another head have another stem.
-        plain = [one for one in names if one.partition("prob")[0] in ("", "class_", "label_")]
-        return next(iter([*same, *(plain if len(names) == 1 else [])]), None)
+        named = name_of_probabilities(name, self._shaped)
+        if named is not None:
+            return named
+        logits, output = self._logits[name], self._pass.outputs[name]
+        found = [
+            other
+            for other, value in self._shaped.items()
+            if are_probabilities(other, value)
+            and self._pass.follows_from(other, name)
+            and rise_with(value, logits, output)
+        ]
+        return found[0] if len(found) == 1 else None
 
     def _expected(self, name: str) -> List[torch.Tensor]:
         """The probabilities that usually follow from the logits."""
-        logits = self._logits[name].detach()
-        if logits.size(-1) > 1:
-            is_single = self._objective.logit_dims == 3 or self._objective.takes_one_logit
-            return [logits.softmax(dim=-1)] if is_single else [logits.sigmoid()]
-        second = logits.sigmoid()
-        both = torch.cat([1 - second, second], dim=-1)
-        return [second, both, 1 - second, both.flip(-1)]
+        is_single = self._objective.logit_dims == 3 or self._objective.takes_one_logit
+        return usual_probabilities(self._logits[name].detach(), is_single)
 
     def _gives_probabilities(self, name: str) -> Optional[bool]:
         own_name, logits = self._name_of_own(name), self._logits[name]
@@ -285,8 +309,10 @@ class Evidence:
             return None
         if any(agree(own, expected) for expected in self._expected(name)):
             return True
-        # Probabilities of calibrated logits still follow from these alone.
-        return False if self._pass.follows_from(own_name, name) is False else None
+        # Probabilities of calibrated logits still follow from these alone, and in their order.
+        own, output = self._shaped[own_name], self._pass.outputs[name]
+        follows = self._pass.follows_from(own_name, name)
+        return False if False in (follows, rise_with(own, logits, output)) else None
 
     def _own_probabilities(self, name: str, meaning: str) -> Optional[str]:
         own_name, logits = self._name_of_own(name), self._logits[name]
@@ -303,14 +329,14 @@ class Evidence:
         if namespace is None or self._vocabulary.get_vocab_size(namespace) != 2:
             return VALUE
         is_said = bool(self._own_names(name)) or self._name_of_own(name) is not None
-        return SECOND if is_said or self._is_cross_entropy(name) else VALUE
+        return SECOND if is_said or self._losses.are_cross_entropy(name) else VALUE
 
     def _sign(self, name: str) -> int:
         """
         -1 if a single logit speaks for the first label: by the loss, or else by the probabilities,
         or else by the label.
         """
-        lowers, own = self._lowers_loss(name), self._name_of_own(name)
+        lowers, own = self._losses.lower_with(name), self._name_of_own(name)
         if lowers is not None:
             return 1 if lowers else -1
         if own is not None and self._gives_probabilities(name):
@@ -318,16 +344,3 @@ class Evidence:
             return 1 if any(agree(self._shaped[own].detach(), one) for one in usual) else -1
         is_turned = any(self._agrees(name, namespace, -1) for namespace in self._namespaces)
         return -1 if is_turned else 1
-
-    def _is_cross_entropy(self, name: str) -> bool:
-        """Whether the loss is that of a logit: its slope is minus the other label's probability."""
-        slope, logit = self._slope(name, self._pass), float(self._logits[name])
-        if slope is None:
-            return False
-        index = int(self._pass.tensors[self._objective.label_name].reshape(-1)[0])
-        for sign in (1, -1):
-            explained = sign * (logit if index == 1 else -logit)
-            expected = -sign * float(torch.tensor(-explained).sigmoid())
-            if abs(slope - expected) <= 1e-3 * abs(expected):
-                return True
-        return False

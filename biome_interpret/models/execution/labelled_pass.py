@@ -4,6 +4,7 @@ from typing import Any, List, Optional, Sequence
 
 import torch
 from allennlp.data import Instance
+from allennlp.data.fields import LabelField
 from allennlp.models import Model
 
 from biome_interpret.models.embedding.site_patching import patched_sites
@@ -34,6 +35,8 @@ class LabelledPass:
         instance: Instance,
         objective: Objective,
     ) -> None:
+        self._model, self._sites = model, sites
+        self._instance, self._objective = instance, objective
         self.tensors = to_tensors([instance], model)
         self._embedded: List[torch.Tensor] = []
         accepts = forward_signature(model).accepts
@@ -51,6 +54,21 @@ class LabelledPass:
         if leaf.requires_grad:
             self._embedded.append(leaf)
         return leaf.clone()  # The model may write into it.
+
+    def with_other_labels(self, count: int) -> List["LabelledPass"]:
+        """Of the same text with each of the first labels. Empty if it has not a single label."""
+        name = self._objective.label_name
+        label = self._instance.fields.get(name)
+        if not isinstance(label, LabelField):
+            return []
+        found = []
+        for index in range(count):
+            if index != int(label.as_tensor({})):
+                fields = {**self._instance.fields, name: LabelField(index, skip_indexing=True)}
+                other = Instance(fields)
+                other.indexed = self._instance.indexed
+                found.append(LabelledPass(self._model, self._sites, other, self._objective))
+        return found
 
     def is_computed_from(self, name: str, other: str) -> bool:
         """Whether the model computes an output from another one."""

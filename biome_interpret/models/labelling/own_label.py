@@ -1,6 +1,6 @@
 """What a model itself calls its prediction, compared with the logits that are explained."""
 
-from typing import Any, Mapping, NamedTuple, Optional
+from typing import Any, List, Mapping, NamedTuple, Optional
 
 import torch
 from allennlp.data import Instance
@@ -10,7 +10,14 @@ from allennlp.predictors import Predictor
 from biome_interpret.models.labelling.base import Labelling, with_fields
 from biome_interpret.models.labelling.tasks.labels import LabelLabelling
 from biome_interpret.models.objectives import LabelObjective, MultiLabelObjective, Objective
-from biome_interpret.models.objectives.reading import EACH, VALUE, agree, own_names, with_dimensions
+from biome_interpret.models.objectives.reading import (
+    EACH,
+    VALUE,
+    Reading,
+    agree,
+    own_names,
+    with_dimensions,
+)
 
 
 class OwnLabel(NamedTuple):
@@ -112,6 +119,50 @@ def contradiction(objective: Objective, instance: Instance, own: OwnLabel) -> Op
             f"{found!r} in the vocabulary"
         )
     return None
+
+
+def doubts(objective: Objective, own: OwnLabel, said: Mapping[str, Any]) -> List[str]:
+    """What does not contradict a label's name, but makes it uncertain."""
+    reading, names = objective.reading, _names(objective)
+    if reading is None or reading.logits is None:
+        return []
+    found = [_left_out(objective, reading, said)]
+    if names and own.best is not None and own.name not in [None, *names.values()]:
+        found.append(
+            f"the model calls its prediction {own.name!r}, which its vocabulary does not have: the "
+            f"largest of its '{reading.logits}' is that of {names.get(own.best)!r}"
+        )
+    if reading.rivals:
+        found.append(
+            f"the model does not name its label: the names are those of the vocabulary's namespace "
+            f"'{reading.namespace}', but {', '.join(map(repr, reading.rivals))} has as many"
+        )
+    if reading.trained_alike:
+        found.append(
+            f"'{reading.logits}' is explained, but the loss speaks for "
+            f"{', '.join(map(repr, reading.trained_alike))} as well: if the label is read from "
+            f"another one, name that with the option `output`"
+        )
+    return [one for one in found if one is not None]
+
+
+def _left_out(objective: Objective, reading: Reading, said: Mapping[str, Any]) -> Optional[str]:
+    """A label that a model of several labels leaves out, though it has a larger logit."""
+    own = own_names(said, reading.label_key)
+    logits, names = _numbers(said, reading.logits), _names(objective)
+    if not isinstance(objective.label_objective, MultiLabelObjective) or logits is None or not own:
+        return None
+    numbers = dict(zip(names.values(), logits[0, [*names]].tolist()))
+    if not all(name in numbers for name in own):
+        return None
+    lowest = min(numbers[name] for name in own)
+    largest = max(numbers, key=lambda name: numbers[name])
+    if largest in own or not numbers[largest] > lowest:
+        return None
+    return (
+        f"the model calls its prediction {' '.join(own)!r} and leaves out {largest!r}, which has a "
+        f"larger number in its '{reading.logits}'"
+    )
 
 
 def _names(objective: Objective) -> Mapping[int, str]:

@@ -47,6 +47,13 @@ class Reading:
         The output with the model's own probabilities, if they are that function.
     label_key : `str`, optional
         Where the model's readable output has the name of its label.
+    rivals : `Tuple[str, ...]`
+        Other namespaces with as many names, if nothing says which one has those of the labels.
+    trained_alike : `Tuple[str, ...]`
+        Other outputs that the loss speaks for as well.
+    gives_probability : `bool`
+        False if a single logit is trained in another way than by cross-entropy, and the model gives
+        no probability.
     """
 
     logits: Optional[str]
@@ -57,6 +64,9 @@ class Reading:
     probabilities: Optional[str] = None
     usual_probabilities: Optional[str] = None
     label_key: Optional[str] = None
+    rivals: Tuple[str, ...] = ()
+    trained_alike: Tuple[str, ...] = ()
+    gives_probability: bool = True
 
 
 class Candidate(NamedTuple):
@@ -122,8 +132,12 @@ def choose(candidates: Sequence[Candidate], model: str) -> Optional[str]:
     names = {one.name for one in best}
     # If the model computes one from the other, the label is read from the last.
     best = [one for one in best if not names & set(one.above)] or best
-    # A name decides only if the loss and the label say the same of all.
-    if len({(bool(one.lowers_loss), bool(one.gives_label)) for one in best}) == 1:
+    # A name decides only if the loss and the label say the same of all, and the label is of one.
+    is_of_none = len(best) > 1 and all(one.gives_label is False for one in best)
+    if (
+        not is_of_none
+        and len({(bool(one.lowers_loss), bool(one.gives_label)) for one in best}) == 1
+    ):
         best = [one for one in best if one.is_called_logits] or best
     if len(best) == 1:
         return best[0].name
@@ -131,6 +145,25 @@ def choose(candidates: Sequence[Candidate], model: str) -> Optional[str]:
     raise InterpretationError(
         f"it is not certain which output of {model} holds the logits of the explained label: "
         f"{listed} fit alike. Name one with the option `output`, or register an `Objective`"
+    )
+
+
+def trained_alike(candidates: Sequence[Candidate], chosen: Optional[str]) -> Tuple[str, ...]:
+    """
+    Other possible outputs that the loss speaks for as it does for the chosen one. Empty if the
+    probabilities decided, or for those that the chosen one is computed from.
+    """
+    best = next((one for one in candidates if one.name == chosen), None)
+    if best is None or best.gives_probabilities or not best.lowers_loss:
+        return ()
+    return tuple(
+        one.name
+        for one in candidates
+        if one is not best
+        and one.is_possible
+        and one.lowers_loss
+        and one.size == best.size
+        and best.name not in one.above
     )
 
 
@@ -186,11 +219,11 @@ def own_names(said: Mapping[str, Any], key: Optional[str]) -> List[str]:
 
 def keys_of_labels(label_name: str, logits: str) -> List[str]:
     """
-    Under which keys a model may name its label: that of the label, that of the logits ("tone" for
-    "tone_logits"), or "label".
+    Under which keys a model may name its labels: that of the label, that of the logits ("tone" for
+    "tone_logits"), "label" or "labels".
     """
     stem = logits.rpartition("_logits")[0]
-    return list(dict.fromkeys(key for key in (label_name, stem, "label") if key))
+    return list(dict.fromkeys(key for key in (label_name, stem, "label", "labels") if key))
 
 
 def are_probabilities(name: str, value: torch.Tensor) -> bool:
@@ -204,3 +237,34 @@ def are_probabilities(name: str, value: torch.Tensor) -> bool:
     totals = numbers.sum(dim=-1)
     is_sum = value.dim() > 1 and value.size(-1) > 1 and agree(totals, torch.ones_like(totals))
     return is_sum or is_named
+
+
+def name_of_probabilities(logits: str, outputs: Mapping[str, torch.Tensor]) -> Optional[str]:
+    """Which output has a model's own probabilities for the logits of this name."""
+    names = [name for name, value in outputs.items() if are_probabilities(name, value)]
+    stem = logits.rpartition("logits")[0]
+    same = [one for one in names if one.partition("prob")[0] == stem]
+    # Those of another head have another stem.
+    plain = [one for one in names if one.partition("prob")[0] in ("", "class_", "label_")]
+    return next(iter([*same, *(plain if len(names) == 1 else [])]), None)
+
+
+def usual_probabilities(logits: torch.Tensor, is_single: bool) -> List[torch.Tensor]:
+    """What models make of logits. `is_single` if they choose one label. Shape: (rows, labels)."""
+    if logits.size(-1) > 1:
+        return [logits.softmax(dim=-1)] if is_single else [logits.sigmoid()]
+    second = logits.sigmoid()
+    both = torch.cat([1 - second, second], dim=-1)
+    return [second, both, 1 - second, both.flip(-1)]
+
+
+def rivals_of(vocabulary: Any, namespace: Optional[str], size: int) -> Tuple[str, ...]:
+    """The other namespaces without padding that have this many names, but not the same ones."""
+    found = []
+    for name in vocabulary._index_to_token:
+        names = vocabulary.get_index_to_token_vocabulary(name)
+        is_padded = vocabulary._padding_token in names.values()
+        if name != namespace and len(names) == size and not is_padded:
+            if namespace is not None and names != vocabulary._index_to_token[namespace]:
+                found.append(name)
+    return tuple(found)

@@ -18,6 +18,8 @@ from biome_interpret.models.objectives.reading import (
     named_output,
     namespaces_of_labels,
     own_names,
+    rivals_of,
+    trained_alike,
     with_dimensions,
 )
 
@@ -80,6 +82,31 @@ class TestChoose:
         with pytest.raises(InterpretationError, match="'a_logits', 'b_logits' fit alike.*`output`"):
             chosen(candidate("a_logits"), candidate("b_logits"))
 
+    def test_a_name_does_not_decide_if_the_label_is_of_none(self) -> None:
+        one = candidate("logits", lowers_loss=True, gives_label=False)
+        other = candidate("scores", lowers_loss=True, gives_label=False)
+        assert chosen(one) == "logits"
+        with pytest.raises(InterpretationError, match="'logits', 'scores' fit alike"):
+            chosen(one, other)
+
+
+def test_others_that_the_loss_speaks_for() -> None:
+    main = candidate("main", lowers_loss=True, gives_label=True)
+    helper = candidate("aux", lowers_loss=True, gives_label=False)
+    below = candidate("gate", lowers_loss=True, above=("main",))
+    assert trained_alike([main, helper, below, candidate("logits")], "main") == ("aux",)
+    known = candidate("main", lowers_loss=True, gives_probabilities=True)
+    assert trained_alike([known, helper], "main") == trained_alike([helper], None) == ()
+
+
+def test_namespaces_with_as_many_other_names() -> None:
+    vocabulary = Vocabulary(non_padded_namespaces=["*labels", "topics"])
+    for namespace in ("labels", "topics", "same_labels", "padded"):
+        for name in ("a", "b") if namespace != "topics" else ("c", "d"):
+            vocabulary.add_token_to_namespace(name, namespace)
+    assert rivals_of(vocabulary, "labels", 2) == ("topics",)
+    assert rivals_of(vocabulary, "labels", 4) == rivals_of(vocabulary, None, 2) == ()
+
 
 def test_an_output_that_is_not_there_is_answered_with_those_that_are() -> None:
     outputs = {"tone_logits": torch.zeros(1, 2), "loss": torch.zeros(())}
@@ -110,8 +137,8 @@ def test_the_model_s_own_name_for_a_label() -> None:
     said = {"tone": "warm", "words": ["a", "b"], "tags": [1, 2]}
     assert own_names(said, "tone") == ["warm"] and own_names(said, "words") == ["a", "b"]
     assert own_names(said, "tags") == own_names(said, "label") == own_names(said, None) == []
-    assert keys_of_labels("y", "topic_logits") == ["y", "topic", "label"]
-    assert keys_of_labels("label", "logits") == ["label"]
+    assert keys_of_labels("y", "topic_logits") == ["y", "topic", "label", "labels"]
+    assert keys_of_labels("label", "logits") == ["label", "labels"]
 
 
 def test_probabilities_are_known_by_their_values() -> None:

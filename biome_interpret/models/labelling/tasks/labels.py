@@ -97,15 +97,20 @@ def predicted_labels(
     names = dict.fromkeys([*(name for name in _SCORES if name in output), *others])
     scores = [(name, _as_vector(output[name])) for name in names]
     scores = [(name, score) for name, score in scores if score.ndim == 1 and score.size]
+    one, several = _said(module, namespace, output)
+    if not scores and one is not None:
+        space, [index] = one
+        yield LabelField(index, space, skip_indexing=True)
+        return
     if not scores:
         raise InterpretationError(
             f"the output of {type(module).__name__} has no logits or probabilities, one for each "
-            f"label: {sorted(output)}"
+            f"label: {sorted(output)}. Have it name its 'label' in `make_output_human_readable`, "
+            f"or register a `Labelling`"
         )
     first_name, first = scores[0]
     threshold = 0.0 if first_name.endswith("logits") else 0.5
     is_listed = isinstance(own, ListField) or takes(module, "label_weights")
-    one, several = _said(module, namespace, output)
     is_several = several is not None or isinstance(own, MultiLabelField)
     if not is_several and not is_listed and one is None and first.size > 1:
         is_several = _are_sigmoids(dict(scores))

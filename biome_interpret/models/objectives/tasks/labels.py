@@ -111,15 +111,19 @@ class LabelObjective(_NamedLabelsObjective):
     def _is_value(self) -> bool:
         return self.reading is not None and self.reading.meaning == VALUE
 
+    @property
+    def _has_probability(self) -> bool:
+        return not self._is_value and (self.reading is None or self.reading.gives_probability)
+
     def probabilities(self, outputs: Outputs, tensors: TensorDict) -> List[float]:
-        return [] if self._is_value else super().probabilities(outputs, tensors)
+        return super().probabilities(outputs, tensors) if self._has_probability else []
 
     def label_probabilities(self, outputs: Outputs, tensors: TensorDict) -> LabelProbabilities:
         second = torch.ones_like(tensors[self.label_name].reshape(-1, 1))
         is_each = self.reading is not None and self.reading.meaning == EACH
         tensors = tensors if is_each else {**tensors, self.label_name: second}
         choices = self.choices(outputs, tensors)
-        if choices is None or self._is_value:
+        if choices is None or not self._has_probability:
             return []
         return _by_name(choices.log_probabilities.squeeze(1).exp(), self.labels)
 

@@ -9,6 +9,7 @@ from tests.kinds.others.models import (
     gradients,
     heads,
     labels,
+    lookalikes,
     lookups,
     matrices,
     numbers,
@@ -37,6 +38,7 @@ _FILES = (
     besides,
     encoders,
     batches,
+    lookalikes,
 )
 _ALL = [kind for file in _FILES for kind in file.KINDS]
 
