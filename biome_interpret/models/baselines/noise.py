@@ -11,12 +11,12 @@ from biome_interpret.models.embedding.calls import SiteCall
 def noise_vectors(call: SiteCall, instance: int, noise: Noise) -> torch.Tensor:
     """
     Noise for one text of a call. It is drawn on the CPU, for the text without its padding, and
-    seeded by the path, the site and the field: it depends neither on the device nor on the batch
-    nor on the order of evaluation. Shape: (positions, embedding_dim).
+    seeded by the path, the embedding matrix and the field: it depends neither on the device nor on
+    the batch nor on the order of evaluation. Shape: (positions, embedding_dim).
     """
     embedded, is_text = call.embedded[instance], call.owners[instance] != PADDING
     num_positions, is_text = int(is_text.sum()), is_text.to(embedded.device)
-    seeds = [*noise.seed, call.key.site, *call.key.field.encode()]
+    seeds = [*noise.seed, call.site.number, *call.key.field.encode()]
     seed = int(numpy.random.SeedSequence(seeds).generate_state(1)[0])
     generator = torch.Generator().manual_seed(seed)
     # Shape: (positions without padding, embedding_dim)

@@ -20,7 +20,7 @@ from allennlp.modules.transformer.t5 import T5, T5Stack
 from allennlp.predictors import Predictor
 from transformers import PreTrainedModel, XLNetPreTrainedModel
 
-from biome_interpret.models.embedding.sites import EmbeddingSite, WordCountSite
+from biome_interpret.models.embedding.sites import EmbeddingSite, WordCountSite, numbered
 from biome_interpret.models.registry import latest_first
 from biome_interpret.stack import lookup_scale
 
@@ -234,7 +234,7 @@ def find_sites(predictor: Predictor) -> List[EmbeddingSite]:
     distinct: Dict[int, EmbeddingSite] = {}
     for site in found:
         distinct.setdefault(id(site.lookup), site)
-    return list(distinct.values())
+    return numbered(list(distinct.values()))
 
 
 def has_pretrained_transformer(model: torch.nn.Module) -> bool:

@@ -4,8 +4,9 @@ there.
 """
 
 import copy
+import dataclasses
 from dataclasses import dataclass
-from typing import Any, Callable, Dict, Iterator, Optional, Sequence, Union
+from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Union
 
 import torch
 
@@ -38,6 +39,8 @@ class EmbeddingSite:
         Whether the lookup is called with ids of shape (positions, rows).
     scale : `float`
         What the lookup multiplies the rows of its matrix by. The embedding is what it multiplies.
+    number : `int`
+        The same for sites that share a matrix (see `numbered`).
     """
 
     name: str
@@ -48,6 +51,7 @@ class EmbeddingSite:
     boundaries: int = 0
     transposed: bool = False
     scale: float = 1.0
+    number: int = 0
 
     @property
     def weight(self) -> Optional[torch.Tensor]:
@@ -122,6 +126,16 @@ class WordCountSite(EmbeddingSite):
         counts = times.new_zeros(ids.size(0), embedder.vocab_size)
         counts = counts.scatter_add(1, ids, times.squeeze(-1) * counted)
         return counts if projection is None else projection(counts)
+
+
+def numbered(sites: Sequence[EmbeddingSite]) -> List[EmbeddingSite]:
+    """The sites with a number for each matrix, and one for each site without a matrix."""
+    numbers: Dict[int, int] = {}
+    owners = [getattr(site.lookup, "weight", site.lookup) for site in sites]
+    return [
+        dataclasses.replace(site, number=numbers.setdefault(id(owner), len(numbers)))
+        for site, owner in zip(sites, owners)
+    ]
 
 
 def _replaced(
