@@ -71,7 +71,8 @@ def written_archive(archived: Archived) -> Path:
 def _other_values(config: Config, file: Path) -> Config:
     """What is another value in the archive's config, by dotted names."""
     with tarfile.open(file) as archive:
-        stored: Any = archive.extractfile("config.json")
+        [member] = [one for one in archive if Path(one.name).name == "config.json"]
+        stored: Any = archive.extractfile(member)
         before, now = _flat(json.load(stored)), _flat(config)
     return {name: value for name, value in now.items() if before.get(name) != value}
 
