@@ -16,7 +16,7 @@ fi
 
 "$python" -m pip install --quiet uv
 # Each PyTorch names the CUDA libraries that it needs.
-grep -vE '^(cuda|nvidia)-' locks/today.txt | "$python" -m uv pip install --python "$python" \
-    ${TORCH:+--torch-backend "$TORCH"} --override locks/today-overrides.txt --constraint - \
-    . allennlp==2.10.1
+grep -vE '^(cuda|nvidia)-' locks/today.txt |
+    "$python" -m uv pip install --python "$python" ${TORCH:+--torch-backend "$TORCH"} -c - .
+"$python" -m uv pip install --python "$python" --no-deps allennlp==2.10.1
 "$python" -W ignore scripts/check_install.py
