@@ -4,6 +4,7 @@
 ARG PYTHON=3.13
 FROM python:${PYTHON}-slim
 ARG TORCH=
+ENV PIP_NO_CACHE_DIR=1 UV_NO_CACHE=1
 COPY . /biome_interpret
 RUN TORCH="$TORCH" /biome_interpret/scripts/install.sh
 WORKDIR /work

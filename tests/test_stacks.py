@@ -1,7 +1,9 @@
 """What setup.cfg, the locks and the page on the two stacks say of each other."""
 
 import configparser
+import os
 import re
+import subprocess
 import sys
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
@@ -95,3 +97,25 @@ def test_the_page_lists_what_pip_check_lists() -> None:
     assert set(unmet) == (set(names) if TODAY else set())
     # A plain `pip install` on AllenNLP's own stack brings it.
     assert set(missing) <= {listed[1]}
+
+
+@pytest.mark.parametrize(
+    "variable, message",
+    [
+        ({"STACK": "new"}, "STACK=new is not known: leave it out, or say STACK=allennlp"),
+        ({"BIOME_PYTHON": "ls"}, "BIOME_PYTHON=ls is not a working Python 3.8 to 3.13"),
+        (
+            {"STACK": "allennlp", "BIOME_PYTHON": "ls"},
+            "BIOME_PYTHON=ls is not a working Python 3.8 to 3.10",
+        ),
+    ],
+)
+def test_the_set_up_refuses_a_wrong_choice(variable: Dict[str, str], message: str) -> None:
+    environment = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    done = subprocess.run(
+        [str(ROOT / "scripts" / "setup.sh")],
+        env={**environment, **variable},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert (done.returncode, done.stderr) == (1, f"setup.sh: {message}\n")
