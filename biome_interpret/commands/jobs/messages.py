@@ -3,7 +3,7 @@
 import os
 import sys
 from contextlib import contextmanager, suppress
-from typing import Any, Iterator, TextIO
+from typing import Any, Iterator, TextIO, cast
 
 from biome_interpret.visualization.terminal import clean
 
@@ -20,7 +20,7 @@ def say(message: str) -> None:
 def optional_standard_error() -> Iterator[None]:
     """Inside the block, what cannot be written to standard error is dropped without an error."""
     stream = sys.stderr
-    sys.stderr = _Optional(stream)  # type: ignore[assignment]
+    sys.stderr = cast(TextIO, _Optional(stream))
     try:
         yield
     finally:

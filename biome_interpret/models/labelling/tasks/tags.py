@@ -67,7 +67,8 @@ class FrameLabelling(Labelling):
 
     def labelled(self, predictor: Predictor, instance: Instance, output: Outputs) -> List[Instance]:
         # If the model reads word pieces, the predicted tags are those of the pieces.
-        tags = [str(tag) for tag in output.get("wordpiece_tags", output["tags"])]
+        said: Any = output.get("wordpiece_tags", output["tags"])
+        tags = [str(tag) for tag in said]
         if not {*tags} - {OUTSIDE}:
             return []
         new = _tagged(predictor, instance, tags)
