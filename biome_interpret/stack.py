@@ -3,9 +3,13 @@ What differs between the versions of torch and transformers that the package run
 difference is seen from what they have, not from a version's number.
 """
 
+import copy
+import re
 from typing import Any, Tuple
 
 import torch
+from allennlp.models import Model
+from transformers import PreTrainedModel
 
 _torch: Any = torch
 
@@ -44,3 +48,26 @@ def lookup_scale(lookup: torch.nn.Module) -> float:
     """
     is_theirs = type(lookup).__module__.startswith("transformers.")
     return float(getattr(lookup, "embed_scale", None) or 1.0) if is_theirs else 1.0
+
+
+# Positions and causal masks: older versions of transformers saved them beside the weights.
+_CONSTANTS = re.compile(r"\.(position_ids|attn\.(attention\.)?(bias|masked_bias))$")
+
+
+def _load_state_dict(model: Model, state_dict: Any, *arguments: Any, **options: Any) -> Any:
+    """
+    Loads weights without the constants of an older transformer that this one makes itself.
+    AllenNLP refuses to load an archive with names that the model does not have.
+    """
+    own = {*model.state_dict()}
+    inside = tuple(
+        f"{name}." for name, module in model.named_modules() if isinstance(module, PreTrainedModel)
+    )
+    kept = copy.copy(state_dict)  # Keeps what PyTorch notes beside the weights.
+    for name in state_dict:
+        if name not in own and name.startswith(inside) and _CONSTANTS.search(name):
+            del kept[name]
+    return super(Model, model).load_state_dict(kept, *arguments, **options)
+
+
+Model.load_state_dict = _load_state_dict  # type: ignore[method-assign, assignment]

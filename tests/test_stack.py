@@ -1,11 +1,18 @@
 """What differs between versions of torch and transformers, and that none of them warns of us."""
 
+import json
 import subprocess
 import sys
+from pathlib import Path
+from typing import Any
 
+import pytest
 import torch
+from allennlp.models.archival import archive_model
+from allennlp.predictors import Predictor
 
 from biome_interpret.stack import autocast_states, set_autocast_states, storage_address
+from tests.tiny_models import EXAMPLE_INPUTS, build_predictor, load_params
 
 # One text for each way of reading the output, with every warning of this package an error.
 SCRIPT = """
@@ -48,3 +55,34 @@ def test_autocast_on_the_cpu() -> None:
     finally:
         set_autocast_states(False, False)
     assert (torch.ones(1, 1) @ torch.ones(1, 1)).dtype == torch.float32
+
+
+TRANSFORMER = "_text_field_embedder.token_embedder_tokens.transformer_model"
+
+
+def archived(predictor: Predictor, folder: Path, **others: torch.Tensor) -> Path:
+    """The archive of the model `bert`, with other tensors beside its weights."""
+    (folder / "config.json").write_text(json.dumps(load_params("bert").as_dict()))
+    predictor._model.vocab.save_to_files(str(folder / "vocabulary"))
+    weights: Any = predictor._model.state_dict()
+    weights.update(others)
+    torch.save(weights, folder / "weights.th")
+    archive_model(folder, weights="weights.th")
+    return folder / "model.tar.gz"
+
+
+def test_an_archive_with_the_positions_of_an_older_transformer_is_loaded(tmp_path: Path) -> None:
+    predictor = build_predictor("bert")
+    positions = {f"{TRANSFORMER}.embeddings.position_ids": torch.arange(64).expand(1, 64)}
+    loaded = Predictor.from_path(archived(predictor, tmp_path, **positions))
+    inputs = EXAMPLE_INPUTS["bert"]
+    assert loaded.predict_json(inputs)["logits"] == predictor.predict_json(inputs)["logits"]
+
+
+@pytest.mark.parametrize(
+    "name", ["_classification_layer.position_ids", f"{TRANSFORMER}.embeddings.more"]
+)
+def test_an_archive_with_another_name_is_refused(tmp_path: Path, name: str) -> None:
+    archive = archived(build_predictor("bert"), tmp_path, **{name: torch.zeros(1)})
+    with pytest.raises(RuntimeError, match=name):
+        Predictor.from_path(archive)
