@@ -174,7 +174,7 @@ def test_a_tree_is_the_sum_of_its_constituents() -> None:
     outputs = predictor._model.forward_on_instance(instance)
     labels = predictor._model.vocab.get_token_to_index_vocabulary("labels")
     chances = [
-        torch.tensor(scores[labels[label]]).log()
+        torch.as_tensor(scores[labels[label]]).log()
         for label, scores in zip(instance["span_labels"], outputs["class_probabilities"])
         if label != "NO-LABEL"
     ]
