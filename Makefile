@@ -17,7 +17,7 @@ demo: ## Explain a few predictions of the model in fixtures/
 test soak: export HF_HUB_OFFLINE = 1
 test soak: export TRANSFORMERS_OFFLINE = 1
 # Several threads slow these small models down, several times over on a busy machine.
-test soak: export OMP_NUM_THREADS := $(or $(OMP_NUM_THREADS),1)
+test soak compare: export OMP_NUM_THREADS := $(or $(OMP_NUM_THREADS),1)
 test: setup ## Run the tests; ARGS="-k name" goes to pytest
 	@$(PYTHON) -m pytest $(ARGS)
 
@@ -26,6 +26,11 @@ mutate: setup ## Break the package in many ways and see that tests notice (ARGS=
 
 soak: setup ## Interpret 20,000 odd inputs in one process (ARGS="--inputs N --seed S")
 	@$(PYTHON) scripts/soak.py $(ARGS)
+
+compare: setup ## Compare predictions and scores of both stacks
+	@STACK=allennlp scripts/setup.sh dev
+	@.venv-allennlp/bin/python scripts/compare_stacks.py write build/stacks
+	@$(PYTHON) scripts/compare_stacks.py check build/stacks
 
 check: setup ## Check format, lint and types
 	@$(PYTHON) -m ruff format --check $(CODE)
@@ -67,4 +72,4 @@ clean: ## Remove the environments and everything else that was made
 	rm -rf .venv .venv-allennlp .cache build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help setup demo test mutate soak check format docs pictures fixture bench locks clean
+.PHONY: help setup demo test mutate soak compare check format docs pictures fixture bench locks clean

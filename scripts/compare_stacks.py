@@ -15,9 +15,7 @@ import json
 import logging
 import math
 import os
-import re
 import shutil
-import subprocess
 import sys
 import warnings
 from pathlib import Path
@@ -44,9 +42,6 @@ from tests.kinds import archives, embedders, predictors  # noqa: E402
 # How far two stacks may be apart: of a predicted number in units of the largest one beside it or
 # of 1, and of scores in units of the sum of their absolute values.
 PREDICTIONS, SCORES = 1e-5, 1e-4
-# Constants that older transformers saved among the weights (see docs/moving.md).
-GONE = re.compile(r"position_ids$|\.attn\.(attention\.)?(masked_)?bias$")
-MOVE = Path(__file__).resolve().parents[1] / "docs" / "examples" / "moved_archive.py"
 ARCHIVE = "archive: "
 METHODS: Dict[str, Any] = {
     "integrated gradient": (IntegratedGradient, {"n_steps": 20}),
@@ -151,11 +146,9 @@ def check(folder: Path) -> int:
             continue
         number = before["number"]
         try:
-            if one.is_archive:
-                predictor = one.build(moved(folder / f"{number}.tar.gz"))
-            else:
-                predictor = one.build(None)
-                load_weights(predictor._model, folder / f"{number}.th")
+            predictor = one.build(folder / f"{number}.tar.gz" if one.is_archive else None)
+            if not one.is_archive:
+                predictor._model.load_state_dict(torch.load(folder / f"{number}.th"))
             now = said_of(one, predictor)
             found = {
                 "predictions": distance(before["prediction"], now["prediction"]),
@@ -173,29 +166,6 @@ def check(folder: Path) -> int:
     print(f"scores by {worst['scores']:.1e} of their sum")
     print(*(f"  differs: {line}" for line in differ), sep="\n" if differ else "")
     return 1 if differ or not num_checked else 0
-
-
-def moved(archive: Path) -> Path:
-    """As the docs say."""
-    new = archive.with_name(f"moved-{archive.name}")
-    subprocess.run([sys.executable, str(MOVE), str(archive), str(new)], check=True)
-    return new
-
-
-def load_weights(model: torch.nn.Module, file: Path) -> None:
-    """
-    # Raises
-
-    `ValueError`
-        If weights of either stack are missing in the other. Constants may be.
-    """
-    weights = torch.load(file, map_location="cpu")
-    found = model.load_state_dict(weights, strict=False)
-    parameters = {name for name, _ in model.named_parameters()}
-    lost = [name for name in found.missing_keys if name in parameters]
-    unknown = [name for name in found.unexpected_keys if not GONE.search(name)]
-    if lost or unknown:
-        raise ValueError(f"weights are missing: {lost}, or unknown: {unknown}")
 
 
 def distance(before: Any, now: Any) -> float:

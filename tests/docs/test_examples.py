@@ -10,14 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
-from allennlp.models.archival import archive_model, load_archive
 from allennlp.modules.token_embedders import TokenEmbedder
-from allennlp.predictors import Predictor
 
 from biome_interpret import Baseline, InferenceMode, IntegratedGradient, Interpretation, Objective
 from biome_interpret.models.embedding import SiteFinder
-from tests.tiny_models import EXAMPLE_INPUTS, build_predictor, load_params
+from tests.tiny_models import EXAMPLE_INPUTS, build_predictor
 
 ROOT = Path(__file__).parent.parent.parent
 EXAMPLES = ROOT / "docs" / "examples"
@@ -92,29 +89,6 @@ def test_own_embedder(example: Any) -> None:
     assert found.fields["tokens"].scores == pytest.approx(
         expected.fields["tokens"].scores, abs=1e-4
     )
-
-
-def test_moved_archive(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    predictor = build_predictor("bert")
-    (tmp_path / "config.json").write_text(json.dumps(load_params("bert").as_dict()))
-    predictor._model.vocab.save_to_files(str(tmp_path / "vocabulary"))
-    # As transformers 4.20 saved it.
-    positions = "_text_field_embedder.token_embedder_tokens.transformer_model.embeddings"
-    weights = {**predictor._model.state_dict(), f"{positions}.position_ids": torch.arange(64)[None]}
-    torch.save(weights, tmp_path / "weights.th")
-    archive_model(tmp_path, weights="weights.th", archive_path=tmp_path / "old.tar.gz")
-    monkeypatch.setattr(sys, "argv", ["", *(str(tmp_path / f"{a}.tar.gz") for a in ("old", "new"))])
-    runpy.run_path(str(EXAMPLES / "moved_archive.py"))
-    # AllenNLP refuses an archive with names that the model has not.
-    own = {*predictor._model.state_dict()}
-    if {*weights} > own:
-        with pytest.raises(RuntimeError, match="position_ids"):
-            load_archive(tmp_path / "old.tar.gz")
-    moved = Predictor.from_archive(load_archive(tmp_path / "new.tar.gz"))
-    inputs = EXAMPLE_INPUTS["bert"]
-    [found] = IntegratedGradient(moved).interpret_json(inputs)
-    [expected] = IntegratedGradient(predictor).interpret_json(inputs)
-    assert found.fields["tokens"].scores == pytest.approx(expected.fields["tokens"].scores)
 
 
 def test_serving() -> None:
