@@ -4,7 +4,7 @@ import copy
 import os
 import threading
 from contextlib import nullcontext
-from typing import Any, Callable, ContextManager, Iterator, List, Optional, Sequence, Tuple, TypeVar
+from typing import Any, Callable, ContextManager, List, Optional, Sequence, Tuple, TypeVar
 from weakref import WeakKeyDictionary
 
 import torch
@@ -181,15 +181,18 @@ def _refuse_inference_tensors(model: Model, modules: Sequence[torch.nn.Module]) 
         )
 
 
-def _metrics(modules: Sequence[torch.nn.Module]) -> Iterator[Metric]:
+def _metrics(modules: Sequence[torch.nn.Module]) -> List[Metric]:
+    found: List[Metric] = []
     for module in modules:
         if type(module).__module__.startswith("torch."):
             continue  # PyTorch's own modules, most of a model, hold no metrics.
         for value in vars(module).values():
-            if isinstance(value, dict):
-                value = list(value.values())
-            members = value if isinstance(value, (list, tuple)) else [value]
-            yield from (member for member in members if isinstance(member, Metric))
+            members = value.values() if isinstance(value, dict) else value
+            if isinstance(value, Metric):
+                found.append(value)
+            elif isinstance(value, (dict, list, tuple)):
+                found += [member for member in members if isinstance(member, Metric)]
+    return found
 
 
 def _restore_after_fork() -> None:

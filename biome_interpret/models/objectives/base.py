@@ -1,6 +1,7 @@
 """The base classes of objectives, and what they share to find labels and logits."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Dict, Hashable, Iterable, List, Optional, Sequence, Tuple, Union
 
 import torch
@@ -18,7 +19,7 @@ from biome_interpret.models.objectives.inference_modes import (
     Softmax,
 )
 from biome_interpret.models.objectives.reading import Reading, with_dimensions
-from biome_interpret.models.signatures import forward_signature
+from biome_interpret.models.signatures import Signature, forward_signature
 from biome_interpret.models.tensors import TensorDict, fresh
 
 # For each row the probability of each label, by the label's name, the most probable first.
@@ -282,10 +283,15 @@ def label_candidates(model: Model, instance: Instance) -> Sequence[str]:
     Fields that may be labels: by AllenNLP's convention, a model's forward method runs without them.
     Usual names go first, except for a field that the model cannot run without: it goes last.
     """
-    signature = forward_signature(model)
-    usual = [name for name in ("label", "labels", "tags") if name in instance.fields]
-    optional = [name for name in instance.fields if signature.may_omit(name)]
-    return list(dict.fromkeys([*(n for n in usual if n in optional), *optional, *usual]))
+    return _label_candidates(forward_signature(model), tuple(instance.fields))
+
+
+# Each class of objectives asks for them, on each text.
+@lru_cache(maxsize=256)
+def _label_candidates(signature: Signature, fields: Tuple[str, ...]) -> Sequence[str]:
+    usual = [name for name in ("label", "labels", "tags") if name in fields]
+    optional = [name for name in fields if signature.may_omit(name)]
+    return tuple(dict.fromkeys([*(n for n in usual if n in optional), *optional, *usual]))
 
 
 def own_namespace(model: Model) -> Optional[str]:
