@@ -70,6 +70,15 @@ def test_errors_get_one_line(command: CommandLine, tmp_path: Path) -> None:
     assert "Traceback" not in done.err
 
 
+def is_too_deep(text: str) -> bool:
+    """How deep JSON may be depends on the Python."""
+    try:
+        json.loads(text)
+    except RecursionError:
+        return True
+    return False
+
+
 class TestBadRecords:
     def test_are_named_with_their_line_and_the_others_are_drawn(
         self, command: CommandLine, out: Path, page: Path, two: Path
@@ -116,7 +125,7 @@ class TestBadRecords:
             assert "unknown key" in done.err
             assert not set(done.err) & set("\x1b\x07")
 
-    @pytest.mark.parametrize("depth", [60, 495, 900, 2000])
+    @pytest.mark.parametrize("depth", [60, 495, 900, 5000, 100_000])
     def test_an_input_that_is_nested_deeply_costs_no_other_text(
         self, command: CommandLine, out: Path, page: Path, tmp_path: Path, depth: int
     ) -> None:
@@ -129,7 +138,7 @@ class TestBadRecords:
         _, good = out.read_bytes().splitlines()
         out.write_bytes(b'{"line": 1, "error": "e", "inputs": ' + nested.encode() + b"}\n" + good)
         done = command("report", out, "--html", page)
-        assert done.status == (1 if depth == 2000 else 0)
+        assert done.status == (1 if is_too_deep(nested) else 0)
         assert "dull" in page.read_text(encoding="utf-8")
         assert "Traceback" not in done.err
 

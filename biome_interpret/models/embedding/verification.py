@@ -114,9 +114,11 @@ def _unknown(site: EmbeddingSite, why: str) -> InterpretationError:
 
 
 def _embeds_no_words(site: EmbeddingSite, one: TracedCall, held: HeldCall) -> bool:
-    """Whether a call puts out the same for other words. A count of words may."""
-    is_same = torch.equal(one.output, held.output) and not _same(one.given, held.given)
-    return is_same and not isinstance(site, WordCountSite)
+    """Whether a call puts out the same for other words. So may a count, or a matrix of zeros."""
+    if isinstance(site, WordCountSite) or not torch.equal(one.output, held.output):
+        return False
+    is_constant = site.weight is not None and bool((site.weight == site.weight[:1]).all())
+    return not is_constant and not _same(one.given, held.given)
 
 
 def _no_words(site: EmbeddingSite) -> InterpretationError:
