@@ -202,11 +202,13 @@ def test_a_text_that_does_not_matter_does_not_mix_rows(mode: str) -> None:
     model: Any = predictor._model
     model.__class__ = NoisyHypothesis
     model.linear.weight.data[:, model.premise_embedder.get_output_dim() :] = 0
+    interpreter = IntegratedGradient(predictor, n_steps=40, inference_mode=mode)
+    interpreter.interpret_json(PAIR)  # With what is found out once.
     passes: List[int] = []
     model.register_forward_hook(lambda *_: passes.append(1))
-    IntegratedGradient(predictor, n_steps=40, inference_mode=mode).interpret_json(PAIR)
+    interpreter.interpret_json(PAIR)
     # Row by row it would be one for each of the 40 nodes.
-    assert len(passes) < 30
+    assert 0 < len(passes) < 10
 
 
 def fake_predictor() -> Predictor:
