@@ -164,7 +164,8 @@ def check(folder: Path) -> int:
     print(f"{said['stack']}\n{stack()}")
     print(f"{num_checked} models: predictions differ by at most {worst['predictions']:.1e},")
     print(f"scores by {worst['scores']:.1e} of their sum")
-    print(*(f"  differs: {line}" for line in differ), sep="\n" if differ else "")
+    for line in differ:
+        print(f"  differs: {line}")
     return 1 if differ or not num_checked else 0
 
 
@@ -182,8 +183,12 @@ def distance(before: Any, now: Any) -> float:
 
 
 def largest_difference(before: List[float], now: List[float]) -> float:
+    # No number is larger than a limit if it is a NaN.
+    if [*map(math.isnan, before)] != [*map(math.isnan, now)]:
+        return math.inf
     size = max([1.0, *(abs(value) for value in before if math.isfinite(value))])
-    return max((abs(a - b) / size for a, b in zip(before, now) if a != b), default=0.0)
+    pairs = [(a, b) for a, b in zip(before, now) if a != b and not math.isnan(a)]
+    return max((abs(a - b) / size for a, b in pairs), default=0.0)
 
 
 def scores_apart(before: List[Any], now: List[Any]) -> float:

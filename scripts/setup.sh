@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes .venv with what the demo needs, or brings it up to date; does nothing where it is.
+# Makes .venv with what the demo needs, or brings it up to date. Does nothing if it is up to date.
 #
 #   [STACK=allennlp] [BIOME_PYTHON=/path/to/python3.13] scripts/setup.sh [dev]
 #

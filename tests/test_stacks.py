@@ -119,3 +119,22 @@ def test_the_set_up_refuses_a_wrong_choice(variable: Dict[str, str], message: st
         text=True,
     )
     assert (done.returncode, done.stderr) == (1, f"setup.sh: {message}\n")
+
+
+@pytest.mark.parametrize("python", ["no-such-python", "ls"])
+def test_the_installation_refuses_what_is_no_fitting_python(python: str) -> None:
+    script = ROOT / "scripts" / "install.sh"
+    done = subprocess.run([str(script), python], stderr=subprocess.PIPE, text=True)
+    message = f"{python} is not Python 3.11, 3.12 or 3.13: give the path of one"
+    assert (done.returncode, done.stderr) == (1, f"install.sh: {message}\n")
+
+
+@pytest.mark.parametrize("now", ["[0.5, NaN]", "[0.5, Infinity]", "[0.5]", "[0.5, 0.5]"])
+def test_the_comparison_of_stacks_notices_another_prediction(now: str) -> None:
+    # In a process of its own, since the script switches warnings off.
+    code = "import json, sys; from scripts.compare_stacks import PREDICTIONS, distance;"
+    code += "before, now = json.loads(sys.argv[1]), json.loads(sys.argv[2]);"
+    code += "print(distance(before, before) == 0, distance(before, now) > PREDICTIONS)"
+    command = [sys.executable, "-c", code, "[0.5, 0.25]", now]
+    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    assert done.stdout == "True True\n"
