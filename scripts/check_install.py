@@ -7,6 +7,7 @@ Run in the root of the repository, with the Python of the environment to be chec
 import re
 import subprocess
 import sys
+import sysconfig
 import tempfile
 from pathlib import Path
 from typing import Any, Dict, List
@@ -37,8 +38,10 @@ def check_command() -> None:
         records = Path(folder, "results.jsonl")
         inputs = ["fixtures/sst2_bilstm/model.tar.gz", "fixtures/reviews.jsonl"]
         outputs = ["--output-file", str(records), "--html", str(Path(folder, "report.html"))]
-        command = [str(Path(sys.executable).parent / "biome-interpret"), "interpret"]
-        subprocess.run([*command, *inputs, *outputs], check=True, stderr=subprocess.DEVNULL)
+        command = [str(Path(sysconfig.get_path("scripts"), "biome-interpret")), "interpret"]
+        done = subprocess.run([*command, *inputs, *outputs], stderr=subprocess.PIPE, text=True)
+        if done.returncode:
+            sys.exit(f"biome-interpret ended with status {done.returncode}:\n{done.stderr}")
         lines = records.read_text(encoding="utf-8").splitlines()
         if len(lines) != 12 or any("interpretations" not in line for line in lines):
             sys.exit(f"biome-interpret wrote {len(lines)} records: {lines}")
