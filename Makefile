@@ -4,7 +4,7 @@ PYTHON = $(VENV)/bin/python
 CODE = biome_interpret benchmarks tests scripts docs/examples setup.py
 
 help: ## List the targets
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 22
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-15s%s\n", $$1, $$2 }' Makefile
 
 setup: ## Make .venv, or bring it up to date (STACK=allennlp: .venv-allennlp)
 	@STACK=$(STACK) scripts/setup.sh dev
@@ -28,7 +28,7 @@ soak: setup ## Interpret 20,000 odd inputs in one process (ARGS="--inputs N --se
 	@$(PYTHON) scripts/soak.py $(ARGS)
 
 compare: setup ## Compare predictions and scores of both stacks
-	@STACK=allennlp scripts/setup.sh dev
+	@BIOME_PYTHON= STACK=allennlp scripts/setup.sh dev
 	@.venv-allennlp/bin/python scripts/compare_stacks.py write build/stacks
 	@$(PYTHON) scripts/compare_stacks.py check build/stacks
 
