@@ -11,11 +11,12 @@ import numpy
 from benchmarks.bench import Bench, Part
 from benchmarks.cache import ROOT
 from benchmarks.estimates import median_ratio
-from benchmarks.figures import Outcome, figure
+from benchmarks.figures import Figure, Outcome, figure
 from benchmarks.stack_worker import CORPUS, INTERPRETING, PREDICTING
 from benchmarks.timing import side_by_side
 
 ENVIRONMENTS = {"today": ROOT / ".venv", "allennlp": ROOT / ".venv-allennlp"}
+_SET_UPS = {"today": "make setup", "allennlp": "make setup STACK=allennlp"}
 
 
 class Worker:
@@ -62,7 +63,7 @@ def run(bench: Bench) -> Outcome:
     pythons = {name: folder / "bin" / "python" for name, folder in ENVIRONMENTS.items()}
     missing = [name for name, python in pythons.items() if not python.exists()]
     if missing:
-        note = f"needs both environments: make setup STACK={missing[0]}"
+        note = f"needs both environments: type {_SET_UPS[missing[0]]}"
         return Outcome([figure("times faster than on AllenNLP's stack", None, "x", note=note)])
     workers = {name: Worker(python, bench) for name, python in pythons.items()}
     try:
@@ -75,7 +76,7 @@ def run(bench: Bench) -> Outcome:
 _ACTIONS = (PREDICTING, INTERPRETING, CORPUS)
 
 
-def _compared(bench: Bench, workers: Dict[str, Worker], action: str) -> Any:
+def _compared(bench: Bench, workers: Dict[str, Worker], action: str) -> Figure:
     number = len(bench.inputs("stacks"))
     indices: List[int] = [0] * 5 if action == CORPUS else [*range(number)]
     # What the workers say counts, and not the time that passes here.
