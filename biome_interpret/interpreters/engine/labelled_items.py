@@ -178,19 +178,27 @@ class ItemMaker:
             evidence = Evidence(model, self._sites, instance, objective.label_objective, said)
             reading = evidence.reading(self._settings.output)
             if reading.logits is None and evidence.has_candidates:
-                if evidence.is_against_labels and isinstance(
-                    getattr(objective.label, "label", None), int
-                ):
-                    raise InterpretationError(
-                        f"nothing says that {type(model).__name__} chooses between labels: it "
-                        f"names none, it gives no probabilities, and its loss does not fall with "
-                        f"the number of its label. Have it name its 'label' in "
-                        f"`make_output_human_readable`, or register an `Objective`"
-                    )
+                _refuse_values(evidence, objective, type(model).__name__)
                 objective.read_as(reading)  # Another text may say more.
                 return
             self._readings[key] = reading
         objective.read_as(self._readings[key])
+
+
+def _refuse_values(evidence: Evidence, objective: Objective, model: str) -> None:
+    """
+    # Raises
+
+    `InterpretationError`
+        If the label is a number, and nothing says that the model chooses between labels.
+    """
+    label: Any = objective.label
+    if evidence.is_against_labels and isinstance(getattr(label, "label", None), int):
+        raise InterpretationError(
+            f"nothing says that {model} chooses between labels: it names none, it gives no "
+            f"probabilities, and its loss does not fall with the number of its label. Have it name "
+            f"its 'label' in `make_output_human_readable`, or register an `Objective`"
+        )
 
 
 def _needs_label(mode: InferenceMode) -> bool:

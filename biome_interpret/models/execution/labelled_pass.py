@@ -56,7 +56,10 @@ class LabelledPass:
         return leaf.clone()  # The model may write into it.
 
     def with_other_labels(self, count: int) -> List["LabelledPass"]:
-        """Of the same text with each of the first labels. Empty if it has not a single label."""
+        """
+        Of the same text, each with another one of the first `count` labels. Empty if its label is
+        not a `LabelField`.
+        """
         name = self._objective.label_name
         label = self._instance.fields.get(name)
         if not isinstance(label, LabelField):

@@ -23,9 +23,9 @@ from biome_interpret.models.objectives.reading import own_names
 from biome_interpret.models.signatures import forward_signature
 from biome_interpret.models.tensors import TensorDict, fresh
 
-# With three labels, another output agrees with the model's label on seven texts by luck once in
-# two thousand times.
-_SENTENCES = 3
+# Each pair is two texts of other words. With three labels, another output agrees with the model's
+# label on seven texts by luck once in two thousand times.
+_NUM_PAIRS = 3
 
 
 class SaidText(NamedTuple):
@@ -48,7 +48,7 @@ def said_of_other_words(
     """For six texts. One with which the model fails is left out."""
     accepts = forward_signature(model).accepts
     arguments = {n: v for n, v in tensors.items() if accepts(n) and n not in label_names}
-    for number in range(_SENTENCES):
+    for number in range(_NUM_PAIRS):
         words = other_words([instance], arguments, model.vocab, label_names, offset=7 * number)
         for ids in ("first", "second"):
             new = {name: getattr(one, ids) for name, one in words.items()}

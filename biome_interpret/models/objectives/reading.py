@@ -134,10 +134,8 @@ def choose(candidates: Sequence[Candidate], model: str) -> Optional[str]:
     best = [one for one in best if not names & set(one.above)] or best
     # A name decides only if the loss and the label say the same of all, and the label is of one.
     is_of_none = len(best) > 1 and all(one.gives_label is False for one in best)
-    if (
-        not is_of_none
-        and len({(bool(one.lowers_loss), bool(one.gives_label)) for one in best}) == 1
-    ):
+    said = {(bool(one.lowers_loss), bool(one.gives_label)) for one in best}
+    if len(said) == 1 and not is_of_none:
         best = [one for one in best if one.is_called_logits] or best
     if len(best) == 1:
         return best[0].name
