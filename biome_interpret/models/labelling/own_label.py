@@ -110,7 +110,7 @@ def contradiction(objective: Objective, instance: Instance, own: OwnLabel) -> Op
     if names.get(own.best) != own.name and own.name in names.values():
         return (
             f"the model calls its prediction {own.name!r}, but the largest of its '{logits}' is "
-            f"that of {names.get(own.best)!r}"
+            f"that of {_name(names, own.best)!r}"
         )
     found = names.get(int(label.as_tensor({})))
     if isinstance(label.label, str) and found is not None and found != label.label:
@@ -127,11 +127,13 @@ def doubts(objective: Objective, own: OwnLabel, said: Mapping[str, Any]) -> List
     if reading is None or reading.logits is None:
         return []
     found = [_left_out(objective, reading, said)]
-    if names and own.best is not None and own.name not in [None, *names.values()]:
-        found.append(
-            f"the model calls its prediction {own.name!r}, which its vocabulary does not have: the "
-            f"largest of its '{reading.logits}' is that of {names.get(own.best)!r}"
-        )
+    if names and own.best is not None:
+        best = _name(names, own.best)
+        if own.name not in [None, best, *names.values()]:
+            found.append(
+                f"the model calls its prediction {own.name!r}, which its vocabulary does not have: "
+                f"the largest of its '{reading.logits}' is that of {best!r}"
+            )
     if reading.rivals:
         found.append(
             f"the model does not name its label: the names are those of the vocabulary's namespace "
@@ -163,6 +165,11 @@ def _left_out(objective: Objective, reading: Reading, said: Mapping[str, Any]) -
         f"the model calls its prediction {' '.join(own)!r} and leaves out {largest!r}, which has a "
         f"larger number in its '{reading.logits}'"
     )
+
+
+def _name(names: Mapping[int, str], index: int) -> str:
+    """AllenNLP's classifiers call a label that has no name by its number."""
+    return names.get(index, str(index))
 
 
 def _names(objective: Objective) -> Mapping[int, str]:

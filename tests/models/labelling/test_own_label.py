@@ -36,6 +36,15 @@ class OwnOrder(MultiLabel):
         return output_dict
 
 
+class TwoNames(Classifier):
+    """It never predicts a label without a name, whatever the logit."""
+
+    def make_output_human_readable(self, output_dict: Outputs) -> Outputs:
+        best = output_dict["probs"][:, :2].argmax(dim=-1).tolist()
+        output_dict["label"] = [["neg", "pos"][index] for index in best]
+        return output_dict
+
+
 def results(predictor: Predictor, **options: Any) -> List[List[Interpretation]]:
     interpreter = IntegratedGradient(predictor, n_steps=20, **options)
     return [interpreter.interpret_json(one) for one in INPUTS]
@@ -50,6 +59,15 @@ def test_a_name_that_the_vocabulary_does_not_have() -> None:
         assert len(notes) == is_unsure[-1]
         assert not notes or notes[0].endswith(f"its 'logits' is that of {result.target.label!r}")
     assert {*is_unsure} == {True, False}
+
+
+def test_a_label_without_a_name_is_called_by_its_number() -> None:
+    wide = {"vocab": {"labels": ["neg", "pos"]}, "num_labels": 3, "seed": 5}
+    found = results(maker(Classifier, **wide)())
+    assert "2" in {result.target.label for [result] in found}
+    assert not any("which its vocabulary" in str(result.notes) for [result] in found)
+    with pytest.raises(InterpretationError, match="the largest of its 'logits' is that of '2'"):
+        results(maker(TwoNames, **wide)())
 
 
 def test_a_label_that_a_model_of_several_leaves_out() -> None:
