@@ -90,13 +90,21 @@ def render(registries: Sequence[Registry], today: Rows, allennlps: Rows) -> str:
         parts.append(f"## {registry.title}\n\n{registry.introduction}\n")
         lines = [_line(_COLUMNS), _line(["---"] * len(_COLUMNS))]
         lines += [
-            _line(_cells(kind, today[kind.name], allennlps[kind.name]))
+            _line(_cells(kind, _row(kind, today, allennlps), _row(kind, allennlps, today)))
             for kind in registry.kinds.values()
         ]
         parts.append("\n".join(lines) + "\n")
         if registry.remarks:
             parts.append(registry.remarks + "\n")
     return "\n".join(parts)
+
+
+def _row(kind: Kind, rows: Rows, others: Rows) -> Optional[Row]:
+    """A kind that was measured on the other stack only is as it is there, without a number."""
+    if kind.name in rows:
+        return rows[kind.name]
+    other = others[kind.name]
+    return other and other._replace(completeness="not measured")
 
 
 def _cells(kind: Kind, today: Optional[Row], allennlps: Optional[Row]) -> List[str]:

@@ -85,5 +85,14 @@ def test_table_in_the_docs_is_what_was_measured() -> None:
     )
 
 
+def test_a_kind_that_was_measured_on_one_stack_only_has_its_line() -> None:
+    today, allennlps = table.stored(TODAYS), table.stored(ALLENNLPS)
+    before = table.render(REGISTRIES, today, allennlps)
+    del allennlps["`embedding`"]
+    after = table.render(REGISTRIES, today, allennlps)
+    assert before.count("not measured") == 0 and after.count(" | not measured | ") == 1
+    assert after == before.replace("| < 1e-9 | < 1e-9 |", "| < 1e-9 | not measured |", 1)
+
+
 def page() -> str:
     return table.render(REGISTRIES, table.stored(TODAYS), table.stored(ALLENNLPS))
