@@ -27,10 +27,11 @@ mutate: setup ## Break the package in many ways and see that tests notice (ARGS=
 soak: setup ## Interpret 20,000 odd inputs in one process (ARGS="--inputs N --seed S")
 	@$(PYTHON) scripts/soak.py $(ARGS)
 
-compare: setup ## Compare predictions and scores of both stacks
+compare: ## Compare predictions and scores of both stacks
+	@STACK= scripts/setup.sh dev
 	@BIOME_PYTHON= STACK=allennlp scripts/setup.sh dev
 	@.venv-allennlp/bin/python scripts/compare_stacks.py write build/stacks
-	@$(PYTHON) scripts/compare_stacks.py check build/stacks
+	@.venv/bin/python scripts/compare_stacks.py check build/stacks
 
 check: setup ## Check format, lint and types
 	@$(PYTHON) -m ruff format --check $(CODE)
