@@ -25,7 +25,11 @@ install() {
 installed=0
 for version in "${@:-3.8 3.9 3.10 3.11 3.12 3.13}"; do
     for minor in ${version//3./}; do
-        find_python "$minor" || { echo "Python 3.$minor: not at hand"; continue; }
+        lacks_venv=
+        if ! find_python "$minor"; then
+            echo "Python 3.$minor: not at hand${lacks_venv:+, $lacks_venv has no venv module}"
+            continue
+        fi
         SECONDS=0
         install "$minor"
         "$folder/venv/bin/python" -W ignore scripts/check_install.py
