@@ -94,7 +94,8 @@ def test_the_page_lists_what_pip_check_lists() -> None:
             missing.append(requirement.name)
     [listed] = re.findall(r"^those of (torch, .*?), and\s(\w+) as missing", PAGE, re.M | re.S)
     names = re.split(r",\s+|\s+and\s+", listed[0])
-    assert set(unmet) == (set(names) if TODAY else set())
+    # uv installs a newer one of what is listed as missing.
+    assert set(unmet) - {listed[1]} == (set(names) if TODAY else set())
     # A plain `pip install` on AllenNLP's own stack brings it.
     assert set(missing) <= {listed[1]}
 
