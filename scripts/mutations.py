@@ -183,7 +183,7 @@ mutation(
 )
 mutation(
     "positions-are-no-site",
-    'if "position" not in child_name:',
+    "if not _POSITIONS.search(child_name):",
     "if child_name:",
     FINDERS[0],
     ("tests/models/embedding/test_finders.py",),

@@ -1,5 +1,6 @@
 """Finds the embedding sites of a model."""
 
+import re
 from typing import Any, Dict, Iterator, List, Optional, Tuple, Type, Union
 
 import torch
@@ -23,6 +24,9 @@ from transformers import PreTrainedModel, XLNetPreTrainedModel
 from biome_interpret.models.embedding.sites import EmbeddingSite, WordCountSite, numbered
 from biome_interpret.models.registry import latest_first
 from biome_interpret.stack import lookup_scale
+
+# In the name of a module: "embed_positions", and not "prepositions".
+_POSITIONS = re.compile("(?<![a-z])position")
 
 
 class SiteFinder(Registrable):
@@ -173,7 +177,7 @@ def sites_inside(
         if finder is not None:
             yield from finder.sites(path, child)
         elif isinstance(child, also):
-            if "position" not in child_name:
+            if not _POSITIONS.search(child_name):
                 yield _lookup_site(path, child)
         else:
             yield from sites_inside(path, child, also, without)

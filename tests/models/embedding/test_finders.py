@@ -11,7 +11,7 @@ from allennlp.predictors import Predictor
 from transformers import PretrainedConfig, PreTrainedModel
 
 from biome_interpret import IntegratedGradient
-from biome_interpret.models.embedding.finders import TransformerFinder, find_sites
+from biome_interpret.models.embedding.finders import TransformerFinder, find_sites, sites_inside
 from tests.kinds.embedders import transformer
 from tests.kinds.registry import from_config
 from tests.models.baselines.calls import call_of
@@ -47,6 +47,13 @@ def test_copies_of_the_embedding_are_sites() -> None:
     sites = [*TransformerFinder().sites("transformer", model)]
     assert [site.lookup for site in sites] == [model.shared, model.copy]
     assert [site.name for site in sites] == ["transformer.shared", "transformer.copy"]
+
+
+def test_an_embedding_is_one_of_positions_by_its_name() -> None:
+    names = ["words", "prepositions", "composition", "position_embeddings", "token_positions"]
+    model = torch.nn.ModuleDict({name: torch.nn.Embedding(5, 2) for name in names})
+    found = [site.name for site in sites_inside("", model, also=(torch.nn.Embedding,))]
+    assert found == ["words", "prepositions", "composition"]
 
 
 @pytest.mark.parametrize("name", SCALED)
