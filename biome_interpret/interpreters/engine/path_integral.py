@@ -228,10 +228,15 @@ class PathIntegral:
             return
         if not self._held.is_due(num_rows, len(set(points.instances))):
             return
-        for place in {num_rows // 2, num_rows - 1}:
-            # At the baseline, all positions may be equal: rounding decides which is the maximum.
-            if points.rows[place].node != AT_BASELINE:
-                self._hold_row(place, points, evaluation)
+        # At the baseline all positions may be equal, and at the text its equal words are: rounding
+        # decides which one is the maximum.
+        between = [
+            place
+            for place, row in enumerate(points.rows)
+            if row.node not in (AT_BASELINE, AT_INPUT)
+        ]
+        for place in {*between[len(between) // 2 :][:1], *between[-1:]}:
+            self._hold_row(place, points, evaluation)
 
     def _hold_row(self, place: int, points: PathPoints, evaluation: Evaluation) -> None:
         row = PathPoints([points.rows[place]], self._starts)
@@ -242,8 +247,8 @@ class PathIntegral:
         if has_values and not close(alone.values[0], evaluation.values[place], size):
             raise RowsMixed
         scale = self._gradient_scale(num_rows)
-        # Scores are compared by their sum: of equal words, rounding decides which one gets the
-        # gradient of a maximum.
+        # Scores are compared by their sum: of words with equal points, rounding decides which one
+        # gets the gradient of a maximum.
         scores = {key: one[0] * row.differences[key][0] for key, one in alone.gradients.items()}
         size = sum(float(one.abs().sum()) for one in scores.values())
         for key, own in scores.items():

@@ -211,6 +211,16 @@ def test_a_text_that_does_not_matter_does_not_mix_rows(mode: str) -> None:
     assert 0 < len(passes) < 10
 
 
+def test_equal_words_do_not_look_like_rows_that_mix() -> None:
+    """Of equal words, rounding decides which one is the maximum. Their baselines are not equal."""
+    background = [{"sentence": "a boring film"}, {"sentence": "the story is good , but long"}]
+    interpreter = IntegratedGradient(
+        build_predictor("cnn"), max_evaluations=12, background=background, target=1
+    )
+    [found] = interpreter.interpret_json({"sentence": "zu zv zw zx boring zy"})
+    assert not any("each point was run alone" in note for note in found.notes)
+
+
 def fake_predictor() -> Predictor:
     """AllenNLP's own. It has only an embedding layer, and takes one text at a time."""
     words = REVIEW["sentence"].split()
