@@ -70,7 +70,7 @@ SETTINGS: Sequence[Tuple[str, str, Dict[str, Any]]] = [
 
 BATCH_SIZES = [1, 1, 1, 2, 3, 7, 16]
 ROUNDING = 1e-5  # Of the largest score.
-WARM = 2000  # Inputs. By then, each model has had a batch of its longest texts.
+WARM = 6000  # Inputs. By then, each model has had batches of its longest texts.
 GROWTH = 100  # MB from then on.
 
 
