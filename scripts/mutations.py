@@ -196,6 +196,20 @@ mutation(
     ("tests/models/embedding/test_finders.py",),
 )
 mutation(
+    "vectors-that-are-the-same-for-other-words",
+    "if one.call is not None and _embeds_no_words(sites[one.site], one, runs[0][i]):",
+    "if False:",
+    "biome_interpret/models/embedding/verification.py",
+    ("tests/kinds/others/test_others.py::test_each_text_alone[places by the ids]",),
+)
+mutation(
+    "noise-of-copies",
+    "number=numbers.setdefault(id(owner), len(numbers))",
+    "number=len(numbers)",
+    "biome_interpret/models/embedding/sites.py",
+    ("tests/models/embedding/test_sites.py",),
+)
+mutation(
     "scale-of-the-lookup",
     "replace(given, output / self.scale)",
     "replace(given, output)",
@@ -266,8 +280,8 @@ mutation(
 )
 mutation(
     "noise-differs-by-field",
-    "call.key.site, *call.key.field.encode()]",
-    "call.key.site]",
+    "call.site.number, *call.key.field.encode()]",
+    "call.site.number]",
     *NOISE,
 )
 mutation("noise-is-relative", "if noise.relative:", "if False:", *NOISE)

@@ -13,7 +13,7 @@ from transformers import AutoModel
 from biome_interpret import GradientShap, IntegratedGradient
 from biome_interpret.errors import InterpretationError
 from biome_interpret.interpretation import Interpretation
-from biome_interpret.models.embedding.sites import EmbeddingSite
+from biome_interpret.models.embedding.sites import EmbeddingSite, numbered
 from tests.kinds import embedders
 from tests.kinds.embedders import DOCUMENT, REVIEW, classifier, documents
 from tests.kinds.measure import relative_delta, score_at_the_input, slope_at_the_input
@@ -376,6 +376,13 @@ def test_the_embedding_of_a_scaled_lookup_is_what_it_multiplies() -> None:
     output = site.run(replace, lambda ids: 4 * words(ids), (ids,), {})
     assert torch.equal(seen[0], words(ids))
     assert torch.equal(output, 4 * (words(ids) + 1))
+
+
+def test_sites_that_share_a_matrix_have_one_number() -> None:
+    words, copied, others = (torch.nn.Embedding(5, 2) for _ in range(3))
+    copied.weight = words.weight
+    sites = [EmbeddingSite("", lookup) for lookup in (words, others, copied, torch.nn.ReLU())]
+    assert [site.number for site in numbered(sites)] == [0, 1, 0, 2]
 
 
 def test_sentences_of_a_document_are_separate_fields() -> None:
