@@ -235,8 +235,9 @@ class PathIntegral:
             for place, row in enumerate(points.rows)
             if row.node not in (AT_BASELINE, AT_INPUT)
         ]
-        for place in {*between[len(between) // 2 :][:1], *between[-1:]}:
-            self._hold_row(place, points, evaluation)
+        if between:
+            for place in {between[len(between) // 2], between[-1]}:
+                self._hold_row(place, points, evaluation)
 
     def _hold_row(self, place: int, points: PathPoints, evaluation: Evaluation) -> None:
         row = PathPoints([points.rows[place]], self._starts)

@@ -135,9 +135,10 @@ def doubts(objective: Objective, own: OwnLabel, said: Mapping[str, Any]) -> List
                 f"the largest of its '{reading.logits}' is that of {best!r}"
             )
     if reading.rivals:
+        rivals = ", ".join(map(repr, reading.rivals))
         found.append(
             f"the model does not name its label: the names are those of the vocabulary's namespace "
-            f"'{reading.namespace}', but {', '.join(map(repr, reading.rivals))} has as many"
+            f"'{reading.namespace}', but there are as many in {rivals}"
         )
     if reading.trained_alike:
         found.append(

@@ -97,7 +97,7 @@ def test_namespaces_with_as_many_names(namespaces: List[str], is_noted: bool) ->
     predictor._model.vocab = vocab
     note = (
         "the model does not name its label: the names are those of the vocabulary's namespace "
-        "'labels', but 'topics' has as many"
+        "'labels', but there are as many in 'topics'"
     )
     for [result] in results(predictor):
         assert result.target.label in LABELS
