@@ -3,6 +3,7 @@ A model's forward and backward passes, to the embeddings only, with nothing arou
 under every interpreter, and what the references are made of. Owes nothing to `biome_interpret`.
 """
 
+from contextlib import contextmanager
 from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence
 
 import numpy
@@ -10,6 +11,7 @@ import torch
 from allennlp.common import JsonDict
 from allennlp.data import Instance
 from allennlp.data.batch import Batch
+from allennlp.nn.util import move_to_device
 from allennlp.predictors import Predictor
 
 Tensors = Dict[str, Any]
@@ -104,7 +106,8 @@ class BareText:
         self._layer = predictor.get_interpretable_layer()
         batch = Batch(list(instances))
         batch.index_instances(self._model.vocab)
-        tensors = batch.as_tensor_dict()
+        self._device = next(self._model.parameters()).device
+        tensors = move_to_device(batch.as_tensor_dict(), self._device)
         texts = {name for name, value in tensors.items() if isinstance(value, dict)}
         self._tensors = {k: v for k, v in tensors.items() if keep_labels or k in texts}
         self.num_rows = len(instances)
@@ -149,8 +152,9 @@ class BareText:
         waiting = iter(leaves)
         handle = self._layer.register_forward_hook(lambda *_: next(waiting))
         try:
-            with torch.enable_grad():
-                index = torch.tensor(rows if rows is not None else [0] * len(points[0]))
+            with torch.enable_grad(), _trainable(self._model):
+                places = rows if rows is not None else [0] * len(points[0])
+                index = torch.tensor(places, device=self._device)
                 outputs = self._model(**take_rows(self._tensors, index))
                 return list(torch.autograd.grad(output(outputs).sum(), leaves))
         finally:
@@ -185,3 +189,18 @@ class BareText:
     def default_rows(self, positions_per_pass: int = 4096) -> int:
         """So many rows in one pass."""
         return max(1, positions_per_pass // sum(x.size(1) for x in self.embedded))
+
+
+@contextmanager
+def _trainable(model: torch.nn.Module) -> Iterator[None]:
+    """On a GPU, recurrent layers take gradients in training mode only."""
+    layers = [m for m in model.modules() if isinstance(m, torch.nn.RNNBase)]
+    layers = [layer for layer in layers if next(layer.parameters()).is_cuda]
+    dropouts = [layer.dropout for layer in layers]
+    for layer in layers:
+        layer.training, layer.dropout = True, 0.0
+    try:
+        yield
+    finally:
+        for layer, dropout in zip(layers, dropouts):
+            layer.training, layer.dropout = False, dropout

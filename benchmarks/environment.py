@@ -16,6 +16,7 @@ import biome_interpret
 def describe() -> Dict[str, Any]:
     return {
         "cores": os.cpu_count(),
+        "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
         "threads": torch.get_num_threads(),
         "python": platform.python_version(),
         "torch": torch.__version__.split("+")[0],

@@ -9,7 +9,10 @@ from pathlib import Path
 from typing import Any, Callable, Dict, List, Optional
 
 import spacy
-from allennlp.common import JsonDict, Params
+import torch
+from allennlp.common import JsonDict, Params, cached_transformers
+from allennlp.data import DatasetReader, Vocabulary
+from allennlp.models import Model
 from allennlp.predictors import Predictor
 
 from benchmarks import data, minilm
@@ -95,6 +98,33 @@ class BenchModel:
         return {name: metrics[name] for name in wanted if name in metrics}
 
 
+class UntrainedModel(BenchModel):
+    """One with random weights, made from its config whenever it is loaded: for its size only."""
+
+    @property
+    def fingerprint(self) -> str:
+        return self.digest
+
+    def train(self) -> None:
+        minilm.folder()
+
+    def load(self) -> Predictor:
+        settings = {"BIOME_INTERPRET_DATA": "", "MINILM": str(minilm.folder())}
+        config = Params.from_file(self._config, ext_vars=settings)
+        torch.manual_seed(13)
+        # They are kept by name, whatever their size.
+        cached_transformers._clear_caches()
+        reader = DatasetReader.from_params(config["dataset_reader"])
+        vocabulary = Vocabulary.empty()
+        for label in ("negative", "positive"):
+            vocabulary.add_token_to_namespace(label, "labels")
+        model = Model.from_params(config["model"], vocab=vocabulary)
+        return Predictor.by_name(self.predictor)(model.eval(), reader)
+
+    def metrics(self) -> Dict[str, Any]:
+        return {}
+
+
 MODELS = {
     model.name: model
     for model in (
@@ -121,6 +151,14 @@ MODELS = {
             "minilm",
             "MiniLM",
             "sst2_minilm",
+            "text_classifier",
+            data.sentences,
+            is_transformer=True,
+        ),
+        UntrainedModel(
+            "bert",
+            "BERT-base, random weights",
+            "sst2_bert",
             "text_classifier",
             data.sentences,
             is_transformer=True,

@@ -20,6 +20,7 @@ _FULL: Dict[str, Tuple[int, int]] = {
     "curves": (20, 5),
     "levels": (20, 20),
     "stacks": (40, 10),
+    "gpu": (872, 872),
 }
 _QUICK: Dict[str, Tuple[int, int]] = {name: (4, 2) for name in _FULL}
 _QUICK["throughput"] = (40, 6)

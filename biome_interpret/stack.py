@@ -5,7 +5,7 @@ difference is seen from what they have, not from a version's number.
 
 import copy
 import re
-from typing import Any, Tuple
+from typing import Any, List, Sequence, Tuple
 
 import torch
 from allennlp.models import Model
@@ -19,10 +19,18 @@ _AUTOCAST_TAKES_DEVICE = hasattr(torch, "get_autocast_dtype")
 
 def storage_address(tensor: Any) -> int:
     """Where the memory of a tensor begins. It is the same for all views of a tensor."""
+    return int(_storage(tensor).data_ptr())
+
+
+def storage_bytes(tensor: Any) -> int:
+    """The size of the memory of a tensor and of all views of it."""
+    return int(_storage(tensor).nbytes())
+
+
+def _storage(tensor: Any) -> Any:
     # torch 1 has no `untyped_storage`. torch 2 warns of `storage`.
     has_untyped = hasattr(tensor, "untyped_storage")
-    storage = tensor.untyped_storage() if has_untyped else tensor.storage()
-    return int(storage.data_ptr())
+    return tensor.untyped_storage() if has_untyped else tensor.storage()
 
 
 def autocast_states() -> Tuple[bool, bool]:
@@ -71,3 +79,27 @@ def _load_state_dict(model: Model, state_dict: Any, *arguments: Any, **options: 
 
 
 Model.load_state_dict = _load_state_dict  # type: ignore[method-assign, assignment]
+
+
+# An object, the name of its attribute, and a value.
+Flag = Tuple[Any, str, Any]
+
+
+def float32_flags() -> List[Flag]:
+    """The flags by which float32 is rounded to TF32 on a GPU, with their present values."""
+    matmul, cudnn = _torch.backends.cuda.matmul, _torch.backends.cudnn
+    try:
+        return [(one, "allow_tf32", one.allow_tf32) for one in (matmul, cudnn)]
+    except RuntimeError:  # From torch 2.9 on, if they were set by their new names.
+        parts = (matmul, cudnn.conv, cudnn.rnn)
+        return [(one, "fp32_precision", one.fp32_precision) for one in parts]
+
+
+def exact_float32(flags: Sequence[Flag]) -> List[Flag]:
+    """The same flags with the values that switch the rounding off."""
+    return [(owner, name, False if name == "allow_tf32" else "ieee") for owner, name, _ in flags]
+
+
+def set_flags(flags: Sequence[Flag]) -> None:
+    for owner, name, value in flags:
+        setattr(owner, name, value)

@@ -11,7 +11,12 @@ import torch
 from allennlp.models.archival import archive_model
 from allennlp.predictors import Predictor
 
-from biome_interpret.stack import autocast_states, set_autocast_states, storage_address
+from biome_interpret.stack import (
+    autocast_states,
+    set_autocast_states,
+    storage_address,
+    storage_bytes,
+)
 from tests.tiny_models import EXAMPLE_INPUTS, build_predictor, load_params
 
 # One text for each way of reading the output, with every warning of this package an error.
@@ -86,3 +91,47 @@ def test_an_archive_with_another_name_is_refused(tmp_path: Path, name: str) -> N
     archive = archived(build_predictor("bert"), tmp_path, **{name: torch.zeros(1)})
     with pytest.raises(RuntimeError, match=name):
         Predictor.from_path(archive)
+
+
+def test_the_storage_of_a_view_is_that_of_the_whole() -> None:
+    whole = torch.zeros(6, 4)
+    assert storage_bytes(whole[2:3]) == storage_bytes(whole) == 96
+
+
+FLOAT32_SCRIPT = """
+import torch
+from biome_interpret.stack import exact_float32, float32_flags, set_flags
+{setting}
+before = float32_flags()
+set_flags(exact_float32(before))
+print([value for _, _, value in float32_flags()])
+set_flags(before)
+print(float32_flags() == before, {reading})
+"""
+
+
+@pytest.mark.parametrize(
+    "setting, reading, exact, kept",
+    [
+        ("torch.backends.cudnn.allow_tf32 = True", "torch.backends.cudnn.allow_tf32", False, True),
+        (
+            "torch.backends.cudnn.rnn.fp32_precision = 'tf32'",
+            "torch.backends.cudnn.rnn.fp32_precision",
+            "ieee",
+            "tf32",
+        ),
+    ],
+    ids=["old names", "new names"],
+)
+def test_rounding_to_tf32_can_be_switched_off(
+    setting: str, reading: str, exact: Any, kept: Any
+) -> None:
+    if exact == "ieee" and not hasattr(torch.backends.cudnn, "rnn"):
+        pytest.skip("this torch has no such names")
+    script = FLOAT32_SCRIPT.format(setting=setting, reading=reading)
+    # In a process of its own: old and new names do not go together.
+    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stderr
+    switched, restored = ran.stdout.splitlines()
+    assert set(eval(switched)) == {exact}
+    assert restored == f"True {kept}"

@@ -7,6 +7,7 @@ from benchmarks.parts import (
     curves,
     default,
     floor,
+    gpu,
     interpreto,
     levels,
     memory,
@@ -29,6 +30,7 @@ PARTS = by_name(
         interpreto.PART,
         memory.PART,
         stacks.PART,
+        gpu.PART,
         curves.PART,
     ]
 )

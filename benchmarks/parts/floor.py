@@ -73,11 +73,16 @@ def _compared(
 
 
 def floor_pass(
-    bench: Bench, predictor: Predictor, inputs: JsonDict, counts: Sequence[int]
+    bench: Bench,
+    predictor: Predictor,
+    inputs: JsonDict,
+    counts: Sequence[int],
+    from_json: bool = False,
 ) -> Callable[[], List[torch.Tensor]]:
     """
     One text: its prediction, and one pass forward and backward for the rows of all its labelled
-    instances. What is read, indexed and labelled is ready before.
+    instances. What is read, indexed and labelled is ready before, unless the prediction is made
+    `from_json`.
     """
     instances = label(predictor, inputs)
     alone = BareText(predictor, instances[:1])
@@ -86,7 +91,10 @@ def floor_pass(
     rows, points = rows_and_points(all_rows, counts)
 
     def run_floor() -> List[torch.Tensor]:
-        alone.predict()
+        if from_json:
+            predictor.predict_json(inputs)
+        else:
+            alone.predict()
         return all_rows.gradients(points, output, rows)
 
     return run_floor
@@ -99,7 +107,7 @@ def rows_and_points(text: BareText, counts: Sequence[int]):
     """
     rows = [row for row, count in enumerate(counts) for _ in range(count)]
     alphas = torch.cat([torch.linspace(0, 1, count) for count in counts]).reshape(-1, 1, 1)
-    return rows, [alphas * embedded[rows] for embedded in text.embedded]
+    return rows, [alphas.to(embedded) * embedded[rows] for embedded in text.embedded]
 
 
 def output_of_rows(

@@ -66,7 +66,7 @@ def _place(text: BareText, output: Callable, is_transformer: bool) -> List[float
     prior = PRETRAINED_TRANSFORMER if is_transformer else GENERAL
     nodes = initial_nodes(prior.warp, prior.size - 1)
     terms = numpy.concatenate(list(text.terms(nodes, output, text.default_rows())))
-    posterior = GaussianProcessQuadrature(nodes, WARPS).posterior(torch.from_numpy(terms))
+    posterior = GaussianProcessQuadrature(nodes, WARPS).posteriors([torch.from_numpy(terms)])[0]
     return list(posterior.most_probable(WARPS))
 
 

@@ -101,6 +101,7 @@ def corpus_floor(
     predictor: Predictor,
     inputs: Sequence[JsonDict],
     found: Sequence[Sequence[Interpretation]],
+    positions_per_pass: int = POSITIONS_PER_PASS,
 ) -> Callable[[], None]:
     """
     The texts by length: predicted many together, and as many points of each as ours evaluated sent
@@ -115,7 +116,7 @@ def corpus_floor(
         for chosen in chunks(order, TEXTS_PER_PREDICTION)
     ]
     passes = []
-    for bucket in _buckets(order, counts, lengths):
+    for bucket in _buckets(order, counts, lengths, positions_per_pass):
         chosen = [instances[index] for index in bucket]
         evaluations = [counts[index] for index in bucket]
         passes.append(
@@ -141,12 +142,12 @@ def chunks(items: Sequence[Any], size: int) -> List[Sequence[Any]]:
 
 
 def _buckets(
-    order: Sequence[int], counts: Sequence[int], lengths: Sequence[int]
+    order: Sequence[int], counts: Sequence[int], lengths: Sequence[int], positions_per_pass: int
 ) -> List[List[int]]:
     buckets: List[List[int]] = [[]]
     rows = 0
     for index in order:
-        if buckets[-1] and (rows + counts[index]) * lengths[index] > POSITIONS_PER_PASS:
+        if buckets[-1] and (rows + counts[index]) * lengths[index] > positions_per_pass:
             buckets.append([])
             rows = 0
         buckets[-1].append(index)

@@ -1,7 +1,7 @@
 """Bayesian quadrature by a mixture of Gaussian processes. The symbols are those of `refinement`."""
 
 import math
-from typing import NamedTuple, Sequence
+from typing import Iterator, List, NamedTuple, Sequence
 
 import numpy
 import torch
@@ -17,6 +17,9 @@ _IS_SMOOTH = [roughness <= priors.SMOOTH_ROUGHNESS for roughness in priors.ROUGH
 
 # Keeps logarithms and ratios of zeros finite.
 _TINY = 1e-300
+
+# The largest number of elements whose posteriors are computed together. It bounds the memory.
+_MOST_ELEMENTS = 4096
 
 
 class Posterior(NamedTuple):
@@ -86,30 +89,58 @@ class GaussianProcessQuadrature:
         log_determinants = 2 * factors.diagonal(dim1=1, dim2=2).log().sum(dim=1)
         self._log_determinants = log_determinants + precision.log().squeeze(1)
 
-    def posterior(self, values: torch.Tensor) -> Posterior:
-        """Of g from its values at the nodes, in float64. Shape: (nodes, elements)."""
-        sample = _sample(values)
-        sampled_share = float((sample.abs().sum() + _TINY) / (values.abs().sum() + _TINY))
+    def posteriors(self, values: Sequence[torch.Tensor]) -> List[Posterior]:
+        """
+        Of several g from their values at the nodes, in float64. Many are faster together. Shape of
+        each: (nodes, elements).
+        """
+        samples = [_sample(one) for one in values]
+        shares = [_sampled_share(sample, one) for sample, one in zip(samples, values)]
+        found: List[Posterior] = []
+        for together in _in_parts(samples):
+            found += self._posteriors(together, shares[len(found) : len(found) + len(together)])
+        return found
+
+    def _posteriors(
+        self, samples: Sequence[torch.Tensor], sampled_shares: Sequence[float]
+    ) -> List[Posterior]:
+        counts = [sample.size(1) for sample in samples]
+        # The elements of all g side by side, and the g of each element.
+        sample = torch.cat([*samples], dim=1)
+        owners = torch.from_numpy(numpy.repeat(numpy.arange(len(counts)), counts))
+
+        def total(values: torch.Tensor) -> torch.Tensor:
+            """(elements, ...) -> (samples, ...)"""
+            sums = values.new_zeros(len(counts), *values.shape[1:])
+            return sums.index_add_(0, owners, values)
+
         # gᵀPg. Constants drop out: exactly so by the subtraction. Shape: (hypotheses, elements).
         squares = (self._residuals @ (sample - sample[-1])).square_().sum(dim=1)
-        probabilities = self._probabilities(squares, sample)
-        weights = probabilities @ self.weights
-        scales = squares / (self._size - 1)
-        disagreements = (self.weights - weights) @ sample
-        variances = disagreements.square() + self.variances.unsqueeze(1) * scales
-        error = _total_error(probabilities @ variances) / sampled_share
-        return Posterior(weights, error, probabilities, scales, sampled_share)
-
-    def _probabilities(self, squares: torch.Tensor, sample: torch.Tensor) -> torch.Tensor:
-        """p(h | g). Shape: (hypotheses,)."""
         sizes = sample.abs().sum(dim=0)
-        shares = sizes / (sizes.sum() + _TINY)
-        log_squares = (squares + _TINY).log() @ shares
-        log_likelihoods = -((self._size - 1) * log_squares + self._log_determinants) / 2
-        log_posterior = self._log_prior + log_likelihoods
-        ratios: torch.Tensor = (log_posterior - log_posterior.max()).exp()
+        element_shares = sizes / (total(sizes) + _TINY)[owners]
+        log_squares = total(((squares + _TINY).log() * element_shares).t()).t()
+        # Shape: (hypotheses, samples).
+        probabilities = self._probabilities(log_squares)
+        # Shape: (samples, nodes).
+        weights = probabilities.t() @ self.weights
+        scales = squares / (self._size - 1)
+        disagreements = self.weights @ sample - (weights[owners].t() * sample).sum(dim=0)
+        variances = disagreements.square_() + self.variances.unsqueeze(1) * scales
+        deviations = (probabilities[:, owners] * variances).sum(dim=0).sqrt()
+        errors = (MEAN_ABSOLUTE_NORMAL * total(deviations)).tolist()
+        parts = zip(weights, errors, probabilities.t(), scales.split(counts, dim=1), sampled_shares)
+        return [
+            Posterior(its_weights, error / share, its_probabilities, its_scales, share)
+            for its_weights, error, its_probabilities, its_scales, share in parts
+        ]
+
+    def _probabilities(self, log_squares: torch.Tensor) -> torch.Tensor:
+        """p(h | g), from Σ_e ω_e log g_eᵀPg_e. Shapes: (hypotheses, samples)."""
+        determinants, prior = self._log_determinants.unsqueeze(1), self._log_prior.unsqueeze(1)
+        log_posterior = prior - ((self._size - 1) * log_squares + determinants) / 2
+        ratios: torch.Tensor = (log_posterior - log_posterior.max(dim=0).values).exp()
         ratios[ratios < priors.MIN_PROBABILITY_RATIO] = 0.0
-        return ratios / ratios.sum()
+        return ratios / ratios.sum(dim=0)
 
 
 def covariances(warped: NDArray[numpy.float64]) -> torch.Tensor:
@@ -156,6 +187,25 @@ def _joint_covariances(nodes: NDArray[numpy.float64], warp: PathWarp) -> torch.T
 def _total_error(variances: torch.Tensor) -> float:
     """E Σ |error| of normal errors. Shape: (elements,)."""
     return MEAN_ABSOLUTE_NORMAL * float(variances.sqrt().sum())
+
+
+def _in_parts(samples: Sequence[torch.Tensor]) -> Iterator[List[torch.Tensor]]:
+    """Parts of at most `_MOST_ELEMENTS` elements, or of one sample."""
+    part: List[torch.Tensor] = []
+    size = 0
+    for sample in samples:
+        size += sample.size(1)
+        if part and size > _MOST_ELEMENTS:
+            yield part
+            part, size = [], sample.size(1)
+        part.append(sample)
+    yield part
+
+
+def _sampled_share(sample: torch.Tensor, values: torch.Tensor) -> float:
+    if sample is values:
+        return 1.0
+    return float((sample.abs().sum() + _TINY) / (values.abs().sum() + _TINY))
 
 
 def _sample(values: torch.Tensor) -> torch.Tensor:

@@ -1,5 +1,6 @@
 """The points on straight paths at which a path method evaluates gradients, and their weights."""
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 from typing import List, NamedTuple, Optional, Sequence, Tuple
@@ -110,25 +111,38 @@ class AdaptiveMeasure:
         """The fewest points, the same for every text."""
         raise NotImplementedError
 
-    def estimate_error(
-        self, measure: PathMeasure, terms: torch.Tensor
-    ) -> Tuple[PathMeasure, float]:
+    def estimate_errors(
+        self, measures: Sequence[PathMeasure], terms: Sequence[torch.Tensor]
+    ) -> List[Tuple[PathMeasure, float]]:
         """
-        Finds the weights that suit a text's integrand best, and an estimate of Σ |error| over all
-        elements.
+        Finds the weights that suit each text's integrand best, and an estimate of Σ |error| over
+        all its elements.
 
         # Parameters
 
-        measure : `PathMeasure`
-            The initial one or a refined one.
-        terms : `torch.Tensor`
-            The integrand at its points. Shape: (points, elements).
+        measures : `Sequence[PathMeasure]`
+            One for each text: the initial one or a refined one.
+        terms : `Sequence[torch.Tensor]`
+            The integrand of each text at the points of its measure. Shape: (points, elements).
         """
         raise NotImplementedError
 
-    def refined(self, measure: PathMeasure) -> Optional[PathMeasure]:
+    def refined(self, measures: Sequence[PathMeasure]) -> List[Optional[PathMeasure]]:
         """
-        All points of a measure that `estimate_error` returned, and more; `None` if that would
-        exceed `max_evaluations`.
+        For each measure that `estimate_errors` returned all its points, and more; `None` if that
+        would exceed `max_evaluations`.
         """
         raise NotImplementedError
+
+    def cut_short(self, share: float) -> str:
+        """The note on an estimated error above the tolerance."""
+        stopped = f"stopped at max_evaluations = {self.max_evaluations}"
+        if not math.isfinite(share):
+            return (
+                f"{stopped}, without an estimate of the error: the scores are about 0 although the "
+                f"output changes, or there are too few samples"
+            )
+        return (
+            f"{stopped}: the estimated error is still {share:.1%} of the scores, more than the "
+            f"tolerance of {self.tolerance:.1%}"
+        )

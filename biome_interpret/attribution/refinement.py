@@ -59,7 +59,7 @@ The loop
 
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache, partial
-from typing import List, NamedTuple, Optional, Sequence, Tuple, cast
+from typing import Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple, cast
 
 import torch
 
@@ -120,6 +120,12 @@ class Level(PathMeasure):
         """Evaluations on each path."""
         return 1 + len(self.positions)
 
+    @property
+    def smooth_posterior(self) -> Optional[Posterior]:
+        """`None` if the integrand looks rough."""
+        estimate = self.estimate
+        return None if estimate is None or estimate.piecewise is not None else estimate.posterior
+
 
 class AdaptiveQuadrature(AdaptiveMeasure):
     """
@@ -143,42 +149,65 @@ class AdaptiveQuadrature(AdaptiveMeasure):
         nodes = initial_nodes(self._prior.warp, self._sizes[0] - 1)
         return Level(self._paths(nodes), None, nodes, priors.WARPS)
 
-    def estimate_error(
-        self, measure: PathMeasure, terms: torch.Tensor
-    ) -> Tuple[PathMeasure, float]:
-        level = cast(Level, measure)
-        # Shape: (paths, evaluations, elements) -> (nodes, elements)
-        values = terms.reshape(len(level.paths), level.size, -1).mean(dim=0)[1:]
-        estimate = self._estimate(level, values)
+    def estimate_errors(
+        self, measures: Sequence[PathMeasure], terms: Sequence[torch.Tensor]
+    ) -> List[Tuple[PathMeasure, float]]:
+        levels = [cast(Level, measure) for measure in measures]
+        # Shape of each: (paths, evaluations, elements) -> (nodes, elements)
+        values = [
+            its_terms.reshape(len(level.paths), level.size, -1).mean(dim=0)[1:]
+            for level, its_terms in zip(levels, terms)
+        ]
+        posteriors = self._posteriors(
+            {
+                i: _Integrand(level.positions, level.warps, values[i])
+                for i, level in enumerate(levels)
+                if not _is_settled(level)
+            }
+        )
+        estimates = [
+            _estimate(level, values[i], posteriors.get(i)) for i, level in enumerate(levels)
+        ]
+        return [
+            (self._with_estimate(level, estimate), estimate.error)
+            for level, estimate in zip(levels, estimates)
+        ]
+
+    def _with_estimate(self, level: Level, estimate: ErrorEstimate) -> Level:
         paths = self._paths(level.positions, estimate.weights.tolist())
-        return replace(level, paths=paths, estimate=estimate), estimate.error
+        return replace(level, paths=paths, estimate=estimate)
 
-    def _estimate(self, level: Level, values: torch.Tensor) -> ErrorEstimate:
-        previous, posterior = level.previous, None
-        looked_rough = previous is not None and previous.piecewise is not None
-        if not (looked_rough and len(level.positions) > priors.SETTLED_SIZE):
-            posterior = self._fitted(level.positions, level.warps).posterior(values)
-            # The initial nodes are too few to tell rough from smooth.
-            if previous is None or posterior.smoothness >= priors.SMOOTH_PROBABILITY:
-                calibration = _calibration(posterior, values, previous)
-                return ErrorEstimate(values, posterior.weights, posterior, None, calibration)
-        piecewise = PiecewiseConstant(level.positions, values.numpy())
-        return ErrorEstimate(values, torch.from_numpy(piecewise.weights), posterior, piecewise)
+    def refined(self, measures: Sequence[PathMeasure]) -> List[Optional[PathMeasure]]:
+        levels = [cast(Level, measure) for measure in measures]
+        # By the most probable hypothesis, if the integrand looks smooth.
+        smooth = {
+            i: _Integrand(
+                level.positions, (posterior.most_probable(level.warps),), level.estimate.values
+            )
+            for i, level in enumerate(levels)
+            for posterior in [level.smooth_posterior]
+            if level.estimate is not None and posterior is not None
+        }
+        posteriors = self._posteriors(smooth)
+        return [
+            self._refined(level, smooth.get(i), posteriors.get(i)) for i, level in enumerate(levels)
+        ]
 
-    def refined(self, measure: PathMeasure) -> Optional[PathMeasure]:
-        level = cast(Level, measure)
+    def _refined(
+        self, level: Level, smooth: Optional["_Integrand"], posterior: Optional[Posterior]
+    ) -> Optional[Level]:
+        estimate, growth = level.estimate, self._prior.growth
+        assert estimate is not None
+        if smooth is None or posterior is None:
+            assert estimate.piecewise is not None
+            warps, extended = level.warps, estimate.piecewise.refined
+        else:
+            warps = smooth.warps
+            growth = growth if level.previous is None else priors.SMOOTH_GROWTH
+            extended = partial(self._with_leja_nodes, smooth, posterior)
         larger = [size for size in self._sizes if size > level.size]
         if not larger:
             return None
-        estimate, warps, growth = level.estimate, level.warps, self._prior.growth
-        assert estimate is not None
-        if estimate.piecewise is not None:
-            extended = estimate.piecewise.refined
-        else:
-            assert estimate.posterior is not None
-            warps = (estimate.posterior.most_probable(warps),)
-            growth = growth if level.previous is None else priors.SMOOTH_GROWTH
-            extended = partial(self._with_leja_nodes, level.positions, estimate.values, warps)
         allowed = self.tolerance * float(estimate.integral.abs().sum())
         for size in [size for size in larger if size <= growth * level.size] or larger[:1]:
             nodes, error = extended(size - 1)
@@ -187,12 +216,22 @@ class AdaptiveQuadrature(AdaptiveMeasure):
         return Level(self._paths(nodes), None, nodes, warps, previous=estimate)
 
     def _with_leja_nodes(
-        self, nodes: Nodes, values: torch.Tensor, warps: Warps, size: int
+        self, smooth: "_Integrand", posterior: Posterior, size: int
     ) -> Tuple[Nodes, float]:
         """More nodes, and the error that is expected with them."""
-        more = leja_nodes(warps[0], nodes, size)
-        posterior = self._fitted(nodes, warps).posterior(values)
-        return more, posterior.expected_error(self._fitted(more, warps))
+        more = leja_nodes(smooth.warps[0], smooth.nodes, size)
+        return more, posterior.expected_error(self._fitted(more, smooth.warps))
+
+    def _posteriors(self, wanted: Mapping[int, "_Integrand"]) -> Dict[int, Posterior]:
+        """Those with the same nodes and hypotheses are computed together."""
+        alike: Dict[Tuple[Nodes, Warps], List[int]] = {}
+        for i, one in wanted.items():
+            alike.setdefault((one.nodes, one.warps), []).append(i)
+        found: Dict[int, Posterior] = {}
+        for (nodes, warps), members in alike.items():
+            values = [wanted[i].values for i in members]
+            found.update(zip(members, self._fitted(nodes, warps).posteriors(values)))
+        return found
 
     def _fitted(self, nodes: Nodes, warps: Warps) -> GaussianProcessQuadrature:
         return _quadrature(nodes, warps, self._prior.rough_odds)
@@ -216,6 +255,32 @@ def level_sizes(prior: PriorSettings, max_size: int) -> List[int]:
         if size > max_size:
             return sizes
         sizes.append(int(size))
+
+
+class _Integrand(NamedTuple):
+    """Values at some nodes, to be fitted by the hypotheses of some warps."""
+
+    nodes: Nodes
+    warps: Warps
+    # Shape: (nodes, elements).
+    values: torch.Tensor
+
+
+def _is_settled(level: Level) -> bool:
+    """Whether an integrand that looked rough is no longer looked at as smooth."""
+    looked_rough = level.previous is not None and level.previous.piecewise is not None
+    return looked_rough and len(level.positions) > priors.SETTLED_SIZE
+
+
+def _estimate(level: Level, values: torch.Tensor, posterior: Optional[Posterior]) -> ErrorEstimate:
+    # The initial nodes are too few to tell rough from smooth.
+    if posterior is not None and (
+        level.previous is None or posterior.smoothness >= priors.SMOOTH_PROBABILITY
+    ):
+        calibration = _calibration(posterior, values, level.previous)
+        return ErrorEstimate(values, posterior.weights, posterior, None, calibration)
+    piecewise = PiecewiseConstant(level.positions, values.numpy())
+    return ErrorEstimate(values, torch.from_numpy(piecewise.weights), posterior, piecewise)
 
 
 def _calibration(

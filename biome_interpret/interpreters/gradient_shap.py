@@ -167,13 +167,19 @@ class _DoubledSample(AdaptiveMeasure):
     def initial(self) -> PathMeasure:
         return self._sample([self._first_round])
 
-    def estimate_error(
-        self, measure: PathMeasure, terms: torch.Tensor
-    ) -> Tuple[PathMeasure, float]:
-        return measure, cautious_error(terms, measure.strata or [])
+    def estimate_errors(
+        self, measures: Sequence[PathMeasure], terms: Sequence[torch.Tensor]
+    ) -> List[Tuple[PathMeasure, float]]:
+        return [
+            (measure, cautious_error(its_terms, measure.strata or []))
+            for measure, its_terms in zip(measures, terms)
+        ]
 
-    def refined(self, measure: PathMeasure) -> Optional[PathMeasure]:
-        total = 2 * len(measure.paths)
+    def refined(self, measures: Sequence[PathMeasure]) -> List[Optional[PathMeasure]]:
+        return [self._doubled(len(measure.paths)) for measure in measures]
+
+    def _doubled(self, num_points: int) -> Optional[PathMeasure]:
+        total = 2 * num_points
         if total > self.max_evaluations:
             return None
         rounds = [self._first_round]

@@ -15,8 +15,9 @@ from biome_interpret.attribution.paths import AdaptiveMeasure, PathMeasure
 from biome_interpret.interpretation import Interpretation, saliency_of
 from biome_interpret.interpreters import options
 from biome_interpret.interpreters.engine.outcomes import Outcome
-from biome_interpret.interpreters.engine.pipeline import Input, Pipeline
+from biome_interpret.interpreters.engine.pipeline import Pipeline
 from biome_interpret.interpreters.engine.settings import Settings
+from biome_interpret.interpreters.engine.windows import Input
 from biome_interpret.models.alignment.segments import GRANULARITIES
 from biome_interpret.models.baselines import Baseline
 from biome_interpret.models.embedding.finders import find_sites

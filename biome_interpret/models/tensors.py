@@ -42,21 +42,39 @@ def fresh(value: Any) -> Any:
     return [fresh(item) for item in value] if isinstance(value, list) else value
 
 
-def take_rows(value: Any, rows: torch.Tensor, batch_size: int) -> Any:
+def on_device(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:
+    """
+    A copy that does not wait for the device, unless it is from the device to the CPU. The tensor
+    may be changed or freed at once: its memory is pageable, and so it is copied twice.
+    """
+    return tensor.to(device, non_blocking=True) if device.type != "cpu" else tensor.to(device)
+
+
+def row_index(rows: Sequence[int], device: torch.device) -> torch.Tensor:
+    """Shape: (len(rows),)."""
+    return on_device(torch.tensor(rows, dtype=torch.long), device)
+
+
+def take_rows(value: Any, rows: Sequence[int], index: torch.Tensor, batch_size: int) -> Any:
     """
     The batch that has row `rows[r]` of the given batch as its row r. Values without rows, such as a
     flag, are kept.
+
+    # Parameters
+
+    index : `torch.LongTensor`
+        The rows, on the device of the tensors.
     """
     if isinstance(value, torch.Tensor):
         has_rows = value.dim() > 0 and value.size(0) == batch_size
-        return value.index_select(0, rows) if has_rows else value
+        return value.index_select(0, index) if has_rows else value
     if isinstance(value, dict):
-        return {key: take_rows(item, rows, batch_size) for key, item in value.items()}
+        return {name: take_rows(item, rows, index, batch_size) for name, item in value.items()}
     if isinstance(value, list) and len(value) == batch_size:
-        return [value[row] for row in rows.tolist()]
+        return [value[row] for row in rows]
     return value
 
 
 def rows_at(tensor: torch.Tensor, rows: Sequence[int]) -> torch.Tensor:
     """Some rows of a tensor. Shape: (len(rows), ...)."""
-    return tensor.index_select(0, torch.tensor(rows, dtype=torch.long, device=tensor.device))
+    return tensor.index_select(0, row_index(rows, tensor.device))

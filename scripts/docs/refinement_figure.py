@@ -41,11 +41,11 @@ def levels() -> List[Level]:
     level, found = measure.initial, []
     while level is not None:
         values = torch.from_numpy(integrand(numpy.array([0.0, *level.positions])))
-        level, error = measure.estimate_error(level, values)
+        level, error = measure.estimate_errors([level], [values])[0]
         found.append(level)
         if error <= TOLERANCE * float(level.estimate.integral.abs().sum()):
             break
-        level = measure.refined(level)
+        level = measure.refined([level])[0]
     return found
 
 
@@ -54,7 +54,7 @@ def posterior(level: Level, positions: numpy.ndarray) -> Tuple[numpy.ndarray, nu
     assert level.estimate is not None
     nodes, values = numpy.array(level.positions), level.estimate.values
     fitted = GaussianProcessQuadrature(level.positions, level.warps, GENERAL.rough_odds)
-    found = fitted.posterior(values)
+    found = fitted.posteriors([values])[0]
     means, variances = [], []
     for warp in level.warps:
         for k in mixtures(covariances(warp.warp(numpy.array([*nodes, *positions])))).numpy():

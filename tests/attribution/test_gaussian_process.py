@@ -31,8 +31,13 @@ def quadrature_of(size: int, warp: PathWarp = UNIFORM) -> GaussianProcessQuadrat
     return GaussianProcessQuadrature(nodes_of(size, warp), WARPS)
 
 
+def fit(quadrature: GaussianProcessQuadrature, values: torch.Tensor) -> Posterior:
+    [found] = quadrature.posteriors([values])
+    return found
+
+
 def posterior_of(integrand: Integrand, size: int, warp: PathWarp = UNIFORM) -> Posterior:
-    return quadrature_of(size, warp).posterior(evaluated(integrand, nodes_of(size, warp)))
+    return fit(quadrature_of(size, warp), evaluated(integrand, nodes_of(size, warp)))
 
 
 def error(posterior: Posterior, integrand: Integrand, nodes: Nodes) -> float:
@@ -63,7 +68,7 @@ def test_weights_variances_and_probabilities_follow_from_the_covariances() -> No
     assert quadrature.weights.numpy() == pytest.approx(numpy.array(weights), abs=1e-5)
     assert quadrature.variances.numpy() == pytest.approx(numpy.array(variances), abs=1e-8)
     probabilities = numpy.exp(log_likelihoods - numpy.max(log_likelihoods))
-    found = quadrature.posterior(torch.from_numpy(values[:, None])).probabilities.numpy()
+    found = fit(quadrature, torch.from_numpy(values[:, None])).probabilities.numpy()
     assert found / found.max() == pytest.approx(probabilities, abs=1.01e-3)
 
 
@@ -84,8 +89,8 @@ def test_errors_are_at_most_a_little_larger_than_expected(
 def test_the_error_with_more_nodes_is_predicted() -> None:
     values = {n: evaluated(chebyshev_series(0.4, UNIFORM), nodes_of(n)) for n in (16, 20)}
     few, more = (GaussianProcessQuadrature(nodes_of(n), [UNIFORM]) for n in (16, 20))
-    found = few.posterior(values[16])
-    later = more.posterior(values[20])
+    found = fit(few, values[16])
+    later = fit(more, values[20])
     assert 0.5 * later.error < found.expected_error(more) < found.error / 1.2
 
 
@@ -132,7 +137,7 @@ def test_the_roughness_is_found(number: int, roughness: float) -> None:
     walk = numpy.cumsum(steps * numpy.random.default_rng(0).normal(size=values.shape), axis=0)
     mixed = numpy.sqrt(1 - roughness) * values.numpy()
     mixed[order] += numpy.sqrt(2 * roughness) * walk
-    posterior = GaussianProcessQuadrature(nodes, [UNIFORM]).posterior(torch.from_numpy(mixed))
+    posterior = fit(GaussianProcessQuadrature(nodes, [UNIFORM]), torch.from_numpy(mixed))
     assert int(posterior.probabilities.reshape(-1, 4).sum(dim=0).argmax()) == number
 
 
@@ -145,7 +150,7 @@ def test_rough_odds_multiply_the_posterior_odds() -> None:
     nodes = nodes_of(12)
     values = evaluated(chebyshev_series(0.6, UNIFORM), nodes)
     even, smooth = (
-        1 / GaussianProcessQuadrature(nodes, WARPS, odds).posterior(values).smoothness - 1
+        1 / fit(GaussianProcessQuadrature(nodes, WARPS, odds), values).smoothness - 1
         for odds in (1, 0.01)
     )
     assert even > 0.05
@@ -156,7 +161,7 @@ def test_rough_odds_multiply_the_posterior_odds() -> None:
 def test_hypotheses_below_a_thousandth_of_the_most_probable_are_dropped() -> None:
     kept, quadrature = [], quadrature_of(8)
     for seed in range(20):
-        probabilities = quadrature.posterior(evaluated(jumps(seed), nodes_of(8))).probabilities
+        probabilities = fit(quadrature, evaluated(jumps(seed), nodes_of(8))).probabilities
         kept.append(float(probabilities[probabilities > 0].min() / probabilities.max()))
     assert 1e-3 < min(kept) < 1.2e-3
 
@@ -181,7 +186,10 @@ def test_rounding_does_not_change_the_posterior() -> None:
     values = evaluated(chebyshev_series(0.4, GENERAL.warp), nodes_of(8))
     noise = 1e-7 * torch.randn(values.shape, generator=torch.Generator().manual_seed(0))
     quadrature = quadrature_of(8)
-    one, other = quadrature.posterior(values), quadrature.posterior(values * (1 + noise))
+    one, other = (
+        fit(quadrature, values),
+        fit(quadrature, values * (1 + noise)),
+    )
     assert torch.allclose(one.weights @ values, other.weights @ values, atol=1e-6)
     assert one.error == pytest.approx(other.error, rel=1e-3)
 
@@ -189,15 +197,15 @@ def test_rounding_does_not_change_the_posterior() -> None:
 @pytest.mark.parametrize("elements, sampled", [(512, 512), (513, 257), (2000, 500)])
 def test_more_than_512_elements_are_sampled(elements: int, sampled: int) -> None:
     values = evaluated(chebyshev_series(0.5, UNIFORM, elements), nodes_of(8))
-    posterior = quadrature_of(8).posterior(values)
+    posterior = fit(quadrature_of(8), values)
     assert posterior.scales.size(1) == sampled
 
 
 def test_elements_that_are_zero_everywhere_are_not_sampled() -> None:
     values = evaluated(lambda x: numpy.exp(numpy.outer(x, numpy.linspace(-2, 2, 500))), nodes_of(8))
     quadrature = quadrature_of(8)
-    alone = quadrature.posterior(values)
-    padded = quadrature.posterior(torch.cat([torch.zeros(8, 300), values, torch.zeros(8, 700)], 1))
+    alone = fit(quadrature, values)
+    padded = fit(quadrature, torch.cat([torch.zeros(8, 300), values, torch.zeros(8, 700)], 1))
     assert padded.error == pytest.approx(alone.error, rel=1e-6)
     numpy.testing.assert_allclose(padded.weights, alone.weights, rtol=1e-6)
 
@@ -207,6 +215,18 @@ def test_at_most_one_nonzero_element_among_many(place: Optional[int]) -> None:
     values = torch.zeros(8, 600, dtype=torch.float64)
     if place is not None:
         values[:, place] = torch.arange(8)
-    posterior = quadrature_of(8).posterior(values)
+    posterior = fit(quadrature_of(8), values)
     assert numpy.isfinite(posterior.error)
     assert float(posterior.weights.sum()) == pytest.approx(1.0)
+
+
+def test_posteriors_of_many_are_those_of_each_alone() -> None:
+    quadrature = quadrature_of(16)
+    many = [evaluated(jumps(seed, 1 + 40 * seed), nodes_of(16)) for seed in range(8)]
+    # More elements than are computed together, and more than are sampled.
+    many += [evaluated(chebyshev_series(0.5, UNIFORM), nodes_of(16)).repeat(1, 150)] * 5
+    for found, values in zip(quadrature.posteriors(many), many):
+        alone = fit(quadrature, values)
+        assert found.error == pytest.approx(alone.error, rel=1e-9)
+        numpy.testing.assert_allclose(found.weights, alone.weights, rtol=1e-9, atol=1e-12)
+        assert torch.allclose(found.scales, alone.scales)

@@ -1,4 +1,4 @@
-from typing import Callable, List, Tuple, cast
+from typing import Callable, List, Optional, Tuple, cast
 
 import numpy
 import pytest
@@ -31,10 +31,22 @@ def estimate_of(level: PathMeasure) -> ErrorEstimate:
     return estimate
 
 
+def estimate_error(
+    measure: AdaptiveQuadrature, level: PathMeasure, values: torch.Tensor
+) -> Tuple[PathMeasure, float]:
+    [found] = measure.estimate_errors([level], [values])
+    return found
+
+
+def refined_of(measure: AdaptiveQuadrature, level: PathMeasure) -> Optional[PathMeasure]:
+    [found] = measure.refined([level])
+    return found
+
+
 def estimated(
     measure: AdaptiveQuadrature, level: PathMeasure, integrand: Integrand
 ) -> Tuple[PathMeasure, float]:
-    return measure.estimate_error(level, evaluated(integrand, tuple(level.paths[0].nodes)))
+    return estimate_error(measure, level, evaluated(integrand, tuple(level.paths[0].nodes)))
 
 
 def levels(
@@ -46,7 +58,7 @@ def levels(
     while True:
         level, error = estimated(measure, level, integrand)
         found.append(cast(Level, level))
-        refined = measure.refined(level)
+        refined = refined_of(measure, level)
         if error <= tolerance * estimate_of(level).integral.abs().sum() or refined is None:
             return found
         level = refined
@@ -176,12 +188,12 @@ def test_levels_of_a_rough_integrand_grow_as_the_prior_says(prior: str, sizes: L
 
 def test_an_integrand_is_rough_if_smooth_hypotheses_have_less_than_half_the_probability() -> None:
     measure = AdaptiveQuadrature([None], 1e-12, 17)
-    second = measure.refined(estimated(measure, measure.initial, INTEGRANDS["peaked"])[0])
+    second = refined_of(measure, estimated(measure, measure.initial, INTEGRANDS["peaked"])[0])
     assert second is not None
     nodes, smoothness = tuple(second.paths[0].nodes), []
     smooth, rough = (evaluated(INTEGRANDS[name], nodes) for name in ("smooth", "jumping"))
     for size in numpy.geomspace(1e-4, 1, 60):
-        estimate = estimate_of(measure.estimate_error(second, smooth + size * rough)[0])
+        estimate = estimate_of(estimate_error(measure, second, smooth + size * rough)[0])
         assert estimate.posterior is not None
         smoothness.append(estimate.posterior.smoothness)
         assert (estimate.piecewise is None) == (smoothness[-1] >= 0.5)
@@ -196,7 +208,7 @@ def test_with_more_than_32_nodes_a_rough_integrand_stays_rough(
     prior = GENERAL._replace(growth=1.0)
     measure = AdaptiveQuadrature([None], 1e-12, 100, prior)
     level = levels(INTEGRANDS["jumping"], size - 4, prior=prior)[-1]
-    refined = measure.refined(level)
+    refined = refined_of(measure, level)
     assert refined is not None and cast(Level, refined).size == size
     smooth, _ = estimated(measure, refined, INTEGRANDS["smooth"])
     assert (estimate_of(smooth).piecewise is not None) == stays_rough
@@ -224,9 +236,9 @@ def test_rounding_in_the_integrand_changes_neither_nodes_nor_integrals() -> None
     values = evaluated(INTEGRANDS["peaked"], tuple(measure.initial.paths[0].nodes))
     noise = 1e-7 * torch.randn(values.shape, generator=torch.Generator().manual_seed(0))
     one, other = (
-        measure.estimate_error(measure.initial, v)[0] for v in (values, values * (1 + noise))
+        estimate_error(measure, measure.initial, v)[0] for v in (values, values * (1 + noise))
     )
-    refined = [measure.refined(level) for level in (one, other)]
+    refined = [refined_of(measure, level) for level in (one, other)]
     assert refined[0] is not None and refined[1] is not None
     assert refined[0].paths == refined[1].paths
     assert estimate_of(one).integral == pytest.approx(estimate_of(other).integral, rel=1e-6)
@@ -234,9 +246,9 @@ def test_rounding_in_the_integrand_changes_neither_nodes_nor_integrals() -> None
 
 def test_an_integrand_of_zeros_has_no_error() -> None:
     measure = AdaptiveQuadrature([None, None], 0.01, 18)
-    level, found = measure.estimate_error(measure.initial, torch.zeros(18, 5).double())
+    level, found = estimate_error(measure, measure.initial, torch.zeros(18, 5).double())
     assert found == pytest.approx(0, abs=1e-100)
-    assert measure.refined(level) is None
+    assert refined_of(measure, level) is None
 
 
 def test_paths_are_averaged_before_errors_are_estimated() -> None:
@@ -244,18 +256,18 @@ def test_paths_are_averaged_before_errors_are_estimated() -> None:
     assert [path.background for path in measure.initial.paths] == [0, 1]
     values = evaluated(INTEGRANDS["peaked"], tuple(measure.initial.paths[0].nodes))
     alone = estimate_of(levels(INTEGRANDS["peaked"], 9)[0])
-    together, found = measure.estimate_error(measure.initial, torch.cat([values, 0 * values]))
+    together, found = estimate_error(measure, measure.initial, torch.cat([values, 0 * values]))
     assert estimate_of(together).integral == pytest.approx(alone.integral / 2)
     assert found == pytest.approx(alone.error / 2)
-    assert measure.estimate_error(measure.initial, torch.cat([values, -values]))[1] < 1e-12
-    refined = measure.refined(together)
+    assert estimate_error(measure, measure.initial, torch.cat([values, -values]))[1] < 1e-12
+    refined = refined_of(measure, together)
     assert refined is not None and [len(path.nodes) for path in refined.paths] == [17, 17]
 
 
 def test_a_sample_of_many_elements_gives_similar_weights_and_errors() -> None:
     measure = AdaptiveQuadrature([None], 0.01, 100)
     values = evaluated(INTEGRANDS["peaked"], tuple(measure.initial.paths[0].nodes))
-    few, error_of_few = measure.estimate_error(measure.initial, values)
-    many, error_of_many = measure.estimate_error(measure.initial, values.repeat(1, 101))
+    few, error_of_few = estimate_error(measure, measure.initial, values)
+    many, error_of_many = estimate_error(measure, measure.initial, values.repeat(1, 101))
     assert many.weights == pytest.approx(few.weights, abs=0.01)
     assert error_of_many == pytest.approx(101 * error_of_few, rel=0.2)

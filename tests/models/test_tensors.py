@@ -21,7 +21,7 @@ def test_rows_are_taken_from_everything_that_has_rows() -> None:
         "pair": ["left", "right"],
         "flag": True,
     }
-    taken = take_rows(batch, torch.tensor([2, 0, 2, 1]), batch_size=3)
+    taken = take_rows(batch, [2, 0, 2, 1], torch.tensor([2, 0, 2, 1]), batch_size=3)
     assert taken["tokens"]["ids"].tolist() == [[4, 5], [0, 1], [4, 5], [2, 3]]
     assert taken["metadata"] == ["third", "first", "third", "second"]
     for name in ("scale", "matrix", "pair", "flag"):

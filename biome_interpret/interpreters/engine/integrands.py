@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Dict, List, Optional, Sequence, Tuple
+from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 import torch
 
@@ -12,6 +12,24 @@ from biome_interpret.models.embedding.calls import CallKey
 
 # For each call a tensor of shape (nodes, positions, embedding_dim or 1).
 Terms = Dict[CallKey, torch.Tensor]
+
+
+class Pass(NamedTuple):
+    """
+    The results of one pass, on the device.
+
+    # Parameters
+
+    num_rows : `int`
+    values : `torch.Tensor`
+        f of each row, or one number for all rows. Shape: (rows or 1,).
+    terms : `Terms`
+        Shape of each: (rows, positions, embedding_dim or 1).
+    """
+
+    num_rows: int
+    values: torch.Tensor
+    terms: Terms
 
 
 @dataclass

@@ -1,19 +1,38 @@
 """Evaluates the terms of path integrals for a batch of labelled instances."""
 
 import math
-from typing import Dict, List, Mapping, Optional, Sequence, Set, Union
+from typing import (
+    Dict,
+    List,
+    Mapping,
+    Optional,
+    Sequence,
+    Set,
+    Union,
+)
 
 import torch
 
 from biome_interpret.attribution.paths import AdaptiveMeasure, Path, PathMeasure
 from biome_interpret.errors import InterpretationError, is_out_of_memory
-from biome_interpret.interpreters.engine.integrands import GradientCache, Integrands, Terms
+from biome_interpret.interpreters.engine.integrands import GradientCache, Integrands, Pass, Terms
+from biome_interpret.interpreters.engine.overlap import Task
 from biome_interpret.interpreters.engine.points import AT_BASELINE, AT_INPUT, PathPoints, Row
 from biome_interpret.interpreters.engine.settings import Settings
 from biome_interpret.models.baselines.path_starts import PathStarts
 from biome_interpret.models.execution.batching import run_in_passes
-from biome_interpret.models.execution.comparison import HeldPasses, close, same_gradients
-from biome_interpret.models.execution.evaluation import Evaluation, ExplainedBatch, RowsMixed
+from biome_interpret.models.execution.comparison import (
+    HeldPasses,
+    close,
+    is_close,
+    same_gradients,
+)
+from biome_interpret.models.execution.evaluation import (
+    Evaluation,
+    ExplainedBatch,
+    RowsMixed,
+    check_finite,
+)
 from biome_interpret.models.execution.probing import MEAN
 
 # The rounding of an output, relative to its size, in float32 and in bfloat16.
@@ -57,48 +76,58 @@ class PathIntegral:
         # Instances that had a row with x in a pass, to compare f(x) with that of the text alone.
         self._checked: Set[int] = set()
 
-    def integrands(self, measure: Union[PathMeasure, AdaptiveMeasure]) -> List[Integrands]:
+    def integrands(self, measure: Union[PathMeasure, AdaptiveMeasure]) -> Task[List[Integrands]]:
         """
         The terms of the integral for each instance. An adaptive measure adds nodes until the
         estimated error is within its tolerance.
+
+        This is a generator. It stops whenever the device has passes to run, whose results it needs
+        next.
 
         # Raises
 
         `RowsMixed`
             If the row of the text itself does not give the output of the text alone.
         `InterpretationError`
-            If a gradient is not finite.
+            If the output or its gradient is not finite.
         """
         instances = range(len(self._batch.instances))
         if isinstance(measure, AdaptiveMeasure):
-            return self._refined(measure, instances)
-        self._evaluate_missing({i: measure.paths for i in instances})
+            return (yield from self._refined(measure, instances))
+        yield from self._evaluate_missing({i: measure.paths for i in instances})
         return [
             Integrands(measure, self._caches[i].terms_at(measure), notes=self._notes(i))
             for i in instances
         ]
 
-    def baseline_output(self, measure: PathMeasure, instance: int) -> float:
-        """f(x') of an instance: the weighted mean over the paths."""
-        outputs = self._caches[instance].baseline_outputs
-        missing = {path.key: path for path in measure.paths if path.key not in outputs}
-        rows = [Row(instance, path, AT_BASELINE) for path in missing.values()]
+    def baseline_outputs(self, measures: Mapping[int, PathMeasure]) -> Dict[int, float]:
+        """f(x') of some instances: the weighted mean over the paths of a measure."""
+        rows = [
+            Row(i, path, AT_BASELINE)
+            for i, measure in measures.items()
+            for path in {path.key: path for path in measure.paths}.values()
+            if path.key not in self._caches[i].baseline_outputs
+        ]
         run_in_passes(rows, self._rows_per_pass, self._evaluate_baselines)
-        return sum(sum(path.weights) * outputs[path.key] for path in measure.paths)
+        return {
+            i: sum(
+                sum(path.weights) * self._caches[i].baseline_outputs[path.key]
+                for path in measure.paths
+            )
+            for i, measure in measures.items()
+        }
 
-    def _refined(self, measure: AdaptiveMeasure, instances: Sequence[int]) -> List[Integrands]:
+    def _refined(
+        self, measure: AdaptiveMeasure, instances: Sequence[int]
+    ) -> Task[List[Integrands]]:
         found: Dict[int, Integrands] = {}
         levels: Dict[int, PathMeasure] = {i: measure.initial for i in instances}
         while levels:
-            self._evaluate_missing({i: level.paths for i, level in levels.items()})
+            yield from self._evaluate_missing({i: level.paths for i, level in levels.items()})
             found.update(self._estimated(levels, measure))
-            levels = {
-                i: level
-                for i in levels
-                if (found[i].estimated_error or 0.0) > measure.tolerance
-                for level in [measure.refined(found[i].measure)]
-                if level is not None
-            }
+            left = [i for i in levels if (found[i].estimated_error or 0.0) > measure.tolerance]
+            refined = measure.refined([found[i].measure for i in left])
+            levels = {i: level for i, level in zip(left, refined) if level is not None}
         return [found[i] for i in instances]
 
     def _estimated(
@@ -106,13 +135,17 @@ class PathIntegral:
     ) -> Dict[int, Integrands]:
         """For each instance the integrand at its level, with the estimated error."""
         found: Dict[int, Integrands] = {}
-        for i, level in levels.items():
-            terms = self._caches[i].terms_at(level)
-            level, error = measure.estimate_error(level, Integrands(level, terms).elements)
-            estimated = Integrands(level, terms, notes=self._notes(i))
+        at_levels = [
+            Integrands(level, self._caches[i].terms_at(level)) for i, level in levels.items()
+        ]
+        estimates = measure.estimate_errors(
+            [one.measure for one in at_levels], [one.elements for one in at_levels]
+        )
+        for i, one, (level, error) in zip(levels, at_levels, estimates):
+            estimated = Integrands(level, one.terms, notes=self._notes(i))
             share = estimated.estimated_error = self._relative_error(i, estimated, error)
             if share > measure.tolerance:
-                estimated.notes.append(_cut_short(measure, share))
+                estimated.notes.append(measure.cut_short(share))
             found[i] = estimated
         return found
 
@@ -126,7 +159,7 @@ class PathIntegral:
         # Random nodes may all be where the gradient vanishes. Their standard error is 0 then.
         vanishes = found.size <= rounding
         if self._settings.adds_up and (vanishes or found.measure.strata is None):
-            baseline_output = self.baseline_output(found.measure, instance)
+            baseline_output = self.baseline_outputs({instance: found.measure})[instance]
             error = max(error, abs(output - baseline_output - found.total))
         # More nodes do not help below the rounding of f itself.
         if error <= rounding:
@@ -141,7 +174,7 @@ class PathIntegral:
         exact = self._batch.outputs[instance]
         return [f"autocast: the output is {rounded:.4g} in bfloat16, {exact:.4g} in full precision"]
 
-    def _evaluate_missing(self, paths: Mapping[int, Sequence[Path]]) -> None:
+    def _evaluate_missing(self, paths: Mapping[int, Sequence[Path]]) -> Task[None]:
         """Evaluates the points on each instance's paths that are not in its cache."""
         new = {i: self._caches[i].missing(paths[i]) for i in paths}
         rows = [Row(i, path, node) for i in new for path, node in new[i]]
@@ -151,9 +184,31 @@ class PathIntegral:
         rows = [*(Row(i, paths[i][0], AT_INPUT) for i in unchecked), *rows]
         self._checked.update(new)
         if rows:
-            parts = run_in_passes(rows, self._rows_per_pass, self._evaluate_terms)
-            terms = {key: torch.cat([part[key] for part in parts]) for key in parts[0]}
-            self._cache(rows, terms)
+            passes = run_in_passes(rows, self._rows_per_pass, self._launch)
+            yield
+            self._collect(rows, passes)
+
+    def _collect(self, rows: Sequence[Row], passes: Sequence[Pass]) -> None:
+        """Fetches what was evaluated, checks it, and puts it into the caches."""
+        terms = {
+            key: torch.cat([one.terms[key] for one in passes]).cpu().double()
+            for key in passes[0].terms
+        }
+        # A pass of a loss has one value for all its rows.
+        counts = [len(one.values) for one in passes]
+        values = torch.cat([one.values for one in passes]).cpu()
+        check_finite(values)
+        # The sum is not finite if any element is not.
+        if not all(math.isfinite(term.sum()) for term in terms.values()):
+            raise InterpretationError("the gradient of the explained output is not finite")
+        first = 0
+        for its_values, num_rows in zip(values.split(counts), [one.num_rows for one in passes]):
+            if len(its_values) == num_rows:
+                own = rows[first : first + num_rows]
+                self._check_inputs(own, its_values)
+                self._cache_values(own, its_values)
+            first += num_rows
+        self._cache(rows, terms)
 
     def _cache(self, rows: Sequence[Row], terms: Terms) -> None:
         places: Dict[int, List[int]] = {}
@@ -169,15 +224,16 @@ class PathIntegral:
         # A loss is one number for all rows. To have a value for each row, it is run alone.
         alone = self._loss_reduction is None or self._batch.objective.needs_loss
         evaluation = self._evaluate(PathPoints(rows, self._starts), False, alone)
-        self._cache_values(rows, evaluation)
+        check_finite(evaluation.values)
+        self._cache_values(rows, evaluation.values)
 
-    def _evaluate_terms(self, rows: List[Row]) -> Terms:
+    def _launch(self, rows: List[Row]) -> Pass:
+        """Starts a pass. Its results stay on the device."""
         points = PathPoints(rows, self._starts)
         evaluation = self._evaluate(points, True, alone=self._loss_reduction is None)
-        self._check_inputs(points, evaluation)
         self._hold(points, evaluation)
-        if len(evaluation.values) == len(rows):
-            self._cache_values(rows, evaluation)
+        if len(evaluation.values) != len(rows):
+            self._check_gradients_at_inputs(points, evaluation)
         scale, settings = self._gradient_scale(len(rows)), self._settings
         terms: Terms = {}
         for key, gradients in evaluation.gradients.items():
@@ -185,18 +241,15 @@ class PathIntegral:
                 gradients = gradients * points.differences[key]
             if settings.reduction == "sum":
                 gradients = gradients.sum(dim=-1, keepdim=True, dtype=torch.float64)
-            terms[key] = scale * gradients.double().cpu()
-            # The sum is not finite if any element is not.
-            if not math.isfinite(terms[key].sum()):
-                raise InterpretationError("the gradient of the explained output is not finite")
-        return terms
+            terms[key] = scale * gradients
+        return Pass(len(rows), evaluation.values, terms)
 
     def _gradient_scale(self, num_rows: int) -> int:
         """The gradients of a pass times this are those of each row alone."""
         return num_rows if self._loss_reduction == MEAN else 1
 
-    def _cache_values(self, rows: Sequence[Row], evaluation: Evaluation) -> None:
-        for row, value in zip(rows, evaluation.values.tolist()):
+    def _cache_values(self, rows: Sequence[Row], values: torch.Tensor) -> None:
+        for row, value in zip(rows, values.tolist()):
             self._caches[row.instance].add_value(row, value)
 
     def _evaluate(self, points: PathPoints, want_gradients: bool, alone: bool) -> Evaluation:
@@ -204,7 +257,7 @@ class PathIntegral:
         by_call = {call.key: points.vectors(call) for call in batch.calls}
         if not alone:
             try:
-                return batch.evaluate(points.instances, by_call, want_gradients)
+                return batch.launch(points.instances, by_call, want_gradients)
             except RowsMixed:
                 raise
             except Exception as error:
@@ -257,7 +310,7 @@ class PathIntegral:
             if not close(own.sum(), found.sum(), size):
                 raise RowsMixed
 
-    def _check_inputs(self, points: PathPoints, evaluation: Evaluation) -> None:
+    def _check_inputs(self, rows: Sequence[Row], values: torch.Tensor) -> None:
         """
         # Raises
 
@@ -266,35 +319,31 @@ class PathIntegral:
         """
         if self._batch.autocast:  # Its rounding may be larger than what other rows change.
             return
+        places = [place for place, row in enumerate(rows) if row.node == AT_INPUT]
+        expected = [self._batch.outputs[rows[place].instance] for place in places]
+        # An output near 0 is rounded as much as that of another point.
+        size = float(values.abs().max())
+        for one, found in zip(expected, values[places].tolist()):
+            if not is_close(one, found, size):
+                raise self._wrong_at_input(len(rows))
+
+    def _check_gradients_at_inputs(self, points: PathPoints, evaluation: Evaluation) -> None:
+        """As `_check_inputs`. A loss has one value for all rows: gradients are compared instead."""
+        if self._batch.autocast:
+            return
+        num_rows = len(points.rows)
         for place, row in enumerate(points.rows):
-            if row.node == AT_INPUT and not self._agrees_with_text(place, points, evaluation):
-                if self._loss_reduction is not None and len(points.rows) > 1:
-                    raise RowsMixed
-                raise InterpretationError(
-                    "the model does not give the same output again for the text's own embedding: "
-                    "it depends on more than that, such as a state or chance"
-                )
+            if row.node == AT_INPUT:
+                text = PathPoints([row], self._starts)
+                alone = self._evaluate(text, True, alone=True).gradients
+                scale = self._gradient_scale(num_rows)
+                if not same_gradients(alone, evaluation.gradients, place, scale):
+                    raise self._wrong_at_input(num_rows)
 
-    def _agrees_with_text(self, place: int, points: PathPoints, evaluation: Evaluation) -> bool:
-        row, num_rows = points.rows[place], len(points.rows)
-        if len(evaluation.values) == num_rows:
-            # An output near 0 is rounded as much as that of another point.
-            size = float(evaluation.values.abs().max())
-            return close(self._batch.values[row.instance], evaluation.values[place], size)
-        # A loss has one value for all rows: the gradient of the row is compared instead.
-        alone = self._evaluate(PathPoints([row], self._starts), True, alone=True).gradients
-        return same_gradients(alone, evaluation.gradients, place, self._gradient_scale(num_rows))
-
-
-def _cut_short(measure: AdaptiveMeasure, share: float) -> str:
-    """The note on an estimated error above the tolerance."""
-    stopped = f"stopped at max_evaluations = {measure.max_evaluations}"
-    if not math.isfinite(share):
-        return (
-            f"{stopped}, without an estimate of the error: the scores are about 0 although the "
-            f"output changes, or there are too few samples"
+    def _wrong_at_input(self, num_rows: int) -> InterpretationError:
+        if self._loss_reduction is not None and num_rows > 1:
+            return RowsMixed()
+        return InterpretationError(
+            "the model does not give the same output again for the text's own embedding: it "
+            "depends on more than that, such as a state or chance"
         )
-    return (
-        f"{stopped}: the estimated error is still {share:.1%} of the scores, more than the "
-        f"tolerance of {measure.tolerance:.1%}"
-    )

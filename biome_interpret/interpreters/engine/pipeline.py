@@ -14,7 +14,6 @@ from typing import (
 )
 
 from allennlp.common.util import JsonDict
-from allennlp.data import Instance
 from allennlp.predictors import Predictor
 
 from biome_interpret.attribution.paths import AdaptiveMeasure, PathMeasure
@@ -23,44 +22,26 @@ from biome_interpret.interpretation import Interpretation
 from biome_interpret.interpreters.engine.assembly import Assembly, InstanceIntegrals
 from biome_interpret.interpreters.engine.background_texts import background_instances
 from biome_interpret.interpreters.engine.labelled_items import Item, ItemMaker, Job
-from biome_interpret.interpreters.engine.outcomes import Outcome, failed, merged
+from biome_interpret.interpreters.engine.outcomes import Outcome, failed
+from biome_interpret.interpreters.engine.overlap import Task, run_overlapped
 from biome_interpret.interpreters.engine.path_integral import PathIntegral
 from biome_interpret.interpreters.engine.settings import Settings
+from biome_interpret.interpreters.engine.windows import Input, Window
 from biome_interpret.models.baselines.background import Background
 from biome_interpret.models.baselines.path_starts import PathStarts
 from biome_interpret.models.embedding.sites import EmbeddingSite, max_embedding_dim
 from biome_interpret.models.execution.batching import BatchPlanner
 from biome_interpret.models.execution.evaluation import ExplainedBatch, RowsMixed
 from biome_interpret.models.execution.prediction import Prediction, predict
-from biome_interpret.models.execution.probing import ProbeResult
+from biome_interpret.models.execution.probing import ALONE_NOTE, ProbeResult
 from biome_interpret.models.isolation.isolated import run_isolated
 from biome_interpret.models.labelling.targets import TargetSpec
 from biome_interpret.models.labelling.texts import InputText
 from biome_interpret.models.objectives import LossNotAdditive
+from biome_interpret.models.tensors import device_of
 
-# A predictor's input.
-Input = Union[JsonDict, Instance]
-
-# Texts are grouped by length within windows of this size.
-_WINDOW = 1024
-
-PADDING_NOTE = (
-    "the model's output changes when padding is appended to a text: what is explained is the text "
-    "alone, not as it is predicted in a batch with longer ones"
-)
-
-ALONE_NOTE = (
-    "the model does not take several rows, or its rows influence one another: each point was run "
-    "alone, which takes longer"
-)
-GRADIENT_NOTE = (
-    "the model's gradient is not that of its output, as after `detach()`, a gradient reversal or a "
-    "clipped gradient: the scores follow the gradient, and do not add up to the output"
-)
-BYPASS_NOTE = (
-    "the model's output also depends on the words in a way that does not lead through their "
-    "embeddings: that part is not explained"
-)
+# The number of texts after which the model is put back as it was.
+_ISOLATED = 1024
 
 
 class Pipeline:
@@ -114,33 +95,43 @@ class Pipeline:
             In the order of the inputs.
         """
         found: List[Outcome] = []
-        for first in range(0, len(inputs), _WINDOW):
-            window = slice(first, first + _WINDOW)
-            run = partial(self._window_outcomes, inputs[window], targets[window], complete)
+        for first in range(0, len(inputs), _ISOLATED):
+            part = slice(first, first + _ISOLATED)
+            run = partial(self._outcomes, inputs[part], targets[part], complete)
             found += run_isolated(self._model, run)
         return found
 
-    def _window_outcomes(
+    def _outcomes(
         self, inputs: Sequence[Input], targets: Sequence[List[TargetSpec]], complete: bool
     ) -> List[Outcome]:
-        jobs: List[Job] = []
-        # The indices of each input's jobs: one for each text that the predictor makes of it.
-        by_input: List[Union[range, Outcome]] = []
-        for one_input, its_targets in zip(inputs, targets):
-            first = len(jobs)
-            try:
-                texts = InputText.read(self._predictor, one_input)
-                jobs += [Job(text, its_targets) for text in texts]
-                by_input.append(range(first, len(jobs)))
-            except Exception as error:
-                by_input.append(self._failed(error))
-        self._probe_rows(jobs)
-        found: Dict[int, Outcome] = {}
-        for group in self._planner.groups([job.text for job in jobs]):
-            found.update(zip(group, self._group_outcomes([jobs[i] for i in group], complete)))
-        return [
-            own if isinstance(own, Outcome) else merged([found[i] for i in own]) for own in by_input
-        ]
+        windows: List[Window] = []
+        # It may have been moved.
+        self._planner.device = device_of(self._model)
+        groups = run_overlapped(
+            self._tasks(inputs, targets, complete, windows),
+            self._planner.device,
+            self._planner.sizes.groups_at_once,
+        )
+        by_group = iter(groups)
+        return [one for window in windows for one in window.outcomes(by_group)]
+
+    def _tasks(
+        self,
+        inputs: Sequence[Input],
+        targets: Sequence[List[TargetSpec]],
+        complete: bool,
+        windows: List[Window],
+    ) -> Iterator[Task[List[Outcome]]]:
+        """The groups of texts that share passes. Their windows are appended to `windows`."""
+        size = self._planner.sizes.window
+        for first in range(0, len(inputs), size):
+            part = slice(first, first + size)
+            window = Window.read(self._predictor, inputs[part], targets[part])
+            self._probe_rows(window.jobs)
+            window.groups = self._planner.groups([job.text for job in window.jobs])
+            windows.append(window)
+            for group in window.groups:
+                yield self._group_outcomes([window.jobs[i] for i in group], complete)
 
     def _probe_rows(self, jobs: Sequence[Job]) -> None:
         """
@@ -160,35 +151,35 @@ class Pipeline:
             except Exception:  # It is reported when the text is interpreted.
                 continue
 
-    def _group_outcomes(self, jobs: List[Job], complete: bool) -> List[Outcome]:
+    def _group_outcomes(self, jobs: List[Job], complete: bool) -> Task[List[Outcome]]:
+        outcomes: List[Outcome] = []
+        found: List[Optional[Outcome]] = [None] * len(jobs)
         try:
-            found = self._explained(jobs, complete)
+            found = [*(yield from self._explained(jobs, complete))]
         except LossNotAdditive as error:
             self._item_maker.non_additive.add(error.objective_class)
-            return self._group_outcomes(jobs, complete)
+            return (yield from self._group_outcomes(jobs, complete))
         except Exception as error:
             if len(jobs) == 1 and not isinstance(error, RowsMixed):
                 return [self._failed(error)]
             # If rows mixed, they are run one by one from now on.
-            return [self._outcome_alone(job, complete) for job in jobs]
-        if len(jobs) == 1:
-            return found
-        # What fails in a batch may succeed alone, without padding.
-        return [
-            one if one.error is None else self._outcome_alone(job, complete)
-            for job, one in zip(jobs, found)
-        ]
+        for job, one in zip(jobs, found):
+            # What fails in a batch may succeed alone, without padding.
+            if one is None or (one.error is not None and len(jobs) > 1):
+                one = yield from self._outcome_alone(job, complete)
+            outcomes.append(one)
+        return outcomes
 
-    def _outcome_alone(self, job: Job, complete: bool) -> Outcome:
+    def _outcome_alone(self, job: Job, complete: bool) -> Task[Outcome]:
         try:
-            return self._explained([job], complete)[0]
+            return (yield from self._explained([job], complete))[0]
         except Exception as error:
             return self._failed(error)
 
     def _failed(self, error: Exception, outputs: Optional[JsonDict] = None) -> Outcome:
         return failed(type(self._model).__name__, error, outputs)
 
-    def _explained(self, jobs: List[Job], complete: bool) -> List[Outcome]:
+    def _explained(self, jobs: List[Job], complete: bool) -> Task[List[Outcome]]:
         self._planner.forget_failed_probes()
         outputs, prediction = self._predicted(jobs)
         errors: Dict[int, Exception] = {}
@@ -204,7 +195,8 @@ class Pipeline:
             batch_items = [items[k] for k in members]
             batch = self._batch(batch_items, prediction, self._settings.autocast)
             texts = [jobs[item.job].text for item in batch_items]
-            results.update(zip(members, self._integrated(batch, batch_items, texts, complete)))
+            found = yield from self._integrated(batch, batch_items, texts, complete)
+            results.update(zip(members, found))
         by_job: List[List[Interpretation]] = [[] for _ in jobs]
         for k, item in enumerate(items):
             by_job[item.job].append(results[k])
@@ -271,35 +263,46 @@ class Pipeline:
         items: Sequence[Item],
         texts: Sequence[InputText],
         complete: bool,
-    ) -> List[Interpretation]:
+    ) -> Task[List[Interpretation]]:
         settings, objective = self._settings, batch.given_objective
         probed = self._planner.probed(objective, lambda: batch)
         integral = PathIntegral(
             batch,
             self._path_starts(texts[0]),
             probed.loss_reduction,
-            self._planner.rows_per_pass(max(call.embedded.size(1) for call in batch.calls)),
+            self._planner.rows_per_pass(
+                max(call.embedded.size(1) for call in batch.calls), objective
+            ),
             self._planner.held_passes(objective),
             settings,
         )
         try:
-            found = integral.integrands(self._measure)
+            found = yield from integral.integrands(self._measure)
         except RowsMixed:
             self._planner.record_mixing(objective)
             raise
-        notes = _notes(probed)
+        baseline_outputs = (
+            integral.baseline_outputs({row: one.measure for row, one in enumerate(found)})
+            if complete
+            else {}
+        )
+        notes = probed.notes
         results: List[Interpretation] = []
         for row, (text, integrands) in enumerate(zip(texts, found)):
             integrals = InstanceIntegrals(batch.calls_by_field, row, integrands)
             if not complete:
                 results.append(self._assembly.scores_only(integrals, batch, text.strings))
                 continue
-            baseline_output = integral.baseline_output(integrands.measure, row)
             item = items[row]
             all_notes = [*item.notes, *notes, *([ALONE_NOTE] if integral.ran_alone else [])]
             results.append(
                 self._assembly.complete(
-                    integrals, batch, item.objective, text.strings, baseline_output, all_notes
+                    integrals,
+                    batch,
+                    item.objective,
+                    text.strings,
+                    baseline_outputs[row],
+                    all_notes,
                 )
             )
         return results
@@ -313,13 +316,3 @@ class Pipeline:
         return PathStarts(
             settings.baseline, self._background, settings.hold_special_tokens, self._model.vocab
         )
-
-
-def _notes(found: ProbeResult) -> List[str]:
-    conditions = {
-        PADDING_NOTE: found.padding_matters,
-        ALONE_NOTE: found.loss_reduction is None,
-        BYPASS_NOTE: found.bypasses_embeddings,
-        GRADIENT_NOTE: found.has_other_gradient,
-    }
-    return [note for note, holds in conditions.items() if holds]

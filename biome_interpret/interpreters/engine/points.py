@@ -7,7 +7,7 @@ import torch
 from biome_interpret.attribution.paths import Path, PathKey
 from biome_interpret.models.baselines.path_starts import PathStarts
 from biome_interpret.models.embedding.calls import CallKey, SiteCall
-from biome_interpret.models.tensors import rows_at
+from biome_interpret.models.tensors import on_device, rows_at
 
 # The ends of a path: x' and x.
 AT_BASELINE, AT_INPUT = 0.0, 1.0
@@ -55,4 +55,5 @@ class PathPoints:
         starts = rows_at(self._starts.vectors(call, self._paths), self._path_of_row)
         embedded = rows_at(call.embedded, self.instances)
         self.differences[call.key] = embedded - starts
-        return torch.lerp(starts, embedded, self._nodes.to(embedded))
+        nodes = on_device(self._nodes.to(embedded.dtype), embedded.device)
+        return torch.lerp(starts, embedded, nodes)

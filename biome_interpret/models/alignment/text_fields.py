@@ -70,7 +70,9 @@ def _slots(field: TransformerTextField) -> Dict[str, Any]:
 
 def with_readable_texts(instance: Instance, reader: DatasetReader) -> None:
     """Gives the `TransformerTextField`s of an instance the tokenizer of its dataset reader."""
-    tokenizer = next((found for found in map(_tokenizer_in, vars(reader).values()) if found), None)
+    found = map(_tokenizer_in, vars(reader).values())
+    # A tokenizer counts its vocabulary if it is asked whether it is true.
+    tokenizer = next((one for one in found if one is not None), None)
     if tokenizer is not None:
         for name, field in instance.fields.items():
             instance.fields[name] = _readable(field, tokenizer)

@@ -10,9 +10,9 @@ from biome_interpret.models.alignment.special_tokens import special_tokens
 from biome_interpret.models.alignment.token_alignment import PADDING, UNOWNED
 from biome_interpret.models.baselines.background import Background
 from biome_interpret.models.baselines.baseline import Baseline
-from biome_interpret.models.baselines.noise import noise_vectors
+from biome_interpret.models.baselines.noise import normal_vectors
 from biome_interpret.models.embedding.calls import CallKey, SiteCall
-from biome_interpret.models.tensors import rows_at
+from biome_interpret.models.tensors import on_device, rows_at
 
 # The index of an instance, and a path to it.
 InstancePath = Tuple[int, Path]
@@ -38,21 +38,55 @@ class PathStarts:
         self._hold_special_tokens = hold_special_tokens
         self._vocabulary = vocabulary
         self._baseline_vectors: Dict[CallKey, torch.Tensor] = {}
+        # Which positions the paths move. Shape: (instances, positions)
+        self._moving: Dict[CallKey, torch.Tensor] = {}
+        # The standard deviations of the embeddings of texts.
+        self._spreads: Dict[Tuple[CallKey, int], float] = {}
 
     def vectors(self, call: SiteCall, paths: Sequence[InstancePath]) -> torch.Tensor:
         """x' of each path. Shape: (paths, positions, embedding_dim)."""
         instances = [instance for instance, _ in paths]
-        starts = torch.stack([self._start(call, instance, path) for instance, path in paths])
-        moving = rows_at(self._moving(call), instances).unsqueeze(-1)
+        starts = self._without_noise(call, paths)
+        if any(path.noise is not None for _, path in paths):
+            starts = starts + self._noise(call, paths)
+        moving = rows_at(self._moving_in(call), instances).unsqueeze(-1)
         return torch.where(moving, starts, rows_at(call.embedded, instances))
 
-    def _start(self, call: SiteCall, instance: int, path: Path) -> torch.Tensor:
-        """Shape: (positions, embedding_dim)."""
-        if path.background is None or self._background is None:
-            start = self._baseline_of(call)[instance]
-        else:
-            start = self._background.vectors(path.background, call)
-        return start if path.noise is None else start + noise_vectors(call, instance, path.noise)
+    def _without_noise(self, call: SiteCall, paths: Sequence[InstancePath]) -> torch.Tensor:
+        """Shape: (paths, positions, embedding_dim)."""
+        background = self._background
+        if background is None:
+            return rows_at(self._baseline_of(call), [instance for instance, _ in paths])
+        return torch.stack(
+            [
+                self._baseline_of(call)[instance]
+                if path.background is None
+                else background.vectors(path.background, call)
+                for instance, path in paths
+            ]
+        )
+
+    def _noise(self, call: SiteCall, paths: Sequence[InstancePath]) -> torch.Tensor:
+        """Of all paths in one copy to the device. Shape: (paths, positions, embedding_dim)."""
+        noise = torch.zeros(len(paths), *call.embedded.shape[1:])
+        # A path and its mirror image share a draw.
+        drawn: Dict[Tuple[int, Tuple[int, ...]], torch.Tensor] = {}
+        for row, (instance, path) in zip(noise, paths):
+            if path.noise is not None:
+                key = (instance, path.noise.seed)
+                if key not in drawn:
+                    drawn[key] = normal_vectors(call, instance, path.noise.seed)
+                spread = self._spread(call, instance) if path.noise.relative else 1.0
+                scale = path.noise.sign * path.noise.std * spread
+                torch.mul(drawn[key], scale, out=row[: len(drawn[key])])
+        return on_device(noise.to(call.embedded.dtype), call.embedded.device)
+
+    def _spread(self, call: SiteCall, instance: int) -> float:
+        key = (call.key, instance)
+        if key not in self._spreads:
+            is_text = (call.owners[instance] != PADDING).to(call.embedded.device)
+            self._spreads[key] = float(call.embedded[instance][is_text].std(unbiased=False))
+        return self._spreads[key]
 
     def _baseline_of(self, call: SiteCall) -> torch.Tensor:
         """Shape: (instances, positions, embedding_dim)."""
@@ -61,8 +95,13 @@ class PathStarts:
             self._baseline_vectors[call.key] = vectors.expand_as(call.embedded)
         return self._baseline_vectors[call.key]
 
-    def _moving(self, call: SiteCall) -> torch.Tensor:
-        """Which positions the paths move. Shape: (instances, positions)."""
+    def _moving_in(self, call: SiteCall) -> torch.Tensor:
+        if call.key not in self._moving:
+            self._moving[call.key] = on_device(self._movable(call), call.embedded.device)
+        return self._moving[call.key]
+
+    def _movable(self, call: SiteCall) -> torch.Tensor:
+        """Shape: (instances, positions), on the CPU."""
         moving = call.owners != PADDING
         if self._hold_special_tokens:
             moving &= call.owners != UNOWNED
@@ -70,4 +109,4 @@ class PathStarts:
                 special = [flag for text in texts for flag in special_tokens(text.field)]
                 flags = torch.tensor([*special, False])
                 moving[row] &= ~flags[call.owners[row].clamp(min=-1)]
-        return moving.to(call.embedded.device)
+        return moving

@@ -24,7 +24,7 @@ class PointPlacer:
         As traced.
     points : `Mapping[CallKey, torch.Tensor]`
         For each of the calls, a point for each row. Shape: (rows, positions, dim).
-    rows : `torch.LongTensor`
+    rows : `Sequence[int]`
         The traced instance of each row.
     matcher : `CallMatcher`
         For the arguments of the pass.
@@ -34,12 +34,12 @@ class PointPlacer:
         self,
         calls: Sequence[SiteCall],
         points: Mapping[CallKey, torch.Tensor],
-        rows: torch.Tensor,
+        rows: Sequence[int],
         matcher: CallMatcher,
     ) -> None:
         self._calls: Dict[CallKey, SiteCall] = {call.key: call for call in calls}
         self._points = points
-        self._rows = rows.cpu()
+        self._rows = torch.tensor(rows)
         self._matcher = matcher
         self._placed: Set[CallKey] = set()
 

@@ -2,34 +2,70 @@
 
 from collections import defaultdict
 from dataclasses import replace
-from typing import Callable, DefaultDict, Dict, Hashable, List, Optional, Sequence, TypeVar
+from typing import (
+    Callable,
+    DefaultDict,
+    Dict,
+    Hashable,
+    List,
+    NamedTuple,
+    Optional,
+    Sequence,
+    TypeVar,
+)
 
 import torch
 
 from biome_interpret.errors import is_out_of_memory
 from biome_interpret.models.execution.comparison import HeldPasses
 from biome_interpret.models.execution.evaluation import ExplainedBatch
-from biome_interpret.models.execution.probing import ProbeResult, probe
+from biome_interpret.models.execution.probing import ProbeResult, probe, relative_size
 from biome_interpret.models.labelling.texts import InputText
 from biome_interpret.models.objectives import Objective
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-# How many numbers the embeddings of a pass have in all. Larger passes were hardly faster.
-_NUMBERS_PER_PASS = 400_000
-
 # For embeddings of at most this dimension, starting an operation takes longer than running it. The
 # size of a pass is then given in positions.
 _NARROW_DIMENSION = 128
-_NARROW_POSITIONS_PER_PASS = 16_384
 
-# Attention takes memory quadratic in the length of a text. At this length it takes as much as
-# everything else.
-_ATTENTION_LENGTH = 256
 
-# The largest size of a prediction pass, in positions.
-_POSITIONS_PER_PREDICTION = 1024
+class PassSizes(NamedTuple):
+    """
+    What depends on the kind of device. Larger passes were hardly faster there.
+
+    # Parameters
+
+    numbers : `int`
+        How many numbers the embeddings of a pass have in all.
+    narrow_positions : `int`
+        The positions of a pass if embeddings are narrow.
+    prediction_positions : `int`
+        The positions of a prediction pass, whose texts are explained together.
+    window : `int`
+        Among how many texts those of similar length are looked for.
+    groups_at_once : `int`
+        How many groups of texts are under way at once. A GPU works by itself: meanwhile the CPU
+        goes on with another group.
+    """
+
+    numbers: int
+    narrow_positions: int
+    prediction_positions: int
+    window: int
+    groups_at_once: int
+
+
+SIZES = {
+    "cpu": PassSizes(400_000, 16_384, 1024, 1024, 1),
+    "cuda": PassSizes(8_000_000, 131_072, 4096, 512, 2),
+}
+
+_CPU = torch.device("cpu")
+
+# The share of a GPU's memory that the passes of all groups may take.
+_MEMORY_SHARE = 0.2
 
 # If probing fails on this many texts, it is the model that takes one row only.
 _FAILED_PROBES = 3
@@ -49,15 +85,27 @@ class BatchPlanner:
         The largest dimension of the model's embeddings.
     batch_size : `int`, optional
         The number of rows in a pass, if the user gives one.
+    device : `torch.device`, optional (default = the CPU)
+        Where the model is. It may be moved.
     """
 
-    def __init__(self, embedding_dim: int, batch_size: Optional[int]) -> None:
+    def __init__(
+        self,
+        embedding_dim: int,
+        batch_size: Optional[int],
+        device: torch.device = _CPU,
+    ) -> None:
         self._embedding_dim = embedding_dim
         self._batch_size = batch_size
+        self.device = device
         # By `Objective.type_key`.
         self._known: Dict[Hashable, ProbeResult] = {}
         self._num_failed: DefaultDict[Hashable, int] = defaultdict(int)
         self._held: DefaultDict[Hashable, HeldPasses] = defaultdict(HeldPasses)
+
+    @property
+    def sizes(self) -> PassSizes:
+        return SIZES.get(self.device.type, SIZES["cpu"])
 
     @property
     def has_probed(self) -> bool:
@@ -98,25 +146,32 @@ class BatchPlanner:
         if len(texts) < 2 or not known or not all(one.instances_may_share for one in known):
             return [[i] for i in range(len(texts))]
         only_equal = any(one.padding_matters for one in known)
+        most = self.sizes.prediction_positions
         groups: List[_Group] = []
         for i in sorted(range(len(texts)), key=lambda i: texts[i].lengths):
-            if not groups or not groups[-1].add(i, texts[i], only_equal):
+            if not groups or not groups[-1].add(i, texts[i], only_equal, most):
                 groups.append(_Group(i, texts[i]))
         return [group.members for group in groups]
 
-    def rows_per_pass(self, length: int) -> int:
+    def rows_per_pass(self, length: int, objective: Optional[Objective] = None) -> int:
         """
-        The number of rows in a pass over texts of this length, in positions. It depends on lengths
-        and options only, so that a run can be repeated exactly.
+        The number of rows in a pass over texts of this length, in positions. It depends on lengths,
+        options and the kind of device only, so that a run can be repeated exactly.
         """
         if self._batch_size is not None:
             return self._batch_size
+        sizes, size = self.sizes, relative_size(length)
         positions = (
-            _NARROW_POSITIONS_PER_PASS
+            sizes.narrow_positions
             if self._embedding_dim <= _NARROW_DIMENSION
-            else _NUMBERS_PER_PASS // self._embedding_dim
+            else sizes.numbers // self._embedding_dim
         )
-        return max(1, int(positions / (length * (1 + length / _ATTENTION_LENGTH))))
+        known = None if objective is None else self._known.get(objective.type_key)
+        if known is not None and known.bytes_per_position is not None:
+            memory = torch.cuda.get_device_properties(self.device).total_memory
+            share = _MEMORY_SHARE * memory / sizes.groups_at_once
+            positions = min(positions, int(share / known.bytes_per_position))
+        return max(1, int(positions / size))
 
 
 class _Group:
@@ -129,7 +184,7 @@ class _Group:
         self._longest = text.lengths
         self._total = sum(text.lengths)
 
-    def add(self, index: int, text: InputText, only_equal: bool) -> bool:
+    def add(self, index: int, text: InputText, only_equal: bool, most_positions: int) -> bool:
         """
         Adds the text if it fits. Returns whether it does.
 
@@ -137,6 +192,8 @@ class _Group:
 
         only_equal : `bool`
             Whether a text fits only if neither it nor the group is padded.
+        most_positions : `int`
+            The largest size of the group.
         """
         lengths = text.lengths
         if self._is_closed or text.empty_fields or len(lengths) != len(self._longest):
@@ -146,7 +203,7 @@ class _Group:
         longest = [max(pair) for pair in zip(lengths, self._longest)]
         total = self._total + sum(lengths)
         size = (len(self.members) + 1) * sum(longest)
-        if size > _PADDING_FACTOR * total or size > _POSITIONS_PER_PREDICTION:
+        if size > _PADDING_FACTOR * total or size > most_positions:
             return False
         self.members.append(index)
         self._longest, self._total = longest, total

@@ -34,6 +34,11 @@ def close(expected: torch.Tensor, found: torch.Tensor, size: float = 0.0) -> boo
     return float((expected - found).abs().max()) <= ROUNDING * largest
 
 
+def is_close(expected: float, found: float, size: float) -> bool:
+    """As `close`, for numbers."""
+    return abs(expected - found) <= ROUNDING * max(abs(expected), abs(found), size)
+
+
 def same_gradients(alone: PointsByCall, together: PointsByCall, row: int, scale: float) -> bool:
     """
     Whether the gradients of a row alone are its gradients in a batch, times a factor.

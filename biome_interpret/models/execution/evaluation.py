@@ -18,7 +18,7 @@ from biome_interpret.models.embedding.sites import EmbeddingSite
 from biome_interpret.models.embedding.tracing import trace
 from biome_interpret.models.execution.evidence import Evidence
 from biome_interpret.models.execution.prediction import Prediction
-from biome_interpret.models.execution.recurrent import differentiable_recurrence
+from biome_interpret.models.execution.recurrent import differentiable_recurrence, recurrent_layers
 from biome_interpret.models.objectives import (
     NoOutput,
     Objective,
@@ -26,7 +26,7 @@ from biome_interpret.models.objectives import (
     loss_in_place_of,
 )
 from biome_interpret.models.objectives.inference_modes import Outputs
-from biome_interpret.models.tensors import TensorDict, take_rows, to_tensors
+from biome_interpret.models.tensors import TensorDict, row_index, take_rows, to_tensors
 
 # If one number is computed in two ways, a relative difference of at most this is rounding.
 ROUNDING = 1e-4
@@ -97,6 +97,7 @@ class ExplainedBatch:
         self._verify = verify
         self._outputs_for_other_words: Optional[Outputs] = None
         self._sites = sites
+        self._recurrent = recurrent_layers(model)
         self.autocast = autocast
         self.instances = instances
         # `self.objective` is replaced by the loss if the output lacks f.
@@ -168,8 +169,14 @@ class ExplainedBatch:
             return self._text_values()
 
     def _text_values(self) -> torch.Tensor:
+        labels = self.objective.label_objective
+        # Passes at other points have the labels of these texts.
+        labels.has_checked_labels = False
         with torch.no_grad():
-            return _finite(self.objective.values(self._model_outputs, self._tensors).double())
+            values = self.objective.values(self._model_outputs, self._tensors).double()
+        check_finite(values)
+        labels.has_checked_labels = True
+        return values
 
     @property
     def bypasses_embeddings(self) -> bool:
@@ -221,24 +228,35 @@ class ExplainedBatch:
 
         `RowsMixed`
             If the model's output cannot be split into the rows.
+        `InterpretationError`
+            If f is not finite.
+        """
+        found = self.launch(rows, points, want_gradients)
+        check_finite(found.values)
+        return found
+
+    def launch(self, rows: Sequence[int], points: PointsByCall, want_gradients: bool) -> Evaluation:
+        """
+        As `evaluate`, but f may not be finite. That is not looked at, since it would wait for the
+        device: one that works by itself may still be at it.
         """
         try:
-            return self._evaluate(rows, points, want_gradients)
+            return self._launch(rows, points, want_gradients)
         except PointsLost as error:
             if len(rows) == 1:
                 raise
             raise RowsMixed(str(error)) from error
 
-    def _evaluate(
+    def _launch(
         self, rows: Sequence[int], points: PointsByCall, want_gradients: bool
     ) -> Evaluation:
-        index = torch.tensor(list(rows), dtype=torch.long, device=self._device)
-        tensors = take_rows(self._tensors, index, len(self.instances))
+        index = row_index(rows, self.device)
+        tensors = take_rows(self._tensors, rows, index, len(self.instances))
         leaves = {
             key: point.detach().requires_grad_(want_gradients) for key, point in points.items()
         }
-        placer = PointPlacer(self.calls, leaves, index, self._text_ids(tensors, len(rows)))
-        with torch.set_grad_enabled(want_gradients), differentiable_recurrence(self._model):
+        placer = PointPlacer(self.calls, leaves, rows, self._text_ids(tensors, len(rows)))
+        with torch.set_grad_enabled(want_gradients), differentiable_recurrence(self._recurrent):
             with patched_sites(self._sites, placer.replace):
                 with self._precision():
                     outputs = self.objective.run(forward_arguments(self.objective, tensors))
@@ -247,9 +265,35 @@ class ExplainedBatch:
                 values = self.objective.values(outputs, tensors)
                 if values.shape != ((1,) if self.objective.needs_loss else (len(rows),)):
                     raise RowsMixed
-                text_values = self.values[list(rows)]
-                gradients = _gradients(values, leaves, text_values) if want_gradients else {}
-        return Evaluation(_finite(values.detach().double()), gradients)
+                gradients = self._gradients(rows, values, leaves) if want_gradients else {}
+        return Evaluation(values.detach().double(), gradients)
+
+    def _gradients(
+        self, rows: Sequence[int], values: torch.Tensor, leaves: PointsByCall
+    ) -> PointsByCall:
+        """
+        # Raises
+
+        `InterpretationError`
+            If f differs from f(x), but its graph contains none of the points.
+        """
+        found: Sequence[Optional[torch.Tensor]] = [None] * len(leaves)
+        if values.requires_grad:
+            # The points are the only leaves: parameters are frozen. `torch.autograd.grad` would do
+            # the same, but reentrant checkpointing refuses it.
+            values.sum().backward()
+            found = [leaf.grad for leaf in leaves.values()]
+        if all(gradient is None for gradient in found) and len(values) == len(rows):
+            expected = self.values[list(rows)].to(values.device)
+            if not torch.allclose(values.double(), expected, rtol=ROUNDING, atol=0.0):
+                raise InterpretationError(
+                    "the model's output changes with the text's embedding, but the model cuts its "
+                    "gradient off, by `detach()` or a function that is not differentiable"
+                )
+        return {
+            key: torch.zeros_like(leaf) if gradient is None else gradient
+            for (key, leaf), gradient in zip(leaves.items(), found)
+        }
 
     def _text_ids(self, tensors: TensorDict, num_rows: int) -> CallMatcher:
         return CallMatcher(tensors, text_field_names(self.instances[0], tensors), num_rows)
@@ -268,7 +312,7 @@ class ExplainedBatch:
         )
 
     @property
-    def _device(self) -> torch.device:
+    def device(self) -> torch.device:
         return self.calls[0].embedded.device
 
     @contextmanager
@@ -277,44 +321,11 @@ class ExplainedBatch:
             yield
             return
         try:
-            with torch.autocast(device_type=self._device.type, dtype=torch.bfloat16):
+            with torch.autocast(device_type=self.device.type, dtype=torch.bfloat16):
                 yield
         except TypeError as error:  # Raised by operations of AllenNLP.
             name = type(self._model).__name__
             raise InterpretationError(f"{name} does not run under autocast: {error}") from error
-
-
-def _gradients(
-    values: torch.Tensor, leaves: PointsByCall, text_values: torch.Tensor
-) -> PointsByCall:
-    """
-    # Parameters
-
-    text_values : `torch.Tensor`
-        f(x) of each row's instance. Shape: (rows,).
-
-    # Raises
-
-    `InterpretationError`
-        If f differs from f(x), but its graph contains none of the points.
-    """
-    found: Sequence[Optional[torch.Tensor]] = [None] * len(leaves)
-    if values.requires_grad:
-        # The points are the only leaves: parameters are frozen. `torch.autograd.grad` would do the
-        # same, but reentrant checkpointing refuses it.
-        values.sum().backward()
-        found = [leaf.grad for leaf in leaves.values()]
-    if all(gradient is None for gradient in found) and len(values) == len(text_values):
-        expected = text_values.to(values.device)
-        if not torch.allclose(values.double(), expected, rtol=ROUNDING, atol=0.0):
-            raise InterpretationError(
-                "the model's output changes with the text's embedding, but the model cuts its "
-                "gradient off, by `detach()` or a function that is not differentiable"
-            )
-    return {
-        key: torch.zeros_like(leaf) if gradient is None else gradient
-        for (key, leaf), gradient in zip(leaves.items(), found)
-    }
 
 
 def _full_precision(value: Any) -> Any:
@@ -323,11 +334,16 @@ def _full_precision(value: Any) -> Any:
     return value.float() if is_half else value
 
 
-def _finite(values: torch.Tensor) -> torch.Tensor:
+def check_finite(values: torch.Tensor) -> None:
+    """
+    # Raises
+
+    `InterpretationError`
+        If an explained output is not finite.
+    """
     numbers = values.tolist()
     if not all(map(math.isfinite, numbers)):
         raise InterpretationError(f"the explained output is not finite: {numbers}")
-    return values
 
 
 def _uneven(embedded: torch.Tensor) -> torch.Tensor:

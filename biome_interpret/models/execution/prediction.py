@@ -13,7 +13,7 @@ from biome_interpret.models.embedding.sites import EmbeddingSite
 from biome_interpret.models.embedding.tracing import CallRecorder
 from biome_interpret.models.isolation.patching import patched
 from biome_interpret.models.objectives.inference_modes import Outputs
-from biome_interpret.models.tensors import TensorDict, fresh, take_rows, to_tensors
+from biome_interpret.models.tensors import TensorDict, fresh, row_index, take_rows, to_tensors
 
 
 @dataclass(frozen=True)
@@ -54,13 +54,13 @@ class Prediction:
             with the same texts in another padded length.
         """
         size = len(self.calls[0].embedded)
-        index = torch.tensor(rows, device=self.calls[0].embedded.device)
-        predicted = take_rows(self.tensors, index, size)
+        index = row_index(rows, self.calls[0].embedded.device)
+        predicted = take_rows(self.tensors, rows, index, size)
         tensors = to_tensors(instances, model)
         fields = {call.key.field for call in self.calls}
         if not all(_equal(predicted[name], tensors.get(name)) for name in fields):
             return None
-        outputs = take_rows(self.outputs, index, size)
+        outputs = take_rows(self.outputs, rows, index, size)
         # A loss would be that of the labels that the texts were read with.
         outputs.pop("loss", None)
         return Prediction(tensors, outputs, [call.take(rows) for call in self.calls])

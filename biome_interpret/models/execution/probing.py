@@ -1,11 +1,15 @@
 """Finds out once, on a few points of one text, what holds for all passes of a model."""
 
+import math
 from dataclasses import dataclass
-from typing import Optional, Sequence
+from typing import Dict, List, Optional, Sequence
+
+import torch
 
 from biome_interpret.models.execution.comparison import close, same_gradients
 from biome_interpret.models.execution.evaluation import Evaluation, ExplainedBatch, RowsMixed
 from biome_interpret.models.execution.gradient_check import has_other_gradient
+from biome_interpret.stack import storage_address, storage_bytes
 
 # How the loss of a batch is made of its rows' losses. The gradient of a row alone is its gradient
 # in the batch times (number of rows) ** reduction. If each row has its own value, it is SUM.
@@ -14,8 +18,34 @@ SUM, MEAN = 0, 1
 # Factors for the embedding. The points are far enough apart to reveal rows that mix.
 _PROBES = (0.5, 1.5, -1.0)
 
+# The memory of a pass, in units of what its graph holds between the forward and the backward pass.
+_PEAK_MEMORY = 1.5
+
+# Attention takes memory quadratic in the length of a text. At this length it takes as much as
+# everything else.
+_ATTENTION_LENGTH = 256
+
 # The number of positions appended to a text to see whether padding matters.
 _PADDING = 3
+
+
+PADDING_NOTE = (
+    "the model's output changes when padding is appended to a text: what is explained is the text "
+    "alone, not as it is predicted in a batch with longer ones"
+)
+
+ALONE_NOTE = (
+    "the model does not take several rows, or its rows influence one another: each point was run "
+    "alone, which takes longer"
+)
+GRADIENT_NOTE = (
+    "the model's gradient is not that of its output, as after `detach()`, a gradient reversal or a "
+    "clipped gradient: the scores follow the gradient, and do not add up to the output"
+)
+BYPASS_NOTE = (
+    "the model's output also depends on the words in a way that does not lead through their "
+    "embeddings: that part is not explained"
+)
 
 
 @dataclass(frozen=True)
@@ -36,6 +66,9 @@ class ProbeResult:
         Whether f changes with the ids of the words although their embeddings are held.
     has_other_gradient : `bool`
         Whether the gradient differs from the central differences of f.
+    bytes_per_position : `float`, optional
+        The memory that a pass takes for each position of a short row. `None` if it is not known, or
+        if memory does not bound the size of a pass.
     failed : `bool`
         Whether the model raised an exception on several rows. This may be due to the probed text.
     """
@@ -45,12 +78,24 @@ class ProbeResult:
     padding_matters: bool
     bypasses_embeddings: bool = False
     has_other_gradient: bool = False
+    bytes_per_position: Optional[float] = None
     failed: bool = False
 
     @property
     def instances_may_share(self) -> bool:
         """Whether different instances may share a pass."""
         return self.loss_reduction == SUM and not self.needs_loss
+
+    @property
+    def notes(self) -> List[str]:
+        """For the results of all texts."""
+        conditions = {
+            PADDING_NOTE: self.padding_matters,
+            ALONE_NOTE: self.loss_reduction is None,
+            BYPASS_NOTE: self.bypasses_embeddings,
+            GRADIENT_NOTE: self.has_other_gradient,
+        }
+        return [note for note, holds in conditions.items() if holds]
 
 
 def probe(batch: ExplainedBatch) -> ProbeResult:
@@ -72,8 +117,47 @@ def probe(batch: ExplainedBatch) -> ProbeResult:
         padding_matters=_padding_matters(batch),
         bypasses_embeddings=batch.bypasses_embeddings,
         has_other_gradient=has_other_gradient(batch),
+        bytes_per_position=_bytes_per_position(batch),
         failed=failed,
     )
+
+
+def relative_size(length: int) -> float:
+    """The memory of a row of this length, in positions of a short row."""
+    return length * (1 + length / _ATTENTION_LENGTH)
+
+
+def _bytes_per_position(batch: ExplainedBatch) -> Optional[float]:
+    if batch.device.type != "cuda":
+        return None
+    try:
+        return bytes_per_position(batch)
+    except Exception:  # The model may take one row only, or save tensors in its own way.
+        return None
+
+
+def bytes_per_position(batch: ExplainedBatch) -> float:
+    """
+    The memory that a pass takes for each position of a short row. It is measured on the first text
+    of a batch. It is rounded up to a power of two, to depend on the text as little as possible.
+    """
+    few, many = (graph_bytes(batch, _PROBES[:count]) for count in (len(_PROBES) - 1, len(_PROBES)))
+    length = max(call.embedded.size(1) for call in batch.calls)
+    found = _PEAK_MEMORY * max(1, many - few) / relative_size(length)
+    return float(2 ** math.ceil(math.log2(found)))
+
+
+def graph_bytes(batch: ExplainedBatch, probes: Sequence[float]) -> int:
+    """The size of all tensors that a pass keeps for its gradient."""
+    sizes: Dict[int, int] = {}
+
+    def keep(tensor: torch.Tensor) -> torch.Tensor:
+        sizes[storage_address(tensor)] = storage_bytes(tensor)
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda kept: kept):
+        batch.evaluate([0] * len(probes), batch.uneven_points(probes), want_gradients=True)
+    return sum(sizes.values())
 
 
 def _loss_reduction(

@@ -7,7 +7,7 @@ all sequences of one length as a plain tensor.
 """
 
 from contextlib import ExitStack, contextmanager
-from typing import Any, Callable, ContextManager, Iterator, List, Tuple
+from typing import Any, Callable, ContextManager, Iterator, List, Sequence, Tuple
 
 import torch
 from torch.nn.utils.rnn import PackedSequence
@@ -19,14 +19,17 @@ Hidden = Any
 Forward = Callable[..., Tuple[Any, Hidden]]
 
 
+def recurrent_layers(model: torch.nn.Module) -> List[torch.nn.RNNBase]:
+    return [module for module in model.modules() if isinstance(module, torch.nn.RNNBase)]
+
+
 @contextmanager
-def differentiable_recurrence(model: torch.nn.Module) -> Iterator[None]:
-    """Makes the recurrent layers of a model quick to differentiate, for this thread only."""
+def differentiable_recurrence(layers: Sequence[torch.nn.RNNBase]) -> Iterator[None]:
+    """Makes recurrent layers quick to differentiate, for this thread only."""
     with ExitStack() as stack:
-        for module in model.modules():
-            if isinstance(module, torch.nn.RNNBase):
-                is_cuda = next(module.parameters()).is_cuda
-                stack.enter_context(_trainable(module) if is_cuda else _unpacked(module))
+        for layer in layers:
+            is_cuda = next(layer.parameters()).is_cuda
+            stack.enter_context(_trainable(layer) if is_cuda else _unpacked(layer))
         yield
 
 

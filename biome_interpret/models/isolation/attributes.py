@@ -5,8 +5,8 @@ from typing import Any, Dict, Iterator, List, Sequence, Tuple
 import torch
 from allennlp.modules.encoder_base import _EncoderBase
 
-# PyTorch's own attributes.
-_PYTORCHS = frozenset(vars(torch.nn.Module()))
+# The names of PyTorch's own attributes.
+PYTORCHS = frozenset(vars(torch.nn.Module()))
 
 # Larger containers are taken for data that never changes.
 _LARGEST = 10_000
@@ -49,7 +49,7 @@ class AttributesKept:
 def _own_attributes(attributes: Dict[str, Any]) -> Iterator[Tuple[str, Any]]:
     """Without methods: they may be patched for another thread."""
     for name, value in [*attributes.items()]:
-        if name not in _PYTORCHS and not callable(value):
+        if name not in PYTORCHS and not callable(value):
             yield name, value
 
 

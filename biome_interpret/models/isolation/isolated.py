@@ -4,7 +4,17 @@ import copy
 import os
 import threading
 from contextlib import nullcontext
-from typing import Any, Callable, ContextManager, List, Optional, Sequence, Tuple, TypeVar
+from typing import (
+    Any,
+    Callable,
+    ClassVar,
+    ContextManager,
+    List,
+    Optional,
+    Sequence,
+    Tuple,
+    TypeVar,
+)
 from weakref import WeakKeyDictionary
 
 import torch
@@ -13,12 +23,19 @@ from allennlp.models import Model
 from allennlp.training.metrics import Metric
 
 from biome_interpret.errors import InterpretationError
-from biome_interpret.models.isolation.attributes import AttributesKept
+from biome_interpret.models.isolation.attributes import PYTORCHS, AttributesKept
 from biome_interpret.models.isolation.encoder_states import fixed_encoder_states
 from biome_interpret.models.isolation.patching import WrappersKept
 from biome_interpret.models.isolation.random_states import RandomStates
 from biome_interpret.models.tensors import device_of
-from biome_interpret.stack import autocast_states, set_autocast_states
+from biome_interpret.stack import (
+    Flag,
+    autocast_states,
+    exact_float32,
+    float32_flags,
+    set_autocast_states,
+    set_flags,
+)
 
 _Result = TypeVar("_Result")
 
@@ -104,7 +121,8 @@ class _State:
         ]
         self._attributes = AttributesKept(self.modules)
         self._wrappers = WrappersKept()
-        self._random_states = RandomStates(device_of(model))
+        self._device = device_of(model)
+        self._random_states = RandomStates(self._device)
         self._default_dtype = torch.get_default_dtype()
         self._grad_enabled = torch.is_grad_enabled()
         self._autocast = autocast_states()
@@ -112,6 +130,8 @@ class _State:
     def change(self) -> None:
         """To evaluation mode, with frozen parameters."""
         _changed.append(self)
+        if self._device.type == "cuda":
+            _Float32.keep()
         for module in self._training:
             module.training = False
         # The gradients of the parameters would take half the time of a small model's backward pass.
@@ -139,6 +159,8 @@ class _State:
         set_autocast_states(*self._autocast)
         if self in _changed:
             _changed.remove(self)
+        if not _changed:
+            _Float32.restore()
         self._is_restored = True
 
     def restore_model(self) -> None:
@@ -154,6 +176,28 @@ class _State:
                 if name not in attributes:
                     del vars(metric)[name]
         self._attributes.restore()
+
+
+class _Float32:
+    """
+    The precision of float32 on a GPU. By default cuDNN rounds to TF32: then the result of a row
+    depends on the other rows, by more than a wrong gradient may differ. All threads share the
+    flags: they are restored when no thread interprets a model any more.
+    """
+
+    before: ClassVar[Optional[List[Flag]]] = None
+
+    @classmethod
+    def keep(cls) -> None:
+        if cls.before is None:
+            cls.before = float32_flags()
+            set_flags(exact_float32(cls.before))
+
+    @classmethod
+    def restore(cls) -> None:
+        if cls.before is not None:
+            set_flags(cls.before)
+            cls.before = None
 
 
 def _writes_its_parameters(module: torch.nn.Module) -> bool:
@@ -186,7 +230,9 @@ def _metrics(modules: Sequence[torch.nn.Module]) -> List[Metric]:
     for module in modules:
         if type(module).__module__.startswith("torch."):
             continue  # PyTorch's own modules, most of a model, hold no metrics.
-        for value in vars(module).values():
+        for name, value in [*vars(module).items()]:
+            if name in PYTORCHS:
+                continue
             members = value.values() if isinstance(value, dict) else value
             if isinstance(value, Metric):
                 found.append(value)

@@ -107,6 +107,9 @@ class Objective(Registrable):
         self.reading: Optional[Reading] = None
         # What the model itself calls the label with the largest logit, and its index.
         self.own_label: Optional[Tuple[int, str]] = None
+        # Whether all labels are known to be among the model's outputs. To look at them again would
+        # wait for a GPU.
+        self.has_checked_labels = False
 
     @property
     def type_key(self) -> Hashable:

@@ -1,14 +1,22 @@
 """Which texts share a pass, how many rows it has, and what happens if memory runs out."""
 
+from dataclasses import replace
 from typing import List
 
 import pytest
+import torch
 from allennlp.models import BasicClassifier
 
 from biome_interpret.models.execution.batching import BatchPlanner, run_in_passes
 from biome_interpret.models.execution.evaluation import ExplainedBatch
+from biome_interpret.models.execution.probing import (
+    bytes_per_position,
+    graph_bytes,
+    relative_size,
+)
 from tests.models.execution.batches import batch_of, text_of
 from tests.models.execution.test_probing import CountsPositions, MixesRows, as_kind
+from tests.tiny_models import build_predictor
 
 
 def probed_planner(model_class: type) -> BatchPlanner:
@@ -140,3 +148,36 @@ class TestMemory:
         with pytest.raises(RuntimeError, match="out of memory"):
             run_in_passes([1, 2], 2, run)
         assert sizes == [2, 1]
+
+
+class SmallGpu:
+    total_memory = 2**30
+
+
+def test_memory_bounds_the_rows_of_a_pass_on_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: SmallGpu)
+    planner = BatchPlanner(8, None, torch.device("cuda"))
+    batch = batch_of(as_kind(BasicClassifier), ["a dull film"])
+    objective = batch.given_objective
+    found = planner.probed(objective, lambda: batch)
+    assert found.bytes_per_position is None  # On the CPU it does not bound a pass.
+    unbounded = planner.rows_per_pass(20, objective)
+    for size in (2**10, 2**20):
+        planner._known[objective.type_key] = replace(found, bytes_per_position=size)
+        rows = planner.rows_per_pass(20, objective)
+        assert 0 < rows <= unbounded
+        # Two groups are under way at once. Both together take a quarter of the memory at most.
+        assert 2 * rows * 20 * size <= SmallGpu.total_memory / 4
+    assert rows < unbounded
+
+
+@pytest.mark.parametrize("name", ["lstm", "cnn", "bert"])
+def test_the_memory_of_a_pass_is_foretold(name: str) -> None:
+    predictor = build_predictor(name)
+    foretold = bytes_per_position(batch_of(predictor, ["a dull film"]))
+    batch = batch_of(predictor, ["the story is fun and the acting was not bad but surprising"])
+    length = max(call.embedded.size(1) for call in batch.calls)
+    probes = [0.1 * (row + 1) for row in range(30)]
+    held = graph_bytes(batch, probes) - graph_bytes(batch, probes[:10])
+    # It is half as much again as the graph holds, and then rounded up to a power of two.
+    assert 1 <= 20 * relative_size(length) * foretold / held <= 4

@@ -8,7 +8,7 @@ from allennlp.models import Model
 from allennlp.predictors import Predictor
 
 from biome_interpret import GradientShap, IntegratedGradient, InterpretationError
-from biome_interpret.interpreters.engine.pipeline import (
+from biome_interpret.models.execution.probing import (
     ALONE_NOTE,
     BYPASS_NOTE,
     GRADIENT_NOTE,

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence
 
-from biome_interpret.models.execution.recurrent import differentiable_recurrence
+from biome_interpret.models.execution.recurrent import differentiable_recurrence, recurrent_layers
 
 LENGTHS = [[5, 5, 5], [1], [7, 4, 4, 1], [2, 7, 4, 2, 7]]
 
@@ -56,7 +56,7 @@ def test_outputs_states_and_gradients_are_the_same(
         return [output.data, flat(hidden), *torch.autograd.grad(value, x)]
 
     expected = run()
-    with differentiable_recurrence(module):
+    with differentiable_recurrence(recurrent_layers(module)):
         found = run()
     for one, other in zip(expected, found):
         assert torch.allclose(one, other, atol=1e-12)
@@ -66,7 +66,7 @@ def test_outputs_states_and_gradients_are_the_same(
 def test_one_direction_and_a_plain_tensor() -> None:
     module = layer(torch.nn.LSTM, bidirectional=False, num_layers=1, dropout=0.0)
     x = torch.randn(4, 2, 3, dtype=torch.float64)
-    with differentiable_recurrence(module):
+    with differentiable_recurrence(recurrent_layers(module)):
         found, _ = module(x)
     assert torch.equal(found, module(x)[0])
 
@@ -76,7 +76,7 @@ def test_other_threads_run_the_layer_as_it_is() -> None:
     packed = pack_padded_sequence(torch.randn(4, 2, 3, dtype=torch.float64), [4, 2])
     expected = module(packed)[0].data
     found = []
-    with differentiable_recurrence(module):
+    with differentiable_recurrence(recurrent_layers(module)):
         thread = threading.Thread(target=lambda: found.append(module(packed)[0].data))
         thread.start()
         thread.join()
