@@ -5,8 +5,10 @@ A GPU works by itself: a pass is started, and its results are fetched later. So 
 generator that stops where it needs such results. Meanwhile the CPU goes on with another task.
 """
 
+import threading
 from collections import deque
 from contextlib import nullcontext
+from functools import lru_cache
 from typing import Any, ContextManager, Deque, Dict, Generator, Iterable, List, Tuple, TypeVar
 
 import torch
@@ -25,7 +27,7 @@ def run_overlapped(
     task is taken from the iterable when it starts, since taking it may be work as well.
 
     On a GPU each of the tasks under way has a stream of its own, so that it waits for its own
-    passes only.
+    passes only. The first has the present stream.
 
     # Returns
 
@@ -33,7 +35,7 @@ def run_overlapped(
         What the tasks return, in their order.
     """
     results: Dict[int, Result] = {}
-    free = [_stream(device) for _ in range(most_at_once)]
+    free = [*_side_streams(device, most_at_once - 1), None]
     waiting: Deque[Tuple[int, Task[Result], Any]] = deque()
     tasks_left = enumerate(tasks)
     while True:
@@ -54,8 +56,20 @@ def run_overlapped(
             free.append(stream)
 
 
-def _stream(device: torch.device) -> Any:
-    return torch.cuda.Stream(device) if device.type == "cuda" else None
+def _side_streams(device: torch.device, number: int) -> List[Any]:
+    if device.type != "cuda":
+        return [None] * number
+    streams = [_side_stream(threading.get_ident(), device, i) for i in range(number)]
+    for stream in streams:
+        # What was begun before, such as moving the model there, is to be done first.
+        stream.wait_stream(torch.cuda.current_stream(device))
+    return streams
+
+
+# A new stream would get memory of its own each time.
+@lru_cache(maxsize=64)
+def _side_stream(thread: int, device: torch.device, number: int) -> Any:
+    return torch.cuda.Stream(device)
 
 
 def _on(stream: Any) -> ContextManager[Any]:

@@ -13,6 +13,7 @@ from typing import (
     Union,
 )
 
+import torch
 from allennlp.common.util import JsonDict
 from allennlp.predictors import Predictor
 
@@ -313,6 +314,9 @@ class Pipeline:
         if settings.background is not None and self._background is None:
             instances = background_instances(self._predictor, settings.background, text.json)
             self._background = Background(self._model, self._sites, instances)
+            if self._planner.device.type == "cuda":
+                # Groups on other streams read it too.
+                torch.cuda.current_stream(self._planner.device).synchronize()
         return PathStarts(
             settings.baseline, self._background, settings.hold_special_tokens, self._model.vocab
         )
