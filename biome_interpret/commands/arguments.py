@@ -153,6 +153,11 @@ def _add_jobs(group: argparse._ArgumentGroup) -> None:
         help="continue the --output-file of a job that was stopped or killed. The archive, the "
         "input and the options must be the same",
     )
+    add(
+        "--overwrite",
+        action="store_true",
+        help="replace what is in --output-file. Without it, a file that holds something is refused",
+    )
     add("--fail-fast", action="store_true", help="stop at the first text that fails")
     add(
         "--file-friendly-logging",
@@ -238,6 +243,12 @@ def _check_together(arguments: argparse.Namespace) -> None:
         "--multitask-head requires --use-dataset-reader": has_head and not reads_instances,
         "--resume requires the --output-file that it continues": resume and not has_output,
         "--resume cannot read standard input again: put the texts in a file": resume and is_piped,
+        "--resume keeps what --overwrite replaces: give one of them": (
+            resume and arguments.overwrite
+        ),
+        "--overwrite requires the --output-file that it replaces": (
+            arguments.overwrite and not has_output
+        ),
     }
     for message, applies in conflicts.items():
         if applies:

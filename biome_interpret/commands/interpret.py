@@ -14,7 +14,11 @@ from allennlp.common.checks import ConfigurationError
 from biome_interpret.commands import arguments as cli
 from biome_interpret.commands import loading
 from biome_interpret.commands.jobs import files
-from biome_interpret.commands.jobs.destination import Destination, open_destination
+from biome_interpret.commands.jobs.destination import (
+    Destination,
+    open_destination,
+    refuse_existing_output,
+)
 from biome_interpret.commands.jobs.explaining import RecordMaker
 from biome_interpret.commands.jobs.job import FirstFailure, Job
 from biome_interpret.commands.jobs.messages import (
@@ -90,6 +94,7 @@ def _prepare_and_run(arguments: argparse.Namespace, signals: StopSignals) -> int
     files.refuse_overwriting(
         files.read_by_interpret(arguments, configs), files.written_by_interpret(arguments)
     )
+    refuse_existing_output(arguments)
     predictor = loading.load_predictor(arguments)
     path = arguments.input_file
     source: Source

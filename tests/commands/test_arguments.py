@@ -67,6 +67,11 @@ WRONG: Dict[str, Any] = {
         ["{two}", "--resume", "--output-file", "/dev/null"],
         "needs an ordinary file",
     ),
+    "resume and overwrite": (
+        ["{two}", "--output-file", "{out}", "--resume", "--overwrite"],
+        "--resume keeps what --overwrite replaces",
+    ),
+    "overwrite without output file": (["{two}", "--overwrite"], "requires the --output-file"),
     "output over input": (["{two}", "--output-file", "{two}"], "would overwrite the input"),
     "html over output": (["{two}", "--output-file", "{out}", "--html", "{out}"], "overwrite"),
     "no such folder": (["{two}", "--output-file", "{nowhere}/out"], "does not exist"),

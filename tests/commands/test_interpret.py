@@ -75,7 +75,7 @@ class TestOutput:
 
     def test_a_file_is_overwritten(self, command: CommandLine, two: Path, out: Path) -> None:
         out.write_text("something else\n" * 10_000)
-        command.interpret(two, "--output-file", out)
+        command.interpret(two, "--output-file", out, "--overwrite")
         assert len(read_lines(out)) == 2
 
     def test_no_texts(self, command: CommandLine, tmp_path: Path, out: Path) -> None:
@@ -106,7 +106,9 @@ class TestWhatIsExplained:
             "{type: 'biome-gradient-shap', seed: 1}",
             str(ROOT / "configs" / "gradient_shap.jsonnet"),
         ):
-            done = command.interpret(two, "--interpreter", given, "--output-file", out)
+            done = command.interpret(
+                two, "--interpreter", given, "--output-file", out, "--overwrite"
+            )
             assert done.status == 0, done.err
             assert {one.method for [one] in results(out)} == {"biome-gradient-shap"}
 
@@ -143,7 +145,7 @@ class TestWhatIsExplained:
         for found in results(out):
             assert [one.target.label for one in found] == ["negative", "positive"]
             assert [one.target.index for one in found] == [1, 0]
-        command.interpret(two, "--target", "positive", "--output-file", out)
+        command.interpret(two, "--target", "positive", "--output-file", out, "--overwrite")
         assert [one.target.label for [one] in results(out)] == ["positive"] * 2
         printed = command.interpret(two, "--target", "positive").out
         assert "line 1  target positive" in printed
@@ -176,7 +178,7 @@ class TestWhatIsExplained:
         self, command: CommandLine, two: Path, out: Path, arguments: List[str]
     ) -> None:
         out.write_text("of yesterday")
-        done = command.interpret(two, *arguments, "--output-file", out)
+        done = command.interpret(two, *arguments, "--output-file", out, "--overwrite")
         assert done.status == 2
         assert "unknown target" in done.err and "'negative', 'positive'" in done.err
         assert out.read_text() == "of yesterday"
@@ -197,7 +199,8 @@ class TestWhatIsExplained:
         ]
         needed = []
         for tolerance in ("0.5", "0.00001"):
-            command.interpret(two, *both, "--tolerance", tolerance, "--output-file", out)
+            arguments = ["--tolerance", tolerance, "--output-file", out, "--overwrite"]
+            command.interpret(two, *both, *arguments)
             needed.append([one.n_evaluations for found in results(out) for one in found])
         assert all(few < many for few, many in zip(*needed))
 
@@ -205,7 +208,8 @@ class TestWhatIsExplained:
         source = write_lines(tmp_path / "texts.jsonl", reviews(7))
         found = []
         for size in ("1", "3", "1000"):
-            assert command.interpret(source, "--batch-size", size, "--output-file", out).status == 0
+            arguments = ["--batch-size", size, "--output-file", out, "--overwrite"]
+            assert command.interpret(source, *arguments).status == 0
             found.append([one.fields["tokens"].scores for [one] in results(out)])
         for others in zip(*found):
             for other in others[1:]:
@@ -223,7 +227,8 @@ class TestModelAndPredictor:
         assert command.interpret(two, *arguments).status == 0
         assert [one.target.probability for [one] in results(out)] == [0.5, 0.5]
         overrides = json.dumps({"dataset_reader.max_sequence_length": 2})
-        assert command.interpret(two, "-o", overrides, "--output-file", out).status == 0
+        arguments = ["-o", overrides, "--output-file", out, "--overwrite"]
+        assert command.interpret(two, *arguments).status == 0
         assert results(out)[0][0].fields["tokens"].tokens == ["A", "dull"]
 
     def test_predictor_and_its_arguments(self, command: CommandLine, two: Path, out: Path) -> None:
@@ -268,6 +273,7 @@ class TestModelAndPredictor:
 
     def test_file_friendly_logging(self, command: CommandLine, two: Path, out: Path) -> None:
         plain = command.interpret(two, "--output-file", out).err
-        friendly = command.interpret(two, "--output-file", out, "--file-friendly-logging").err
+        again = ["--output-file", out, "--overwrite", "--file-friendly-logging"]
+        friendly = command.interpret(two, *again).err
         assert "\r" in plain and "2/2" in plain
         assert "\r" not in friendly and "2/2" in friendly

@@ -28,7 +28,7 @@ def test_help_names_every_flag_of_predict_and_its_own(command: CommandLine) -> N
     predict = Predict().add_subparser(subparsers)
     flags = [flag for action in predict._actions for flag in action.option_strings]
     own = "--interpreter --target --target-index --target-field --granularity --tolerance"
-    own += " --html --resume --fail-fast --include-package"
+    own += " --html --resume --overwrite --fail-fast --include-package"
     helped = command("interpret", "--help").out
     for flag in [*flags, *own.split()]:
         assert flag in helped

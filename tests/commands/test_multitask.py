@@ -33,6 +33,7 @@ def test_the_head_chooses_the_reader_and_the_output(
     source = write_lines(tmp_path / "texts.jsonl", [{"text": "a dull film"}, {"text": "bad story"}])
     out = tmp_path / "out.jsonl"
     arguments = ["interpret", archive, source, "--use-dataset-reader", "--output-file", out]
+    arguments += ["--overwrite"]
     arguments += ["--interpreter", '{"type": "biome-integrated-gradient", "n_steps": 4}']
     probabilities = []
     for head in ("sentiment", "length"):

@@ -9,6 +9,7 @@ from typing import Any, Dict, List, NamedTuple, Optional
 from allennlp.common.checks import ConfigurationError
 
 from biome_interpret.commands.jobs import fingerprint
+from biome_interpret.commands.jobs.files import job_file
 from biome_interpret.commands.jobs.records import Written
 from biome_interpret.commands.jobs.sinks import RecordFile, Sink, TerminalView, WriteError
 from biome_interpret.commands.jobs.sources import Source
@@ -29,6 +30,28 @@ class Destination(NamedTuple):
     @property
     def is_printed(self) -> bool:
         return any(isinstance(sink, TerminalView) for sink in self.sinks)
+
+
+def refuse_existing_output(arguments: Namespace) -> None:
+    """
+    Raises `ConfigurationError` if `--output-file` holds something, and neither `--resume` nor
+    `--overwrite` is given: a command that is typed twice must not lose finished work.
+    """
+    path = None if arguments.output_file is None else Path(arguments.output_file)
+    if path is not None and path.is_file() and path.stat().st_size:
+        with closing(RecordFile(path)):  # It refuses a file that another job is writing to.
+            _refuse_content(arguments, path)
+
+
+def _refuse_content(arguments: Namespace, path: Path) -> None:
+    if arguments.resume or arguments.overwrite or not path.is_file() or not path.stat().st_size:
+        return
+    can_continue = arguments.input_file != "-" and job_file(path).exists()
+    resume = "--resume to continue its job, or " if can_continue else ""
+    raise ConfigurationError(
+        f"--output-file {path} is not empty: give {resume}--overwrite to replace it, or name "
+        f"another file"
+    )
 
 
 def open_destination(
@@ -69,6 +92,7 @@ def _output_file(
     job = fingerprint.of_job(arguments, configs, source) if is_resumable else None
     before = Written()
     file = stack.enter_context(closing(RecordFile(path)))
+    _refuse_content(arguments, path)  # Another job may have written it since the first check.
     if arguments.resume and job is not None and path.stat().st_size:
         fingerprint.check(job, path)
         before = Written.read(path)

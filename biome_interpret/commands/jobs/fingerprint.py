@@ -93,8 +93,8 @@ def check(fingerprint: Fingerprint, output_file: Path) -> None:
     ]
     if differences:
         raise ConfigurationError(
-            f"cannot resume {output_file}: {'; '.join(differences)}. Undo that, or start again "
-            "without --resume"
+            f"cannot resume {output_file}: {'; '.join(differences)}. Undo that, or give "
+            "--overwrite in place of --resume to start again"
         )
 
 

@@ -63,7 +63,7 @@ class Source:
         if self._current_state() != self._state:
             raise SourceChanged(
                 "the input was changed while it was read: texts may be missing from the output. "
-                "Run the job again without --resume"
+                "Run the job again, with --overwrite if it has an --output-file"
             )
 
     def _current_state(self) -> Optional[Tuple[int, int]]:

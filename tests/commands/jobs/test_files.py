@@ -90,8 +90,8 @@ def test_interpret_does_not_overwrite_the_archive(
 
 def test_an_output_beside_the_archives_files_is_allowed(command: CommandLine, folder: Path) -> None:
     arguments = ["two.jsonl", "--output-file", "model/out.jsonl", "--html", "model/out.html"]
-    for _ in range(2):
-        assert command("interpret", "model", *arguments).status == 0
+    assert command("interpret", "model", *arguments).status == 0
+    assert command("interpret", "model", *arguments, "--overwrite").status == 0
 
 
 @pytest.mark.parametrize("page", ["out.jsonl", "link.html", "out.jsonl.job.json"])

@@ -13,6 +13,7 @@ from typing import Any, Callable, List
 
 import pytest
 
+from biome_interpret.commands import loading
 from biome_interpret.visualization import files
 from tests.commands.command_line import (
     ARCHIVE,
@@ -50,6 +51,64 @@ def run_in_two_parts(
     return done
 
 
+class TestExistingOutput:
+    """Finished work is replaced only if the command says so."""
+
+    def test_of_an_unfinished_job_is_refused(
+        self, command: CommandLine, source: Path, out: Path, whole: bytes
+    ) -> None:
+        part = whole[: len(whole) // 2]
+        out.write_bytes(part)
+        job = Path(f"{out}.job.json").read_bytes()
+        done = run_job(command, source, out)
+        assert done.status == 2
+        assert (
+            f"--output-file {out} is not empty: give --resume to continue its job, or " in done.err
+        )
+        assert "--overwrite to replace it" in done.err
+        assert out.read_bytes() == part and Path(f"{out}.job.json").read_bytes() == job
+        assert run_job(command, source, out, "--resume").status == 1
+        assert out.read_bytes() == whole
+
+    def test_is_refused_before_the_model_is_loaded(
+        self, command: CommandLine, source: Path, out: Path, tmp_path: Path
+    ) -> None:
+        out.write_text("notes of mine\n")
+        done = command("interpret", tmp_path / "no-model.tar.gz", source, "--output-file", out)
+        assert done.status == 2
+        # There is nothing to resume.
+        assert "is not empty: give --overwrite to replace it, or name another file" in done.err
+        assert out.read_text() == "notes of mine\n"
+
+    def test_is_replaced_by_overwrite(
+        self, command: CommandLine, source: Path, out: Path, whole: bytes
+    ) -> None:
+        out.write_text("an old line\n")
+        assert run_job(command, source, out, "--overwrite").status == 1
+        assert out.read_bytes() == whole
+
+    def test_that_another_job_wrote_meanwhile_is_refused(
+        self, command: CommandLine, source: Path, out: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        load = loading.load_predictor
+
+        def load_slowly(arguments: Any) -> Any:
+            out.write_text("of a job that ended\n")
+            return load(arguments)
+
+        monkeypatch.setattr(loading, "load_predictor", load_slowly)
+        done = run_job(command, source, out)
+        assert done.status == 2 and f"--output-file {out} is not empty" in done.err
+        assert out.read_text() == "of a job that ended\n"
+
+    def test_that_is_empty_is_written(
+        self, command: CommandLine, source: Path, out: Path, whole: bytes
+    ) -> None:
+        out.write_bytes(b"")
+        assert run_job(command, source, out).status == 1
+        assert out.read_bytes() == whole
+
+
 class TestLockedOutput:
     @pytest.mark.parametrize("more", [[], ["--resume"]])
     def test_a_second_job_is_refused_and_the_first_goes_on(
@@ -81,7 +140,7 @@ class TestLockedOutput:
         run_in_two_parts(command, out, 12, second)
         assert statuses == [2] and len(read_lines(out)) == 12
         # The job has ended.
-        assert run_job(command, source, link).status == 1
+        assert run_job(command, source, link, "--overwrite").status == 1
 
     def test_without_locks_the_first_job_notices_the_second(
         self,
@@ -93,7 +152,7 @@ class TestLockedOutput:
         monkeypatch.setattr(files, "fcntl", None)  # As on Windows.
 
         def second() -> None:
-            arguments = ["interpret", ARCHIVE, source, *QUICK, "--output-file", out]
+            arguments = ["interpret", ARCHIVE, source, *QUICK, "--output-file", out, "--overwrite"]
             assert status_of([str(argument) for argument in arguments]) == 1
 
         done = run_in_two_parts(command, out, 12, second)
@@ -196,7 +255,8 @@ class TestJobFile:
         before = sorted(os.listdir(tmp_path))
         try:
             resource.setrlimit(resource.RLIMIT_FSIZE, (400, limits[1]))
-            done = command("interpret", tmp_path / "model", source, *QUICK, "--output-file", out)
+            output = ["--output-file", out, "--overwrite"]
+            done = command("interpret", tmp_path / "model", source, *QUICK, *output)
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, limits)
         assert done.status == 2

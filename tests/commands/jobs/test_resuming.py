@@ -100,6 +100,7 @@ class TestRefusal:
         done = run_job(command, source, out, "--resume", *change)
         assert done.status == 2
         assert re.search(f"cannot resume .*{named}", done.err)
+        assert "give --overwrite in place of --resume to start again" in done.err
         assert out.read_bytes() == whole[:-100]
 
     def test_of_another_input_archive_or_named_file(
@@ -147,6 +148,6 @@ class TestRefusal:
     def test_of_an_output_of_standard_input(
         self, command: CommandLine, source: Path, out: Path, whole: bytes
     ) -> None:
-        run_job(command, "-", out, stdin=source.read_bytes())
+        run_job(command, "-", out, "--overwrite", stdin=source.read_bytes())
         assert out.read_bytes() == whole
         assert run_job(command, source, out, "--resume").status == 2

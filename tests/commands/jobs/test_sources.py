@@ -39,7 +39,7 @@ class TestJsonLines:
         assert [record["inputs"] for record in read_lines(out)] == [DULL, WARM]
         with zipfile.ZipFile(packed, "a") as archive:
             archive.write(two, "other.jsonl")
-        done = command.interpret(packed, "--output-file", out)
+        done = command.interpret(packed, "--output-file", out, "--overwrite")
         assert done.status == 2
         assert "holds 2 files" in done.err
 
@@ -158,7 +158,7 @@ class TestReaderInstances:
         arguments = [source, "--use-dataset-reader", "-o", overrides, "--output-file", out]
         command.interpret(*arguments)
         assert len(results(out)[0][0].fields["tokens"].tokens) == len("A dull film.")
-        command.interpret(*arguments, "--dataset-reader-choice", "train")
+        command.interpret(*arguments, "--overwrite", "--dataset-reader-choice", "train")
         assert results(out)[0][0].fields["tokens"].tokens == ["A", "dull", "film", "."]
 
     def test_a_reader_that_fails_ends_the_job(
