@@ -89,11 +89,18 @@ def refuse_both(first: Dict[str, Any], second: Dict[str, Any]) -> None:
 
 def refuse_unknown(interpreter: str, given: Collection[str], allowed: Collection[str]) -> None:
     for name in given:
-        close = difflib.get_close_matches(shown(name).strip("'"), allowed, n=1)
-        hint = f" (did you mean '{close[0]}'?)" if close else ""
+        meant = _meant(shown(name).strip("'"), allowed)
+        hint = f" (did you mean '{meant}'?)" if meant else ""
         raise ConfigurationError(
             f"{interpreter} has no option {shown(name)}{hint}; its options are {', '.join(allowed)}"
         )
+
+
+def _meant(name: str, allowed: Collection[str]) -> Optional[str]:
+    """The option with all words of the name, or else the one with the most similar letters."""
+    words = set(name.split("_"))
+    same = [option for option in allowed if words <= set(option.split("_"))]
+    return next(iter(same or difflib.get_close_matches(name, allowed, n=1)), None)
 
 
 def target(value: Any) -> Union[str, int, None]:

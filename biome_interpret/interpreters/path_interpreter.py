@@ -18,6 +18,7 @@ from biome_interpret.interpreters.engine.outcomes import Outcome
 from biome_interpret.interpreters.engine.pipeline import Pipeline
 from biome_interpret.interpreters.engine.settings import Settings
 from biome_interpret.interpreters.engine.windows import Input
+from biome_interpret.interpreters.inputs import checked_predictor, many_inputs, one_input
 from biome_interpret.models.alignment.segments import GRANULARITIES
 from biome_interpret.models.baselines import Baseline
 from biome_interpret.models.embedding.finders import find_sites
@@ -101,9 +102,10 @@ class PathInterpreter(SaliencyInterpreter):
         autocast: bool = False,
         **unknown: Any,
     ) -> None:
-        super().__init__(predictor)
+        super().__init__(checked_predictor(predictor))
         allowed = [name for name in infer_params(type(self)) if name not in _OTHER_ARGUMENTS]
         options.refuse_unknown(type(self).__name__, unknown, allowed)
+        options.refuse_both({"baseline": baseline}, {"background": background})
         if batch_size is not None:
             batch_size = options.whole_number("batch_size", batch_size)
         self._target = options.target(target)
@@ -191,6 +193,7 @@ class PathInterpreter(SaliencyInterpreter):
         `InterpretationError`
             If the text cannot be interpreted.
         """
+        one_input("saliency_interpret_from_json", inputs)
         return self.saliency_interpret_batch_json([inputs])[0]
 
     def saliency_interpret_batch_json(self, inputs: List[JsonDict]) -> List[JsonDict]:
@@ -198,6 +201,7 @@ class PathInterpreter(SaliencyInterpreter):
         `saliency_interpret_from_json` for each of many inputs, in order. Texts of similar length
         share passes.
         """
+        inputs = many_inputs("saliency_interpret_batch_json", inputs)
         outcomes = self.outcomes(inputs, None, complete=False)
         return [saliency_of(_results(outcome)) for outcome in outcomes]
 
@@ -227,6 +231,7 @@ class PathInterpreter(SaliencyInterpreter):
         `InterpretationError`
             If the text cannot be interpreted.
         """
+        one_input("interpret_json", inputs)
         return self.interpret_batch_json([inputs], target)[0]
 
     def interpret_batch_json(
@@ -235,6 +240,7 @@ class PathInterpreter(SaliencyInterpreter):
         """
         `interpret_json` for each of many inputs, in order. Texts of similar length share passes.
         """
+        inputs = many_inputs("interpret_batch_json", inputs)
         return [_results(one) for one in self.outcomes(inputs, [target] * len(inputs))]
 
     def interpret_instance(
@@ -261,6 +267,7 @@ class PathInterpreter(SaliencyInterpreter):
         `List[Union[List[Interpretation], Exception]]`
             In the order of the inputs: the results, or the error of the text.
         """
+        inputs = many_inputs("interpret_each", inputs)
         return [
             outcome.error if outcome.error is not None else _results(outcome)
             for outcome in self.outcomes(inputs, targets)

@@ -132,7 +132,7 @@ class TestInterpreters:
     @pytest.mark.parametrize("inputs", [None, 5, "a film", [TEXT], [1]])
     def test_an_input_that_is_no_object_is_refused(self, inputs: Any) -> None:
         interpreter = IntegratedGradient(predictor_of(TextClassifierPredictor))
-        with pytest.raises(InterpretationError, match="an input must be a JSON object"):
+        with pytest.raises(InterpretationError, match="takes the input of the predictor, a dict"):
             interpreter.interpret_json(inputs)
         first, second = interpreter.interpret_each([inputs, TEXT])
         assert isinstance(first, InterpretationError) and not isinstance(second, Exception)

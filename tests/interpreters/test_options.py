@@ -34,6 +34,12 @@ REVIEW = EXAMPLE_INPUTS["lstm"]
     "options, said",
     [
         ({"n_step": 3}, "no option 'n_step'.*baseline, background"),
+        ({"aggregation": "sum"}, "did you mean 'granularity_aggregation_strategy'"),
+        ({"strategy": "sum"}, "did you mean 'granularity_aggregation_strategy'"),
+        (
+            {"baseline": "padding", "background": ["a film"]},
+            "baseline and background exclude each other: give baseline, or background",
+        ),
         ({"granularty": "word"}, "no option 'granularty' .did you mean 'granularity'"),
         ({"granularity": "paragraph"}, "granularity is 'paragraph'.*'all_tokens', 'token'"),
         ({"granularity_aggregation_strategy": "median"}, "'mean', 'sum', 'max', 'min'"),
