@@ -8,6 +8,7 @@ from pathlib import Path
 from allennlp.common.checks import ConfigurationError
 from allennlp.common.file_utils import cached_path
 
+from biome_interpret.commands.jobs.text_files import FORMATS, Renaming
 from biome_interpret.models.alignment.segments import GRANULARITIES
 
 USAGE = "%(prog)s ARCHIVE INPUT [options]"
@@ -23,6 +24,8 @@ examples:
   a few texts, printed in the terminal
     %(prog)s model.tar.gz reviews.jsonl
     echo '{"sentence": "Dull."}' | %(prog)s model.tar.gz -
+  a table with a column `review`, for a predictor that takes `sentence`
+    %(prog)s model.tar.gz reviews.csv --field sentence=review
   a whole file, with an HTML report. After a crash, run the same command with
   --resume to continue
     %(prog)s model.tar.gz reviews.jsonl.gz \\
@@ -60,12 +63,35 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "input_file",
         metavar="INPUT",
         help="the path or URL of the texts, or - for standard input. Each line is a JSON object, "
-        "as for `allennlp predict`. The file may be compressed (.gz, .bz2, .xz, .zip)",
+        "as for `allennlp predict`. Tables (.csv, .tsv) and plain text (.txt) are read too. The "
+        "file may be compressed (.gz, .bz2, .xz, .zip)",
     )
+    _add_input(parser.add_argument_group("input"))
     _add_explanation(parser.add_argument_group("explanation"))
     _add_output(parser.add_argument_group("output"))
     _add_jobs(parser.add_argument_group("long jobs"))
     _add_model(parser.add_argument_group("model and predictor, as in `allennlp predict`"))
+
+
+def _add_input(group: argparse._ArgumentGroup) -> None:
+    add = group.add_argument
+    add(
+        "--input-format",
+        choices=FORMATS,
+        help="jsonl: a JSON object in each line. csv, tsv: rows under a header with the names of "
+        "the columns; tsv has no quotes. txt: a text in each line. Default: by the suffix of "
+        "INPUT, or jsonl",
+    )
+    add(
+        "--field",
+        action="append",
+        dest="fields",
+        default=[],
+        type=_renaming,
+        metavar="KEY[=NAME]",
+        help="take the predictor's KEY from the column or JSON key NAME, such as sentence=review. "
+        "May be repeated. For plain text: the KEY of each line. Default there: sentence",
+    )
 
 
 def _add_explanation(group: argparse._ArgumentGroup) -> None:
@@ -240,6 +266,9 @@ def _check_together(arguments: argparse.Namespace) -> None:
         "--target-field is a key of JSON lines, but --use-dataset-reader makes instances: explain "
         "their own labels with --target gold": has_field and reads_instances,
         "--use-dataset-reader needs a path, not standard input": reads_instances and is_piped,
+        "--use-dataset-reader reads INPUT itself: leave out --input-format and --field": (
+            reads_instances and (arguments.input_format is not None or arguments.fields)
+        ),
         "--multitask-head requires --use-dataset-reader": has_head and not reads_instances,
         "--resume requires the --output-file that it continues": resume and not has_output,
         "--resume cannot read standard input again: put the texts in a file": resume and is_piped,
@@ -253,6 +282,13 @@ def _check_together(arguments: argparse.Namespace) -> None:
     for message, applies in conflicts.items():
         if applies:
             raise ConfigurationError(message)
+
+
+def _renaming(text: str) -> Renaming:
+    key, _, column = text.partition("=")
+    if not key or (not column and "=" in text):
+        raise argparse.ArgumentTypeError(f"{text!r} must be KEY or KEY=NAME")
+    return Renaming(key, column or None)
 
 
 def _whole_number(text: str, at_least: int) -> int:

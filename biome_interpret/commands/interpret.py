@@ -32,12 +32,12 @@ from biome_interpret.commands.jobs.records import Written
 from biome_interpret.commands.jobs.signals import Stopped, StopSignals
 from biome_interpret.commands.jobs.sinks import WriteError
 from biome_interpret.commands.jobs.sources import (
-    JsonLines,
     ReaderInstances,
     Source,
     SourceChanged,
     SourceError,
 )
+from biome_interpret.commands.jobs.text_files import text_file
 from biome_interpret.commands.report import make_report
 
 logger = logging.getLogger(__name__)
@@ -95,18 +95,19 @@ def _prepare_and_run(arguments: argparse.Namespace, signals: StopSignals) -> int
         files.read_by_interpret(arguments, configs), files.written_by_interpret(arguments)
     )
     refuse_existing_output(arguments)
+    loading.check_archive(arguments)
     predictor = loading.load_predictor(arguments)
     path = arguments.input_file
     source: Source
     if arguments.use_dataset_reader:
         source = ReaderInstances(predictor._dataset_reader, path, arguments.multitask_head)
     else:
-        source = JsonLines(predictor, path)
+        source = text_file(predictor, path, arguments.input_format, arguments.fields)
     interpreters = loading.make_interpreters(configs, predictor)
     maker = RecordMaker(source, interpreters, arguments.targets, arguments.target_field)
     job = Job(source, maker, arguments.batch_size, arguments.fail_fast)
     total = source.count()
-    job.check_first_texts()
+    job.check_first_texts(total)
     with ExitStack() as stack:
         try:
             destination = open_destination(arguments, configs, source, stack)

@@ -1,11 +1,17 @@
 """Loads the predictor and the interpreters that the arguments name."""
 
 import json
+import lzma
+import os
+import re
+import tarfile
+import zlib
 from argparse import Namespace
-from typing import Any, Dict, List, Type
+from typing import Any, Dict, List, Optional, Type
 
+import torch
 from allennlp.common import Params
-from allennlp.common.checks import ConfigurationError, check_for_gpu
+from allennlp.common.checks import ConfigurationError
 from allennlp.common.from_params import infer_params
 from allennlp.models.archival import load_archive
 from allennlp.predictors import Predictor
@@ -46,6 +52,33 @@ def interpreter_configs(arguments: Namespace) -> List[InterpreterConfig]:
     return configs
 
 
+def check_archive(arguments: Namespace) -> None:
+    """Raises `ConfigurationError` if the archive is something else, or if the input is one."""
+    archive, texts = arguments.archive_file, arguments.input_file
+    is_local = os.path.exists(archive)
+    if _is_archive(texts) and not arguments.use_dataset_reader:
+        if not _is_archive(archive):
+            raise ConfigurationError(
+                f"ARCHIVE and INPUT are swapped: give {texts} first, and then {archive}"
+            )
+        raise ConfigurationError(f"INPUT {texts} is a model; it must be a file of texts")
+    if is_local and not _is_archive(archive):
+        raise ConfigurationError(
+            f"ARCHIVE {archive} is not a model: give a model.tar.gz, as `allennlp train` writes "
+            f"it, or the folder that it was written to"
+        )
+
+
+def _is_archive(path: str) -> bool:
+    if os.path.isdir(path):
+        return os.path.isfile(os.path.join(path, "config.json"))
+    try:
+        return os.path.isfile(path) and tarfile.is_tarfile(path)
+    # It cannot be read, is cut short, or its name holds a null character.
+    except (OSError, EOFError, ValueError, zlib.error, lzma.LZMAError):
+        return False
+
+
 def load_predictor(arguments: Namespace) -> Predictor:
     """Loads the archive's predictor like `allennlp predict`, or raises `ConfigurationError`."""
     try:
@@ -54,16 +87,16 @@ def load_predictor(arguments: Namespace) -> Predictor:
             raise ValueError("it is not an object")
     except ValueError as error:
         raise ConfigurationError(f"--predictor-args must be a JSON object: {error}") from error
+    _check_device(arguments.cuda_device)
     try:
-        check_for_gpu(arguments.cuda_device)
         archive = load_archive(
             arguments.archive_file,
             weights_file=arguments.weights_file,
             cuda_device=arguments.cuda_device,
             overrides=arguments.overrides,
         )
-    except Exception as error:
-        message = f"the archive {arguments.archive_file} cannot be loaded: {reason_of(error)}"
+    except (Exception, SystemExit) as error:
+        message = f"the archive {arguments.archive_file} cannot be loaded: {_reason(error)}"
         raise ConfigurationError(message) from error
     try:
         return Predictor.from_archive(
@@ -72,9 +105,33 @@ def load_predictor(arguments: Namespace) -> Predictor:
             dataset_reader_to_load=arguments.dataset_reader_choice,
             extra_args=extra_args,
         )
-    except Exception as error:
-        message = f"the archive's predictor cannot be made: {reason_of(error)}"
+    except (Exception, SystemExit) as error:
+        message = f"the archive's predictor cannot be made: {_reason(error)}"
         raise ConfigurationError(message) from error
+
+
+def _check_device(index: int) -> None:
+    number = torch.cuda.device_count()
+    if not -1 <= index < number:
+        found = f"the GPUs are 0 to {number - 1}" if number else "PyTorch finds no GPU here"
+        raise ConfigurationError(f"--cuda-device is {index}, but {found}; -1 is the CPU")
+
+
+def _reason(error: BaseException) -> str:
+    """Why something cannot be loaded. If a model of spaCy is missing, how to get it."""
+    cause: Optional[BaseException] = error
+    # AllenNLP tries to download it, which fails with another error, or exits.
+    while cause is not None:
+        missing = re.search(r"\[E050\] Can't find model '(.+?)'", str(cause))
+        if missing:
+            return (
+                f"it needs the model '{missing[1]}' of spaCy, which is not installed. Install it "
+                f"(python -m spacy download {missing[1]}), or name one that is installed: for a "
+                f'predictor with --predictor-args \'{{"language": "..."}}\', for a tokenizer '
+                f"with --overrides"
+            )
+        cause = cause.__cause__ or cause.__context__
+    return reason_of(error)
 
 
 def make_interpreters(

@@ -6,7 +6,7 @@ from typing import Any, Dict
 
 import pytest
 
-from tests.commands.command_line import CommandLine
+from tests.commands.command_line import ARCHIVE, CommandLine
 
 WRONG: Dict[str, Any] = {
     "no such input": (["{nowhere}"], "cannot be read.*not found"),
@@ -86,7 +86,29 @@ WRONG: Dict[str, Any] = {
     "predictor's arguments": (["{two}", "--predictor-args", "[]"], "must be a JSON object"),
     "overrides": (["{two}", "-o", "{"], "cannot be loaded"),
     "weights": (["{two}", "--weights-file", "{nowhere}"], "cannot be loaded"),
-    "device": (["{two}", "--cuda-device", "77"], "cannot be loaded"),
+    "device": (["{two}", "--cuda-device", "77"], "--cuda-device is 77, but .*GPU.* -1 is the CPU"),
+    "device below the CPU": (["{two}", "--cuda-device", "-2"], "--cuda-device is -2"),
+    "model of spaCy": (
+        ["{two}", "--predictor", "sentence_tagger"]
+        + ["--predictor-args", '{"language": "no_such_model"}'],
+        "needs the model 'no_such_model' of spaCy, which is not installed.*download no_such_model"
+        '.*--predictor-args \'{"language"',
+    ),
+    "input is a model": ([str(ARCHIVE)], r"INPUT .*model.tar.gz is a model; it must be a file of"),
+    "plain field of a table": (
+        ["{two}", "--input-format", "csv", "--field", "review"],
+        "--field review names no column: give --field review=COLUMN",
+    ),
+    "column of plain text": (
+        ["{two}", "--input-format", "txt", "--field", "a=b"],
+        "--field of a plain text names .* --field KEY",
+    ),
+    "field without a key": (["{two}", "--field", "=b"], "must be KEY or KEY=NAME"),
+    "field with a dataset reader's input": (
+        ["{two}", "--use-dataset-reader", "--field", "a=b"],
+        "leave out --input-format and --field",
+    ),
+    "format": (["{two}", "--input-format", "xlsx"], "invalid choice: 'xlsx'"),
 }
 
 
@@ -110,3 +132,18 @@ def test_wrong_arguments_get_one_line_and_status_2(
     assert last.startswith("biome-interpret interpret: error: ")
     assert "Traceback" not in done.err
     assert not out.exists()
+
+
+def test_swapped_arguments_are_named(command: CommandLine, two: Path) -> None:
+    done = command("interpret", two, ARCHIVE)
+    assert done.status == 2
+    assert f"ARCHIVE and INPUT are swapped: give {ARCHIVE} first, and then {two}" in done.err
+
+
+def test_an_archive_that_is_something_else_is_named(
+    command: CommandLine, two: Path, tmp_path: Path
+) -> None:
+    for archive in (two, tmp_path):
+        done = command("interpret", archive, two)
+        assert done.status == 2
+        assert f"ARCHIVE {archive} is not a model: give a model.tar.gz" in done.err

@@ -11,7 +11,7 @@ from allennlp.data.fields import LabelField
 from allennlp.predictors import Predictor, TextClassifierPredictor
 
 from biome_interpret import IntegratedGradient, InterpretationError
-from biome_interpret.commands.jobs.sources import JsonLines
+from biome_interpret.commands.jobs.text_files import JsonLines
 from biome_interpret.predictors import SaliencyPredictor
 from tests.kinds.others.models.parts import Recurrent
 from tests.kinds.others.records import maker

@@ -1,13 +1,14 @@
 """Makes the record of each text from the results of all interpreters, or from an error."""
 
 import logging
+import re
 from dataclasses import dataclass, replace
 from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Union
 
 from allennlp.common.checks import ConfigurationError
 
 from biome_interpret.commands.jobs.records import Record, make_record
-from biome_interpret.commands.jobs.sources import Source, SourceLine
+from biome_interpret.commands.jobs.sources import ReaderInstances, Source, SourceLine
 from biome_interpret.errors import InterpretationError, reason_of
 from biome_interpret.interpretation import Interpretation
 from biome_interpret.interpreters import PathInterpreter, options
@@ -116,6 +117,25 @@ class RecordMaker:
         for target in targets if isinstance(targets, list) else [targets]:
             options.target(target)
         return targets
+
+
+def advice_on(reason: str, source: Source) -> Optional[str]:
+    """What to do if texts fail for such a reason; `None` if that is not known."""
+    reads_instances = isinstance(source, ReaderInstances)
+    key = re.search(r"KeyError: '([^']+)'", reason)
+    if key is not None and not reads_instances:
+        name = key[1]
+        field = name if source.format == "txt" else f"{name}=NAME"
+        return (
+            f"the predictor needs '{name}': name what holds it with --field {field}. The model's "
+            f"dataset reader may read the file as it is: --use-dataset-reader"
+        )
+    if f"target '{GOLD}' needs" in reason and not reads_instances:
+        return (
+            "only labelled texts have a gold label. The model's dataset reader reads it: "
+            "--use-dataset-reader"
+        )
+    return None
 
 
 def _interpret_each(

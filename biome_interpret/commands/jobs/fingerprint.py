@@ -32,6 +32,8 @@ def of_job(arguments: Namespace, configs: List[Dict[str, Any]], source: Source) 
         "archive": _archive(Path(cached_path(arguments.archive_file))),
         "--weights-file": weights and {"sha256": _digest(Path(cached_path(weights)))},
         "input": {"sha256": _digest(source.path)},
+        "--input-format": source.format,
+        "--field": arguments.fields or None,
         "--use-dataset-reader": arguments.use_dataset_reader,
         "--dataset-reader-choice": arguments.dataset_reader_choice,
         "--multitask-head": arguments.multitask_head,

@@ -8,7 +8,7 @@ from typing import Any, Iterator, List, Optional
 from allennlp.common import Tqdm
 
 from biome_interpret.commands.jobs.destination import Destination
-from biome_interpret.commands.jobs.explaining import RecordMaker
+from biome_interpret.commands.jobs.explaining import RecordMaker, advice_on
 from biome_interpret.commands.jobs.messages import say
 from biome_interpret.commands.jobs.records import Record, Written
 from biome_interpret.commands.jobs.signals import StopSignals
@@ -32,9 +32,13 @@ class Job:
     def __post_init__(self) -> None:
         self._batches = self.source.batches(self.batch_size)
 
-    def check_first_texts(self) -> None:
-        """Raises `ConfigurationError` if the model does not know a target that all texts share."""
+    def check_first_texts(self, total: Optional[int]) -> None:
+        """
+        Raises `ConfigurationError` if the first texts show that none can be explained: their format
+        is another one, or the model does not know a target that all texts share.
+        """
         first = next(self._batches, [])
+        self.source.refuse_another_format(first, total)
         self.maker.refuse_unknown_targets(first)
         # The batch is put back, since a pipe gives it only once.
         self._batches = chain([first] if first else [], self._batches)
@@ -76,8 +80,8 @@ class Job:
                 self._warm_up(batch[0].number)
             records = [one for one in self.maker.records(batch) if one.line > done]
             errors = [one.error for one in records if one.error is not None]
-            if is_first and not done and len(errors) == len(records) > 1:
-                say(f"all of the first {len(errors)} texts failed; the first: {errors[0]}")
+            if is_first and not done and len(errors) == len(records):
+                self._explain_failures(errors)
             is_first = False
             yield records
 
@@ -95,6 +99,14 @@ class Job:
             if failed:
                 bar.set_postfix(failed=failed, refresh=False)
             bar.update(len(records))
+
+    def _explain_failures(self, errors: List[str]) -> None:
+        """The first batch has failed. What went wrong is likely to be the same for all texts."""
+        advice = advice_on(errors[0], self.source)
+        if len(errors) > 1:
+            say(f"all of the first {len(errors)} texts failed; the first: {errors[0]}")
+        if advice is not None:
+            say(advice)
 
     def _warm_up(self, before: int) -> None:
         """

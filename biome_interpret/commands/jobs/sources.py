@@ -1,19 +1,13 @@
-"""Where texts come from: lines of a file, lines of standard input, or a dataset reader."""
+"""Where texts come from: a file of texts, see `text_files`, or a dataset reader."""
 
-import json
 import os
 import stat
-import sys
-import zipfile
-from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any, Dict, Iterator, List, NamedTuple, Optional, Tuple, Union
+from typing import Any, Iterator, List, NamedTuple, Optional, Tuple, Union
 
 from allennlp.common.checks import ConfigurationError
-from allennlp.common.file_utils import cached_path, open_compressed
 from allennlp.data import DatasetReader, Instance
 from allennlp.data.dataset_readers import MultiTaskDatasetReader
-from allennlp.predictors import Predictor
 
 from biome_interpret.commands.jobs.files import STANDARD_INPUT
 from biome_interpret.errors import reason_of
@@ -31,14 +25,18 @@ class SourceLine(NamedTuple):
     """
     A text as it was read.
 
-    number : the number of its line, or of its instance, from 1.
+    number : the number of its (first) line, or of its instance, from 1.
+    content : the line, the row of a table, or the instance.
     """
 
     number: int
-    content: Union[bytes, Instance]
+    content: Union[bytes, List[str], Instance]
 
 
 class Source:
+    # The format of its lines, if they are not JSON.
+    format: Optional[str] = None
+
     def __init__(self, path: Optional[Path]) -> None:
         self.path = path
         # Whether it can be read again, which `--resume` requires.
@@ -57,6 +55,9 @@ class Source:
     def count(self) -> Optional[int]:
         """The number of texts, or `None` if counting is expensive. May raise `SourceError`."""
         return None
+
+    def refuse_another_format(self, first: List[SourceLine], total: Optional[int]) -> None:
+        """Raises `ConfigurationError` if the first lines show that the format is another one."""
 
     def check(self) -> None:
         """Raises `SourceChanged` if the file is not what it was at first."""
@@ -83,7 +84,7 @@ class Source:
         if self.is_interactive:
             size = 1
         batch: List[SourceLine] = []
-        for line in self._readable():
+        for line in self.readable_lines():
             if batch and (line.number - 1) // size != (batch[0].number - 1) // size:
                 yield batch
                 batch = []
@@ -94,70 +95,18 @@ class Source:
         if batch:
             yield batch
 
-    def _readable(self) -> Iterator[SourceLine]:
+    def readable_lines(self) -> Iterator[SourceLine]:
+        """The lines. Raises `SourceError` where they cannot be read."""
         line = None
         try:
             for line in self.lines():
                 yield line
+        except ConfigurationError:
+            raise
         except Exception as error:
             place = f" after line {line.number}" if line else ""
             reason = reason_of(error)
             raise SourceError(f"the input cannot be read{place}: {reason}") from error
-
-
-class JsonLines(Source):
-    """
-    A file with a JSON object in each line, plain or compressed (.gz, .bz2, .xz, .zip). The name `-`
-    is standard input. Blank lines are skipped.
-    """
-
-    def __init__(self, predictor: Predictor, name: str) -> None:
-        super().__init__(None if name == "-" else Path(cached_path(name)))
-        self._predictor = predictor
-        self._name = name
-        self.is_interactive = name == "-" and sys.stdin.isatty()
-        if self.path is not None and self.path.is_dir():
-            raise ConfigurationError(f"{name} is a folder; the input must be a file")
-
-    def lines(self) -> Iterator[SourceLine]:
-        with self._open() as file:
-            for number, raw in enumerate(file, start=1):
-                if not raw.decode("utf-8", "replace").isspace():
-                    yield SourceLine(number, raw)
-
-    def inputs(self, line: SourceLine) -> Dict[str, Any]:
-        raw = line.content
-        assert isinstance(raw, bytes)
-        # Only the first line may begin with a byte order mark.
-        text = raw.decode("utf-8-sig" if line.number == 1 else "utf-8")
-        try:
-            inputs = self._predictor.load_line(text)
-            if not isinstance(inputs, dict):
-                raise ValueError(f"the line is JSON, but not an object: {json.dumps(inputs)[:40]}")
-        except RecursionError as error:
-            raise ValueError("the line is nested too deeply to be read") from error
-        return inputs
-
-    def count(self) -> Optional[int]:
-        return sum(1 for _ in self._readable()) if self.is_repeatable else None
-
-    @contextmanager
-    def _open(self) -> Iterator[IO[bytes]]:
-        if self.path is None:
-            yield sys.stdin.buffer
-        elif self._name.endswith(".zip"):
-            with zipfile.ZipFile(self.path) as archive:
-                members = [name for name in archive.namelist() if not name.endswith("/")]
-                if len(members) != 1:
-                    raise ConfigurationError(
-                        f"{self._name} holds {len(members)} files; it must hold one"
-                    )
-                with archive.open(members[0]) as file:
-                    yield file
-        else:
-            # The given name decides on the compression: a cached download has no suffix.
-            with open_compressed(self._name, "rb", encoding=None) as file:
-                yield file
 
 
 class ReaderInstances(Source):

@@ -1,0 +1,233 @@
+"""Files of texts: JSON lines, tables and plain text, of a file or of standard input."""
+
+import csv
+import json
+import re
+import sys
+import zipfile
+from contextlib import contextmanager
+from pathlib import Path, PurePath
+from typing import IO, Any, Dict, Iterator, List, NamedTuple, Optional, Sequence, Type
+
+from allennlp.common.checks import ConfigurationError
+from allennlp.common.file_utils import cached_path, open_compressed
+from allennlp.predictors import Predictor
+
+from biome_interpret.commands.jobs.sources import Source, SourceLine
+
+
+class Renaming(NamedTuple):
+    """
+    key : a key of the predictor's input.
+    column : the key of a line or the column of a table that holds its value; `None` for the whole
+        line of a plain text.
+    """
+
+    key: str
+    column: Optional[str]
+
+
+class TextFile(Source):
+    """
+    A file of texts, plain or compressed (.gz, .bz2, .xz, .zip). The name `-` is standard input.
+
+    renamings : the keys of the predictor's input that have another name in the file.
+    """
+
+    def __init__(self, predictor: Predictor, name: str, renamings: Sequence[Renaming] = ()) -> None:
+        super().__init__(None if name == "-" else Path(cached_path(name)))
+        self._predictor = predictor
+        self._name = name
+        self._renamings = renamings
+        self.is_interactive = name == "-" and sys.stdin.isatty()
+        if self.path is not None and self.path.is_dir():
+            raise ConfigurationError(f"{name} is a folder; the input must be a file")
+
+    @classmethod
+    def check_renamings(cls, renamings: Sequence[Renaming]) -> None:
+        """Raises `ConfigurationError` if the format cannot rename in this way."""
+        for key, column in renamings:
+            if column is None:
+                raise ConfigurationError(
+                    f"--field {key} names no column: give --field {key}=COLUMN, or --field KEY "
+                    f"for a plain text (--input-format txt)"
+                )
+
+    def lines(self) -> Iterator[SourceLine]:
+        """Those that are not blank."""
+        with self._open() as file:
+            for number, raw in enumerate(file, start=1):
+                if not raw.decode("utf-8", "replace").isspace():
+                    yield SourceLine(number, raw)
+
+    def count(self) -> Optional[int]:
+        return sum(1 for _ in self.readable_lines()) if self.is_repeatable else None
+
+    @contextmanager
+    def _open(self) -> Iterator[IO[bytes]]:
+        if self.path is None:
+            yield sys.stdin.buffer
+        elif self._name.endswith(".zip"):
+            with zipfile.ZipFile(self.path) as archive:
+                members = [name for name in archive.namelist() if not name.endswith("/")]
+                if len(members) != 1:
+                    raise ConfigurationError(
+                        f"{self._name} holds {len(members)} files; it must hold one"
+                    )
+                with archive.open(members[0]) as file:
+                    yield file
+        else:
+            # The given name decides on the compression: a cached download has no suffix.
+            with open_compressed(self._name, "rb", encoding=None) as file:
+                yield file
+
+
+class JsonLines(TextFile):
+    """A JSON object in each line, or what the predictor's own `load_line` reads."""
+
+    def inputs(self, line: SourceLine) -> Dict[str, Any]:
+        text = _decoded(line)
+        try:
+            inputs = self._predictor.load_line(text)
+            if not isinstance(inputs, dict):
+                raise ValueError(f"the line is JSON, but not an object: {json.dumps(inputs)[:40]}")
+        except RecursionError as error:
+            raise ValueError("the line is nested too deeply to be read") from error
+        for key, column in self._renamings:
+            if column not in inputs:
+                has = ", ".join(map(repr, inputs)) or "none"
+                raise ValueError(f"the line has no key {column!r} for --field {key}; it has {has}")
+            inputs[key] = inputs.pop(column)
+        return inputs
+
+    def refuse_another_format(self, first: List[SourceLine], total: Optional[int]) -> None:
+        # One broken line shows nothing, unless there is no other.
+        is_enough = len(first) > 1 or (len(first) == 1 and total == 1)
+        if _reads_lines_itself(self._predictor) or self.is_interactive or not is_enough:
+            return
+        if any(_is_json_object(line) for line in first):
+            return
+        beginning = _decoded(first[0], "replace").strip()[:40]
+        raise ConfigurationError(
+            f"INPUT {self._name} is not JSONL. Its first line begins with {beginning!r}, and each "
+            f'line must be a JSON object, such as {{"sentence": "A good film."}}. A table needs '
+            f"--input-format csv or tsv, a file with a text in each line --input-format txt. JSON "
+            f"that spans several lines is changed by `jq -c .`, a list of objects by `jq -c '.[]'`"
+        )
+
+
+class PlainLines(TextFile):
+    """A text in each line. A single renaming names its key."""
+
+    format = "txt"
+
+    @classmethod
+    def check_renamings(cls, renamings: Sequence[Renaming]) -> None:
+        if len(renamings) > 1 or any(column is not None for _, column in renamings):
+            raise ConfigurationError(
+                "--field of a plain text names the predictor's key for each line, once: --field KEY"
+            )
+
+    def inputs(self, line: SourceLine) -> Dict[str, Any]:
+        [renaming] = self._renamings or [Renaming("sentence", None)]
+        return {renaming.key: _decoded(line).strip()}
+
+
+class Table(TextFile):
+    """
+    Rows under a header with the names of the columns. Those are the keys of the predictor's input.
+    """
+
+    format: Optional[str] = "csv"
+    dialect: Dict[str, Any] = {}
+
+    def lines(self) -> Iterator[SourceLine]:
+        with self._open() as file:
+            # A row that is not UTF-8 fails alone, in `inputs`.
+            numbered = (SourceLine(*pair) for pair in enumerate(file, start=1))
+            lines = (_decoded(line, "surrogateescape") for line in numbered)
+            rows = csv.reader(lines, **self.dialect)
+            self._columns = self._renamed(next(rows, []))
+            start = rows.line_num + 1
+            for row in rows:
+                if any(map(str.strip, row)):
+                    yield SourceLine(start, row)
+                start = rows.line_num + 1
+
+    def inputs(self, line: SourceLine) -> Dict[str, Any]:
+        assert isinstance(line.content, list)
+        if len(line.content) != len(self._columns):
+            raise ValueError(
+                f"the row has {len(line.content)} fields, and the header has {len(self._columns)}"
+            )
+        if any("\udc80" <= character <= "\udcff" for character in "".join(line.content)):
+            raise ValueError("the row is not UTF-8")
+        return dict(zip(self._columns, line.content))
+
+    def _renamed(self, header: List[str]) -> List[str]:
+        columns = [name.strip() for name in header]
+        for key, column in self._renamings:
+            if column not in columns:
+                raise ConfigurationError(
+                    f"--field {key}={column}: the table {self._name} has no column {column!r}; it "
+                    f"has {', '.join(map(repr, columns))}"
+                )
+            columns[columns.index(column)] = key
+        if len({*columns}) < len(columns):
+            raise ConfigurationError(
+                f"the header of {self._name} names a column twice: {', '.join(columns)}"
+            )
+        return columns
+
+
+class TabbedTable(Table):
+    """A quote is an ordinary character."""
+
+    format = "tsv"
+    dialect = {"delimiter": "\t", "quoting": csv.QUOTE_NONE}
+
+
+_FORMATS: Dict[str, Type[TextFile]] = {
+    "jsonl": JsonLines,
+    "csv": Table,
+    "tsv": TabbedTable,
+    "txt": PlainLines,
+}
+FORMATS = [*_FORMATS]
+
+
+def text_file(
+    predictor: Predictor, name: str, input_format: Optional[str], renamings: Sequence[Renaming] = ()
+) -> TextFile:
+    """
+    The texts of a file in a format of `FORMATS`. If none is given, the suffix of the name decides,
+    unless the file begins with a JSON object or the predictor reads lines in its own way.
+    """
+    guessed = PurePath(re.sub(r"\.(gz|bz2|xz|zip)$", "", name)).suffix.lstrip(".").lower()
+    cls = _FORMATS[input_format or (guessed if guessed in _FORMATS else "jsonl")]
+    if input_format is None and cls is not JsonLines:
+        source = JsonLines(predictor, name)
+        first = next(source.readable_lines(), None) if source.is_repeatable else None
+        if _reads_lines_itself(predictor) or (first is not None and _is_json_object(first)):
+            cls = JsonLines
+    cls.check_renamings(renamings)
+    return cls(predictor, name, renamings)
+
+
+def _reads_lines_itself(predictor: Predictor) -> bool:
+    return type(predictor).load_line is not Predictor.load_line
+
+
+def _decoded(line: SourceLine, errors: str = "strict") -> str:
+    assert isinstance(line.content, bytes)
+    # Only the first line may begin with a byte order mark.
+    return line.content.decode("utf-8-sig" if line.number == 1 else "utf-8", errors)
+
+
+def _is_json_object(line: SourceLine) -> bool:
+    try:
+        return isinstance(json.loads(_decoded(line)), dict)
+    except RecursionError:
+        return True
+    except ValueError:
+        return False
