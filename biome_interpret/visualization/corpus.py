@@ -74,7 +74,7 @@ class Bar(NamedTuple):
 
 
 class Deltas(Counter[int]):
-    """A histogram of |f(x) − f(x') − Σ scores| / |f(x) − f(x')| by decade."""
+    """A histogram of |f(x) − f(x') − Σ scores| / Σ |score| by decade."""
 
     def add(self, relative: float) -> None:
         decade = math.floor(math.log10(relative)) + 1 if relative > 0 else _LEAST_DECADE
@@ -182,11 +182,15 @@ def gold_label(inputs: Any, found: List[Interpretation]) -> Optional[str]:
 
 
 def relative_delta(one: Interpretation) -> Optional[float]:
-    """|delta| / |f(x) − f(x')|, or `None` if there is no delta or the difference is 0."""
-    if one.convergence_delta is None or one.baseline_output is None:
+    """
+    |delta| / Σ |score|, or `None` if there is no delta or all scores are 0. The difference of the
+    outputs would be a poor measure: scores for and against may cancel in it.
+    """
+    if one.convergence_delta is None:
         return None
-    difference = abs(one.output - one.baseline_output)
-    relative = abs(one.convergence_delta) / difference if difference else math.nan
+    scores = [score for field in one.fields.values() for score in field.scores]
+    total = math.fsum(map(abs, [*scores, one.unassigned]))
+    relative = abs(one.convergence_delta) / total if total else math.nan
     return relative if math.isfinite(relative) else None
 
 

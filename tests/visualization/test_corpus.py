@@ -64,12 +64,22 @@ def test_a_label_that_the_model_does_not_know_is_ignored(inputs: object) -> None
 
 def test_deltas_are_relative_and_counted_by_decade() -> None:
     corpus = Corpus()
-    for delta in (0.0, 1e-9, 0.75 * 2e-3, 0.75 * 5e-3, 0.75 * 0.5, 0.75 * 20):
-        corpus.add(1, [interpretation(["x"], [1.0], convergence_delta=delta)], None)
+    for delta in (0.0, 1e-9, 4 * 2e-3, 4 * 5e-3, 4 * 0.5, 4 * 20):
+        one = interpretation(["x", "y"], [1.5, -2.0], convergence_delta=delta, unassigned=-0.5)
+        corpus.add(1, [one], None)
     counted = [(bar.limit, bar.num_texts) for bar in corpus.deltas[None].bars() if bar.num_texts]
     assert counted == [(1e-7, 2), (1e-2, 2), (1.0, 1), (None, 1)]
     without = Interpretation({}, interpretation(["x"], [1.0]).target, 1.0)
     assert relative_delta(without) is None
+    assert relative_delta(interpretation(["x"], [0.0], convergence_delta=0.5)) is None
+
+
+def test_a_delta_is_small_beside_scores_that_cancel() -> None:
+    # The outputs coincide, so that any delta is all of their difference.
+    one = interpretation(
+        ["good", "bad"], [2.0, -2.0], output=1.0, baseline_output=1.0, convergence_delta=8e-6
+    )
+    assert relative_delta(one) == pytest.approx(2e-6)
 
 
 def test_the_page_contains_the_summary(tmp_path: Path) -> None:

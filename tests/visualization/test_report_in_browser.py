@@ -164,6 +164,22 @@ def test_search_filters_and_order(browser: Browser, tmp_path: Path) -> None:
     assert text_of(browser, "#found") == "30 texts"
 
 
+def test_the_delta_is_sorted_and_shown_as_a_share_of_the_scores(
+    browser: Browser, tmp_path: Path
+) -> None:
+    same = {"output": 1.0, "baseline_output": 1.0}
+    records = [
+        record(1, "good bad", [2.0, -2.0], convergence_delta=4e-6, **same),
+        record(2, "good bad", [0.5, -0.3], convergence_delta=0.2),
+        record(3, "good bad", [20.0, -20.0], convergence_delta=0.4, **same),
+    ]
+    show(browser, records, tmp_path)
+    assert "delta 4.0e−6 (< 0.1 %)" in text_of(browser, "#L1 .numbers")
+    assert "delta 0.2 (25.0 %)" in text_of(browser, "#L2 .numbers")
+    choose(browser, "sort", "delta")
+    assert shown_lines(browser) == [2, 3, 1]
+
+
 def test_the_buttons_of_the_summary_search_and_filter(browser: Browser, tmp_path: Path) -> None:
     show(browser, reviews(100), tmp_path)
     browser.run("document.querySelector('button[data-label=negative]').click()")
