@@ -2,10 +2,15 @@
 
 from biome_interpret.interpretation import Interpretation
 from biome_interpret.models.objectives import Target
+from biome_interpret.visualization.spans import type_of
 
 
 def target_name(target: Target) -> str:
-    return "the loss" if target.label is None else target.label
+    """For example "positive", or "person: Barack Obama" for words of a text."""
+    name = type_of(target)
+    if name is None:
+        return "the loss"
+    return name if target.words is None else f"{name}: {target.words}"
 
 
 def largest_score(interpretation: Interpretation) -> float:

@@ -1,69 +1,23 @@
 """Statistics over many interpretations, gathered one record at a time in little memory."""
 
 import math
-from dataclasses import dataclass, field
-from typing import Any, Counter, Dict, Iterable, List, NamedTuple, Optional, Tuple
+import re
+from typing import Any, Counter, Dict, List, NamedTuple, Optional, Tuple
 
 from biome_interpret.interpretation import Interpretation
-from biome_interpret.visualization.characters import is_word, visible, without_mark
+from biome_interpret.visualization.characters import visible, without_mark
+from biome_interpret.visualization.spans import gold_spans, predicted_spans, type_of
+from biome_interpret.visualization.words import LabelWords, Word, label_words
 
 # The usual keys of the label in an input.
 _GOLD_NAMES = ("label", "gold_label", "gold")
 
-_NUM_WORDS = 12
-_NUM_EXAMPLES = 3
+# The name of an interpreter, and what its options are if there are several of the name.
+_METHOD = re.compile(r"(.+?) \((.+)\)", re.DOTALL)
 _NUM_ERRORS = 8
 _LONGEST_WORD = 100
 # The bars of the relative delta lie between 10^-7 and 10^0.
 _LEAST_DECADE, _LARGEST_DECADE = -7, 0
-
-
-class Example(NamedTuple):
-    """A line that contains a word, and the score of the word there."""
-
-    line: int
-    score: float
-
-
-@dataclass
-class Word:
-    """The scores of one word for one label, over all its occurrences."""
-
-    text: str
-    count: int = 0
-    total: float = 0.0
-    examples: List[Example] = field(default_factory=list)
-
-    @property
-    def mean(self) -> float:
-        return self.total / self.count
-
-    @property
-    def weight(self) -> float:
-        """Mean score × √count: frequent words rank above rare ones with the same mean."""
-        return self.total / math.sqrt(self.count)
-
-    def add(self, line: int, score: float) -> None:
-        self.count += 1
-        self.total += score
-        is_full = len(self.examples) == _NUM_EXAMPLES
-        if is_full and abs(score) <= abs(self.examples[-1].score):
-            return
-        # Each line once, largest score first.
-        ranked = sorted([*self.examples, Example(line, score)], key=lambda one: -abs(one.score))
-        lines = [one.line for one in ranked]
-        unique = [one for i, one in enumerate(ranked) if one.line not in lines[:i]]
-        self.examples = unique[:_NUM_EXAMPLES]
-
-
-class LabelWords(NamedTuple):
-    """The words with the largest weights for a label and against it."""
-
-    label: str
-    method: Optional[str]
-    num_texts: int
-    speak_for: List[Word]
-    speak_against: List[Word]
 
 
 class Bar(NamedTuple):
@@ -88,11 +42,18 @@ class Deltas(Counter[int]):
 
 
 class LabelCount(NamedTuple):
-    """How often a label was predicted, and how often it was right (`None` if unknown)."""
+    """The texts with a predicted label, and how many are right (`None` if unknown)."""
 
     label: str
     predicted: int
     right: Optional[int]
+
+
+class Gold(NamedTuple):
+    """A text's own label as it is shown, and whether the model predicts it."""
+
+    text: str
+    is_right: bool
 
 
 class Corpus:
@@ -103,10 +64,13 @@ class Corpus:
         self.num_errors = 0
         self.errors: List[Tuple[int, str]] = []
         self.methods: Counter[Optional[str]] = Counter()
+        self.output_names: Counter[str] = Counter()
         self.notes: Counter[str] = Counter()
         self.deltas: Dict[Optional[str], Deltas] = {}
         self.num_gold = 0
         self.num_right = 0
+        self.num_unknown_gold = 0
+        self.labels_spans = False
         self._predicted: Counter[str] = Counter()
         self._right: Counter[Optional[str]] = Counter()
         self._explained: Counter[Tuple[str, Optional[str]]] = Counter()
@@ -118,46 +82,57 @@ class Corpus:
         if len(self.errors) < _NUM_ERRORS:
             self.errors.append((line, visible(reason)))
 
-    def add(self, line: int, found: List[Interpretation], gold: Optional[str]) -> None:
+    def add(self, line: int, found: List[Interpretation], gold: Optional[Gold]) -> None:
         """Adds the interpretations of one text, and the text's own label if it is known."""
         self.num_texts += 1
-        predicted = next(iter(probabilities_of(found)), None)
-        if predicted is not None:
-            self._predicted[predicted] += 1
+        predicted = predicted_labels(found)
+        self._predicted.update(predicted)
         if gold is not None:
             self.num_gold += 1
-            self.num_right += gold == predicted
-            self._right[predicted] += gold == predicted
+            self.num_right += gold.is_right
+            self._right.update(label for label in predicted if gold.is_right)
         self.notes.update({note for one in found for note in one.notes})
         for one in found:
             self.methods[one.method] += 1
+            self.labels_spans |= one.target.words is not None
+            if one.output_name is not None:
+                self.output_names[one.output_name] += 1
             relative = relative_delta(one)
             if relative is not None:
                 self.deltas.setdefault(one.method, Deltas()).add(relative)
             self._add_words(line, one)
 
+    def column(self, method: str) -> str:
+        """What tells a method from others: "baseline: unknown" of "name (baseline: unknown)"."""
+        found = [_METHOD.fullmatch(name or "") for name in self.methods]
+        names = {match[1] if match else None for match in found}
+        own = _METHOD.fullmatch(method)
+        is_enough = own is not None and len(found) > 1 and len(names) == 1
+        return own[2] if own is not None and is_enough else method
+
     def labels(self) -> List[LabelCount]:
         """The predicted labels, most frequent first."""
+        has_gold = self.num_gold > 0 and not self.labels_spans
         return [
-            LabelCount(label, count, self._right[label] if self.num_gold else None)
+            LabelCount(label, count, self._right[label] if has_gold else None)
             for label, count in sorted(self._predicted.items(), key=lambda pair: (-pair[1], pair))
         ]
 
     def words(self) -> List[LabelWords]:
         """The words of each explained label, most frequent label first."""
+        several = len(self.methods) > 1
         ranked = []
         for key in sorted(self._words, key=lambda key: (-self._explained[key], str(key))):
             label, method = key
-            words = self._words[key].values()
-            shown = method if len(self.methods) > 1 else None
-            sides = _strongest(words, 1), _strongest(words, -1)
-            ranked.append(LabelWords(label, shown, self._explained[key], *sides))
+            shown = method if several else None
+            ranked.append(label_words(label, shown, self._explained[key], self._words[key]))
         return ranked
 
     def _add_words(self, line: int, one: Interpretation) -> None:
-        if one.target.label is None:
+        label = type_of(one.target)
+        if label is None:
             return
-        key = (one.target.label, one.method)
+        key = (label, one.method)
         self._explained[key] += 1
         words = self._words.setdefault(key, {})
         for scores in one.fields.values():
@@ -172,13 +147,50 @@ def probabilities_of(found: List[Interpretation]) -> Dict[str, float]:
     return next((one.probabilities for one in found if one.probabilities), {})
 
 
-def gold_label(inputs: Any, found: List[Interpretation]) -> Optional[str]:
-    """The label in the input, if it is a label of the model."""
+def predicted_labels(found: List[Interpretation]) -> List[str]:
+    """The label of the text, or the types of the spans in it, each once."""
+    probabilities = probabilities_of(found)
+    if probabilities:
+        return [next(iter(probabilities))]
+    types = (type_of(one.target) for one in found if one.target.words is not None)
+    return list(dict.fromkeys(name for name in types if name is not None))
+
+
+def gold_of(given: Any, inputs: Any, found: List[Interpretation]) -> Optional[Gold]:
+    """
+    # Parameters
+
+    given : `Any`
+        The record's `gold`: a label, or a list of labels or of the tags of all words. If it is
+        `None`, the input may have a label under a usual key.
+
+    # Returns
+
+    `Gold`, optional
+        `None` if the text has no label of its own, or one that the model does not know.
+    """
+    if isinstance(given, list):
+        return _gold_of_many([str(one) for one in given], found)
     known = {label for one in found for label in one.probabilities or {}}
-    if not isinstance(inputs, dict):
+    names = _GOLD_NAMES if isinstance(inputs, dict) and given is None else ()
+    values = [str(inputs[name]) for name in names if name in inputs]
+    values = values if given is None else [str(given)]
+    label = next((value for value in values if value in known), None)
+    return None if label is None else Gold(label, [label] == predicted_labels(found))
+
+
+def _gold_of_many(gold: List[str], found: List[Interpretation]) -> Optional[Gold]:
+    if not any(one.target.words is not None for one in found):
+        # Several labels of the whole text; or a tagger that found nothing.
+        wanted = sorted({label for label in gold if label != "O"})
+        predicted = {str(one.target.label) for one in found}
+        return Gold(", ".join(wanted) or "nothing", {*wanted} == predicted)
+    [field] = list(found[0].fields.values())[:1]
+    if len(gold) != len(field.tokens):  # Of tokens that were joined, the tags are not known.
         return None
-    values = [str(inputs[name]) for name in _GOLD_NAMES if name in inputs]
-    return next((value for value in values if value in known), None)
+    spans = gold_spans(gold, field.tokens)
+    is_right = sorted(spans) == sorted(predicted_spans(found))
+    return Gold(", ".join(spans) or "nothing", is_right)
 
 
 def relative_delta(one: Interpretation) -> Optional[float]:
@@ -192,8 +204,3 @@ def relative_delta(one: Interpretation) -> Optional[float]:
     total = math.fsum(map(abs, [*scores, one.unassigned]))
     relative = abs(one.convergence_delta) / total if total else math.nan
     return relative if math.isfinite(relative) else None
-
-
-def _strongest(words: Iterable[Word], sign: int) -> List[Word]:
-    found = [word for word in words if sign * word.total > 0 and is_word(word.text)]
-    return sorted(found, key=lambda word: (-sign * word.weight, word.text))[:_NUM_WORDS]

@@ -160,8 +160,6 @@ def _shortened(token: str) -> str:
 def _name(interpretation: Interpretation, with_method: bool) -> str:
     target = interpretation.target
     name = visible(target_name(target))
-    if target.words is not None:
-        name += f" at “{_shortened(target.words)}”"
     if target.probability is not None:
         name += f"  {target.probability:.1%}"
     return f"{name}\n{interpretation.method}" if with_method else name

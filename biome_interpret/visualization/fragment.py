@@ -38,10 +38,9 @@ RENDERERS["html"] = render
 
 def _headline(interpretation: Interpretation) -> str:
     target = interpretation.target
-    words = "" if target.words is None else f" at <q><bdi>{_text(target.words)}</bdi></q>"
     probability = "" if target.probability is None else f" {target.probability:.1%}"
     return (
-        f"<b><bdi>{_text(target_name(target))}</bdi></b>{words}{probability} &ensp;"
+        f"<b><bdi>{_text(target_name(target))}</bdi></b>{probability} &ensp;"
         f'<small style="opacity:.75">{numbers(interpretation).replace("-", "−")}</small>'
     )
 

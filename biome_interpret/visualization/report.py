@@ -8,7 +8,7 @@ from base64 import b64encode
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, Dict, Iterable, List, Optional, Tuple, Union
+from typing import Any, Dict, Iterable, List, Mapping, Optional, Tuple, Union
 
 import jinja2
 from markupsafe import Markup
@@ -18,12 +18,13 @@ from biome_interpret.models.alignment.source_text import strings_in
 from biome_interpret.visualization.characters import display_pieces, visible
 from biome_interpret.visualization.corpus import (
     Corpus,
-    gold_label,
+    gold_of,
     probabilities_of,
     relative_delta,
 )
 from biome_interpret.visualization.files import replacing
 from biome_interpret.visualization.shades import LEVELS, level
+from biome_interpret.visualization.spans import Span, places, type_of
 
 _DIGITS = 5
 _NUM_ALTERNATIVES = 5
@@ -85,6 +86,7 @@ def write_report(
     records: Iterable[Union[Dict[str, Any], ValueError]],
     path: Union[str, Path],
     title: Optional[str] = None,
+    about: Optional[Mapping[str, str]] = None,
 ) -> Refused:
     """
     Writes a page that needs neither a network nor other files. Memory does not grow with the number
@@ -95,12 +97,16 @@ def write_report(
     records : `Iterable[Union[Dict[str, Any], ValueError]]`
         One record for each text: its `line` (from 1), its `inputs` if they are known, and either
         `interpretations` (a list of results of `Interpretation.to_json`) or `error` (a message).
+        `gold` may hold the text's own label: a string, or a list of several labels or of the tags
+        of all words.
         The page shows their texts as text, never as markup. A `ValueError` stands for a record that
         could not be read, and says why.
     path : `Union[str, Path]`
         The file to write. An existing file is replaced.
     title : `str`, optional
         The heading.
+    about : `Mapping[str, str]`, optional
+        What the head of the page says besides, such as `{"Model": "BasicClassifier"}`.
 
     # Returns
 
@@ -132,7 +138,7 @@ def write_report(
         if refused.count == corpus.num_texts > 0:
             raise NothingToShow(f"no record can be shown; the first: {refused.reasons[0][1]}")
         data.seek(0)
-        before, after = _page(corpus, static, title)
+        before, after = _page(corpus, static, title, about or {})
         with replacing(Path(path)) as page:
             page.write(before)
             shutil.copyfileobj(data, page)
@@ -140,13 +146,16 @@ def write_report(
     return refused
 
 
-def _page(corpus: Corpus, static: List[Dict[str, Any]], title: Optional[str]) -> List[str]:
+def _page(
+    corpus: Corpus, static: List[Dict[str, Any]], title: Optional[str], about: Mapping[str, str]
+) -> List[str]:
     """The two parts of the page, before and after the data."""
     style, script = (
         _TEMPLATES.get_template(name).render(levels=LEVELS) for name in ("report.css", "report.js")
     )
     page = _TEMPLATES.get_template("report.html").render(
         title=_short(title or "Interpretations"),
+        about={_short(name): _short(text) for name, text in about.items()},
         corpus=corpus,
         static=static,
         style=Markup(style),
@@ -192,9 +201,10 @@ def _shown(record: Any, corpus: Corpus) -> Tuple[Dict[str, Any], str]:
     if error is not None or not isinstance(results, list):
         raise ValueError("it has neither 'interpretations', a list, nor 'error', a string")
     found = [Interpretation.from_json(one) for one in results]
-    gold = gold_label(inputs, found)
+    gold = gold_of(record.get("gold"), inputs, found)
     if gold is not None:
-        shown["gold"] = _short(gold)
+        shown["gold"], shown["right"] = _short(gold.text), gold.is_right
+    corpus.num_unknown_gold += gold is None and record.get("gold") is not None
     probabilities = probabilities_of(found)
     if probabilities:
         first = list(probabilities.items())[:_NUM_ALTERNATIVES]
@@ -202,7 +212,7 @@ def _shown(record: Any, corpus: Corpus) -> Tuple[Dict[str, Any], str]:
         shown["predicted"] = shown["probabilities"][0][0]
         shown["others"] = len(probabilities) - len(first)
     texts = list(strings_in(inputs))
-    shown["results"] = [_item(one, texts) for one in found]
+    shown["results"] = [_item(one, texts, place) for one, place in zip(found, places(found))]
     text = _json(shown)
     corpus.add(line, found, gold)
     return shown, text
@@ -224,11 +234,13 @@ def _without_depths(value: Any, depth: int = 0) -> Any:
     return value
 
 
-def _item(one: Interpretation, texts: List[str]) -> Dict[str, Any]:
+def _item(one: Interpretation, texts: List[str], place: Optional[Span]) -> Dict[str, Any]:
     errors = one.standard_error or {}
+    target = type_of(one.target)
     item = {
-        "target": None if one.target.label is None else _short(one.target.label),
+        "target": None if target is None else _short(target),
         "words": None if one.target.words is None else _short(one.target.words),
+        "place": place,
         "probability": _rounded(one.target.probability),
         "output": _rounded(one.output),
         "baseline": _rounded(one.baseline_output),

@@ -144,8 +144,6 @@ class _Result:
             line.append(f"{heading}  ", style="dim")
         is_predicted = bool(probabilities) and predicted == name
         line.append("predicted " if is_predicted else "target ").append(clean(name), style="bold")
-        if target.words is not None:
-            line.append(f" at “{clean(target.words)}”")
         if target.probability is not None:
             line.append(f" {target.probability:.1%}")
         if predicted != name:

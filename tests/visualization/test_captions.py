@@ -61,7 +61,7 @@ def test_a_target_for_the_whole_text_has_no_words() -> None:
     predictor = build_predictor("lstm")
     [one] = IntegratedGradient(predictor).interpret_json(EXAMPLE_INPUTS["lstm"])
     assert one.target.words is None
-    assert " at " not in one._repr_html_()
+    assert target_name(one.target) == one.target.label
 
 
 def test_the_words_are_shown_next_to_the_target(
@@ -71,9 +71,11 @@ def test_the_words_are_shown_next_to_the_target(
     records = [{"line": 1, "inputs": {}, "interpretations": [one.to_json() for one in spans]}]
     write_report(records, page)
     for one in spans:
-        assert f" at <q><bdi>{one.target.words}</bdi></q>" in one._repr_html_()
+        name = target_name(one.target)
+        assert name.endswith(f": {one.target.words}") and "-" not in name
+        assert f"<bdi>{name}</bdi>" in one._repr_html_()
         assert f'"words":"{one.target.words}"' in page.read_text(encoding="utf-8")
-        assert f"at “{one.target.words}”" in one.plot().axes[0].get_title()
+        assert name in one.plot().axes[0].get_title()
         stream = io.StringIO()
         Console(file=stream, width=200).print(terminal.render(one))
-        assert f"target {one.target.label} at “{one.target.words}”" in stream.getvalue()
+        assert f"target {name}" in stream.getvalue()

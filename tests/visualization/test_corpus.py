@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from biome_interpret import Interpretation
-from biome_interpret.visualization.corpus import Corpus, gold_label, relative_delta
+from biome_interpret.visualization.corpus import Corpus, Gold, gold_of, relative_delta
 from biome_interpret.visualization.report import write_report
 from tests.visualization.test_report import interpretation, record
 
@@ -22,27 +22,50 @@ def read(*texts: str, target: str = "yes") -> Corpus:
 def test_words_are_counted_with_their_mean_and_the_lines_with_their_largest_scores() -> None:
     corpus = read("good:1 bad:-1", "Good:3 the:0.01", "good:2 the:0.01", "good:-4", "good:0.5")
     [words] = corpus.words()
-    assert words.label == "yes" and words.num_texts == 5
-    good = words.speak_for[0]
+    assert words.label == "yes" and words.num_results == 5
+    good = words.common.speak_for[0].word
     assert (good.text, good.count, good.mean) == ("good", 5, 0.5)
     assert [example.line for example in good.examples] == [4, 2, 3]
-    assert [word.text for word in words.speak_against] == ["bad"]
+    assert [one.word.text for one in words.common.speak_against] == ["bad"]
 
 
-def test_a_frequent_word_ranks_above_a_rare_one() -> None:
-    corpus = read(*["good:1"] * 9, "odd:2", *["the:0.01"] * 10_000)
-    assert [word.text for word in corpus.words()[0].speak_for] == ["good", "odd", "the"]
+def test_words_that_are_surely_large_rank_first() -> None:
+    # Rare words and stop words are behind a switch.
+    corpus = read(*["good:1"] * 9, "odd:2", *["so:2", "so:-1"] * 5, *["and:0.5"] * 900)
+    [words] = corpus.words()
+    assert words.least_count == 3
+    assert [one.word.text for one in words.common.speak_for] == ["good", "so"]
+    assert [one.word.text for one in words.all.speak_for] == ["odd", "good", "and", "so"]
+
+
+def test_in_few_texts_words_that_occur_once_are_shown() -> None:
+    [words] = read("good:1 and:3", "fine:2").words()
+    assert words.least_count == 1
+    assert [one.word.text for one in words.common.speak_for] == ["fine", "good"]
+
+
+def test_negations_are_no_stop_words() -> None:
+    [words] = read("not:1 the:2 never:3").words()
+    assert [one.word.text for one in words.common.speak_for] == ["never", "not"]
+
+
+def test_the_standard_error_is_that_of_the_mean() -> None:
+    [words] = read(*["so:1", "so:3"] * 200, "odd:2").words()
+    so, odd = words.all.speak_for
+    assert so.error == pytest.approx(1 / 400**0.5, rel=0.01)
+    # One occurrence shows no spread: its error is the size of an ordinary score.
+    assert odd.error == pytest.approx(5**0.5, rel=0.01)
 
 
 def test_a_line_is_an_example_once_with_its_largest_score() -> None:
     corpus = read("so:1 so:-5 so:2", "so:1")
-    [so] = corpus.words()[0].speak_against
-    assert [(e.line, e.score) for e in so.examples] == [(1, -5.0), (2, 1.0)]
+    [so] = corpus.words()[0].common.speak_against
+    assert [(e.line, e.score) for e in so.word.examples] == [(1, -5.0), (2, 1.0)]
 
 
 def test_pictographs_are_words_and_punctuation_is_not() -> None:
     corpus = read(".:9 🎉:1 ，:3 电影:2 7:0.5")
-    assert [word.text for word in corpus.words()[0].speak_for] == ["电影", "🎉", "7"]
+    assert [one.word.text for one in corpus.words()[0].common.speak_for] == ["电影", "🎉", "7"]
 
 
 def test_predictions_are_compared_with_the_texts_own_labels() -> None:
@@ -50,8 +73,11 @@ def test_predictions_are_compared_with_the_texts_own_labels() -> None:
     for line, (gold, predicted) in enumerate([("a", "a"), ("a", "b"), ("b", "b"), (None, "b")]):
         other = "b" if predicted == "a" else "a"
         found = [interpretation(["x"], [1.0], probabilities={predicted: 0.9, other: 0.1})]
-        assert gold_label({"label": gold, "text": "x"}, found) == gold
-        corpus.add(line, found, gold)
+        own = gold_of(None, {"label": gold, "text": "x"}, found)
+        assert own == (None if gold is None else Gold(gold, gold == predicted))
+        # What the record says goes before the input.
+        assert gold_of(gold, {"label": "b"}, found) == own or gold is None
+        corpus.add(line, found, own)
     assert [(c.label, c.predicted, c.right) for c in corpus.labels()] == [("b", 3, 1), ("a", 1, 1)]
     assert (corpus.num_gold, corpus.num_right) == (3, 2)
 
@@ -59,7 +85,16 @@ def test_predictions_are_compared_with_the_texts_own_labels() -> None:
 @pytest.mark.parametrize("inputs", [None, "text", {"label": 7}, {"label": "0"}, {"text": "yes"}])
 def test_a_label_that_the_model_does_not_know_is_ignored(inputs: object) -> None:
     found = [interpretation(["x"], [1.0], probabilities={"yes": 0.9, "no": 0.1})]
-    assert gold_label(inputs, found) is None
+    assert gold_of(None, inputs, found) is None
+
+
+def test_several_labels_are_right_if_all_are_predicted() -> None:
+    found = [interpretation(["x"], [1.0], target=label) for label in ("a", "b")]
+    assert gold_of(["b", "a"], {}, found) == Gold("a, b", True)
+    assert gold_of(["b"], {}, found) == Gold("b", False)
+    assert gold_of([], {}, []) == Gold("nothing", True)
+    assert gold_of(["O", "O"], {}, []) == Gold("nothing", True)
+    assert gold_of(["O", "B-person"], {}, []) == Gold("B-person", False)
 
 
 def test_deltas_are_relative_and_counted_by_decade() -> None:
@@ -93,7 +128,7 @@ def test_the_page_contains_the_summary(tmp_path: Path) -> None:
     write_report(json.loads(json.dumps(records)), page, "Films")
     summary = page.read_text(encoding="utf-8").split('<form class="tools"')[0]
     for part in (
-        "8 texts, 1 with an error",
+        "<dt>Texts</dt><dd>8, 1 with an error</dd>",
         "splendid",
         "+2.5",
         "×7",
@@ -101,4 +136,4 @@ def test_the_page_contains_the_summary(tmp_path: Path) -> None:
         "ValueError: no text",
     ):
         assert part in summary
-    assert "0 of 1 predictions match the label (0.0 %)" in summary
+    assert "Accuracy 0.0 %: 0 of 1 texts predicted correctly." in summary

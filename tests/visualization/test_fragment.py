@@ -8,6 +8,7 @@ from biome_interpret import IntegratedGradient, Interpretation
 from biome_interpret.interpretation import FieldScores
 from biome_interpret.models.objectives import Target
 from biome_interpret.visualization import fragment
+from biome_interpret.visualization.captions import target_name
 from tests.tiny_models import EXAMPLE_INPUTS, build_predictor
 from tests.visualization.test_report import interpretation
 
@@ -39,7 +40,7 @@ def test_a_notebook_shows_words_target_and_exact_scores(model: str) -> None:
     for result in IntegratedGradient(build_predictor(model)).interpret_json(EXAMPLE_INPUTS[model]):
         html = result._repr_html_()
         shown = Reader(html)
-        assert result.target.label and result.target.label in shown.text
+        assert target_name(result.target) in shown.text
         for name, field in result.fields.items():
             assert " ".join(field.tokens) in shown.text
             assert (name in shown.text) == (len(result.fields) > 1)

@@ -12,6 +12,7 @@ from biome_interpret import IntegratedGradient, Interpretation
 from biome_interpret.interpretation import FieldScores
 from biome_interpret.models.objectives import Target
 from biome_interpret.visualization.report import NothingToShow, write_report
+from biome_interpret.visualization.spans import type_of
 from tests.tiny_models import EXAMPLE_INPUTS, build_predictor
 
 
@@ -48,7 +49,7 @@ def test_the_page_contains_every_score(model: str, page: Path) -> None:
     inputs = EXAMPLE_INPUTS[model]
     write_report([{"line": 1, "inputs": inputs, "interpretations": interpretations}], page)
     [shown] = data_of(page)
-    assert [item["target"] for item in shown["results"]] == [one.target.label for one in found]
+    assert [item["target"] for item in shown["results"]] == [type_of(one.target) for one in found]
     for item, one in zip(shown["results"], found):
         assert [field["name"] for field in item["fields"]] == [*one.fields]
         for field, expected in zip(item["fields"], one.fields.values()):

@@ -186,8 +186,166 @@ def test_the_buttons_of_the_summary_search_and_filter(browser: Browser, tmp_path
     assert text_of(browser, "#found") == "30 of 100 texts"
     browser.run("document.querySelector('button[data-show=errors]').click()")
     assert text_of(browser, "#found") == "10 of 100 texts"
-    browser.run("document.querySelector('button[data-search=fine]').click()")
+    browser.run("document.querySelector('button[data-word=fine]').click()")
     assert text_of(browser, "#found") == "90 of 100 texts"
+
+
+def place_of_first_text(browser: Browser) -> List[float]:
+    """The upper end of the first text, and the lower end of the bar with the search."""
+    return browser.run(
+        "['.chunk article', '#tools'].map(s => document.querySelector(s).getBoundingClientRect())"
+        ".map((box, i) => i ? box.bottom : box.top)"
+    )
+
+
+def test_search_filter_and_sort_lead_to_the_first_text(browser: Browser, tmp_path: Path) -> None:
+    show(browser, reviews(300), tmp_path)
+    search = "document.getElementById('search')"
+    for act in (
+        lambda: choose(browser, "show", "wrong"),
+        lambda: choose(browser, "sort", "most"),
+        lambda: browser.run(f"{search}.value = 'fine'; {search}.dispatchEvent(new Event('input'))"),
+        lambda: choose(browser, "label", "positive"),
+    ):
+        browser.run("scrollTo(0, document.documentElement.scrollHeight)")
+        browser.wait("document.querySelector('.chunk:last-child article')")
+        browser.run("scrollTo(0, document.documentElement.scrollHeight)")
+        act()
+        browser.wait("Math.abs(scrollY - document.getElementById('texts').offsetTop) < 200")
+        top, bar = place_of_first_text(browser)
+        assert abs(top - bar) < 3
+    found = [i for i in range(1, 301) if i % 7 == 0 and i % 10 and i % 3]
+    assert text_of(browser, "#found") == f"{len(found)} of 300 texts"
+
+
+def test_a_reader_at_the_summary_stays_there(browser: Browser, tmp_path: Path) -> None:
+    show(browser, reviews(30), tmp_path)
+    browser.run("scrollTo(0, 0)")
+    choose(browser, "show", "wrong")
+    assert browser.run("scrollY") == 0
+
+
+def test_a_word_in_quotes_is_a_whole_word_of_the_texts(browser: Browser, tmp_path: Path) -> None:
+    texts = ["Not n here", "sentence", "No end", "It isn't fun", "an (odd) one", "电影 好"]
+    records = [record(i, text, [1.0] * len(text.split())) for i, text in enumerate(texts, start=1)]
+    pieces = interpretation(["A", "funny", "##ly"], [1.0, 0.5, 0.5])
+    inputs = {"n": "A funnyly"}
+    records.append({"line": 7, "inputs": inputs, "interpretations": [pieces.to_json()]})
+    show(browser, records, tmp_path)
+    search = "document.getElementById('search')"
+    for word, lines in {
+        '"n"': [1],
+        '"fun"': [4],
+        '"isn\'t"': [4],
+        '"(odd)"': [5],
+        '"电影"': [6],
+        '"##ly"': [7],
+        "n": [1, 2, 3, 4, 5, 7],  # Without quotes, parts of words are found too, but no keys.
+        "sentence": [2],
+    }.items():
+        browser.run(f"{search}.value = {word!r}; {search}.dispatchEvent(new Event('input'))")
+        wanted = ",".join(f"L{line}" for line in lines)
+        browser.wait(
+            f"[...document.querySelectorAll('article')].map(a => a.id).join() === '{wanted}'"
+        )
+    # A click on a word of the summary is such a search.
+    browser.run("document.querySelector('button[data-word=end]').click()")
+    assert browser.run(f"{search}.value") == '"end"'
+    assert shown_lines(browser) == [3]
+
+
+def test_the_head_says_what_the_page_shows(browser: Browser, tmp_path: Path) -> None:
+    about = {"Archive": "sst2/model.tar.gz", "Texts": "a.jsonl", "Interpreter": "ig (n_steps: 5)"}
+    records = [record(1, "a film", [1.0, 2.0], method="ig", output_name="logits")]
+    show(browser, records, tmp_path, about=about)
+    lines = browser.run(
+        "[...document.querySelectorAll('.about > div')].map(d => d.textContent.trim())"
+    )
+    assert lines == [
+        "Texts1 · a.jsonl",
+        "Archivesst2/model.tar.gz",
+        "Interpreterig (n_steps: 5)",
+        "Outputlogits",
+    ]
+    meanings = text_of(browser, "#meanings")
+    for term in ("output", "baseline", "delta", "estimated error", "evaluation", "score"):
+        assert term in meanings
+    # The same words explain each number where it stands.
+    titles = browser.run("[...document.querySelectorAll('.numbers span')].map(s => s.title)")
+    assert titles[0].startswith("f(x): the explained output") and all(titles)
+    # Without a description, the results tell the interpreter.
+    show(browser, records, tmp_path)
+    assert "Interpreterig" in text_of(browser, ".about").replace("\n", "")
+
+
+def test_the_summary_takes_half_of_the_first_screen(browser: Browser, tmp_path: Path) -> None:
+    about = {"Archive": "sst2/model.tar.gz", "Model": "BasicClassifier", "Date": "2026-01-01"}
+    path = tmp_path / "report.html"
+    records = reviews(100)
+    write_report(records, path, "Films", about)
+    browser.open(path)
+    browser.wait("document.querySelector('article')")
+    assert browser.run("document.getElementById('tools').getBoundingClientRect().top") <= 450
+    lists = "[...document.querySelectorAll('[data-every]')].map(e => [e.dataset.every, e.hidden])"
+    assert {*map(tuple, browser.run(lists))} == {("no", False), ("yes", True)}
+    assert "is" not in browser.run(
+        "[...document.querySelectorAll('[data-every=no] .word')].map(w => w.textContent)"
+    )
+    browser.run("document.getElementById('every').click()")
+    assert {*map(tuple, browser.run(lists))} == {("no", True), ("yes", False)}
+    assert "is" in browser.run(
+        "[...document.querySelectorAll('[data-every=yes] .word')].map(w => w.textContent)"
+    )
+
+
+def test_spans_are_named_outlined_and_filtered_by_type(browser: Browser, tmp_path: Path) -> None:
+    def spans(line: int, text: str, *targets: str) -> Dict[str, Any]:
+        found = []
+        for target in targets:
+            label, words = target.split("|")
+            one = interpretation(text.split(), [0.5] * len(text.split()), target=label).to_json()
+            one["target"]["words"] = words
+            found.append(one)
+        return {"line": line, "inputs": {"sentence": text}, "interpretations": found}
+
+    records = [
+        spans(1, "Barack Obama spoke in Paris", "B-person L-person|Barack Obama", "U-place|Paris"),
+        spans(2, "They met in Rome", "U-place|Rome"),
+        {**spans(3, "Nobody came"), "gold": ["O", "O"]},
+    ]
+    records[0]["gold"] = ["B-person", "L-person", "O", "O", "O"]
+    show(browser, records, tmp_path)
+    headings = "[...document.querySelectorAll('.item h3')].map(h => h.textContent)"
+    assert [h.rsplit(" ", 2)[0] for h in browser.run(headings)] == [
+        "person: Barack Obama",
+        "place: Paris",
+        "place: Rome",
+    ]
+    outlined = browser.run(
+        "[...document.querySelectorAll('.item')].map(i => "
+        "[...i.querySelectorAll('.explained')].map(t => t.textContent).join(''))"
+    )
+    assert outlined == ["Barack Obama", "Paris", "Rome"]
+    rows = browser.run(
+        "[...document.querySelectorAll('.predictions tbody tr')]"
+        ".map(r => [...r.children].map(c => c.textContent.trim()))"
+    )
+    assert [row[:2] for row in rows] == [["place", "2"], ["person", "1"]]
+    assert "Accuracy 50.0 %: 1 of 2 texts predicted correctly, with all spans." in text_of(
+        browser, ".predictions"
+    )
+    assert "should be person: Barack Obama" in text_of(browser, "#L1 header")
+    assert browser.run(
+        "[...document.querySelectorAll('.label-words h3 bdi')].map(b => b.textContent)"
+    ) == [
+        "place",
+        "person",
+    ]
+    choose(browser, "label", "person")
+    assert shown_lines(browser) == [1]
+    choose(browser, "label", "")
+    choose(browser, "show", "wrong")
+    assert shown_lines(browser) == [1]
 
 
 def test_shades_are_relative_to_each_text_or_to_all(browser: Browser, tmp_path: Path) -> None:
@@ -251,6 +409,17 @@ def test_targets_and_interpreters_stand_side_by_side(browser: Browser, tmp_path:
     assert [text.split()[1] for text, _, _ in items] == ["positive", "negative"] * 2
     assert [text.split()[-1] for text, _, _ in items] == [r.method for r in results]
     assert items[0][2] == items[1][2] and items[0][1] < items[1][1]
+
+
+def test_columns_are_named_by_what_differs(browser: Browser, tmp_path: Path) -> None:
+    methods = ["ig (baseline: default)", "ig (baseline: unknown)"]
+    found = [interpretation(["a", "film"], [1.0, 2.0], method=method) for method in methods]
+    records = [{"line": i, "interpretations": [r.to_json() for r in found]} for i in (1, 2)]
+    show(browser, records, tmp_path)
+    columns = "[...document.querySelectorAll('#L1 h3')].map(h => h.textContent.split(' · ')[1])"
+    assert browser.run(columns) == ["baseline: default", "baseline: unknown"]
+    summary = "[...document.querySelectorAll('.label-words small')].map(s => s.textContent)"
+    assert browser.run(summary) == ["baseline: default", "baseline: unknown"]
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

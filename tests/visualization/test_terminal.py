@@ -9,6 +9,7 @@ from rich.console import Console
 
 from biome_interpret import FieldScores, IntegratedGradient, Interpretation, Target
 from biome_interpret.visualization import terminal
+from biome_interpret.visualization.captions import target_name
 from tests.tiny_models import EXAMPLE_INPUTS, build_predictor
 
 ROOT = Path(__file__).parent.parent.parent
@@ -41,7 +42,7 @@ def test_without_colour_words_target_and_scores_are_written(model: str) -> None:
     for found in IntegratedGradient(build_predictor(model)).interpret_json(EXAMPLE_INPUTS[model]):
         text = shown(found)
         assert "\x1b" not in text
-        assert found.target.label in text
+        assert target_name(found.target) in text
         assert f"delta {found.convergence_delta:.1e}" in text
         scores = [score for field in found.fields.values() for score in field.scores]
         largest = max(map(abs, scores))

@@ -2,8 +2,8 @@
 
 const tools = byId("tools");
 const FILTERS = {
-  wrong: ["wrong predictions", isWrong],
-  right: ["correct predictions", (record) => record.gold !== undefined && !isWrong(record)],
+  wrong: ["predicted wrongly", isWrong],
+  right: ["predicted correctly", (record) => record.right === true],
   errors: ["errors", (record) => record.error !== undefined],
   notes: ["with notes", (record) => items(record).some((item) => item.notes)],
   unlabelled: ["without labels", (record) => record.results !== undefined && !record.results.length],
@@ -16,9 +16,16 @@ const ORDERS = {
   shortest: (a, b) => length(a) - length(b),
 };
 
+// What a search finds. A word in quotes is searched as a whole word of the texts.
+function searchTest(search) {
+  const word = /^"(.+)"$/u.exec(search);
+  return word ? wordTest(word[1]) : (record) => searchText(record).includes(search);
+}
+
 // Draws the list that the form describes.
 function update() {
   const search = byId("search").value.trim().toLowerCase();
+  const isFound = searchTest(search);
   const label = byId("label").value;
   const filter = FILTERS[byId("show").value];
   const order = ORDERS[byId("sort").value];
@@ -26,7 +33,7 @@ function update() {
     (record) =>
       (!filter || filter[1](record)) &&
       (!label || labelsOf(record).includes(label)) &&
-      (!search || searchText(record).includes(search))
+      (!search || isFound(record))
   );
   if (order) {
     // Errors cannot be compared. They come last.
@@ -39,12 +46,22 @@ function update() {
   drawList();
 }
 
-function showOnly({ search = "", label = "", show = "" }) {
-  byId("search").value = search;
+// After a change of the form, the first text is what a reader wants to see.
+function goToFirst() {
+  const top = list.getBoundingClientRect().top - tools.offsetHeight;
+  if (top < 0) scrollBy(0, top);
+}
+function updateAndGo() {
+  update();
+  goToFirst();
+}
+
+function showOnly({ word, label = "", show = "" }) {
+  byId("search").value = word === undefined ? "" : `"${word}"`;
   byId("label").value = label;
   byId("show").value = show;
   update();
-  tools.scrollIntoView();
+  scrollBy(0, list.getBoundingClientRect().top - tools.offsetHeight);
 }
 
 function addOptions(id, options) {
@@ -75,11 +92,22 @@ function fillFilters() {
 let pending = 0;
 byId("search").addEventListener("input", () => {
   clearTimeout(pending);
-  pending = setTimeout(update, 120);
+  pending = setTimeout(updateAndGo, 120);
 });
-for (const id of ["label", "show", "sort"]) byId(id).addEventListener("change", update);
+for (const id of ["label", "show", "sort"]) byId(id).addEventListener("change", updateAndGo);
 byId("scale").addEventListener("change", () => {
   shadeRelativeTo(byId("scale").value);
   drawList();
 });
+
+// The switch of the summary between the common words and all words.
+const every = byId("every");
+if (every) {
+  every.parentElement.hidden = false;
+  every.addEventListener("change", () => {
+    for (const part of document.querySelectorAll("[data-every]")) {
+      part.hidden = (part.dataset.every === "yes") !== every.checked;
+    }
+  });
+}
 tools.addEventListener("submit", (event) => event.preventDefault());

@@ -16,7 +16,7 @@ function goTo(line) {
 }
 
 document.addEventListener("click", (event) => {
-  const found = event.target.closest("[data-search], [data-label], [data-show], a[href^='#L']");
+  const found = event.target.closest("[data-word], [data-label], [data-show], a[href^='#L']");
   if (!found) return;
   if (found.hash) {
     event.preventDefault();

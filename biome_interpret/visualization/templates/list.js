@@ -62,7 +62,7 @@ function drawList() {
     chunks.push(chunk);
   }
   list.replaceChildren(...chunks);
-  if (!view.length) list.append(make("p", { class: "none" }, "No text matches."));
+  if (!view.length) list.append(make("p", { class: "none" }, "No matching texts."));
   // The first chunk is drawn at once. The observer draws the others when they come near.
   if (chunks.length) fill(chunks[0]);
   for (const chunk of chunks) observer.observe(chunk);

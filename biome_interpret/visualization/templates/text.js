@@ -33,6 +33,14 @@ function shortened(token) {
   return characters.slice(0, CUT_CHARACTERS).join("") + ` … (${count(left)} more)`;
 }
 
+// Draws a frame around the words that are explained. The space between two of them is inside it.
+function outline(nodes, node, [start, end], i) {
+  node.classList.add("explained");
+  if (i === start) node.classList.add("first");
+  else if (nodes[nodes.length - 1] === " ") node.prepend(nodes.pop());
+  if (i === end - 1) node.classList.add("last");
+}
+
 function drawTokens(paragraph, field, item, scale, end) {
   const nodes = [];
   for (let i = paragraph.drawn || 0; i < end; i++) {
@@ -41,6 +49,7 @@ function drawTokens(paragraph, field, item, scale, end) {
     if (spaced && i > 0) nodes.push(" ");
     const text = shortened(spaced ? token.slice(1) : token);
     const node = span(("t " + shade(field.scores[i], scale)).trim(), text);
+    if (item.place && i >= item.place[0] && i < item.place[1]) outline(nodes, node, item.place, i);
     node.tabIndex = i === 0 ? 0 : -1;
     node.place = { field, item, i };
     nodes.push(node);
@@ -78,6 +87,16 @@ function drawField(record, item, field) {
   return element;
 }
 
+// What each number means: the terms of the legend.
+const meanings = new Map(
+  [...document.querySelectorAll("#meanings dt")].map((term) => [
+    term.textContent,
+    term.nextElementSibling.textContent,
+  ])
+);
+const meaningOf = (text) =>
+  [...meanings.keys()].filter((term) => text.includes(term)).map((term) => meanings.get(term))[0];
+
 function numbers(item) {
   const parts = [`output ${number(item.output)}`];
   if (item.baseline !== undefined) parts.push(`baseline ${number(item.baseline)}`);
@@ -88,7 +107,7 @@ function numbers(item) {
   if (item.error !== undefined) parts.push(`estimated error ${percent(item.error)}`);
   if (item.unassigned !== undefined) parts.push(`unassigned ${number(item.unassigned)}`);
   parts.push(`${count(item.evaluations)} evaluation${item.evaluations === 1 ? "" : "s"}`);
-  return span("numbers", ...parts.map((text) => make("span", null, text)));
+  return span("numbers", ...parts.map((text) => make("span", { title: meaningOf(text) }, text)));
 }
 
 function scoreTable(item, field) {
@@ -125,10 +144,11 @@ function drawTarget(record, item) {
   const isNamed = methods.size > 1 && item.method !== undefined;
   const isPredicted = item.target === record.predicted && item.words === undefined;
   if (items(record).length === 1 && isPredicted && !isNamed) return null;
-  const heading = make("h3", null, "for ", item.target === undefined ? "the loss" : bdi(item.target));
-  if (item.words !== undefined) heading.append(" at ", make("q", null, bdi(item.words)));
+  const heading = make("h3", null, item.words === undefined ? "for " : null);
+  heading.append(item.target === undefined ? "the loss" : bdi(item.target));
+  if (item.words !== undefined) heading.append(": ", bdi(item.words));
   if (item.probability !== undefined) heading.append(" ", span("p", percent(item.probability)));
-  if (isNamed) heading.append(" · ", make("code", null, item.method));
+  if (isNamed) heading.append(" · ", bdi(columns.get(item.method)));
   return heading;
 }
 
@@ -163,7 +183,7 @@ function drawHeader(record) {
   if (record.error !== undefined) header.append(span("error", record.error));
   if (record.probabilities) header.append(...drawProbabilities(record));
   if (isWrong(record)) header.append(span("wrong", "✗ should be ", bdi(record.gold)));
-  else if (record.gold !== undefined) header.append(span("quiet", "✓ correct"));
+  else if (record.gold !== undefined) header.append(span("quiet", "✓ predicted correctly"));
   if (record.results && !record.results.length) {
     header.append(span("quiet", "The model labels nothing in this text."));
   }
