@@ -43,6 +43,7 @@ examples:
 
 each line of the output:
   {"line": 1, "inputs": {...}, "interpretations": [{...}, ...]}
+  with a key "gold" beside "inputs" if the text's own label is known
   {"line": 2, "error": "the reason", "inputs": {...}}
   "line" is the number of the input line. Texts that fail do not stop the job.
 
@@ -91,6 +92,13 @@ def _add_input(group: argparse._ArgumentGroup) -> None:
         metavar="KEY[=NAME]",
         help="take the predictor's KEY from the column or JSON key NAME, such as sentence=review. "
         "May be repeated. For plain text: the KEY of each line. Default there: sentence",
+    )
+    add(
+        "--gold-field",
+        metavar="KEY",
+        help="the key in each input line that holds the text's own label. The output keeps it, and "
+        "the report shows which texts are predicted wrongly. With --use-dataset-reader the reader "
+        "gives the label",
     )
 
 
@@ -268,6 +276,9 @@ def _check_together(arguments: argparse.Namespace) -> None:
         "--use-dataset-reader needs a path, not standard input": reads_instances and is_piped,
         "--use-dataset-reader reads INPUT itself: leave out --input-format and --field": (
             reads_instances and (arguments.input_format is not None or arguments.fields)
+        ),
+        "--use-dataset-reader reads the labels too: leave out --gold-field": (
+            reads_instances and arguments.gold_field is not None
         ),
         "--multitask-head requires --use-dataset-reader": has_head and not reads_instances,
         "--resume requires the --output-file that it continues": resume and not has_output,

@@ -13,6 +13,7 @@ from allennlp.common.checks import ConfigurationError
 
 from biome_interpret.commands import arguments as cli
 from biome_interpret.commands import loading
+from biome_interpret.commands.description import description
 from biome_interpret.commands.jobs import files
 from biome_interpret.commands.jobs.destination import (
     Destination,
@@ -104,13 +105,20 @@ def _prepare_and_run(arguments: argparse.Namespace, signals: StopSignals) -> int
     else:
         source = text_file(predictor, path, arguments.input_format, arguments.fields)
     interpreters = loading.make_interpreters(configs, predictor)
-    maker = RecordMaker(source, interpreters, arguments.targets, arguments.target_field)
+    maker = RecordMaker(
+        source,
+        interpreters,
+        arguments.targets,
+        arguments.target_field,
+        arguments.gold_field,
+    )
     job = Job(source, maker, arguments.batch_size, arguments.fail_fast)
     total = source.count()
     job.check_first_texts(total)
     with ExitStack() as stack:
         try:
-            destination = open_destination(arguments, configs, source, stack)
+            about = description(arguments, configs, predictor)
+            destination = open_destination(arguments, configs, source, about, stack)
         except WriteError as error:
             raise ConfigurationError(str(error)) from error
         try:
@@ -135,7 +143,7 @@ def _write_report(arguments: argparse.Namespace, destination: Destination) -> in
         return 0
     assert destination.records is not None
     title = None if arguments.input_file == "-" else Path(arguments.input_file).name
-    status = make_report(destination.records, arguments.html, title)
+    status = make_report(destination.records, arguments.html, title, destination.about)
     say(f"report: {arguments.html}")
     return status
 

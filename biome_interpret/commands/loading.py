@@ -16,6 +16,7 @@ from allennlp.common.from_params import infer_params
 from allennlp.models.archival import load_archive
 from allennlp.predictors import Predictor
 
+from biome_interpret.commands.description import method_names
 from biome_interpret.commands.jobs.explaining import NamedInterpreter
 from biome_interpret.errors import reason_of
 from biome_interpret.interpreters import PathInterpreter
@@ -138,13 +139,11 @@ def make_interpreters(
     configs: List[InterpreterConfig], predictor: Predictor
 ) -> List[NamedInterpreter]:
     """Raises `ConfigurationError` if a name or a value of a parameter is wrong."""
-    names = [config["type"] for config in configs]
     made = []
-    for position, (name, config) in enumerate(zip(names, configs)):
+    for name, config in zip(method_names(configs), configs):
         interpreter = make_interpreter(Params(dict(config)), predictor)
         assert isinstance(interpreter, PathInterpreter)
-        occurrence = names[: position + 1].count(name)
-        method = f"{name} #{occurrence}" if names.count(name) > 1 else None
+        method = None if name == config["type"] else name
         made.append(NamedInterpreter(interpreter, method, config.get("target")))
     return made
 

@@ -2,11 +2,12 @@
 
 import argparse
 from pathlib import Path
-from typing import Optional, Union
+from typing import Mapping, Optional, Union
 
 from allennlp.common.checks import ConfigurationError
 
 from biome_interpret.commands.jobs.files import NamedFile, job_file, refuse_overwriting
+from biome_interpret.commands.jobs.fingerprint import described
 from biome_interpret.commands.jobs.messages import FAILED, say
 from biome_interpret.commands.jobs.records import read_records
 from biome_interpret.commands.jobs.sinks import WriteError
@@ -30,18 +31,23 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def make_report(
-    records: Union[str, Path], html: Union[str, Path], title: Optional[str] = None
+    records: Union[str, Path],
+    html: Union[str, Path],
+    title: Optional[str] = None,
+    about: Optional[Mapping[str, str]] = None,
 ) -> int:
     """
-    Makes a page from an `--output-file` of `interpret`. Returns the exit status: 1 if some records
-    cannot be shown. Raises `ConfigurationError` if `records` is another file, and `WriteError` if
-    the page cannot be written.
+    Makes a page from an `--output-file` of `interpret`. `about` describes the job; by default it is
+    read from the job file. Returns the exit status: 1 if some records cannot be shown. Raises
+    `ConfigurationError` if `records` is another file, and `WriteError` if the page cannot be
+    written.
     """
     # Only a report needs the template engine.
     from biome_interpret.visualization.report import NothingToShow, write_report
 
     try:
-        refused = write_report(read_records(records), html, title)
+        about = described(Path(records)) if about is None else about
+        refused = write_report(read_records(records), html, title, about)
     except NothingToShow as error:
         raise ConfigurationError(
             f"{records} was not written by `interpret --output-file`: {error}"

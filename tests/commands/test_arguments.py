@@ -108,6 +108,10 @@ WRONG: Dict[str, Any] = {
         ["{two}", "--use-dataset-reader", "--field", "a=b"],
         "leave out --input-format and --field",
     ),
+    "gold field with a dataset reader": (
+        ["{two}", "--use-dataset-reader", "--gold-field", "label"],
+        "leave out --gold-field",
+    ),
     "format": (["{two}", "--input-format", "xlsx"], "invalid choice: 'xlsx'"),
 }
 

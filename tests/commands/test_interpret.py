@@ -122,13 +122,30 @@ class TestWhatIsExplained:
         command.interpret(two, *given, "--output-file", out)
         for found in results(out):
             assert [one.method for one in found] == [
-                "biome-gradient-shap #1",
-                "biome-gradient-shap #2",
+                "biome-gradient-shap (seed: 0)",
+                "biome-gradient-shap (seed: 1)",
                 "biome-integrated-gradient",
             ]
             assert found[0].fields != found[1].fields
         printed = command.interpret(two, *given).out
-        assert "line 1  biome-gradient-shap #2  predicted negative" in printed
+        assert "line 1  biome-gradient-shap (seed: 1)  predicted negative" in printed
+
+    def test_interpreters_are_named_by_the_options_in_which_they_differ(
+        self, command: CommandLine, two: Path, out: Path
+    ) -> None:
+        given: List[Any] = []
+        for options in ({}, {"baseline": "unknown"}, {"baseline": "unknown", "n_steps": 3}):
+            config = {"type": "biome-integrated-gradient", "granularity": "word", **options}
+            given += ["--interpreter", json.dumps(config)]
+        command.interpret(two, *given, "--output-file", out)
+        assert [one.method for one in results(out)[0]] == [
+            "biome-integrated-gradient (baseline: default, n_steps: default)",
+            "biome-integrated-gradient (baseline: unknown, n_steps: default)",
+            "biome-integrated-gradient (baseline: unknown, n_steps: 3)",
+        ]
+        twice = ["--interpreter", "biome-gradient-shap"] * 2
+        done = command.interpret(two, *twice)
+        assert done.status == 2 and "biome-gradient-shap is given twice" in done.err
 
     def test_an_error_names_the_interpreter_that_failed(
         self, command: CommandLine, two: Path, out: Path
@@ -137,7 +154,7 @@ class TestWhatIsExplained:
         given = ["--interpreter", '{"type": "biome-integrated-gradient", "target": "gold"}']
         given += ["--interpreter", "biome-integrated-gradient"]
         assert command.interpret(two, *given, "--output-file", out).status == 1
-        assert read_lines(out)[0]["error"].endswith("(biome-integrated-gradient #1)")
+        assert read_lines(out)[0]["error"].endswith("(biome-integrated-gradient (target: gold))")
 
     def test_targets(self, command: CommandLine, two: Path, out: Path) -> None:
         arguments = ("--target", "negative", "--target-index", "0", "--output-file", out)

@@ -1,14 +1,16 @@
 """Reports: `biome-interpret report`, and `interpret --html`."""
 
 import copy
+import html
 import json
 import random
+import re
 from pathlib import Path
-from typing import Any, Iterator, Tuple
+from typing import Any, Dict, Iterator, Tuple
 
 import pytest
 
-from tests.commands.command_line import DULL, REVIEWS, CommandLine, read_lines, write_lines
+from tests.commands.command_line import DULL, REVIEWS, WARM, CommandLine, read_lines, write_lines
 
 
 @pytest.fixture
@@ -68,6 +70,110 @@ def test_errors_get_one_line(command: CommandLine, tmp_path: Path) -> None:
     done = command("report", good, "--html", tmp_path / "no" / "page.html")
     assert done.status == 1 and "cannot write" in done.err
     assert "Traceback" not in done.err
+
+
+class TestHead:
+    def test_says_what_was_explained_and_how(
+        self, command: CommandLine, out: Path, page: Path, two: Path
+    ) -> None:
+        interpreter = {"type": "biome-gradient-shap", "seed": 0, "n_perturbations": 3}
+        arguments = [two, "--interpreter", json.dumps(interpreter), "--granularity", "word"]
+        done = command.interpret(
+            *arguments, "--target", "positive", "--output-file", out, "--html", page
+        )
+        assert done.status == 0
+        shown = head(page)
+        version, date = shown.pop("Version"), shown.pop("Date")
+        assert shown == {
+            "Texts": "2 · two.jsonl",
+            "Archive": "sst2_bilstm/model.tar.gz",
+            "Model": "BasicClassifier",
+            "Predictor": "TextClassifierPredictor",
+            # Options that have their default are left out.
+            "Interpreter": "biome-gradient-shap (n_perturbations: 3, granularity: word)",
+            "Explained": "positive",
+            "Output": "logits",
+        }
+        assert version.startswith("biome_interpret ") and "PyTorch" in version
+        assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d UTC", date)
+
+    def test_of_a_page_that_is_made_later_or_of_standard_input(
+        self, command: CommandLine, out: Path, page: Path, two: Path
+    ) -> None:
+        arguments = ["-", "--output-file", out, "--html", page]
+        assert command.interpret(*arguments, stdin=two.read_bytes()).status == 0
+        assert head(page)["Texts"] == "2 · standard input"
+        # Without a job file, what the records know is left.
+        assert command("report", out, "--html", page).status == 0
+        assert head(page) == {
+            "Texts": "2",
+            "Interpreter": "biome-integrated-gradient",
+            "Output": "logits",
+        }
+
+    @pytest.mark.parametrize("content", ["[]", "{}", '{"about": 5}', "no JSON", "[" * 100_000])
+    def test_a_job_file_of_something_else_is_ignored(
+        self, command: CommandLine, out: Path, page: Path, two: Path, content: str
+    ) -> None:
+        command.interpret(two, "--output-file", out)
+        Path(f"{out}.job.json").write_text(content)
+        assert command("report", out, "--html", page).status == 0
+        assert "Archive" not in head(page)
+
+
+class TestGold:
+    def test_field_of_json_lines(
+        self, command: CommandLine, out: Path, page: Path, two: Path
+    ) -> None:
+        source = write_lines(
+            two, [{**DULL, "mine": "positive"}, {**WARM, "mine": "positive"}, DULL]
+        )
+        arguments = [source, "--gold-field", "mine", "--output-file", out, "--html", page]
+        assert command.interpret(*arguments).status == 0
+        records = read_lines(out)
+        assert [record.get("gold") for record in records] == ["positive", "positive", None]
+        assert "Accuracy 50.0 %: 1 of 2 texts predicted correctly." in page.read_text("utf-8")
+        # It is also what `--target gold` stands for.
+        gold = ["--target", "gold", "--overwrite"]
+        assert command.interpret(*arguments, *gold).status == 1
+        records = read_lines(out)
+        targets = [r["interpretations"][0]["target"]["label"] for r in records[:2]]
+        assert targets == ["positive", "positive"]
+        assert "no key 'mine', which should hold its gold label" in records[2]["error"]
+
+    def test_field_that_no_text_has_is_refused(self, command: CommandLine, two: Path) -> None:
+        done = command.interpret(two, "--gold-field", "label")
+        assert done.status == 2
+        assert (
+            "--gold-field label: no text has this key; the keys are 'sentence', 'mine'" in done.err
+        )
+
+    def test_labels_that_the_model_does_not_know_are_counted(
+        self, command: CommandLine, out: Path, page: Path, two: Path
+    ) -> None:
+        source = write_lines(two, [{**DULL, "mine": 1}, {**DULL, "mine": ["a", {}]}])
+        arguments = [source, "--gold-field", "mine", "--output-file", out, "--html", page]
+        assert command.interpret(*arguments).status == 0
+        # A label of another kind is not kept.
+        assert [record.get("gold") for record in read_lines(out)] == [1, None]
+        shown = page.read_text("utf-8")
+        assert "1 gold label is not among the labels of the model." in shown
+        assert "Accuracy" not in shown
+
+    def test_of_a_dataset_reader(
+        self, command: CommandLine, out: Path, page: Path, two: Path
+    ) -> None:
+        rows = [{"text": "A dull film.", "label": label} for label in ("positive", "negative")]
+        source = write_lines(two, [*rows, {"text": "A dull film."}])
+        arguments = [source, "--use-dataset-reader", "--output-file", out, "--html", page]
+        assert command.interpret(*arguments).status == 0
+        assert "Accuracy 50.0 %: 1 of 2 texts predicted correctly." in page.read_text("utf-8")
+
+
+def head(page: Path) -> Dict[str, str]:
+    """The names and texts in the head of a page."""
+    found = re.findall(r"<dt>([^<]*)</dt><dd>(.*?)</dd></div>", page.read_text(encoding="utf-8"))
+    return {name: html.unescape(re.sub("<[^>]*>", "", text)) for name, text in found}
 
 
 def is_too_deep(text: str) -> bool:

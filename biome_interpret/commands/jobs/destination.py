@@ -4,7 +4,7 @@ import tempfile
 from argparse import Namespace
 from contextlib import ExitStack, closing
 from pathlib import Path
-from typing import Any, Dict, List, NamedTuple, Optional
+from typing import Any, Dict, List, Mapping, NamedTuple, Optional
 
 from allennlp.common.checks import ConfigurationError
 
@@ -20,12 +20,14 @@ class Destination(NamedTuple):
     records : the file that a report can be made from.
     before : the records of earlier runs.
     is_resumable : whether a later run can continue this one.
+    about : what a report says of the job.
     """
 
     sinks: List[Sink]
     records: Optional[Path]
     before: Written = Written()
     is_resumable: bool = False
+    about: Mapping[str, str] = {}
 
     @property
     def is_printed(self) -> bool:
@@ -55,14 +57,18 @@ def _refuse_content(arguments: Namespace, path: Path) -> None:
 
 
 def open_destination(
-    arguments: Namespace, configs: List[Dict[str, Any]], source: Source, stack: ExitStack
+    arguments: Namespace,
+    configs: List[Dict[str, Any]],
+    source: Source,
+    about: Mapping[str, str],
+    stack: ExitStack,
 ) -> Destination:
     """
     Opens the outputs that the arguments name, until the `stack` is closed. Raises `WriteError` if
     they cannot be written, and `ConfigurationError` if they cannot be resumed.
     """
     if arguments.output_file is not None:
-        return _output_file(arguments, configs, source, stack)
+        return _output_file(arguments, configs, source, about, stack)
     sinks: List[Sink] = [] if arguments.silent else [TerminalView()]
     if arguments.html is None:
         return Destination(sinks, None)
@@ -73,11 +79,15 @@ def open_destination(
         raise WriteError("a temporary folder", error) from error
     path = Path(folder) / "records.jsonl"
     sinks.append(stack.enter_context(closing(RecordFile(path))))
-    return Destination(sinks, path)
+    return Destination(sinks, path, about=about)
 
 
 def _output_file(
-    arguments: Namespace, configs: List[Dict[str, Any]], source: Source, stack: ExitStack
+    arguments: Namespace,
+    configs: List[Dict[str, Any]],
+    source: Source,
+    about: Mapping[str, str],
+    stack: ExitStack,
 ) -> Destination:
     path = Path(arguments.output_file)
     is_file = path.is_file() or not path.exists()
@@ -97,12 +107,13 @@ def _output_file(
         fingerprint.check(job, path)
         before = Written.read(path)
         file.cut(before.size)
+        about = fingerprint.described(path) or about
     elif job is not None:
         # If the process is killed inside the block, the output is as before, or empty: then
         # `--resume` starts again.
-        with fingerprint.saved(job, path):
+        with fingerprint.saved({fingerprint.ABOUT: about, **job}, path):
             file.cut()
     elif is_file:
         fingerprint.forget(path)
         file.cut()
-    return Destination([file], path if is_file else None, before, is_resumable)
+    return Destination([file], path if is_file else None, before, is_resumable, about)

@@ -6,7 +6,9 @@ from dataclasses import dataclass, replace
 from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Union
 
 from allennlp.common.checks import ConfigurationError
+from allennlp.data import Instance
 
+from biome_interpret.commands.instances import gold_of, inputs_of
 from biome_interpret.commands.jobs.records import Record, make_record
 from biome_interpret.commands.jobs.sources import ReaderInstances, Source, SourceLine
 from biome_interpret.errors import InterpretationError, reason_of
@@ -37,6 +39,7 @@ class RecordMaker:
     Puts the results of all interpreters into one record of each text.
 
     targets : the targets of every text. If empty, each interpreter uses its own.
+    gold_field : the key in each text's JSON that holds its own label.
     target_field : the key in each text's JSON that holds its target or a list of targets, instead
         of `targets`. If `null` is there, each interpreter uses its own.
     """
@@ -45,6 +48,7 @@ class RecordMaker:
     interpreters: Sequence[NamedInterpreter]
     targets: List[TargetSpec]
     target_field: Optional[str] = None
+    gold_field: Optional[str] = None
 
     def records(self, batch: List[SourceLine]) -> List[Record]:
         """One for each text, in order. A text that fails does not affect the others."""
@@ -57,7 +61,7 @@ class RecordMaker:
                 inputs[number] = self.source.inputs(line)
                 targets[number] = self._targets_of(inputs[number])
             except Exception as error:
-                failed[number] = _failure(number, inputs.get(number), error)
+                failed[number] = self._failure(number, inputs.get(number), error)
         found: Dict[int, List[Interpretation]] = {number: [] for number in targets}
         for interpreter, method, _ in self.interpreters:
             left = [number for number in found if number not in failed]
@@ -66,13 +70,48 @@ class RecordMaker:
             )
             for number, result in zip(left, results):
                 if isinstance(result, Exception):
-                    failed[number] = _failure(number, inputs[number], result, method)
+                    failed[number] = self._failure(number, inputs[number], result, method)
                 else:
                     found[number] += [replace(one, method=method or one.method) for one in result]
         return [
-            failed.get(number) or make_record(number, inputs[number], found[number])
+            failed.get(number) or self._record(number, inputs[number], found[number])
             for number, _ in batch
         ]
+
+    def _record(
+        self,
+        number: int,
+        inputs: Any,
+        found: Sequence[Interpretation] = (),
+        error: Optional[str] = None,
+    ) -> Record:
+        if isinstance(inputs, Instance):
+            return make_record(number, inputs_of(inputs), found, error, gold_of(inputs))
+        gold = inputs.get(self.gold_field) if isinstance(inputs, dict) else None
+        return make_record(number, inputs, found, error, gold)
+
+    def _failure(
+        self, number: int, inputs: Any, error: Exception, method: Optional[str] = None
+    ) -> Record:
+        logger.debug("the text of line %d failed", number, exc_info=error)
+        reason = reason_of(error, inputs) + (f" ({method})" if method else "")
+        return self._record(number, inputs, error=reason)
+
+    def refuse_missing_gold(self, batch: List[SourceLine]) -> None:
+        """Raises `ConfigurationError` if no text has the key `gold_field`."""
+        if self.gold_field is None:
+            return
+        keys: Dict[str, None] = {}
+        for line in batch:
+            try:
+                keys.update(dict.fromkeys(self.source.inputs(line)))
+            except Exception:  # `records` reports it later.
+                continue
+        if keys and self.gold_field not in keys:
+            raise ConfigurationError(
+                f"--gold-field {self.gold_field}: no text has this key; the keys are "
+                f"{', '.join(map(repr, keys))}"
+            )
 
     def refuse_unknown_targets(self, batch: List[SourceLine]) -> None:
         """
@@ -108,15 +147,23 @@ class RecordMaker:
 
     def _targets_of(self, inputs: Any) -> Targets:
         if self.target_field is None:
-            return self.targets[0] if len(self.targets) == 1 else self.targets or None
+            targets = self.targets
+            if self.gold_field is not None and GOLD in targets:
+                if self.gold_field not in inputs:
+                    raise InterpretationError(
+                        f"the text has no key '{self.gold_field}', which should hold its gold label"
+                    )
+                gold = options.target(inputs[self.gold_field])
+                targets = [gold if target == GOLD else target for target in targets]
+            return targets[0] if len(targets) == 1 else targets or None
         if self.target_field not in inputs:
             raise InterpretationError(
                 f"the text has no key '{self.target_field}', which should hold its target"
             )
-        targets: Targets = inputs[self.target_field]
-        for target in targets if isinstance(targets, list) else [targets]:
+        own: Targets = inputs[self.target_field]
+        for target in own if isinstance(own, list) else [own]:
             options.target(target)
-        return targets
+        return own
 
 
 def advice_on(reason: str, source: Source) -> Optional[str]:
@@ -132,8 +179,8 @@ def advice_on(reason: str, source: Source) -> Optional[str]:
         )
     if f"target '{GOLD}' needs" in reason and not reads_instances:
         return (
-            "only labelled texts have a gold label. The model's dataset reader reads it: "
-            "--use-dataset-reader"
+            "the texts have no gold label: name the key that holds it with --gold-field KEY. The "
+            "model's dataset reader may read the file as it is: --use-dataset-reader"
         )
     return None
 
@@ -152,9 +199,3 @@ def _interpret_each(
             return [error]
         alone = zip(inputs, targets)
         return [_interpret_each(interpreter, [one], [target])[0] for one, target in alone]
-
-
-def _failure(number: int, inputs: Any, error: Exception, method: Optional[str] = None) -> Record:
-    logger.debug("the text of line %d failed", number, exc_info=error)
-    reason = reason_of(error, inputs) + (f" ({method})" if method else "")
-    return make_record(number, inputs, error=reason)

@@ -19,6 +19,9 @@ from biome_interpret.visualization.files import replacing
 
 Fingerprint = Dict[str, Any]
 
+# The part that describes the job for its report. Runs of one job may differ in it, by their date.
+ABOUT = "about"
+
 _CHUNK = 1 << 20
 # The most characters of a value in a message.
 _LONGEST = 1000
@@ -46,6 +49,7 @@ def of_job(arguments: Namespace, configs: List[Dict[str, Any]], source: Source) 
         },
         "--target": arguments.targets,
         "--target-field": arguments.target_field,
+        "--gold-field": arguments.gold_field,
         "--batch-size": arguments.batch_size,
         "--cuda-device": arguments.cuda_device,
         "version": {"biome_interpret": __version__, "torch": torch.__version__},
@@ -91,13 +95,23 @@ def check(fingerprint: Fingerprint, output_file: Path) -> None:
     differences = [
         _difference(part, before.get(part), now.get(part))
         for part in {**before, **now}
-        if before.get(part) != now.get(part)
+        if part != ABOUT and before.get(part) != now.get(part)
     ]
     if differences:
         raise ConfigurationError(
             f"cannot resume {output_file}: {'; '.join(differences)}. Undo that, or give "
             "--overwrite in place of --resume to start again"
         )
+
+
+def described(output_file: Path) -> Dict[str, str]:
+    """What the job file of an output says of the job, for its report; empty without one."""
+    try:
+        about = json.loads(job_file(output_file).read_text(encoding="utf-8"))[ABOUT]
+        return {str(name): str(text) for name, text in about.items()}
+    # There is no file, it is an older one, or one of something else.
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        return {}
 
 
 def _difference(part: str, before: Any, now: Any) -> str:

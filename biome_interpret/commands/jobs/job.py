@@ -39,6 +39,7 @@ class Job:
         """
         first = next(self._batches, [])
         self.source.refuse_another_format(first, total)
+        self.maker.refuse_missing_gold(first)
         self.maker.refuse_unknown_targets(first)
         # The batch is put back, since a pipe gives it only once.
         self._batches = chain([first] if first else [], self._batches)

@@ -18,7 +18,7 @@ from biome_interpret.errors import InterpretationError, reason_of
 from biome_interpret.interpretation import Interpretation
 
 # The beginning of a record. It is all that `Written.read` parses, which is fast for long files.
-_BEGINNING = re.compile(rb'\{"line": (\d+), "(error|inputs|interpretations)": ')
+_BEGINNING = re.compile(rb'\{"line": (\d+), "(error|inputs|gold|interpretations)": ')
 # `json` raises these for a value that JSON cannot hold, or that is nested too deeply.
 _NOT_JSON = (TypeError, ValueError, RecursionError)
 # The largest number of failed lines that a summary names.
@@ -44,10 +44,12 @@ def make_record(
     inputs: Any,
     interpretations: Sequence[Interpretation] = (),
     error: Optional[str] = None,
+    gold: Any = None,
 ) -> Record:
     """
     A record with its JSON. JSON cannot hold NaN and infinity: in interpretations they become an
-    error, in `inputs` they become `null`. Inputs that are an instance are left out.
+    error, in `inputs` they become `null`. `gold` is the text's own label; a label of another kind
+    than a string, a number or a list of these is left out.
     """
     # `_BEGINNING` relies on this order.
     value: Dict[str, Any] = {"line": line}
@@ -55,6 +57,8 @@ def make_record(
         value["error"] = error
     if isinstance(inputs, dict):
         value["inputs"] = inputs
+    if _is_gold(gold):
+        value["gold"] = gold
     if error is None:
         value["interpretations"] = [one.to_json() for one in interpretations]
     try:
@@ -67,7 +71,14 @@ def make_record(
         inputs = _finite(inputs)
     except RecursionError:
         inputs = None
-    return make_record(line, inputs if _is_json(inputs) else None, interpretations, error)
+    kept = inputs if _is_json(inputs) else None
+    return make_record(line, kept, interpretations, error, gold)
+
+
+def _is_gold(gold: Any) -> bool:
+    if isinstance(gold, list):
+        return all(_is_gold(one) and not isinstance(one, list) for one in gold)
+    return isinstance(gold, (str, int)) or (isinstance(gold, float) and math.isfinite(gold))
 
 
 def _finite(value: Any) -> Any:

@@ -75,6 +75,20 @@ class TestResume:
         assert out.read_bytes() == whole
 
 
+    def test_a_gold_label_without_an_input(
+        self, command: CommandLine, out: Path, tmp_path: Path
+    ) -> None:
+        # JSON cannot hold the input, and the record leaves it out.
+        nested = '{"sentence": "Bold.", "own": "positive", "n": ' + "[" * 900 + "NaN" + "]" * 900 + "}"
+        source = write_lines(tmp_path / "nested.jsonl", [nested, {"sentence": "Dull."}])
+        run_job(command, source, out, "--gold-field", "own")
+        whole = out.read_bytes()
+        assert whole.startswith(b'{"line": 1, "gold": "positive", "interpretations"')
+        out.write_bytes(whole[:-10])
+        run_job(command, source, out, "--gold-field", "own", "--resume")
+        assert out.read_bytes() == whole
+
+
 class TestRefusal:
     @pytest.mark.parametrize(
         "change, named",

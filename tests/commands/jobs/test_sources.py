@@ -140,7 +140,10 @@ class TestReaderInstances:
         arguments = (source, "--use-dataset-reader", "--target", "gold", "--output-file", out)
         done = command.interpret(*arguments)
         assert done.status == 0, done.err
-        assert [*read_lines(out)[0]] == ["line", "interpretations"]
+        first, second = read_lines(out)
+        assert [*first] == ["line", "inputs", "gold", "interpretations"]
+        assert first["inputs"] == {"tokens": "A dull film."} and first["gold"] == "positive"
+        assert second["gold"] == "negative"
         assert [record["line"] for record in read_lines(out)] == [1, 2]
         assert [one.target.label for [one] in results(out)] == ["positive", "negative"]
         assert "line 2  target negative" in command.interpret(*arguments[:-2]).out

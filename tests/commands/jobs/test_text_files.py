@@ -157,5 +157,5 @@ class TestJsonLines:
     ) -> None:
         done = command.interpret(two, "--target", "gold")
         assert done.status == 1
-        assert "only labelled texts have a gold label." in done.err
+        assert "the texts have no gold label: name the key that holds it with --gold" in done.err
         assert "--use-dataset-reader" in done.err
