@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 RENDERERS: Dict[str, Callable[..., Any]] = {}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class FieldScores:
     """
     The scores of one text field.
@@ -54,8 +54,11 @@ class FieldScores:
         """Absolute scores divided by their sum. They add up to 1, or are all 0."""
         return absolute_shares(self.scores)
 
+    def __repr__(self) -> str:
+        return f"<FieldScores of {len(self.tokens)} tokens: {_strongest(self.tokens, self.scores)}>"
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, repr=False)
 class Interpretation:
     """
     The scores of one text for one target.
@@ -110,6 +113,45 @@ class Interpretation:
     probabilities: Optional[Dict[str, float]] = None
     method: Optional[str] = None
     output_name: Optional[str] = None
+
+    @property
+    def tokens(self) -> List[str]:
+        """
+        The tokens of the only field.
+
+        # Raises
+
+        `AttributeError`
+            If there are several fields: each has tokens and scores of its own, in `fields`.
+        """
+        return self._only_field("tokens").tokens
+
+    @property
+    def scores(self) -> List[float]:
+        """The scores of the only field, as `tokens`."""
+        return self._only_field("scores").scores
+
+    def _only_field(self, attribute: str) -> FieldScores:
+        if len(self.fields) != 1:
+            names = ", ".join(map(repr, self.fields)) or "none"
+            raise AttributeError(
+                f"the text has several fields ({names}): take fields[name].{attribute}"
+            )
+        [field] = self.fields.values()
+        return field
+
+    def show(self) -> None:
+        """Prints the shaded words and the numbers to the terminal."""
+        RENDERERS["terminal"](self)
+
+    def __repr__(self) -> str:
+        """One line with the target and the strongest words."""
+        target = self.target.label if self.target.label is not None else "the loss"
+        probability = self.target.probability
+        share = "" if probability is None else f" {percent(probability)}"
+        tokens = [token for one in self.fields.values() for token in one.tokens]
+        scores = [score for one in self.fields.values() for score in one.scores]
+        return f"<Interpretation for {_beginning(target)}{share}: {_strongest(tokens, scores)}>"
 
     def to_json(self) -> Dict[str, Any]:
         """Plain dicts, lists, strings and numbers."""
@@ -186,6 +228,16 @@ def saliency_of(interpretations: Sequence[Interpretation]) -> Dict[str, Dict[str
     return {f"instance_{i}": one.saliency() for i, one in enumerate(interpretations, start=1)}
 
 
+def percent(share: float) -> str:
+    """
+    For example "96.2 %". A share that is not all or nothing is not rounded to 100.0 or 0.0 %. The
+    report's format.js does the same.
+    """
+    if 0 < share < 0.001:
+        return "< 0.1 %"
+    return "> 99.9 %" if 0.999 < share < 1 else f"{share:.1%}".replace("%", " %")
+
+
 # What a JSON value must be for a type.
 _JSON_TYPES: Dict[Any, Any] = {
     str: ("a string", str),
@@ -239,6 +291,14 @@ def _kinds(cls: Any) -> Dict[str, Any]:
         # An unknown standard error is `null`.
         kinds["standard_error"] = Optional[Dict[str, List[Optional[float]]]]
     return kinds
+
+
+def _strongest(tokens: Sequence[str], scores: Sequence[float]) -> str:
+    """For example "wonderful +2.26, thin −1.73, performances +1.01 and 8 more"."""
+    order = sorted(range(len(tokens)), key=lambda i: -abs(scores[i]))[:3]
+    named = [f"{_beginning(tokens[i])[1:-1]} {scores[i]:+.3g}" for i in order]
+    more = f" and {len(tokens) - 3} more" if len(tokens) > 3 else ""
+    return (", ".join(named) or "no tokens") + more
 
 
 def _beginning(value: Any) -> str:

@@ -3,7 +3,7 @@ import math
 
 import pytest
 
-from biome_interpret import GradientShap, IntegratedGradient, Interpretation
+from biome_interpret import FieldScores, GradientShap, IntegratedGradient, Interpretation, Target
 from tests.tiny_models import EXAMPLE_INPUTS, build_predictor
 
 
@@ -64,6 +64,33 @@ def test_json_of_something_else_is_refused_with_its_place() -> None:
     ):
         with pytest.raises(ValueError, match=message):
             Interpretation.from_json(bad)
+
+
+def test_the_only_field_has_a_short_way() -> None:
+    [result] = IntegratedGradient(build_predictor("lstm")).interpret_json(EXAMPLE_INPUTS["lstm"])
+    assert result.tokens == result.fields["tokens"].tokens
+    assert result.scores == result.fields["tokens"].scores
+    [pair] = IntegratedGradient(build_predictor("esim")).interpret_json(EXAMPLE_INPUTS["esim"])
+    for name in ("tokens", "scores"):
+        said = rf"several fields \('premise', 'hypothesis'\): take fields\[name\].{name}"
+        with pytest.raises(AttributeError, match=said):
+            getattr(pair, name)
+
+
+def test_printed_results_are_short() -> None:
+    words = {"tokens": FieldScores(["thin", "but", "fun", "."], [-1.73, 0.2, 2.26, 0.1], "k_1")}
+    result = Interpretation(words, Target("positive", 0, 0.99996), 1.0)
+    expected = "positive' > 99.9 %: fun +2.26, thin -1.73, but +0.2 and 1 more>"
+    assert str(result) == repr(result) == f"<Interpretation for '{expected}"
+    assert (
+        repr(words["tokens"])
+        == "<FieldScores of 4 tokens: fun +2.26, thin -1.73, but +0.2 and 1 more>"
+    )
+    assert repr(Interpretation({}, Target(), 1.0)) == "<Interpretation for 'the loss': no tokens>"
+    long = Interpretation(
+        {"t": FieldScores(["x" * 999] * 99, [1.0] * 99, "k_1")}, Target("y" * 999), 1.0
+    )
+    assert len(repr(long)) < 250 and "\n" not in repr(long)
 
 
 def test_a_data_frame_has_a_row_for_each_token() -> None:

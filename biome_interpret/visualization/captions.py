@@ -1,6 +1,6 @@
 """The words and numbers that the terminal, the notebook and the figure share."""
 
-from biome_interpret.interpretation import Interpretation
+from biome_interpret.interpretation import Interpretation, percent
 from biome_interpret.models.objectives import Target
 from biome_interpret.visualization.spans import type_of
 
@@ -20,11 +20,16 @@ def largest_score(interpretation: Interpretation) -> float:
 
 
 def numbers(interpretation: Interpretation) -> str:
-    """For example "output 1.520, baseline 0.408, delta 2.2e-06, 9 evaluations"."""
+    """
+    For example "output 1.520, baseline 0.408, delta 2.2e-06, estimated error 0.2 %, 9 evaluations".
+    """
     parts = [f"output {interpretation.output:.3f}"]
     if interpretation.baseline_output is not None:
         parts.append(f"baseline {interpretation.baseline_output:.3f}")
     if interpretation.convergence_delta is not None:
         parts.append(f"delta {interpretation.convergence_delta:.1e}")
-    parts.append(f"{interpretation.n_evaluations} evaluations")
+    if interpretation.estimated_error is not None:
+        parts.append(f"estimated error {percent(interpretation.estimated_error)}")
+    plural = "" if interpretation.n_evaluations == 1 else "s"
+    parts.append(f"{interpretation.n_evaluations} evaluation{plural}")
     return ", ".join(parts)

@@ -12,6 +12,9 @@ _INVISIBLE = re.compile("[\\s\u200b-\u200f\u2060\ufeff\u00ad]*")
 _BLANK = "␣"
 _SPACE_MARKS = ("Ġ", "▁")
 _INSIDE_MARK = "##"
+_APOSTROPHES = ("'", "’")
+_CONTRACTED = frozenset("s t d m re ve ll".split())
+_NOT = ("n't", "n’t")
 _SPECIAL = re.compile(r"\[[^\]\s]+\]|<[^>\s]+>|@@[^@\s]+@@")
 
 # The largest number of characters that a tokenizer may leave out between two tokens.
@@ -62,19 +65,31 @@ def display_pieces(tokens: Sequence[str], texts: Iterable[str] = ()) -> List[Pie
     """
     Makes one piece of each token, written and spaced as in the text that contains the tokens. If
     none of the texts contains them, marks of WordPiece, SentencePiece and byte-pair encodings give
-    the spaces. Tokens without marks are separated by spaces.
+    the spaces. Tokens without marks are separated by spaces, except for contractions: isn't.
     """
     matches = [match for match in (_match(tokens, text) for text in texts) if match is not None]
     if matches:
         return min(matches, key=lambda match: match.num_skipped).pieces
     has_marks = any(token.startswith(_SPACE_MARKS) for token in tokens)
     pieces = []
-    for token in tokens:
-        starts_word = not token.startswith(_INSIDE_MARK)
+    for position, token in enumerate(tokens):
+        starts_word = not token.startswith(_INSIDE_MARK) and not _contracts(tokens, position)
         if has_marks:
             starts_word = token.startswith(_SPACE_MARKS) or bool(_SPECIAL.fullmatch(token))
         pieces.append(Piece(visible(without_mark(token)), starts_word))
     return pieces
+
+
+def _contracts(tokens: Sequence[str], position: int) -> bool:
+    """Whether a token belongs to the word before it, as the parts of isn-'-t, it-'s and is-n't."""
+    if position == 0:
+        return False
+    before, token = tokens[position - 1], tokens[position].lower()
+    if before in _APOSTROPHES:
+        return position > 1 and token in _CONTRACTED and tokens[position - 2][-1:].isalpha()
+    rest = token[1:] or "".join(tokens[position + 1 : position + 2]).lower()
+    is_part = token[:1] in _APOSTROPHES and rest in _CONTRACTED
+    return before[-1:].isalpha() and (is_part or token in _NOT)
 
 
 class _Match(NamedTuple):

@@ -3,7 +3,7 @@
 import io
 from typing import TYPE_CHECKING, Any, List, NamedTuple, Optional, Sequence, Union
 
-from biome_interpret.interpretation import RENDERERS, Interpretation
+from biome_interpret.interpretation import RENDERERS, Interpretation, percent
 from biome_interpret.visualization.captions import target_name
 from biome_interpret.visualization.characters import visible, without_mark
 
@@ -161,7 +161,7 @@ def _name(interpretation: Interpretation, with_method: bool) -> str:
     target = interpretation.target
     name = visible(target_name(target))
     if target.probability is not None:
-        name += f"  {target.probability:.1%}"
+        name += f"  {percent(target.probability)}"
     return f"{name}\n{interpretation.method}" if with_method else name
 
 

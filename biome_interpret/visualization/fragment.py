@@ -3,7 +3,7 @@
 from html import escape
 from typing import List
 
-from biome_interpret.interpretation import RENDERERS, FieldScores, Interpretation
+from biome_interpret.interpretation import RENDERERS, FieldScores, Interpretation, percent
 from biome_interpret.visualization.captions import largest_score, numbers, target_name
 from biome_interpret.visualization.characters import display_pieces, visible
 from biome_interpret.visualization.shades import LEVELS, level
@@ -38,7 +38,7 @@ RENDERERS["html"] = render
 
 def _headline(interpretation: Interpretation) -> str:
     target = interpretation.target
-    probability = "" if target.probability is None else f" {target.probability:.1%}"
+    probability = "" if target.probability is None else f" {percent(target.probability)}"
     return (
         f"<b><bdi>{_text(target_name(target))}</bdi></b>{probability} &ensp;"
         f'<small style="opacity:.75">{numbers(interpretation).replace("-", "−")}</small>'

@@ -3,15 +3,15 @@
 import math
 import os
 import sys
-from typing import IO, Iterator, List, Optional
+from typing import IO, Iterator, List, Optional, Sequence
 
 from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.padding import Padding
 from rich.text import Text
 
-from biome_interpret.interpretation import FieldScores, Interpretation
+from biome_interpret.interpretation import RENDERERS, FieldScores, Interpretation, percent
 from biome_interpret.visualization.captions import largest_score, numbers, target_name
-from biome_interpret.visualization.characters import without_controls
+from biome_interpret.visualization.characters import display_pieces, without_controls, without_mark
 
 # Background colours, from light to full. Blue and orange differ in every type of colour vision.
 # Words against the target are also underlined, for terminals that show only greys.
@@ -56,15 +56,28 @@ def clean(text: str) -> str:
 
 
 def render(
-    interpretation: Interpretation, heading: str = "", with_method: bool = False
+    interpretation: Interpretation,
+    heading: str = "",
+    with_method: bool = False,
+    texts: Sequence[str] = (),
 ) -> RenderableType:
     """
     The shaded words of a text with prediction, target and numbers. Without colours, scores in
     brackets replace the shades. The `heading` names the origin of the text, such as "line 7".
-    `with_method` adds the name of the interpreter.
+    `with_method` adds the name of the interpreter. Words are spaced as in the `texts`.
     """
     method = interpretation.method if with_method else None
-    return _Result(interpretation, [heading, method or ""])
+    return _Result(interpretation, [heading, method or ""], texts)
+
+
+def show(interpretation: Interpretation) -> None:
+    """Prints a result to standard output."""
+    console = make_console()
+    console.print(legend())
+    console.print(render(interpretation))
+
+
+RENDERERS["terminal"] = show
 
 
 def legend() -> RenderableType:
@@ -110,8 +123,11 @@ class _Palette:
 
 
 class _Result:
-    def __init__(self, interpretation: Interpretation, headings: List[str]) -> None:
+    def __init__(
+        self, interpretation: Interpretation, headings: List[str], texts: Sequence[str]
+    ) -> None:
         self._result = interpretation
+        self._texts = texts
         self._headings = [clean(heading) for heading in headings if heading]
         self._largest = largest_score(interpretation)
 
@@ -145,18 +161,19 @@ class _Result:
         is_predicted = bool(probabilities) and predicted == name
         line.append("predicted " if is_predicted else "target ").append(clean(name), style="bold")
         if target.probability is not None:
-            line.append(f" {target.probability:.1%}")
+            line.append(f" {percent(target.probability)}")
         if predicted != name:
             line.append(", predicted ").append(clean(predicted), style="bold")
-            line.append(f" {probabilities[predicted]:.1%}")
+            line.append(f" {percent(probabilities[predicted])}")
         return line
 
     def _words(self, field: FieldScores, palette: _Palette) -> Text:
         words = Text()
+        pieces = display_pieces(field.tokens, self._texts)
         for position, (word, score) in enumerate(zip(field.tokens, field.scores)):
-            words.append(" " if position else "")
+            words.append(" " if position and pieces[position].spaced else "")
             style = palette.style_of(score, self._largest)
-            words.append(clean(word), style=style)
+            words.append(clean(without_mark(word)), style=style)
             if style and palette.is_plain:
                 words.append(f"[{self._number(score)}]")
         return words

@@ -11,6 +11,7 @@ from biome_interpret import FieldScores, IntegratedGradient, Interpretation, Tar
 from biome_interpret.visualization import terminal
 from biome_interpret.visualization.captions import target_name
 from tests.tiny_models import EXAMPLE_INPUTS, build_predictor
+from tests.visualization.test_report import interpretation
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -57,8 +58,11 @@ def test_without_colour_words_target_and_scores_are_written(model: str) -> None:
 
 def test_prediction_and_target_with_their_probabilities() -> None:
     probabilities = {"bad": 0.75, "good": 0.25}
-    assert "target good 25.0%, predicted bad 75.0%\n" in shown(result({"a": 1.0}, probabilities))
-    assert "predicted bad 75.0%\n" in shown(result({"a": 1.0}, probabilities, "bad"))
+    assert "target good 25.0 %, predicted bad 75.0 %\n" in shown(result({"a": 1.0}, probabilities))
+    assert "predicted bad 75.0 %\n" in shown(result({"a": 1.0}, probabilities, "bad"))
+    # Almost certain is not certain.
+    sure = {"good": 0.99996, "bad": 0.00004}
+    assert "predicted good > 99.9 %\n" in shown(result({"a": 1.0}, sure))
     assert "target good\n" in shown(result({"a": 1.0}))
 
 
@@ -124,6 +128,33 @@ def test_control_characters_are_shown_and_do_not_control_the_terminal() -> None:
         assert "a␛[2Jb" in text and "c�d�" in text and "e␇␊␍␉␀␡��" in text
         assert not set(text) & set("\x07\r\t\x00\x7f\x9b\u2028\u202e\u2066")
         assert "\x1b[2J" not in text and "\x1bod" not in text and "\x1bote" not in text
+
+
+def test_contractions_are_joined() -> None:
+    words = ["It", "isn", "'", "t", "Bo", "'", "s", ",", "'", "quoted", "'"]
+    found = interpretation(words, [0.001] * 9 + [1.0, 0.001])
+    assert "It isn't Bo's , ' quoted[+1.00] '" in shown(found)
+    found = interpretation(["do", "n't", "it", "’s", "t"], [0.001] * 4 + [1.0])
+    assert "don't it’s t[+1.00]" in shown(found)
+
+
+def test_words_are_spaced_as_in_their_text() -> None:
+    console = Console(file=io.StringIO(), width=200)
+    found = interpretation(["这部", "电影", "(好", ")"], [0.001] * 3 + [1.0])
+    console.print(terminal.render(found, texts=["这部电影 (好)"]))
+    assert "这部电影 (好)[+1.00]" in console.file.getvalue()  # type: ignore[attr-defined]
+
+
+def test_the_estimated_error_is_shown() -> None:
+    assert "delta 1.0e-03, estimated error 0.3 %, 9 evaluations" in shown(
+        interpretation(["a"], [1.0], estimated_error=0.003)
+    )
+
+
+def test_show_prints_to_standard_output(capsys: pytest.CaptureFixture) -> None:
+    result({"good": 1.0, "bad": -0.5}, {"good": 0.75}).show()
+    printed = capsys.readouterr().out
+    assert "predicted good 75.0 %\n  good[+1.00] bad[-0.50]\n" in printed
 
 
 def test_markup_in_a_text_is_text() -> None:

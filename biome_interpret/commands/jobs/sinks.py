@@ -1,6 +1,7 @@
 """Writes records to a file of JSON lines, or to the terminal."""
 
 import io
+import json
 import os
 import stat
 import sys
@@ -11,6 +12,7 @@ from allennlp.common.checks import ConfigurationError
 
 from biome_interpret.commands.jobs.messages import discard
 from biome_interpret.commands.jobs.records import Record
+from biome_interpret.models.alignment.source_text import strings_in
 from biome_interpret.visualization import terminal
 from biome_interpret.visualization.files import lock
 
@@ -135,6 +137,7 @@ class TerminalView(Sink):
         elif not record.interpretations:
             self._console.print(f"{heading}  the model labels nothing here", end="\n\n")
         with_method = len({one.method for one in record.interpretations}) > 1
+        texts = [*strings_in(json.loads(record.json).get("inputs"))]
         for interpretation in record.interpretations:
-            self._console.print(terminal.render(interpretation, heading, with_method))
+            self._console.print(terminal.render(interpretation, heading, with_method, texts))
             self._console.print()

@@ -74,12 +74,12 @@ class TestResume:
         assert run_job(command, source, out, "--use-dataset-reader", "--resume").status == 0
         assert out.read_bytes() == whole
 
-
     def test_a_gold_label_without_an_input(
         self, command: CommandLine, out: Path, tmp_path: Path
     ) -> None:
         # JSON cannot hold the input, and the record leaves it out.
-        nested = '{"sentence": "Bold.", "own": "positive", "n": ' + "[" * 900 + "NaN" + "]" * 900 + "}"
+        deep = "[" * 900 + "NaN" + "]" * 900
+        nested = '{"sentence": "Bold.", "own": "positive", "n": ' + deep + "}"
         source = write_lines(tmp_path / "nested.jsonl", [nested, {"sentence": "Dull."}])
         run_job(command, source, out, "--gold-field", "own")
         whole = out.read_bytes()
