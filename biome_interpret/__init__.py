@@ -47,8 +47,8 @@ _MODULES = {
 __all__ = [*_MODULES]
 
 
-def import_all() -> None:
-    """Imports everything, which registers it. Only the command `biome-interpret` must call this."""
+def require_allennlp() -> None:
+    """Raises `ModuleNotFoundError` with what to type if AllenNLP is not installed."""
     if find_spec("allennlp") is None:
         # From Python 3.11 it is no dependency of this package: its own have no build there.
         options = "--no-deps " if sys.version_info >= (3, 11) else ""
@@ -56,6 +56,11 @@ def import_all() -> None:
             f"AllenNLP is not installed. Type: pip install {options}allennlp==2.10.1",
             name="allennlp",
         )
+
+
+def import_all() -> None:
+    """Imports everything, which registers it. Only the command `biome-interpret` must call this."""
+    require_allennlp()
     for name in _MODULES:
         __getattr__(name)
 

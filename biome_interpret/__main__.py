@@ -14,18 +14,17 @@ def main() -> None:
     handler = signal.getsignal(signal.SIGINT)
     if handler is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
-    from biome_interpret import import_all
+    from biome_interpret import import_all, require_allennlp
+    from biome_interpret.commands.main import parse, run
 
     try:
-        import_all()
+        require_allennlp()
     except ModuleNotFoundError as error:
-        if error.name != "allennlp":
-            raise
         sys.exit(f"biome-interpret: {error}")
-    from biome_interpret.commands.main import main as run
-
+    arguments = parse()  # `--help` ends here, before the import that takes seconds.
+    import_all()
     signal.signal(signal.SIGINT, handler)
-    run()
+    run(arguments)
 
 
 def _open_closed_streams() -> None:

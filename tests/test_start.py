@@ -41,6 +41,35 @@ class TestImport:
         assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
 
     @pytest.mark.parametrize(
+        "argv",
+        [["--help"], ["interpret", "--help"], ["report", "-h"], ["plugin", "-h"], ["--version"]],
+    )
+    def test_help_imports_no_allennlp(self, argv: List[str]) -> None:
+        # It takes seconds. Without it, the help is there in a tenth of a second.
+        code = SCRIPT + (
+            f"sys.argv[1:] = {argv!r}; from biome_interpret.__main__ import main\n"
+            "try: main()\n"
+            "except SystemExit as exit: assert not exit.code, exit.code\n"
+            "heavy = {'allennlp', 'torch', 'numpy', 'rich', 'jinja2'} & {*sys.modules}\n"
+            "assert not heavy, heavy"
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stderr
+        assert "biome-interpret" in done.stdout
+
+    def test_a_wrong_argument_is_refused_before_allennlp_is_imported(self) -> None:
+        code = SCRIPT + (
+            "sys.argv[1:] = ['interpret', 'a', 'b', '--batch-size', '0']\n"
+            "from biome_interpret.__main__ import main\n"
+            "try: main()\n"
+            "except SystemExit as exit: assert exit.code == 2\n"
+            "assert 'allennlp' not in sys.modules"
+        )
+        assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
+
+    @pytest.mark.parametrize(
         "argv, is_the_command",
         [
             (["/usr/bin/biome-interpret", "report"], True),
@@ -139,6 +168,7 @@ class TestConsoleScript:
     def test_ctrl_c_while_it_starts_ends_it_quietly(self) -> None:
         # A shell's background jobs ignore SIGINT, and so do their children.
         start = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler);"
+        start += "sys.argv[1:] = ['report', 'no.jsonl', '--html', 'no.html'];"
         ready = "from biome_interpret.__main__ import main; print('ready', flush=True); main()"
         process = subprocess.Popen(
             [sys.executable, "-c", SCRIPT + start + ready],

@@ -4,12 +4,11 @@ import argparse
 import os
 from functools import partial
 from pathlib import Path
+from typing import Optional, Tuple
 
-from allennlp.common.checks import ConfigurationError
-from allennlp.common.file_utils import cached_path
-
-from biome_interpret.commands.jobs.text_files import FORMATS, Renaming
-from biome_interpret.models.alignment.segments import GRANULARITIES
+# The modules that define them take seconds to import. A test compares them.
+FORMATS = ("jsonl", "csv", "tsv", "txt")
+GRANULARITIES = ("all_tokens", "token", "word", "sentence")
 
 USAGE = "%(prog)s ARCHIVE INPUT [options]"
 
@@ -55,6 +54,22 @@ exit status:
   130  stopped by Ctrl-C (143: by `kill`)
   141  the reader of a pipe has closed it
 """
+
+
+def add_subparser(
+    subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str
+) -> argparse.ArgumentParser:
+    """The parser of `interpret`."""
+    parser = subparsers.add_parser(
+        name,
+        usage=USAGE,
+        description=DESCRIPTION,
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        help="Explain what a trained model predicts for each text.",
+    )
+    add_arguments(parser)
+    return parser
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -144,7 +159,7 @@ def _add_explanation(group: argparse._ArgumentGroup) -> None:
     )
     add(
         "--granularity",
-        choices=list(GRANULARITIES),
+        choices=GRANULARITIES,
         help="the units that get scores; `token` leaves out special tokens, and `word` joins what "
         "a tokenizer divided: word pieces, and parts like isn, ' and t. Default: the interpreter's "
         "own value, or all_tokens",
@@ -242,6 +257,9 @@ def check(arguments: argparse.Namespace) -> None:
     Raises `ConfigurationError` if arguments contradict each other, or if a file cannot be used.
     Otherwise a long job could fail at its end.
     """
+    from allennlp.common.checks import ConfigurationError
+    from allennlp.common.file_utils import cached_path
+
     _check_together(arguments)
     if not arguments.use_dataset_reader and arguments.input_file != "-":
         try:
@@ -264,6 +282,8 @@ def check(arguments: argparse.Namespace) -> None:
 
 
 def _check_together(arguments: argparse.Namespace) -> None:
+    from allennlp.common.checks import ConfigurationError
+
     reads_instances, is_piped = arguments.use_dataset_reader, arguments.input_file == "-"
     has_field, has_head = arguments.target_field is not None, arguments.multitask_head is not None
     resume, has_output = arguments.resume, arguments.output_file is not None
@@ -281,6 +301,9 @@ def _check_together(arguments: argparse.Namespace) -> None:
             reads_instances and arguments.gold_field is not None
         ),
         "--multitask-head requires --use-dataset-reader": has_head and not reads_instances,
+        "--silent prints nothing: give --output-file or --html too": (
+            arguments.silent and not has_output and arguments.html is None
+        ),
         "--resume requires the --output-file that it continues": resume and not has_output,
         "--resume cannot read standard input again: put the texts in a file": resume and is_piped,
         "--resume keeps what --overwrite replaces: give one of them": (
@@ -295,11 +318,11 @@ def _check_together(arguments: argparse.Namespace) -> None:
             raise ConfigurationError(message)
 
 
-def _renaming(text: str) -> Renaming:
+def _renaming(text: str) -> Tuple[str, Optional[str]]:
     key, _, column = text.partition("=")
     if not key or (not column and "=" in text):
         raise argparse.ArgumentTypeError(f"{text!r} must be KEY or KEY=NAME")
-    return Renaming(key, column or None)
+    return key, column or None
 
 
 def _whole_number(text: str, at_least: int) -> int:

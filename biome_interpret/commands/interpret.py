@@ -51,15 +51,7 @@ class Interpret(Subcommand):
     def add_subparser(
         self, parser: "argparse._SubParsersAction[argparse.ArgumentParser]"
     ) -> argparse.ArgumentParser:
-        subparser = parser.add_parser(
-            self.name,
-            usage=cli.USAGE,
-            description=cli.DESCRIPTION,
-            epilog=cli.EPILOG,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-            help="Explain what a trained model predicts for each text.",
-        )
-        cli.add_arguments(subparser)
+        subparser = cli.add_subparser(parser, self.name)
         subparser.set_defaults(func=partial(_exit_with_status, subparser.prog))
         return subparser
 
@@ -73,10 +65,6 @@ def _exit_with_status(program: str, arguments: argparse.Namespace) -> None:
 def interpret(arguments: argparse.Namespace, program: str = "interpret") -> int:
     """Carries out the command and returns its exit status. The end of `--help` lists them."""
     common_logging.FILE_FRIENDLY_LOGGING = arguments.file_friendly_logging
-    if arguments.silent and not (arguments.output_file or arguments.html):
-        print("--silent specified without --output-file or --html.")
-        print("Exiting early because no output will be created.")
-        return 0
     with optional_standard_error(), StopSignals() as signals:
         try:
             return _prepare_and_run(arguments, signals)

@@ -10,28 +10,33 @@ from contextlib import contextmanager
 from functools import lru_cache, partial
 from typing import Callable, Iterator, List, Optional
 
-from allennlp.common.checks import ConfigurationError
-from allennlp.common.plugins import import_plugins
-from allennlp.common.util import import_module_and_submodules
-
 from biome_interpret import __version__
+from biome_interpret.commands import arguments as cli
 from biome_interpret.commands import plugin, report
-from biome_interpret.commands.interpret import Interpret
-from biome_interpret.commands.jobs.messages import FAILED, INTERRUPTED, WRONG_USE, say
-from biome_interpret.commands.jobs.sinks import WriteError
-from biome_interpret.errors import reason_of
 
 _DESCRIPTION = "Explain which words made an AllenNLP model predict its label."
 
 
 def main(argv: Optional[List[str]] = None, prog: str = "biome-interpret") -> None:
     """Parses the arguments and runs a command. An exit status other than 0 is a `SystemExit`."""
-    _quieten()
+    run(parse(argv, prog))
+
+
+def parse(argv: Optional[List[str]] = None, prog: str = "biome-interpret") -> argparse.Namespace:
+    """Without importing AllenNLP. `SystemExit` if it printed help or an error."""
     parser = _parser(prog)
     arguments = parser.parse_args(argv)
     if "func" not in arguments:
         parser.print_help()
-        return
+        parser.exit()
+    return arguments
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Runs the command that was parsed. An exit status other than 0 is a `SystemExit`."""
+    from biome_interpret.commands.jobs.messages import INTERRUPTED
+
+    _quieten()
     try:
         arguments.func(arguments)
     except KeyboardInterrupt:  # `interpret` handles it itself while it runs.
@@ -55,7 +60,7 @@ def _parser(prog: str) -> argparse.ArgumentParser:
 
 
 def _add_interpret(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    subparser = Interpret().add_subparser(commands)
+    subparser = cli.add_subparser(commands, "interpret")
     subparser.add_argument(
         "--include-package",
         action="append",
@@ -63,9 +68,14 @@ def _add_interpret(commands: "argparse._SubParsersAction[argparse.ArgumentParser
         metavar="PACKAGE",
         help="import this package first: it registers the classes of the model. May be repeated",
     )
-    interpret = subparser.get_default("func")
 
-    def with_plugins(arguments: argparse.Namespace) -> None:
+    def with_plugins(arguments: argparse.Namespace) -> int:
+        from allennlp.common.checks import ConfigurationError
+        from allennlp.common.util import import_module_and_submodules
+
+        from biome_interpret.commands.interpret import interpret
+        from biome_interpret.errors import reason_of
+
         _import_plugins()
         for package in arguments.include_package:
             try:
@@ -73,7 +83,7 @@ def _add_interpret(commands: "argparse._SubParsersAction[argparse.ArgumentParser
             except Exception as error:
                 message = f"--include-package {package!r}: {reason_of(error)}"
                 raise ConfigurationError(message) from error
-        interpret(arguments)
+        return interpret(arguments, subparser.prog)
 
     subparser.set_defaults(func=partial(_run, subparser.prog, with_plugins))
 
@@ -84,6 +94,11 @@ def _run(
     arguments: argparse.Namespace,
 ) -> None:
     """Runs a command, which may return an exit status."""
+    from allennlp.common.checks import ConfigurationError
+
+    from biome_interpret.commands.jobs.messages import FAILED, WRONG_USE, say
+    from biome_interpret.commands.jobs.sinks import WriteError
+
     try:
         status = command(arguments)
     except (ConfigurationError, WriteError) as error:
@@ -96,6 +111,8 @@ def _run(
 @lru_cache(maxsize=None)
 def _import_plugins() -> None:
     """Runs once in a process: a search for plugins takes a second."""
+    from allennlp.common.plugins import import_plugins
+
     with _lines_hidden(b"[nltk_data]"):  # A module of allennlp_models downloads on import.
         import_plugins()
 

@@ -3,9 +3,6 @@
 import argparse
 from pathlib import Path
 
-from biome_interpret.commands.jobs.sinks import WriteError
-from biome_interpret.visualization.files import replacing
-
 DESCRIPTION = """\
 Adds biome_interpret to ~/.allennlp/plugins, AllenNLP's list of plugins, or
 removes it. While it is listed, `allennlp interpret` works, and so do the
@@ -22,6 +19,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
+    from biome_interpret.commands.jobs.sinks import WriteError
+
     path = Path.home() / ".allennlp" / "plugins"
     try:
         print(_change(path, arguments.install))
@@ -31,6 +30,8 @@ def run(arguments: argparse.Namespace) -> None:
 
 def _change(path: Path, install: bool) -> str:
     """Adds this package to the list, or removes it. Returns a message."""
+    from biome_interpret.visualization.files import replacing
+
     lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
     others = [line for line in lines if line.strip() != _MODULE]
     if install == (others != lines):
@@ -39,5 +40,11 @@ def _change(path: Path, install: bool) -> str:
     with replacing(path) as file:
         file.writelines(f"{line}\n" for line in others + [_MODULE] * install)
     if install:
-        return f"added {_MODULE} to {path}: `allennlp interpret` works everywhere now"
-    return f"removed {_MODULE} from {path}"
+        return (
+            f"added the line {_MODULE} to {path}\n"
+            f"AllenNLP reads this file whenever you run it, in every folder and environment: "
+            f"`allennlp interpret` works now. Other users of this machine have files of their own. "
+            f"An environment without {_MODULE} logs that it cannot load the plugin, and works on. "
+            f"`biome-interpret plugin --remove` undoes this"
+        )
+    return f"removed the line {_MODULE} from {path}; nothing else was changed"

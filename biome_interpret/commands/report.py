@@ -4,14 +4,6 @@ import argparse
 from pathlib import Path
 from typing import Mapping, Optional, Union
 
-from allennlp.common.checks import ConfigurationError
-
-from biome_interpret.commands.jobs.files import NamedFile, job_file, refuse_overwriting
-from biome_interpret.commands.jobs.fingerprint import described
-from biome_interpret.commands.jobs.messages import FAILED, say
-from biome_interpret.commands.jobs.records import read_records
-from biome_interpret.commands.jobs.sinks import WriteError
-
 DESCRIPTION = """\
 Makes an HTML page from an --output-file of `interpret`. A line that cannot be
 shown is named, with the reason, and the exit status is 1. The others are shown."""
@@ -24,6 +16,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
+    from biome_interpret.commands.jobs.files import NamedFile, job_file, refuse_overwriting
+
     records = Path(arguments.records_file)
     read = [NamedFile("FILE", records), NamedFile("the job file of FILE", job_file(records))]
     refuse_overwriting(read, [NamedFile("--html", Path(arguments.html))])
@@ -42,7 +36,12 @@ def make_report(
     `ConfigurationError` if `records` is another file, and `WriteError` if the page cannot be
     written.
     """
-    # Only a report needs the template engine.
+    from allennlp.common.checks import ConfigurationError
+
+    from biome_interpret.commands.jobs.fingerprint import described
+    from biome_interpret.commands.jobs.messages import FAILED, say
+    from biome_interpret.commands.jobs.records import read_records
+    from biome_interpret.commands.jobs.sinks import WriteError
     from biome_interpret.visualization.report import NothingToShow, write_report
 
     try:

@@ -6,6 +6,9 @@ from typing import Any, Dict
 
 import pytest
 
+from biome_interpret.commands import arguments
+from biome_interpret.commands.jobs import text_files
+from biome_interpret.models.alignment import segments
 from tests.commands.command_line import ARCHIVE, CommandLine
 
 WRONG: Dict[str, Any] = {
@@ -57,6 +60,10 @@ WRONG: Dict[str, Any] = {
     "head with another dataset reader": (
         ["{two}", "--use-dataset-reader", "--multitask-head", "a"],
         "only works with a multitask",
+    ),
+    "silent alone": (
+        ["{two}", "--silent"],
+        "--silent prints nothing: give --output-file or --html",
     ),
     "resume without output file": (["{two}", "--resume"], "--output-file"),
     "resume of standard input": (
@@ -136,6 +143,11 @@ def test_wrong_arguments_get_one_line_and_status_2(
     assert last.startswith("biome-interpret interpret: error: ")
     assert "Traceback" not in done.err
     assert not out.exists()
+
+
+def test_the_choices_are_those_of_the_modules() -> None:
+    assert arguments.FORMATS == tuple(text_files.FORMATS)
+    assert arguments.GRANULARITIES == tuple(segments.GRANULARITIES)
 
 
 def test_swapped_arguments_are_named(command: CommandLine, two: Path) -> None:

@@ -68,11 +68,6 @@ class TestOutput:
         assert "text/s" not in done.err
         assert "2 texts interpreted" in done.err
 
-    def test_silent_prints_nothing(self, command: CommandLine, two: Path) -> None:
-        done = command.interpret(two, "--silent")
-        assert done.status == 0
-        assert "no output will be created" in done.out
-
     def test_a_file_is_overwritten(self, command: CommandLine, two: Path, out: Path) -> None:
         out.write_text("something else\n" * 10_000)
         command.interpret(two, "--output-file", out, "--overwrite")

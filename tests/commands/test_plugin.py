@@ -14,11 +14,14 @@ def plugins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_is_installed_once_and_removed(command: CommandLine, plugins: Path) -> None:
-    assert f"added biome_interpret to {plugins}" in command("plugin", "--install").out
+    said = command("plugin", "--install").out
+    assert f"added the line biome_interpret to {plugins}\n" in said
+    assert "whenever you run it, in every folder" in said and "Other users of this machine" in said
+    assert "`biome-interpret plugin --remove` undoes this" in said
     assert plugins.read_text() == "biome_interpret\n"
     assert "already" in command("plugin", "--install").out
     assert plugins.read_text() == "biome_interpret\n"
-    assert "removed" in command("plugin", "--remove").out
+    assert f"removed the line biome_interpret from {plugins}" in command("plugin", "--remove").out
     assert plugins.read_text() == ""
     assert "does not list" in command("plugin", "--remove").out
 

@@ -7,7 +7,7 @@ import sys
 import zipfile
 from contextlib import contextmanager
 from pathlib import Path, PurePath
-from typing import IO, Any, Dict, Iterator, List, NamedTuple, Optional, Sequence, Type
+from typing import IO, Any, Dict, Iterator, List, Optional, Sequence, Tuple, Type
 
 from allennlp.common.checks import ConfigurationError
 from allennlp.common.file_utils import cached_path, open_compressed
@@ -15,16 +15,9 @@ from allennlp.predictors import Predictor
 
 from biome_interpret.commands.jobs.sources import Source, SourceLine
 
-
-class Renaming(NamedTuple):
-    """
-    key : a key of the predictor's input.
-    column : the key of a line or the column of a table that holds its value; `None` for the whole
-        line of a plain text.
-    """
-
-    key: str
-    column: Optional[str]
+# A key of the predictor's input, and the key of a line or the column of a table that holds its
+# value; `None` for the whole line of a plain text.
+Renaming = Tuple[str, Optional[str]]
 
 
 class TextFile(Source):
@@ -94,6 +87,7 @@ class JsonLines(TextFile):
         except RecursionError as error:
             raise ValueError("the line is nested too deeply to be read") from error
         for key, column in self._renamings:
+            assert column is not None  # By `check_renamings`.
             if column not in inputs:
                 has = ", ".join(map(repr, inputs)) or "none"
                 raise ValueError(f"the line has no key {column!r} for --field {key}; it has {has}")
@@ -129,8 +123,8 @@ class PlainLines(TextFile):
             )
 
     def inputs(self, line: SourceLine) -> Dict[str, Any]:
-        [renaming] = self._renamings or [Renaming("sentence", None)]
-        return {renaming.key: _decoded(line).strip()}
+        [(key, _)] = self._renamings or [("sentence", None)]
+        return {key: _decoded(line).strip()}
 
 
 class Table(TextFile):
@@ -167,6 +161,7 @@ class Table(TextFile):
     def _renamed(self, header: List[str]) -> List[str]:
         columns = [name.strip() for name in header]
         for key, column in self._renamings:
+            assert column is not None  # By `check_renamings`.
             if column not in columns:
                 raise ConfigurationError(
                     f"--field {key}={column}: the table {self._name} has no column {column!r}; it "
