@@ -2,6 +2,7 @@
 
 import json
 import logging
+import sys
 import warnings
 from pathlib import Path
 from typing import Any
@@ -27,8 +28,10 @@ def on_post_build(config: Any) -> None:
     """The report of the quick start, from results that scripts/docs/pictures.py has kept."""
     warnings.filterwarnings("ignore")
     logging.getLogger("allennlp").setLevel(logging.WARNING)
+    sys.path.insert(0, str(ROOT))
     from biome_interpret.visualization.report import write_report
+    from scripts.docs.pictures import ABOUT
 
     lines = (ROOT / "docs" / "pictures" / "reviews.jsonl").read_text(encoding="utf-8").splitlines()
     page = Path(config["site_dir"]) / "example-report.html"
-    write_report(map(json.loads, lines), page, "Twelve reviews")
+    write_report(map(json.loads, lines), page, "Twelve reviews", ABOUT)

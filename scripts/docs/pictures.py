@@ -20,7 +20,7 @@ sys.path.insert(0, str(ROOT))
 
 from allennlp.predictors import Predictor  # noqa: E402
 
-from biome_interpret import GradientShap, IntegratedGradient, Interpretation  # noqa: E402
+from biome_interpret import GradientShap, IntegratedGradient  # noqa: E402
 from biome_interpret.visualization import figure  # noqa: E402
 from biome_interpret.visualization.report import write_report  # noqa: E402
 
@@ -31,6 +31,16 @@ REVIEWS = ROOT / "fixtures" / "reviews.jsonl"
 FILM = {"sentence": "The story is thin, but the performances are wonderful."}
 TWO = {"sentence": "It isn't funny. The cast is charming though, and the ending works!"}
 BACKGROUND = ["It is what it is.", "A film about a town.", "They went there in the morning."]
+
+# What the head of the example report says.
+ABOUT = {
+    "Archive": "sst2_bilstm/model.tar.gz",
+    "Model": "BasicClassifier",
+    "Predictor": "TextClassifierPredictor",
+    "Texts": "reviews.jsonl",
+    "Interpreter": "biome-integrated-gradient (granularity: word)",
+    "Explained": "the predicted label",
+}
 
 # The name of a picture, and for each of its rows the method, its options and the text.
 Row = Tuple[type, Dict[str, Any], Dict[str, str]]
@@ -106,7 +116,7 @@ OF_TRANSFORMER: Dict[str, List[Row]] = {
 
 
 def pictures() -> Iterator[Tuple[str, str]]:
-    """The name of each picture, and its HTML."""
+    """The name of each picture, and its SVG."""
     predictor = shipped_predictor()
     for name, rows in OF_SHIPPED_MODEL.items():
         yield name, picture(predictor, rows)
@@ -118,19 +128,22 @@ def pictures() -> Iterator[Tuple[str, str]]:
 
 
 def picture(predictor: Predictor, rows: List[Row]) -> str:
-    parts = []
-    for method, options, text in rows:
-        results = method(predictor, **options).interpret_json(text)
-        parts += [_shown(method, options, one) for one in results]
-    return '<div class="saliency">\n' + "\n".join(parts) + "\n</div>\n"
+    from scripts.docs import svg
+
+    return svg.draw(
+        [
+            (_typed(method, options), one)
+            for method, options, text in rows
+            for one in method(predictor, **options).interpret_json(text)
+        ]
+    )
 
 
-def _shown(method: type, options: Dict[str, Any], result: Interpretation) -> str:
+def _typed(method: type, options: Dict[str, Any]) -> str:
     given = ", ".join(f"{name}={value!r}" for name, value in options.items())
-    if len(given) > 100:
-        given = given[:100] + "…"
-    said = f"{method.__name__}(predictor{', ' + given if given else ''})"
-    return f'<div class="said">{said}</div>\n{result._repr_html_()}'
+    if len(given) > 70:
+        given = given[:70] + "…"
+    return f"{method.__name__}(predictor{', ' + given if given else ''})"
 
 
 def shipped_predictor() -> Predictor:
@@ -172,7 +185,6 @@ def photograph(page: Path, picture: Path) -> None:
         browser.resize(1100, 860)
         browser.prefer(prefers_color_scheme="light")
         browser.open(page)
-        browser.run("document.querySelectorAll('.label-words').forEach(d => d.open = false)")
         browser.run("document.querySelector('#texts .t.f12').focus({preventScroll: true})")
         browser.picture(picture)
 
@@ -182,8 +194,8 @@ def main(arguments: Optional[List[str]] = None) -> None:
     parser.add_argument("--report", action="store_true", help="the picture of the report too")
     with_report = parser.parse_args(arguments).report
     PICTURES.mkdir(exist_ok=True)
-    for name, html in pictures():
-        (PICTURES / f"{name}.html").write_text(html, encoding="utf-8")
+    for name, drawn in pictures():
+        (PICTURES / f"{name}.svg").write_text(drawn, encoding="utf-8")
     predictor = shipped_predictor()
     found = records(predictor)
     lines = [json.dumps(record, ensure_ascii=False) + "\n" for record in found]
@@ -192,7 +204,7 @@ def main(arguments: Optional[List[str]] = None) -> None:
     if with_report:
         page = ROOT / "build" / "example-report.html"
         page.parent.mkdir(exist_ok=True)
-        write_report(found, page, "Twelve reviews")
+        write_report(found, page, "Twelve reviews", ABOUT)
         photograph(page, ROOT / "docs" / "images" / "report.png")
 
 

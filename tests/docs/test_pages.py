@@ -33,22 +33,29 @@ def test_every_option_has_a_heading_of_its_own(interpreter: type) -> None:
 
 def test_pictures_are_those_that_the_script_makes() -> None:
     for name, picture in script("pictures").pictures():
-        kept = (DOCS / "pictures" / f"{name}.html").read_text(encoding="utf-8")
+        kept = (DOCS / "pictures" / f"{name}.svg").read_text(encoding="utf-8")
         assert text_without_digits(kept) == text_without_digits(picture), (
-            f"{name}.html: `make pictures` makes them anew"
+            f"{name}.svg: `make pictures` makes them anew"
         )
 
 
 def test_every_picture_is_shown() -> None:
     pages = "\n".join(page.read_text(encoding="utf-8") for page in DOCS.glob("*.md"))
-    for picture in [*DOCS.glob("pictures/*.html"), *DOCS.glob("images/*")]:
+    for picture in [*DOCS.glob("pictures/*.svg"), *DOCS.glob("images/*")]:
         assert f"{picture.parent.name}/{picture.name}" in pages
 
 
-def test_every_example_is_included_in_a_page() -> None:
+def test_every_example_is_written_in_a_page() -> None:
     pages = "\n".join(page.read_text(encoding="utf-8") for page in DOCS.glob("*.md"))
     for example in DOCS.glob("examples/*.py"):
-        assert f'--8<-- "examples/{example.name}"' in pages
+        code = example.read_text(encoding="utf-8")
+        assert re.search(rf"^```python.*\n{re.escape(code)}```$", pages, re.M), example.name
+
+
+@pytest.mark.parametrize("page", [ROOT / "README.md", *sorted(DOCS.glob("**/*.md"))])
+def test_pages_read_well_in_the_repository(page: Path) -> None:
+    # Marks of an extension that the site has and the repository has not.
+    assert "--8<--" not in page.read_text(encoding="utf-8")
 
 
 def test_docstrings_become_definitions() -> None:
