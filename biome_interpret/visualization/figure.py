@@ -1,11 +1,12 @@
 """Draws interpretations with matplotlib (the extra `plot`)."""
 
 import io
-from typing import TYPE_CHECKING, Any, List, NamedTuple, Optional, Sequence, Union
+import math
+from typing import TYPE_CHECKING, Any, List, NamedTuple, Optional, Sequence, Set, Union, cast
 
 from biome_interpret.interpretation import RENDERERS, Interpretation, percent
 from biome_interpret.visualization.captions import target_name
-from biome_interpret.visualization.characters import visible, without_mark
+from biome_interpret.visualization.characters import is_word, visible, without_mark
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -15,7 +16,40 @@ _FOR = "#3a7dd2"
 _AGAINST = "#d6640a"
 _MAX_BARS = 60
 _MAX_COLUMNS = 200
+# A heat map of more tokens is wrapped.
+_COLUMNS_IN_ROW = 32
 _LONGEST_TOKEN = 30
+
+# Fonts with scripts that matplotlib's own font lacks. From here on it lacks some.
+_FIRST_FOREIGN = "\u0900"
+_FONTS = (
+    "Noto Sans CJK SC",
+    "Noto Sans CJK JP",
+    "Noto Sans CJK KR",
+    "Noto Sans SC",
+    "Noto Sans JP",
+    "Noto Sans KR",
+    "Source Han Sans SC",
+    "Source Han Sans",
+    "WenQuanYi Micro Hei",
+    "WenQuanYi Zen Hei",
+    "Droid Sans Fallback",
+    "PingFang SC",
+    "Heiti SC",
+    "Hiragino Sans",
+    "Apple SD Gothic Neo",
+    "Microsoft YaHei",
+    "SimHei",
+    "Yu Gothic",
+    "MS Gothic",
+    "Malgun Gothic",
+    "Nanum Gothic",
+    "Arial Unicode MS",
+    "Noto Sans Devanagari",
+    "Noto Sans Thai",
+    "Noto Emoji",
+    "Unifont",
+)
 
 
 class _Bar(NamedTuple):
@@ -30,7 +64,9 @@ def plot(
 ) -> "Figure":
     """
     Draws the scores. One interpretation becomes a bar chart, with standard errors if there are any.
-    Several interpretations of one text (targets or interpreters) become rows of a heat map.
+    Several interpretations of one text (targets or interpreters) become rows of a heat map. A long
+    text is wrapped over several maps. Scripts that matplotlib's font lacks, such as Chinese, are
+    drawn if a font for them is installed: Noto Sans CJK, or one of many others.
 
     # Parameters
 
@@ -59,9 +95,11 @@ def plot(
     tokens = [[(name, f.tokens) for name, f in one.fields.items()] for one in several]
     if any(one != tokens[0] for one in tokens):
         raise ValueError("only interpretations of the same tokens can share a heat map")
-    drawn: Any = _bar_chart(several[0], ax) if len(several) == 1 else _heat_map(several, ax)
-    figure: Figure = drawn.figure
-    return figure
+    drawn = [_bar_chart(several[0], ax)] if len(several) == 1 else _heat_maps(several, ax)
+    for one in drawn:
+        _use_fonts(one)
+    figure: Any = drawn[0].figure
+    return cast("Figure", figure)
 
 
 RENDERERS["figure"] = plot
@@ -108,17 +146,37 @@ def _name_fields(ax: "Axes", bars: List[_Bar]) -> None:
             ax.text(1.0, place - 0.4, name, transform=across, ha="right", va="top", color="#666666")
 
 
-def _heat_map(several: List[Interpretation], ax: Optional["Axes"]) -> "Axes":
+def _heat_maps(several: List[Interpretation], ax: Optional["Axes"]) -> List["Axes"]:
+    """One in the given axes. Without them, as many as the text needs."""
     rows = [[bar.score for bar in _bars(one)][:_MAX_COLUMNS] for one in several]
     all_bars = _bars(several[0])
     bars = all_bars[:_MAX_COLUMNS]
-    if ax is None:
-        ax = _new_axes(2.5 + 0.34 * len(bars), 1.6 + 0.4 * len(several))
+    num_maps = 1 if ax is not None else max(1, math.ceil(len(bars) / _COLUMNS_IN_ROW))
+    width = math.ceil(len(bars) / num_maps)
+    maps = [ax] if ax is not None else _new_maps(num_maps, width, len(several))
     largest = max((abs(score) for row in rows for score in row), default=0.0) or 1.0
+    with_method = len({one.method for one in several}) > 1
+    names = [_name(one, with_method) for one in several]
+    for i, one in enumerate(maps):
+        part = slice(i * width, (i + 1) * width)
+        image = _heat_map(one, bars[part], [row[part] for row in rows], largest, width)
+        one.set_yticks(range(len(several)), labels=names, parse_math=False)
+    maps[0].figure.colorbar(image, ax=maps, label="score", fraction=0.05, pad=0.02)
+    if len(bars) < len(all_bars):
+        title = f"the first {len(bars)} of {len(all_bars)} tokens"
+        maps[0].set_title(title, fontsize="medium")
+    return maps
+
+
+def _heat_map(
+    ax: "Axes", bars: List[_Bar], rows: List[List[float]], largest: float, width: int
+) -> Any:
+    """Draws a part of the text. It may be shorter than the others, which have the `width`."""
     from matplotlib.colors import LinearSegmentedColormap
 
     colours = LinearSegmentedColormap.from_list("against_for", [_AGAINST, "#ffffff", _FOR])
     image = ax.imshow(rows, cmap=colours, vmin=-largest, vmax=largest, aspect="auto")
+    ax.set_xlim(-0.5, width - 0.5)
     ax.set_xticks(
         range(len(bars)),
         labels=[bar.token for bar in bars],
@@ -127,18 +185,27 @@ def _heat_map(several: List[Interpretation], ax: Optional["Axes"]) -> "Axes":
         rotation_mode="anchor",
         parse_math=False,
     )
-    with_method = len({one.method for one in several}) > 1
-    names = [_name(one, with_method) for one in several]
-    ax.set_yticks(range(len(several)), labels=names, parse_math=False)
     for column in range(1, len(bars)):
         if bars[column].field != bars[column - 1].field:
             ax.axvline(column - 0.5, color="#333333", linewidth=1)
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
-    ax.figure.colorbar(image, ax=ax, label="score", fraction=0.05, pad=0.02)
-    if len(bars) < len(all_bars):
-        ax.set_title(f"the first {len(bars)} of {len(all_bars)} tokens", fontsize="medium")
-    return ax
+    return image
+
+
+def _use_fonts(ax: "Axes") -> None:
+    """Adds fonts for the scripts of the texts, as far as they are installed."""
+    from matplotlib.font_manager import fontManager
+    from matplotlib.text import Text
+
+    labels = [*ax.get_xticklabels(), *ax.get_yticklabels()]  # They are made when asked for.
+    texts: Set[Any] = {*labels, *ax.findobj(Text)}
+    characters = {character for text in texts for character in text.get_text()}
+    if any(character >= _FIRST_FOREIGN and is_word(character) for character in characters):
+        installed = {*fontManager.get_font_names()}
+        fonts = [name for name in _FONTS if name in installed]
+        for text in texts:
+            text.set_fontfamily([*text.get_fontfamily(), *fonts])
 
 
 def _bars(interpretation: Interpretation) -> List[_Bar]:
@@ -166,6 +233,16 @@ def _name(interpretation: Interpretation, with_method: bool) -> str:
 
 
 def _new_axes(width: float, height: float) -> "Axes":
+    return _new_figure(width, height).add_subplot()
+
+
+def _new_maps(number: int, num_columns: int, num_rows: int) -> List["Axes"]:
+    height = number * (1.2 + 0.4 * num_rows) + 0.4
+    figure = _new_figure(2.5 + 0.34 * num_columns, height)
+    return [*figure.subplots(number, 1, squeeze=False)[:, 0]]
+
+
+def _new_figure(width: float, height: float) -> "Figure":
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
@@ -179,5 +256,4 @@ def _new_axes(width: float, height: float) -> "Axes":
             self.savefig(stream, format="png")
             return stream.getvalue()
 
-    figure = Picture(figsize=(min(width, 40.0), min(height, 40.0)), layout="constrained")
-    return figure.add_subplot()
+    return Picture(figsize=(width, min(height, 40.0)), layout="constrained")

@@ -1,10 +1,15 @@
 import subprocess
 import sys
+import warnings
 from pathlib import Path
+from typing import Iterator
 
 import pytest
+from fontTools.fontBuilder import FontBuilder
+from fontTools.pens.ttGlyphPen import TTGlyphPen
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
+from matplotlib.font_manager import fontManager
 
 from biome_interpret import GradientShap, IntegratedGradient
 from biome_interpret.visualization import figure
@@ -69,6 +74,62 @@ def test_a_long_text_shows_the_bars_with_the_largest_scores() -> None:
     assert len(ax.patches) == 60
     assert {"w100", "w400"} <= set(labels(ax.yaxis))
     assert "60 of 500 tokens" in ax.get_title()
+
+
+def test_a_heat_map_of_a_long_text_is_wrapped() -> None:
+    tokens, scores = [f"w{i}" for i in range(100)], [0.01 * i for i in range(100)]
+    several = [interpretation(tokens, scores, target) for target in ("a", "b")]
+    drawn = figure.plot(several)
+    *maps, bar = drawn.axes
+    assert [token for one in maps for token in labels(one.xaxis)] == tokens
+    assert [len(labels(one.xaxis)) for one in maps] == [25] * 4
+    assert [s for one in maps for s in one.images[0].get_array()[0].tolist()] == scores
+    # One scale for all, in a picture that a page can hold.
+    assert {one.images[0].norm.vmax for one in maps} == {scores[-1]}
+    width, height = drawn.get_size_inches()
+    assert width < 14 and height < 10
+    # The last part is as wide as its columns. Given axes are not wrapped.
+    several = [interpretation(tokens[:70], scores[:70], target) for target in ("a", "b")]
+    assert {one.get_xlim() for one in figure.plot(several).axes[:-1]} == {(-0.5, 23.5)}
+    ax = Figure().add_subplot()
+    figure.plot(several, ax)
+    assert len(labels(ax.xaxis)) == 70
+
+
+@pytest.fixture
+def chinese_font(tmp_path: Path) -> Iterator[None]:
+    """A font of two characters, installed as Noto Sans CJK SC."""
+    builder = FontBuilder(1000, isTTF=True)
+    names = [".notdef", "a", "b"]
+    builder.setupGlyphOrder(names)
+    builder.setupCharacterMap({ord("电"): "a", ord("影"): "b"})
+    pen = TTGlyphPen(None)
+    for point in ((0, 0), (0, 700), (700, 700)):
+        (pen.lineTo if point != (0, 0) else pen.moveTo)(point)
+    pen.closePath()
+    glyph = pen.glyph()
+    builder.setupGlyf({name: glyph for name in names})
+    builder.setupHorizontalMetrics({name: (800, 0) for name in names})
+    builder.setupHorizontalHeader(ascent=800, descent=-200)
+    builder.setupNameTable({"familyName": "Noto Sans CJK SC", "styleName": "Regular"})
+    builder.setupOS2()
+    builder.setupPost()
+    builder.save(tmp_path / "font.ttf")
+    before = list(fontManager.ttflist)
+    fontManager.addfont(str(tmp_path / "font.ttf"))
+    yield
+    fontManager.ttflist = before
+
+
+def test_chinese_is_drawn_with_a_font_that_has_it(chinese_font: None, tmp_path: Path) -> None:
+    result = interpretation(["电影", "good"], [1.0, -0.5], target="影")
+    for drawn in (result.plot(), figure.plot([result, result])):
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # A missing character is a warning.
+            drawn.savefig(tmp_path / "figure.png")
+    # Other texts have the font that they would have had.
+    [label, *_] = interpretation(["fine", "é"], [1.0, 0.5]).plot().axes[0].get_yticklabels()
+    assert "Noto Sans CJK SC" not in label.get_fontfamily()
 
 
 def test_different_tokens_cannot_share_a_heat_map() -> None:
