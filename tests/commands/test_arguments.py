@@ -24,7 +24,7 @@ WRONG: Dict[str, Any] = {
     ),
     "seed in quotes": (
         ["{two}", "--interpreter", '{"type": "biome-gradient-shap", "seed": "1"}'],
-        "seed is '1'; it must be a whole number",
+        "seed is '1'; it must be an integer",
     ),
     "background of 5": (
         ["{two}", "--interpreter", '{"type": "biome-gradient-shap", "background": 5}'],
@@ -86,8 +86,8 @@ WRONG: Dict[str, Any] = {
     "long name": (["{two}", "--output-file", "x" * 300], "xxx: File name too long"),
     "long name of html": (["{two}", "--html", "x" * 300], "xxx: File name too long"),
     "html of a pipe": (["{two}", "--output-file", "/dev/null", "--html", "{out}"], "--html"),
-    "batch size": (["{two}", "--batch-size", "0"], "a whole number from 1 up"),
-    "target index": (["{two}", "--target-index", "-1"], "a whole number from 0 up"),
+    "batch size": (["{two}", "--batch-size", "0"], "must be a positive integer"),
+    "target index": (["{two}", "--target-index", "-1"], "must be a non-negative integer"),
     "granularity": (["{two}", "--granularity", "letter"], "invalid choice"),
     "predictor": (["{two}", "--predictor", "nope"], "predictor cannot be made.*nope"),
     "predictor's arguments": (["{two}", "--predictor-args", "[]"], "must be a JSON object"),

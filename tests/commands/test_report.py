@@ -204,7 +204,7 @@ class TestBadRecords:
     @pytest.mark.parametrize(
         "change, reason",
         [
-            ({"line": float("nan")}, "it has no 'line', a whole number from 1 up"),
+            ({"line": float("nan")}, "it has no 'line', a positive integer"),
             ({"line": True}, "it has no 'line'"),
             ({"interpretations": None}, "it has neither 'interpretations', a list, nor 'error'"),
             ({"error": 5}, "it has neither"),

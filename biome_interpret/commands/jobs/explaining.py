@@ -8,9 +8,14 @@ from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Union
 from allennlp.common.checks import ConfigurationError
 from allennlp.data import Instance
 
-from biome_interpret.commands.instances import gold_of, inputs_of
 from biome_interpret.commands.jobs.records import Record, make_record
-from biome_interpret.commands.jobs.sources import ReaderInstances, Source, SourceLine
+from biome_interpret.commands.jobs.sources import (
+    ReaderInstances,
+    Source,
+    SourceLine,
+    gold_of,
+    inputs_of,
+)
 from biome_interpret.errors import InterpretationError, reason_of
 from biome_interpret.interpretation import Interpretation
 from biome_interpret.interpreters import PathInterpreter, options

@@ -3,14 +3,20 @@
 import os
 import stat
 from pathlib import Path
-from typing import Any, Iterator, List, NamedTuple, Optional, Tuple, Union
+from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple, Union
 
 from allennlp.common.checks import ConfigurationError
-from allennlp.data import DatasetReader, Instance
+from allennlp.data import DatasetReader, Instance, Token
 from allennlp.data.dataset_readers import MultiTaskDatasetReader
+from allennlp.data.fields import LabelField, MultiLabelField, SequenceLabelField
 
 from biome_interpret.commands.jobs.files import STANDARD_INPUT
 from biome_interpret.errors import reason_of
+from biome_interpret.models.alignment.source_text import touch, unmarked
+from biome_interpret.models.alignment.text_fields import texts_of
+
+# The usual names of the field with the label.
+_LABEL_NAMES = ("label", "labels", "tags")
 
 
 class SourceError(Exception):
@@ -134,3 +140,29 @@ class ReaderInstances(Source):
     def inputs(self, line: SourceLine) -> Instance:
         assert isinstance(line.content, Instance)
         return line.content
+
+
+def inputs_of(instance: Instance) -> Dict[str, str]:
+    """The text of each field, with the spaces that the offsets of its tokens show."""
+    texts = [text for name in instance.fields for text in texts_of(instance, name)]
+    return {text.name: _written(text.field.tokens) for text in texts}
+
+
+def gold_of(instance: Instance) -> Any:
+    """The label, the list of labels or the tags of the words; `None` if there are none."""
+    names = [name for name in _LABEL_NAMES if name in instance.fields] or [*instance.fields]
+    for name in names:
+        field = instance.fields[name]
+        if isinstance(field, LabelField):
+            return field.label
+        if isinstance(field, (MultiLabelField, SequenceLabelField)):
+            return list(field.labels)
+    return None
+
+
+def _written(tokens: Sequence[Token]) -> str:
+    parts: List[str] = []
+    for i, token in enumerate(tokens):
+        is_joined = i == 0 or touch(tokens[i - 1], token)
+        parts.append(("" if is_joined else " ") + unmarked(token))
+    return "".join(parts)

@@ -13,7 +13,7 @@ from allennlp.data.fields import (
     TextField,
 )
 
-from biome_interpret.commands.instances import gold_of, inputs_of
+from biome_interpret.commands.jobs.sources import gold_of, inputs_of
 
 
 def text(*tokens: Any) -> TextField:
