@@ -241,7 +241,7 @@ def percent(share: float) -> str:
 # What a JSON value must be for a type.
 _JSON_TYPES: Dict[Any, Any] = {
     str: ("a string", str),
-    int: ("a whole number", int),
+    int: ("an integer", int),
     float: ("a number", (int, float)),
     dict: ("an object", dict),
     list: ("a list", list),

@@ -24,7 +24,7 @@ def main() -> None:
     console.print(terminal.legend(), "")
     for review in map(json.loads, reviews):
         for interpretation in interpreter.interpret_json(review):
-            console.print(terminal.render(interpretation), "")
+            console.print(terminal.render(interpretation, texts=[*review.values()]), "")
 
 
 if __name__ == "__main__":

@@ -55,7 +55,7 @@ def test_json_of_something_else_is_refused_with_its_place() -> None:
         ({**good, "note": 1}, "the result has the unknown key 'note'"),
         ({**good, "output": 10**400}, "'output' is 1000.*, which is too large"),
         ({**good, "output": None}, "'output' is None and must be a number"),
-        ({**good, "n_evaluations": True}, "'n_evaluations' is True and must be a whole number"),
+        ({**good, "n_evaluations": True}, "'n_evaluations' is True and must be an integer"),
         ({**good, "target": "positive"}, "'target' is 'positive' and must be an object"),
         ({**good, "fields": {name: {"tokens": []}}}, "has no 'scores'"),
         ({**good, "fields": {name: {**scores, "scores": [1.0]}}}, "tokens, but 1 scores"),

@@ -182,7 +182,7 @@ def _add_output(group: argparse._ArgumentGroup) -> None:
         help="write a line of JSON for each text to FILE, and do not print it. FILE.job.json "
         "holds what --resume needs. One job at a time writes to FILE",
     )
-    add("--html", metavar="FILE", help="also write an HTML report that needs no other files")
+    add("--html", metavar="FILE", help="also write a self-contained HTML report")
     add("--silent", action="store_true", help="do not print the texts")
 
 
@@ -200,12 +200,13 @@ def _add_jobs(group: argparse._ArgumentGroup) -> None:
         "--resume",
         action="store_true",
         help="continue the --output-file of a job that was stopped or killed. The archive, the "
-        "input and the options must be the same",
+        "input and the options must be the same. The output is byte-identical to that of an "
+        "uninterrupted run",
     )
     add(
         "--overwrite",
         action="store_true",
-        help="replace what is in --output-file. Without it, a file that holds something is refused",
+        help="replace an --output-file that is not empty. Without this option it is refused",
     )
     add("--fail-fast", action="store_true", help="stop at the first text that fails")
     add(
@@ -331,5 +332,6 @@ def _whole_number(text: str, at_least: int) -> int:
     except ValueError:
         value = at_least - 1
     if value < at_least:
-        raise argparse.ArgumentTypeError(f"{text!r} must be a whole number from {at_least} up")
+        kind = "a positive" if at_least else "a non-negative"
+        raise argparse.ArgumentTypeError(f"{text!r} must be {kind} integer")
     return value

@@ -36,8 +36,7 @@ def whole_number(
     """`reason` says when these bounds hold."""
     if not _is_number(value, numbers.Integral) or not at_least <= value <= at_most:
         raise ConfigurationError(
-            f"{name} is {shown(value)}; {reason}it must be a whole number from {at_least} to "
-            f"{at_most}"
+            f"{name} is {shown(value)}; {reason}it must be an integer from {at_least} to {at_most}"
         )
     return int(value)
 

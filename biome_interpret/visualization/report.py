@@ -187,7 +187,7 @@ def _shown(record: Any, corpus: Corpus) -> Tuple[Dict[str, Any], str]:
         raise record
     line = _line_of(record)
     if line is None:
-        raise ValueError("it has no 'line', a whole number from 1 up")
+        raise ValueError("it has no 'line', a positive integer")
     shown: Dict[str, Any] = {"line": line}
     inputs = _without_depths(record.get("inputs"))
     if inputs is not None:
