@@ -4,7 +4,8 @@ import argparse
 import os
 from functools import partial
 from pathlib import Path
-from typing import Optional, Tuple
+
+from biome_interpret.commands import values
 
 # The modules that define them take seconds to import. A test compares them.
 FORMATS = ("jsonl", "csv", "tsv", "txt")
@@ -103,7 +104,7 @@ def _add_input(group: argparse._ArgumentGroup) -> None:
         action="append",
         dest="fields",
         default=[],
-        type=_renaming,
+        type=values.renaming,
         metavar="KEY[=NAME]",
         help="take the predictor's KEY from the column or JSON key NAME, such as sentence=review. "
         "May be repeated. For plain text: the KEY of each line. Default there: sentence",
@@ -141,7 +142,7 @@ def _add_explanation(group: argparse._ArgumentGroup) -> None:
         action="append",
         dest="targets",
         default=[],
-        type=partial(_whole_number, at_least=0),
+        type=partial(values.whole_number, at_least=0),
         metavar="N",
         help="the label to explain, by its index in the vocabulary, from 0",
     )
@@ -166,7 +167,7 @@ def _add_explanation(group: argparse._ArgumentGroup) -> None:
     )
     add(
         "--tolerance",
-        type=float,
+        type=values.share,
         metavar="SHARE",
         help="add evaluations until the estimated error is below this share of the scores. "
         "Default: the interpreter's own value, or 0.01 for Integrated Gradients. GradientSHAP "
@@ -190,7 +191,7 @@ def _add_jobs(group: argparse._ArgumentGroup) -> None:
     add = group.add_argument
     add(
         "--batch-size",
-        type=partial(_whole_number, at_least=1),
+        type=partial(values.whole_number, at_least=1),
         default=32,
         metavar="N",
         help="the number of input lines that are explained and written together. With 1, each "
@@ -221,7 +222,7 @@ def _add_model(group: argparse._ArgumentGroup) -> None:
     add("--weights-file", metavar="FILE", help="use these weights instead of the archive's")
     add(
         "--cuda-device",
-        type=int,
+        type=values.device,
         default=-1,
         metavar="ID",
         help="the GPU to use. Default: -1, the CPU",
@@ -266,7 +267,10 @@ def check(arguments: argparse.Namespace) -> None:
         try:
             cached_path(arguments.input_file)
         except Exception as error:
-            raise ConfigurationError(f"the input cannot be read: {error}") from error
+            raise ConfigurationError(
+                f"the input cannot be read: {error}. INPUT is the path of a file, or - for "
+                f"standard input"
+            ) from error
     for flag, given in (("--output-file", arguments.output_file), ("--html", arguments.html)):
         if given is not None:
             path = Path(given)
@@ -317,21 +321,3 @@ def _check_together(arguments: argparse.Namespace) -> None:
     for message, applies in conflicts.items():
         if applies:
             raise ConfigurationError(message)
-
-
-def _renaming(text: str) -> Tuple[str, Optional[str]]:
-    key, _, column = text.partition("=")
-    if not key or (not column and "=" in text):
-        raise argparse.ArgumentTypeError(f"{text!r} must be KEY or KEY=NAME")
-    return key, column or None
-
-
-def _whole_number(text: str, at_least: int) -> int:
-    try:
-        value = int(text)
-    except ValueError:
-        value = at_least - 1
-    if value < at_least:
-        kind = "a positive" if at_least else "a non-negative"
-        raise argparse.ArgumentTypeError(f"{text!r} must be {kind} integer")
-    return value

@@ -1,5 +1,6 @@
 """`allennlp predict --predictor saliency`: adds scores to the outputs of another predictor."""
 
+import difflib
 import json
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Sequence, Type, Union
@@ -198,10 +199,14 @@ def interpreter_params(interpreter: Union[str, Dict[str, Any]]) -> Params:
         return Params({"type": interpreter})
     is_text = interpreter.lstrip().startswith("{")
     if not is_text and not _is_file(interpreter):
-        known = ", ".join(repr(name) for name in SaliencyInterpreter.list_available())
+        known = SaliencyInterpreter.list_available()
+        # Of a name in another spelling, such as that of the class.
+        ours = {name.replace("-", ""): name for name in known if name.startswith("biome-")}
+        close = difflib.get_close_matches(interpreter.lower().replace("_", ""), ours, n=1)
+        hint = f" (did you mean '{ours[close[0]]}'?)" if close else ""
         raise ConfigurationError(
             f"interpreter {shown(interpreter)} is neither a file nor one of the registered names "
-            f"{known}"
+            f"{', '.join(map(repr, known))}{hint}"
         )
     try:
         if is_text:

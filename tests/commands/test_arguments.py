@@ -15,6 +15,20 @@ WRONG: Dict[str, Any] = {
     "no such input": (["{nowhere}"], "cannot be read.*not found"),
     "no such archive": (None, "archive .*nowhere.* cannot be loaded"),
     "no such interpreter": (["{two}", "--interpreter", "nope"], "'biome-gradient-shap'"),
+    "interpreter by its class": (
+        ["{two}", "--interpreter", "IntegratedGradients"],
+        "did you mean 'biome-integrated-gradient'",
+    ),
+    "interpreter in another spelling": (
+        ["{two}", "--interpreter", "gradient_shap"],
+        "did you mean 'biome-gradient-shap'",
+    ),
+    "text as input": (["A dull film."], "INPUT is the path of a file, or - for standard input"),
+    "tolerance in percent": (
+        ["{two}", "--tolerance", "1%"],
+        "must be a number between 0 and 1, such as 0.01",
+    ),
+    "device by its name": (["{two}", "--cuda-device", "cuda:0"], "must be the index of a GPU"),
     "no signed scores": (["{two}", "--interpreter", "simple-gradient"], "gives no signed scores"),
     "broken JSON": (["{two}", "--interpreter", "{"], "is not valid Jsonnet"),
     "no type": (["{two}", "--interpreter", "{}"], "'type'"),
