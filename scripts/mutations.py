@@ -271,7 +271,13 @@ NOISE = (
     "biome_interpret/models/baselines/noise.py",
     ("tests/interpreters/test_gradient_shap.py", "tests/interpreters/test_batching.py"),
 )
-mutation("noise-of-mirror-images", "= noise.sign * std * values", "= std * values", *NOISE)
+mutation(
+    "noise-of-mirror-images",
+    "path.noise.sign * path.noise.std * spread",
+    "path.noise.std * spread",
+    PATH_STARTS[0],
+    NOISE[1],
+)
 mutation(
     "noise-without-padding",
     "call.owners[instance] != PADDING",
@@ -284,7 +290,13 @@ mutation(
     "call.site.number]",
     *NOISE,
 )
-mutation("noise-is-relative", "if noise.relative:", "if False:", *NOISE)
+mutation(
+    "noise-is-relative",
+    "self._spread(call, instance) if path.noise.relative else 1.0",
+    "1.0",
+    PATH_STARTS[0],
+    NOISE[1],
+)
 
 # Objectives: the explained output belongs to the target, and a positive score speaks for it.
 LOSS = (
@@ -334,7 +346,7 @@ mutation(
 )
 mutation(
     "target-outside",
-    "if int(indices.max()) >= logits.size(-1):",
+    "if not self.has_checked_labels and int(indices.max()) >= logits.size(-1):",
     "if False:",
     LABELS[0],
     ("tests/kinds/others/test_others.py",),
@@ -504,11 +516,17 @@ TENSORS = (
     "biome_interpret/models/tensors.py",
     ("tests/models/test_tensors.py", "tests/interpreters/test_batching.py"),
 )
-mutation("rows-of-lists", "[value[row] for row in rows.tolist()]", "value", *TENSORS)
+mutation("rows-of-lists", "[value[row] for row in rows]", "value", *TENSORS)
 
 BATCHING = (
     "biome_interpret/models/execution/batching.py",
     ("tests/models/execution/test_batching.py", "tests/interpreters/test_batching.py"),
+)
+mutation(
+    "memory-bounds-a-pass",
+    "min(positions, int(share / known.bytes_per_position))",
+    "positions",
+    *BATCHING,
 )
 mutation(
     "passes-are-halved",
@@ -537,16 +555,23 @@ PIPELINE = (
 )
 mutation(
     "failed-texts-are-tried-alone",
-    "one if one.error is None else self._outcome_alone(job, complete)",
-    "one",
+    "if one is None or (one.error is not None and len(jobs) > 1):",
+    "if one is None:",
     *PIPELINE,
 )
 mutation(
     "failed-batches-are-taken-apart",
-    "return [self._outcome_alone(job, complete) for job in jobs]",
-    "return [_failed(error) for job in jobs]",
+    "if len(jobs) == 1 and not isinstance(error, RowsMixed):\n"
+    "                return [self._failed(error)]\n",
+    "if True:\n                return [self._failed(error)] * len(jobs)\n",
     *PIPELINE,
 )
+OVERLAP = (
+    "biome_interpret/interpreters/engine/overlap.py",
+    ("tests/interpreters/test_overlap.py",),
+)
+mutation("results-in-order", "for number in sorted(results)", "for number in results", *OVERLAP)
+mutation("tasks-by-turns", "waiting.popleft()", "waiting.pop()", *OVERLAP)
 
 # Every point reaches the model: where the given ids stand, once in each pass.
 HONESTY = ("tests/models/execution/test_honesty.py",)
@@ -757,7 +782,7 @@ mutation(
 FINGERPRINT = "biome_interpret/commands/jobs/fingerprint.py", ("tests/commands/jobs",)
 mutation(
     "only-the-same-job-is-resumed",
-    "if before.get(part) != now.get(part)\n",
+    "if part != ABOUT and before.get(part) != now.get(part)\n",
     "if False\n",
     *FINGERPRINT,
 )

@@ -228,6 +228,13 @@ def _add_model(group: argparse._ArgumentGroup) -> None:
         help="the GPU to use. Default: -1, the CPU",
     )
     add(
+        "--threads",
+        type=partial(values.whole_number, at_least=1),
+        metavar="N",
+        help="how many CPU threads PyTorch uses. Default: the value of OMP_NUM_THREADS, or 1 for a "
+        "small model, or one for each core. On a busy machine, 1 may be several times as fast",
+    )
+    add(
         "--use-dataset-reader",
         action="store_true",
         help="read INPUT with the model's dataset reader instead of the predictor",

@@ -86,6 +86,7 @@ def _prepare_and_run(arguments: argparse.Namespace, signals: StopSignals) -> int
     refuse_existing_output(arguments)
     loading.check_archive(arguments)
     predictor = loading.load_predictor(arguments)
+    loading.set_threads(predictor._model, arguments.threads)
     path = arguments.input_file
     source: Source
     if arguments.use_dataset_reader:

@@ -14,6 +14,7 @@ from allennlp.common import Params
 from allennlp.common.checks import ConfigurationError
 from allennlp.common.from_params import infer_params
 from allennlp.models.archival import load_archive
+from allennlp.modules.token_embedders import TokenEmbedder
 from allennlp.predictors import Predictor
 
 from biome_interpret.commands.description import method_names
@@ -29,6 +30,10 @@ from biome_interpret.predictors.saliency_predictor import (
 DEFAULT_INTERPRETER = "biome-integrated-gradient"
 
 InterpreterConfig = Dict[str, Any]
+
+# A model with fewer parameters, embeddings left out, gains little by several threads. On a busy
+# machine it loses much: threads wait for each other at each operation.
+_SMALL = 5_000_000
 
 
 def interpreter_configs(arguments: Namespace) -> List[InterpreterConfig]:
@@ -156,3 +161,25 @@ def _class_of(config: InterpreterConfig) -> Type[PathInterpreter]:
             f"or `allennlp predict --predictor saliency`"
         )
     return cls
+
+
+def set_threads(model: torch.nn.Module, wanted: Optional[int]) -> None:
+    """Sets the number to `wanted`, or to 1 if the model is small and nothing else is asked for."""
+    if wanted is not None:
+        torch.set_num_threads(wanted)
+    elif "OMP_NUM_THREADS" not in os.environ and _is_small(model):
+        torch.set_num_threads(1)
+
+
+def _is_small(model: torch.nn.Module) -> bool:
+    # Those of AllenNLP are no `torch.nn.Embedding`.
+    embeddings = (torch.nn.Embedding, TokenEmbedder)
+    return (
+        sum(
+            parameter.numel()
+            for module in model.modules()
+            if not isinstance(module, embeddings)
+            for parameter in module.parameters(recurse=False)
+        )
+        < _SMALL
+    )

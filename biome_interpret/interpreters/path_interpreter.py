@@ -71,11 +71,11 @@ class PathInterpreter(SaliencyInterpreter):
         `"min"` or `"signed_max"` (the score with the largest absolute value).
     batch_size : `int`, optional
         Points of the path in one forward pass, at most 20,000. Default: chosen by the length of the
-        text.
+        text and the kind of device.
     device : `Union[int, str, torch.device]`, optional
         Moves the model there, once.
     autocast : `bool`, optional (default = `False`)
-        Take the gradients in bfloat16: faster on hardware that has it, and less accurate. The
+        Take the gradients in bfloat16: less accurate, and faster for a large model on a GPU. The
         result says by how much the output differs.
 
     # Raises

@@ -5,7 +5,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any, List
+from typing import Any, List, Optional
 
 import pytest
 import torch
@@ -259,6 +259,36 @@ class TestModelAndPredictor:
         used = torch.cuda.max_memory_allocated()
         assert command.interpret(two, "--cuda-device", "0", "--output-file", out).status == 0
         assert torch.cuda.max_memory_allocated() > used
+
+    @pytest.mark.parametrize(
+        "given, variable, expected",
+        [(["--threads", "2"], None, 2), ([], None, 1), ([], "3", 4), (["--threads", "2"], "3", 2)],
+    )
+    def test_threads(
+        self,
+        given: List[str],
+        variable: Optional[str],
+        expected: int,
+        command: CommandLine,
+        two: Path,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        """The shipped model is small. PyTorch reads the variable when it is imported: not here."""
+        monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+        if variable is not None:
+            monkeypatch.setenv("OMP_NUM_THREADS", variable)
+        before = torch.get_num_threads()
+        torch.set_num_threads(4)
+        try:
+            assert command.interpret(two, *given).status == 0
+            assert torch.get_num_threads() == expected
+        finally:
+            torch.set_num_threads(before)
+
+    def test_no_threads(self, command: CommandLine, two: Path) -> None:
+        done = command.interpret(two, "--threads", "0")
+        assert done.status == 2
+        assert "'0' must be a positive integer" in done.err
 
     def test_include_package(
         self, command: CommandLine, two: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

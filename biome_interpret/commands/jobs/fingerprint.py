@@ -52,6 +52,7 @@ def of_job(arguments: Namespace, configs: List[Dict[str, Any]], source: Source) 
         "--gold-field": arguments.gold_field,
         "--batch-size": arguments.batch_size,
         "--cuda-device": arguments.cuda_device,
+        "--threads": arguments.threads,
         "version": {"biome_interpret": __version__, "torch": torch.__version__},
     }
 
