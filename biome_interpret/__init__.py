@@ -50,7 +50,7 @@ __all__ = [*_MODULES]
 def require_allennlp() -> None:
     """Raises `ModuleNotFoundError` with what to type if AllenNLP is not installed."""
     if find_spec("allennlp") is None:
-        # From Python 3.11 it is no dependency of this package: its own have no build there.
+        # From Python 3.11 this package does not depend on it: its dependencies have no build there.
         options = "--no-deps " if sys.version_info >= (3, 11) else ""
         raise ModuleNotFoundError(
             f"AllenNLP is not installed. Type: pip install {options}allennlp==2.10.1",

@@ -97,7 +97,7 @@ class Interpretation:
         The registered name of the interpreter.
     output_name : `str`, optional
         The name of the model's output that `output` was read from, such as `logits` or `loss`;
-        `None` if it is no output of the model itself.
+        `None` if it is not an output of the model itself.
     """
 
     fields: Dict[str, FieldScores]

@@ -133,7 +133,7 @@ def background(value: Union[str, Path, List[Any], None]) -> Optional[List[Any]]:
 
 
 def _listed(value: Any) -> List[Any]:
-    """Empty if it is no list."""
+    """Empty if it is not a list."""
     try:
         return list(value)
     except TypeError:

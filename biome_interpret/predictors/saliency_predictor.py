@@ -159,7 +159,7 @@ class SaliencyPredictor(Predictor):
 
 
 def interpreter_class(params: Params) -> Type[SaliencyInterpreter]:
-    """The class that an interpreter's parameters name. `ConfigurationError` if it is no such."""
+    """The class that an interpreter's parameters name. `ConfigurationError` if there is none."""
     given = params.as_dict(quiet=True)
     if given.get("type") is None:
         raise ConfigurationError(

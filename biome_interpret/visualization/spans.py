@@ -34,7 +34,7 @@ def type_of(target: Target) -> Optional[str]:
 
 
 def _common_type(tags: Sequence[str]) -> Optional[str]:
-    """The type that all tags have; `None` if they are no tags of one span."""
+    """The type that all tags have; `None` if they are not the tags of one span."""
     found = [_TAG.fullmatch(tag) for tag in tags]
     types = {match[2] for match in found if match is not None}
     return types.pop() if all(found) and len(types) == 1 else None
