@@ -790,12 +790,35 @@ mutation(
     "changed-archive", 'return {"sha256": _digest(path)}', 'return {"sha256": ""}', *FINGERPRINT
 )
 
+mutation(
+    "an-output-is-not-overwritten",
+    "if arguments.resume or arguments.overwrite or not path.is_file()",
+    "if True or not path.is_file()",
+    "biome_interpret/commands/jobs/destination.py",
+    ("tests/commands/jobs/test_outputs.py",),
+)
+
 # What is shown is the text and no code.
 REPORT = (
     "biome_interpret/visualization/report.py",
     ("tests/visualization/test_report.py", "tests/visualization/test_report_in_browser.py"),
 )
 mutation("report-is-escaped", "autoescape=True", "autoescape=False", *REPORT)
+
+mutation(
+    "delta-is-a-share-of-the-scores",
+    "total = math.fsum(map(abs, [*scores, one.unassigned]))",
+    "total = abs(one.output - (one.baseline_output or 0.0))",
+    "biome_interpret/visualization/corpus.py",
+    ("tests/visualization/test_corpus.py",),
+)
+mutation(
+    "rare-words-are-not-sure",
+    "math.sqrt(deviations + typical**2) / self.count",
+    "math.sqrt(deviations) / self.count",
+    "biome_interpret/visualization/words.py",
+    ("tests/visualization/test_corpus.py",),
+)
 
 FRAGMENT = "biome_interpret/visualization/fragment.py", ("tests/visualization/test_fragment.py",)
 mutation("fragment-is-escaped", "return escape(visible(text))", "return visible(text)", *FRAGMENT)
