@@ -39,7 +39,8 @@ def _environments(results: Results) -> List[str]:
             f"{name} {one[name]}"
             for name in ("python", "torch", "allennlp", "captum", "transformers", "numpy")
         )
-        lines.append(f"{one['cores']} cores, {one['threads']} threads; {versions}.")
+        gpu = f", {one['gpu']}" if one.get("gpu") else ""
+        lines.append(f"{one['cores']} cores, {one['threads']} threads{gpu}; {versions}.")
     return [
         *lines,
         "",
