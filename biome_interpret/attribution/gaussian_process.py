@@ -106,11 +106,13 @@ class GaussianProcessQuadrature:
     ) -> List[Posterior]:
         counts = [sample.size(1) for sample in samples]
         # The elements of all g side by side, and the g of each element.
-        sample = torch.cat([*samples], dim=1)
+        sample = torch.cat([*samples], dim=1) if len(samples) > 1 else samples[0]
         owners = torch.from_numpy(numpy.repeat(numpy.arange(len(counts)), counts))
 
         def total(values: torch.Tensor) -> torch.Tensor:
             """(elements, ...) -> (samples, ...)"""
+            if len(counts) == 1:  # The same, sooner.
+                return values.sum(dim=0, keepdim=True)
             sums = values.new_zeros(len(counts), *values.shape[1:])
             return sums.index_add_(0, owners, values)
 
