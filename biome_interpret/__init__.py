@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, List
 if TYPE_CHECKING:
     from biome_interpret import visualization as visualization
     from biome_interpret.commands import Interpret as Interpret
+    from biome_interpret.distributed import interpret_dataset as interpret_dataset
     from biome_interpret.errors import InterpretationError as InterpretationError
     from biome_interpret.interpretation import FieldScores as FieldScores
     from biome_interpret.interpretation import Interpretation as Interpretation
@@ -32,6 +33,7 @@ __version__ = "0.1.0"
 _MODULES = {
     "visualization": "biome_interpret.visualization",
     "Interpret": "biome_interpret.commands",
+    "interpret_dataset": "biome_interpret.distributed",
     "InterpretationError": "biome_interpret.errors",
     "FieldScores": "biome_interpret.interpretation",
     "Interpretation": "biome_interpret.interpretation",

@@ -26,9 +26,11 @@ FLOORS = [
     ["interpreters"],
     ["predictors", "visualization"],
     ["commands"],
+    ["distributed"],
     ["__main__"],
 ]
 OPTIONAL = ["allennlp_models", "captum", "IPython", "matplotlib", "pandas", "prompt_toolkit"]
+OPTIONAL += ["pyarrow", "ray"]
 
 
 def module_name(path: Path) -> str:

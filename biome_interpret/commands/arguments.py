@@ -5,13 +5,13 @@ import os
 from functools import partial
 from pathlib import Path
 
-from biome_interpret.commands import values
+from biome_interpret.commands import ray_arguments, values
 
 # The modules that define them take seconds to import. A test compares them.
 FORMATS = ("jsonl", "csv", "tsv", "txt")
 GRANULARITIES = ("all_tokens", "token", "word", "sentence")
 
-USAGE = "%(prog)s ARCHIVE INPUT [options]"
+USAGE = "%(prog)s ARCHIVE INPUT [INPUT ...] [options]"
 
 DESCRIPTION = """\
 Explain what a model predicts for each text: how much each token, word or
@@ -30,6 +30,9 @@ examples:
   --resume to continue
     %(prog)s model.tar.gz reviews.jsonl.gz \\
         --output-file explained.jsonl --html explained.html
+  a corpus, by several processes. --resume continues this too
+    %(prog)s model.tar.gz corpus/ more.parquet \\
+        --engine ray --output-dir explained/
   two labels, with scores of words
     %(prog)s model.tar.gz reviews.jsonl \\
         --target positive --target negative --granularity word
@@ -83,10 +86,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "as for `allennlp predict`. Tables (.csv, .tsv) and plain text (.txt) are read too. The "
         "file may be compressed (.gz, .bz2, .xz, .zip)",
     )
+    add(
+        "more_input_files",
+        nargs="*",
+        metavar="INPUT",
+        help="further files. They require --engine ray",
+    )
     _add_input(parser.add_argument_group("input"))
     _add_explanation(parser.add_argument_group("explanation"))
     _add_output(parser.add_argument_group("output"))
     _add_jobs(parser.add_argument_group("long jobs"))
+    ray_arguments.add_arguments(parser.add_argument_group("several processes or a cluster"))
     _add_model(parser.add_argument_group("model and predictor, as in `allennlp predict`"))
 
 
@@ -200,9 +210,9 @@ def _add_jobs(group: argparse._ArgumentGroup) -> None:
     add(
         "--resume",
         action="store_true",
-        help="continue the --output-file of a job that was stopped or killed. The archive, the "
-        "input and the options must be the same. The output is byte-identical to that of an "
-        "uninterrupted run",
+        help="continue the --output-file or --output-dir of a job that was stopped or killed. The "
+        "archive, the input and the options must be the same. An --output-file is then "
+        "byte-identical to that of an uninterrupted run",
     )
     add(
         "--overwrite",
@@ -269,8 +279,10 @@ def check(arguments: argparse.Namespace) -> None:
     from allennlp.common.checks import ConfigurationError
     from allennlp.common.file_utils import cached_path
 
+    ray_arguments.check(arguments)
     _check_together(arguments)
-    if not arguments.use_dataset_reader and arguments.input_file != "-":
+    is_local = arguments.engine == ray_arguments.LOCAL
+    if is_local and not arguments.use_dataset_reader and arguments.input_file != "-":
         try:
             cached_path(arguments.input_file)
         except Exception as error:
@@ -298,7 +310,8 @@ def _check_together(arguments: argparse.Namespace) -> None:
 
     reads_instances, is_piped = arguments.use_dataset_reader, arguments.input_file == "-"
     has_field, has_head = arguments.target_field is not None, arguments.multitask_head is not None
-    resume, has_output = arguments.resume, arguments.output_file is not None
+    outputs = (arguments.output_file, arguments.output_dir)
+    resume, has_output = arguments.resume, any(name is not None for name in outputs)
     conflicts = {
         "--target-field names each text's target: leave out --target and --target-index": (
             has_field and arguments.targets
@@ -316,7 +329,9 @@ def _check_together(arguments: argparse.Namespace) -> None:
         "--silent prints nothing: give --output-file or --html too": (
             arguments.silent and not has_output and arguments.html is None
         ),
-        "--resume requires the --output-file that it continues": resume and not has_output,
+        "--resume requires the --output-file or --output-dir that it continues": (
+            resume and not has_output
+        ),
         "--resume cannot read standard input again: put the texts in a file": resume and is_piped,
         "--resume keeps what --overwrite replaces: give one of them": (
             resume and arguments.overwrite

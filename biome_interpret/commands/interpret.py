@@ -6,6 +6,7 @@ import sys
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
+from typing import Callable, Dict
 
 from allennlp.commands.subcommand import Subcommand
 from allennlp.common import logging as common_logging
@@ -43,6 +44,9 @@ from biome_interpret.commands.report import make_report
 
 logger = logging.getLogger(__name__)
 
+# Other engines by their names. `distributed` adds its own, since it imports this module.
+ENGINES: Dict[str, Callable[[argparse.Namespace], int]] = {}
+
 
 @Subcommand.register("interpret")
 class Interpret(Subcommand):
@@ -65,8 +69,12 @@ def _exit_with_status(program: str, arguments: argparse.Namespace) -> None:
 def interpret(arguments: argparse.Namespace, program: str = "interpret") -> int:
     """Carries out the command and returns its exit status. The end of `--help` lists them."""
     common_logging.FILE_FRIENDLY_LOGGING = arguments.file_friendly_logging
+    is_local = arguments.engine not in ENGINES
     with optional_standard_error(), StopSignals() as signals:
         try:
+            cli.check(arguments)
+            if not is_local:
+                return ENGINES[arguments.engine](arguments)
             return _prepare_and_run(arguments, signals)
         except (ConfigurationError, SourceError) as error:
             logger.debug("the command was refused", exc_info=True)
@@ -78,7 +86,6 @@ def interpret(arguments: argparse.Namespace, program: str = "interpret") -> int:
 
 
 def _prepare_and_run(arguments: argparse.Namespace, signals: StopSignals) -> int:
-    cli.check(arguments)
     configs = loading.interpreter_configs(arguments)
     files.refuse_overwriting(
         files.read_by_interpret(arguments, configs), files.written_by_interpret(arguments)

@@ -1,27 +1,43 @@
 """`biome-interpret report`: makes a page from a file of records."""
 
 import argparse
-from pathlib import Path
-from typing import Mapping, Optional, Union
+import os
+from pathlib import Path, PurePath
+from random import Random
+from typing import Any, Iterator, Mapping, Optional, Set, Tuple, Union
+
+from biome_interpret.commands.places import is_url
+
+# The number of texts of an --output-dir that a page shows. It takes about 1 KB for each.
+_LARGEST_SAMPLE = 10_000
 
 DESCRIPTION = """\
-Makes an HTML page from an --output-file of `interpret`. A line that cannot be
-shown is named, with the reason, and the exit status is 1. The others are shown."""
+Makes an HTML page from an --output-file or --output-dir of `interpret`. A line
+that cannot be shown is named, with the reason, and the exit status is 1. The
+others are shown. Of an --output-dir with more than 10,000 texts, a random
+sample of these is shown. The summary covers all texts."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("records_file", metavar="FILE", help="an --output-file of `interpret`")
+    parser.add_argument("records_file", metavar="FILE", help="an --output-file or --output-dir")
     parser.add_argument("--html", metavar="OUT", required=True, help="the page to write")
     parser.add_argument("--title", help="the page's heading. Default: the name of FILE")
 
 
 def run(arguments: argparse.Namespace) -> int:
+    from allennlp.common.checks import ConfigurationError
+
     from biome_interpret.commands.jobs.files import NamedFile, job_file, refuse_overwriting
 
-    records = Path(arguments.records_file)
+    name = arguments.records_file
+    records, html = Path(name), arguments.html
+    if _is_folder(name):
+        if Path(html).absolute().parent == records.absolute():
+            raise ConfigurationError(f"--html {html} lies in {name}, which holds rows only")
+        return make_report(name, html, arguments.title or PurePath(name).name)
     read = [NamedFile("FILE", records), NamedFile("the job file of FILE", job_file(records))]
-    refuse_overwriting(read, [NamedFile("--html", Path(arguments.html))])
-    return make_report(records, arguments.html, arguments.title or records.name)
+    refuse_overwriting(read, [NamedFile("--html", Path(html))])
+    return make_report(records, html, arguments.title or records.name)
 
 
 def make_report(
@@ -31,22 +47,22 @@ def make_report(
     about: Optional[Mapping[str, str]] = None,
 ) -> int:
     """
-    Makes a page from an `--output-file` of `interpret`. `about` describes the job; by default it is
-    read from the job file. Returns the exit status: 1 if some records cannot be shown. Raises
-    `ConfigurationError` if `records` is another file, and `WriteError` if the page cannot be
-    written.
+    Makes a page from an `--output-file` or `--output-dir` of `interpret`. `about` describes the
+    job; by default it is read from the job file. Returns the exit status: 1 if some records cannot
+    be shown. Raises `ConfigurationError` if `records` is something else, and `WriteError` if the
+    page cannot be written.
     """
     from allennlp.common.checks import ConfigurationError
 
     from biome_interpret.commands.jobs.fingerprint import described
     from biome_interpret.commands.jobs.messages import FAILED, say
-    from biome_interpret.commands.jobs.records import read_records
     from biome_interpret.commands.jobs.sinks import WriteError
     from biome_interpret.visualization.report import NothingToShow, write_report
 
+    found, sample = _records_and_sample(str(records))
     try:
         about = described(Path(records)) if about is None else about
-        refused = write_report(read_records(records), html, title, about)
+        refused = write_report(found, html, title, about, sample)
     except NothingToShow as error:
         raise ConfigurationError(
             f"{records} was not written by `interpret --output-file`: {error}"
@@ -58,3 +74,22 @@ def make_report(
     if refused.count > len(refused.reasons):
         say(f"and {refused.count - len(refused.reasons)} more lines cannot be shown")
     return FAILED if refused.count else 0
+
+
+def _records_and_sample(name: str) -> Tuple[Iterator[Any], Optional[Set[int]]]:
+    """The records, and the numbers of those to show, if they are too many for a page."""
+    from biome_interpret.commands.jobs.records import read_records
+    from biome_interpret.commands.tables import Folder
+
+    if not _is_folder(name):
+        return read_records(name), None
+    folder = Folder(name)
+    number = folder.num_texts()
+    records = folder.records(with_place=folder.has_several_files())
+    if number <= _LARGEST_SAMPLE:
+        return records, None
+    return records, {*Random(0).sample(range(1, number + 1), _LARGEST_SAMPLE)}
+
+
+def _is_folder(name: str) -> bool:
+    return is_url(name) or os.path.isdir(name)

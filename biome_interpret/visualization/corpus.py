@@ -57,10 +57,16 @@ class Gold(NamedTuple):
 
 
 class Corpus:
-    """Statistics over all added records. Memory grows with the vocabulary, not with the texts."""
+    """
+    Statistics over all added records. Memory grows with the vocabulary, not with the texts.
+
+    `is_shown` tells whether the page shows the next record. It links to no other.
+    """
 
     def __init__(self) -> None:
+        self.is_shown = True
         self.num_texts = 0
+        self.num_shown = 0
         self.num_errors = 0
         self.errors: List[Tuple[int, str]] = []
         self.methods: Counter[Optional[str]] = Counter()
@@ -78,13 +84,15 @@ class Corpus:
 
     def add_error(self, line: int, reason: str) -> None:
         self.num_texts += 1
+        self.num_shown += self.is_shown
         self.num_errors += 1
-        if len(self.errors) < _NUM_ERRORS:
+        if self.is_shown and len(self.errors) < _NUM_ERRORS:
             self.errors.append((line, visible(reason)))
 
     def add(self, line: int, found: List[Interpretation], gold: Optional[Gold]) -> None:
         """Adds the interpretations of one text, and the text's own label if it is known."""
         self.num_texts += 1
+        self.num_shown += self.is_shown
         predicted = predicted_labels(found)
         self._predicted.update(predicted)
         if gold is not None:
@@ -139,7 +147,7 @@ class Corpus:
             for token, score in zip(scores.tokens, scores.scores):
                 text = without_mark(token)[:_LONGEST_WORD].lower()
                 if score is not None and math.isfinite(score):
-                    words.setdefault(text, Word(text)).add(line, score)
+                    words.setdefault(text, Word(text)).add(line, score, self.is_shown)
 
 
 def probabilities_of(found: List[Interpretation]) -> Dict[str, float]:

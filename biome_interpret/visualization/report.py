@@ -8,7 +8,7 @@ from base64 import b64encode
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, Dict, Iterable, List, Mapping, Optional, Tuple, Union
+from typing import Any, Container, Dict, Iterable, List, Mapping, Optional, Tuple, Union
 
 import jinja2
 from markupsafe import Markup
@@ -87,6 +87,7 @@ def write_report(
     path: Union[str, Path],
     title: Optional[str] = None,
     about: Optional[Mapping[str, str]] = None,
+    sample: Optional[Container[int]] = None,
 ) -> Refused:
     """
     Writes a page that needs neither a network nor other files. Memory does not grow with the number
@@ -107,6 +108,9 @@ def write_report(
         The heading.
     about : `Mapping[str, str]`, optional
         What the head of the page says besides, such as `{"Model": "BasicClassifier"}`.
+    sample : `Container[int]`, optional
+        The numbers of the records that the page shows, from 1. Its summary covers all of them.
+        Default: it shows all.
 
     # Returns
 
@@ -125,6 +129,7 @@ def write_report(
     static: List[Dict[str, Any]] = []
     with tempfile.TemporaryFile("w+", encoding="utf-8") as data:
         for number, record in enumerate(records, start=1):
+            corpus.is_shown = sample is None or number in sample
             try:
                 shown, text = _shown(record, corpus)
             except ValueError as error:
@@ -132,9 +137,11 @@ def write_report(
                 line = _line_of(record) or number
                 reason = f"This record cannot be shown: {error}"
                 shown, text = _shown({"line": line, "error": reason}, corpus)
+            if not corpus.is_shown:
+                continue
             if len(static) < _NUM_STATIC:
                 static.append(shown)
-            data.write((",\n" if corpus.num_texts > 1 else "") + text)
+            data.write((",\n" if corpus.num_shown > 1 else "") + text)
         if refused.count == corpus.num_texts > 0:
             raise NothingToShow(f"no record can be shown; the first: {refused.reasons[0][1]}")
         data.seek(0)

@@ -53,10 +53,13 @@ class Word:
         deviations = max(self.squares - self.total**2 / self.count, 0.0)
         return math.sqrt(deviations + typical**2) / self.count
 
-    def add(self, line: int, score: float) -> None:
+    def add(self, line: int, score: float, is_shown: bool = True) -> None:
+        """`is_shown` tells whether the page shows the line, so that it can be an example."""
         self.count += 1
         self.total += score
         self.squares += score**2
+        if not is_shown:
+            return
         is_full = len(self.examples) == _NUM_EXAMPLES
         if is_full and abs(score) <= abs(self.examples[-1].score):
             return

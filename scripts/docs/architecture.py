@@ -22,6 +22,7 @@ PICTURE = ROOT / "docs" / "images" / "architecture.svg"
 
 # The question that each room answers.
 QUESTIONS = {
+    "distributed": "How do many processes and machines share a corpus?",
     "commands": "How do people start a job, and what does it say?",
     "commands/jobs": "How does a whole file become records, in order?",
     "predictors": "How does `allennlp predict` get the scores?",
@@ -48,6 +49,7 @@ _EVERYBODYS = "errors.py"
 
 _FILLS = {
     "commands": "#fdf0dc",
+    "distributed": "#fdf0dc",
     "predictors": "#fdf0dc",
     "visualization": "#fdf0dc",
     "interpreters": "#e3f1e4",

@@ -5,7 +5,7 @@ import json
 from argparse import Namespace
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Dict, Iterator, List
+from typing import Any, Dict, Iterator, List, Union
 
 import torch
 from allennlp.common.checks import ConfigurationError
@@ -91,6 +91,17 @@ def check(fingerprint: Fingerprint, output_file: Path) -> None:
         raise ConfigurationError(
             f"cannot resume {output_file}: its job file {path} cannot be read"
         ) from error
+    advice = "give --overwrite in place of --resume to start again"
+    refuse_another(fingerprint, before, output_file, advice)
+
+
+def refuse_another(
+    fingerprint: Fingerprint, before: Fingerprint, output: Union[str, Path], advice: str
+) -> None:
+    """
+    Raises a `ConfigurationError` that names the differences, if another job began the output. The
+    `advice` says what to do if they are wanted.
+    """
     # JSON changes tuples to lists, as it did in the saved fingerprint.
     now = json.loads(json.dumps(fingerprint))
     differences = [
@@ -100,8 +111,7 @@ def check(fingerprint: Fingerprint, output_file: Path) -> None:
     ]
     if differences:
         raise ConfigurationError(
-            f"cannot resume {output_file}: {'; '.join(differences)}. Undo that, or give "
-            "--overwrite in place of --resume to start again"
+            f"cannot resume {output}: {'; '.join(differences)}. Undo that, or {advice}"
         )
 
 

@@ -1,0 +1,129 @@
+"""The arguments of `interpret` for `--engine ray`, and those that it does not take."""
+
+import argparse
+import os
+from functools import partial
+
+from biome_interpret.commands import values
+from biome_interpret.commands.places import full_name, is_url
+
+LOCAL, RAY = "local", "ray"
+# Options of the engine `ray` alone, with their names in the parsed arguments.
+_OWN = ("output_dir", "actors", "gpus_per_actor", "ray_address", "rows_per_file")
+# Options of the local engine alone, with their defaults and what to do instead.
+_LOCAL = {
+    "output_file": (None, "name a folder with --output-dir"),
+    "overwrite": (False, "delete the folder of --output-dir, or name another one"),
+    "input_format": (None, "it reads JSON lines and Parquet, so change a table into one of these"),
+    "silent": (False, "it prints no texts"),
+    "fail_fast": (False, "a text that fails becomes a row with its error"),
+    "use_dataset_reader": (False, "actors read JSON lines or Parquet, as for `allennlp predict`"),
+    "cuda_device": (-1, "use --gpus-per-actor"),
+}
+_ROWS_PER_FILE = 10_000
+
+
+def add_arguments(group: argparse._ArgumentGroup) -> None:
+    add = group.add_argument
+    add(
+        "--engine",
+        choices=[LOCAL, RAY],
+        default=LOCAL,
+        help="ray: explain with Ray Data, in several processes of this machine or on a cluster. "
+        "INPUT may then be several files, folders and URLs (s3://, gs://) of JSON lines or "
+        "Parquet. It needs pip install 'biome-interpret[ray]'. Default: local, one process",
+    )
+    add(
+        "--output-dir",
+        metavar="DIR",
+        help="the folder or URL for the Parquet files: one row for each text, labelled instance "
+        "and target. With --resume, the rows that are missing are added",
+    )
+    add(
+        "--actors",
+        type=partial(values.whole_number, at_least=1),
+        metavar="N",
+        help="the number of processes with a model of their own. Default: one for each core or "
+        "GPU, with a core left for reading",
+    )
+    add(
+        "--gpus-per-actor",
+        type=_share,
+        default=0.0,
+        metavar="G",
+        help="the part of a GPU for each actor: 1, or less if actors share GPUs. Default: 0, the "
+        "CPU",
+    )
+    add(
+        "--ray-address",
+        metavar="ADDRESS",
+        help="the cluster: HOST:PORT, or auto for the one that this machine belongs to. Default: "
+        "the variable RAY_ADDRESS, or else a Ray that is started here for this job",
+    )
+    add(
+        "--rows-per-file",
+        type=partial(values.whole_number, at_least=1),
+        default=_ROWS_PER_FILE,
+        metavar="N",
+        help="the least number of rows of a Parquet file. A job that is killed has at most so many "
+        f"rows for each core to do again. Default: {_ROWS_PER_FILE}",
+    )
+
+
+def check(arguments: argparse.Namespace) -> None:
+    """Raises `ConfigurationError` if the arguments do not go with their engine."""
+    from allennlp.common.checks import ConfigurationError
+
+    if arguments.engine == LOCAL:
+        defaults = {"gpus_per_actor": 0.0, "rows_per_file": _ROWS_PER_FILE}
+        for name in _OWN:
+            if getattr(arguments, name) != defaults.get(name):
+                raise ConfigurationError(f"{_flag(name)} requires --engine ray")
+        if arguments.more_input_files:
+            raise ConfigurationError("more than one INPUT requires --engine ray")
+        return
+    for name, (default, advice) in _LOCAL.items():
+        if getattr(arguments, name) != default:
+            raise ConfigurationError(f"{_flag(name)} is not for --engine ray: {advice}")
+    if arguments.output_dir is None:
+        raise ConfigurationError("--engine ray requires --output-dir, the folder for its files")
+    if "-" in [arguments.input_file, *arguments.more_input_files]:
+        raise ConfigurationError("--engine ray cannot read standard input: put the texts in a file")
+    if (arguments.ray_address or "").startswith("ray://"):
+        raise ConfigurationError(
+            "--ray-address takes HOST:PORT or auto: run the command on a machine of the cluster"
+        )
+    _check_output(arguments)
+
+
+def _check_output(arguments: argparse.Namespace) -> None:
+    from allennlp.common.checks import ConfigurationError
+
+    name = arguments.output_dir
+    if not is_url(name) and os.path.exists(name) and not os.path.isdir(name):
+        raise ConfigurationError(f"--output-dir {name} is a file: name a folder")
+    inside = os.path.join(full_name(name), "")
+    for flag, path in (("ARCHIVE", arguments.archive_file), ("--html", arguments.html)):
+        if path is not None and os.path.join(full_name(path), "").startswith(inside):
+            raise ConfigurationError(f"{flag} {path} lies in --output-dir {name}: name another one")
+    for path in [arguments.input_file, *arguments.more_input_files]:
+        if inside.startswith(os.path.join(full_name(path), "")):
+            raise ConfigurationError(
+                f"--output-dir {name} lies in the input {path}: name a folder outside of it"
+            )
+
+
+def _flag(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
+
+
+def _share(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} must be a number from 0 to 1: a model runs on one GPU"
+        )
+    return value

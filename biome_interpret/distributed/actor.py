@@ -1,0 +1,130 @@
+"""What each actor of Ray does: it loads the model once, and explains one batch after the other."""
+
+import json
+import logging
+import os
+import warnings
+from argparse import Namespace
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Dict, Iterator, List, Optional, Tuple
+
+from allennlp.common.plugins import import_plugins
+from allennlp.common.util import import_module_and_submodules
+from allennlp.predictors import Predictor
+
+from biome_interpret.commands.jobs.explaining import RecordMaker
+from biome_interpret.commands.jobs.sources import Source, SourceLine
+from biome_interpret.commands.loading import load_predictor, make_interpreters
+from biome_interpret.commands.tables import Row, rows_of, schema
+from biome_interpret.distributed.texts import line_of
+from biome_interpret.models.labelling import TargetSpec
+
+if TYPE_CHECKING:
+    import pyarrow
+
+# Ray Data cuts a block of more than 128 MB. A text's rows must stay in one file, or a job that is
+# resumed would lose some of them. So larger batches are handed over text by text.
+_LARGE_BATCH = 16 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """
+    Everything that an actor needs.
+
+    # Parameters
+
+    model : `Dict[str, Any]`
+        The arguments of the command that name the model and its predictor.
+    interpreters : `List[Dict[str, Any]]`
+        The parameters of each interpreter.
+    folder : `str`
+        The folder that relative paths start from, if the machine has it.
+    """
+
+    model: Dict[str, Any]
+    interpreters: List[Dict[str, Any]]
+    targets: List[TargetSpec] = field(default_factory=list)
+    target_field: Optional[str] = None
+    packages: Tuple[str, ...] = ()
+    json_column: Optional[str] = None
+    folder: str = field(default_factory=os.getcwd)
+
+    def record_maker(self) -> RecordMaker:
+        """Raises `ConfigurationError` if the model or an interpreter cannot be made."""
+        predictor = load_predictor(Namespace(**self.model))
+        interpreters = make_interpreters(self.interpreters, predictor)
+        source = BatchSource(predictor)
+        return RecordMaker(source, interpreters, self.targets, self.target_field)
+
+
+class BatchSource(Source):
+    """The texts of a batch. Their numbers are their places in it."""
+
+    def __init__(self, predictor: Predictor) -> None:
+        super().__init__(None)
+        self._predictor = predictor
+
+    def inputs(self, line: SourceLine) -> Dict[str, Any]:
+        raw = line.content
+        if not isinstance(raw, bytes):
+            raise ValueError("the text has no line of JSON")
+        try:
+            inputs = self._predictor.load_line(raw.decode("utf-8"))
+        except RecursionError as error:
+            raise ValueError("the line is nested too deeply to be read") from error
+        if not isinstance(inputs, dict):
+            raise ValueError(f"the line is JSON, but not an object: {json.dumps(inputs)[:40]}")
+        return inputs
+
+
+class Interpreting:
+    """The class whose instances are the actors of Ray Data's pool."""
+
+    def __init__(self, explanation: Explanation, counter: Any = None) -> None:
+        warnings.filterwarnings("ignore")
+        logging.getLogger("allennlp").setLevel(logging.ERROR)
+        with suppress(OSError):
+            os.chdir(explanation.folder)
+        import_plugins()
+        for package in explanation.packages:
+            import_module_and_submodules(package)
+        self._maker = explanation.record_maker()
+        self._json_column = explanation.json_column
+        self._counter = counter
+
+    def __call__(self, table: "pyarrow.Table") -> "Iterator[pyarrow.Table]":
+        """One row for each result of each text, in the order of the texts."""
+        import pyarrow as pa
+
+        ids = table.schema.field("id").type if "id" in table.column_names else None
+        texts = self._rows_of_texts(table.to_pylist())
+        whole = pa.Table.from_pylist([row for text in texts for row in text], schema(ids))
+        if whole.nbytes < _LARGE_BATCH:
+            yield whole
+        else:
+            yield from (pa.Table.from_pylist(text, whole.schema) for text in texts)
+
+    def _rows_of_texts(self, given: List[Row]) -> List[List[Row]]:
+        lines = [self._line(row) for row in given]
+        # What could not be read has an error already.
+        batch = [SourceLine(i, line) for i, line in enumerate(lines) if line is not None]
+        records = {record.line: record for record in self._maker.records(batch)}
+        texts = []
+        for i, (row, line) in enumerate(zip(given, lines)):
+            shared = {name: row.get(name) for name in ("id", "file", "line")}
+            shared["input"] = None if line is None else line.decode("utf-8", "replace").rstrip("\n")
+            record = records.get(i)
+            if record is None:
+                texts.append(rows_of(shared, (), row["error"]))
+            else:
+                texts.append(rows_of(shared, record.interpretations, record.error))
+        if self._counter is not None:
+            failed = sum(text[0].get("error") is not None for text in texts)
+            self._counter.add.remote(len(texts), failed)
+        return texts
+
+    def _line(self, row: Row) -> Optional[bytes]:
+        line: Optional[bytes] = row[self._json_column] if self._json_column else line_of(row)
+        return line

@@ -1,0 +1,153 @@
+"""`interpret --engine ray`: explains whole files on many machines and writes Parquet files."""
+
+import logging
+from argparse import Namespace
+from itertools import islice
+from typing import Any, Dict, List, Sequence
+
+from biome_interpret.commands import loading
+from biome_interpret.commands.jobs.messages import FAILED, say
+from biome_interpret.commands.jobs.signals import Stopped, StopSignals
+from biome_interpret.commands.jobs.sinks import WriteError
+from biome_interpret.commands.jobs.sources import SourceLine
+from biome_interpret.commands.places import require
+from biome_interpret.commands.report import make_report
+from biome_interpret.commands.tables import Folder
+from biome_interpret.distributed.actor import Explanation
+from biome_interpret.distributed.cluster import Counter, connected, progress_of
+from biome_interpret.distributed.dataset import interpret_dataset
+from biome_interpret.distributed.output import Output, fingerprint_of
+from biome_interpret.distributed.texts import JSON, TextFile, tables_of, text_files
+from biome_interpret.errors import reason_of
+
+logger = logging.getLogger(__name__)
+
+# The number of failed texts that the end of a job names.
+_NUM_NAMED = 5
+_MODEL = ("weights_file", "overrides", "predictor", "predictor_args", "dataset_reader_choice")
+
+
+def run(arguments: Namespace) -> int:
+    """
+    Carries out the command and returns its exit status. Raises `ConfigurationError` if something is
+    wrong before the first text, and `Stopped` if a signal comes before it.
+    """
+    require("ray", "pyarrow")
+    configs = loading.interpreter_configs(arguments)
+    files = text_files([arguments.input_file, *arguments.more_input_files])
+    _check_model(arguments, configs, files)
+    output = Output(arguments.output_dir)
+    try:
+        job = fingerprint_of(arguments, configs, files)
+        if output.begin(job, arguments.resume):
+            say("the job is finished already")
+        else:
+            status = _explain(arguments, configs, files, output)
+            if status:
+                return status
+        return _conclude(arguments, output)
+    except WriteError as error:
+        say(str(error))
+        return FAILED
+
+
+def _check_model(
+    arguments: Namespace, configs: List[Dict[str, Any]], files: Sequence[TextFile]
+) -> None:
+    """Makes what each actor will make, so that what is wrong is said before they start."""
+    maker = Explanation(
+        {
+            **_model_of(arguments),
+            "archive_file": arguments.archive_file,
+            "cuda_device": arguments.cuda_device,
+        },
+        configs,
+        arguments.targets,
+        arguments.target_field,
+    ).record_maker()
+    tables = (table for file in files for table in tables_of(file.name))
+    rows = (row for table in tables for row in table.to_pylist() if row[JSON] is not None)
+    first = islice(rows, arguments.batch_size)
+    maker.refuse_unknown_targets([SourceLine(row["line"], row[JSON]) for row in first])
+
+
+def _explain(
+    arguments: Namespace, configs: List[Dict[str, Any]], files: Sequence[TextFile], output: Output
+) -> int:
+    """Returns the exit status if the job was cut short, or 0."""
+    # Ray replaces the handlers of signals.
+    with connected(arguments) as actors, StopSignals() as signals:
+        import ray
+        from ray.data import DataContext
+        from ray.data.checkpoint import CheckpointConfig
+
+        from biome_interpret.distributed.source import read_texts
+
+        counter = ray.remote(num_cpus=0)(Counter).remote()
+        context = DataContext.get_current()
+        context.checkpoint_config = CheckpointConfig(
+            "id", output.checkpoint, delete_checkpoint_on_success=False
+        )
+        rows = interpret_dataset(
+            read_texts(files),
+            arguments.archive_file,
+            configs,
+            target=arguments.targets,
+            target_field=arguments.target_field,
+            json_column=JSON,
+            batch_size=arguments.batch_size,
+            actors=actors,
+            gpus_per_actor=arguments.gpus_per_actor,
+            include_packages=getattr(arguments, "include_package", ()),
+            counter=counter,
+            **_model_of(arguments),
+        )
+        try:
+            with progress_of(counter):
+                rows.write_parquet(output.name, min_rows_per_file=arguments.rows_per_file)
+        except Stopped as stopped:
+            signals.ignore()
+            return _cut_short("interrupted", stopped.exit_status)
+        except Exception as error:
+            logger.debug("the job failed", exc_info=True)
+            return _cut_short(reason_of(_cause(error)), FAILED)
+        finally:
+            context.checkpoint_config = None
+    output.finish()
+    return 0
+
+
+def _model_of(arguments: Namespace) -> Dict[str, Any]:
+    return {name: getattr(arguments, name) for name in _MODEL}
+
+
+def _cut_short(reason: str, status: int) -> int:
+    say(reason)
+    say("the same command with --resume continues the job")
+    return status
+
+
+def _cause(error: BaseException) -> BaseException:
+    """What went wrong in a task or an actor. Ray's own error holds a whole traceback."""
+    while True:
+        cause = getattr(error, "cause", None) or error.__cause__
+        if not isinstance(cause, BaseException):
+            return error
+        error = cause
+
+
+def _conclude(arguments: Namespace, output: Output) -> int:
+    folder = Folder(output.name)
+    texts, failed = folder.num_texts(), folder.num_failed()
+    summary = f"{texts - failed} {'text' if texts - failed == 1 else 'texts'} interpreted"
+    summary += f", {failed} failed"
+    say(summary)
+    for row in folder.first_failed(_NUM_NAMED):
+        say(f"  {row['file']} line {row['line']}: {row['error']}")
+    if failed > _NUM_NAMED:
+        say("  ...")
+    status = FAILED if failed else 0
+    if arguments.html is not None:
+        status = make_report(output.name, arguments.html) or status
+        say(f"report: {arguments.html}")
+    return status

@@ -1,0 +1,81 @@
+"""What `interpret --engine ray` writes."""
+
+from collections import Counter
+from pathlib import Path
+from typing import Any, Dict
+
+import pytest
+
+from tests.commands.command_line import CommandLine, read_lines
+from tests.distributed.conftest import BROKEN
+from tests.distributed.ray_jobs import QUICK, rows
+
+
+class TestRows:
+    def test_every_text_has_one_and_ids_are_unique(self, corpus: Path, finished: Path) -> None:
+        found = rows(finished)
+        assert all(row["result"] == 1 for row in found)
+        ids = Counter(row["id"] for row in found)
+        assert {*ids.values()} == {1}
+        by_file = Counter(str(Path(row["file"]).relative_to(corpus)) for row in found)
+        assert by_file["a.jsonl"] == 80 + len(BROKEN)
+        assert [by_file[name] for name in ("b/b.jsonl.gz", "b/a.jsonl", "c.parquet")] == [40] * 3
+        assert {*by_file} == {
+            "a.jsonl",
+            "b/b.jsonl.gz",
+            "b/a.jsonl",
+            "c.parquet",
+            "broken.jsonl.gz",
+        }
+        # The blank line counts, and has no row.
+        lines = [row["line"] for row in found if row["file"] == str(corpus / "a.jsonl")]
+        assert lines == [n for n in range(1, 86) if n != 11]
+
+    def test_scores_are_those_of_the_local_engine(
+        self, command: CommandLine, corpus: Path, finished: Path, tmp_path: Path
+    ) -> None:
+        local = tmp_path / "local.jsonl"
+        for name in ("a.jsonl", "b/b.jsonl.gz"):
+            command.interpret(corpus / name, *QUICK, "--output-file", local)
+            by_line = {record["line"]: record for record in read_lines(local)}
+            found = [row for row in rows(finished) if row["file"] == str(corpus / name)]
+            assert [row["line"] for row in found] == [*by_line]
+            for row in found:
+                record = by_line[row["line"]]
+                assert row["error"] == record.get("error")
+                if row["error"] is None:
+                    _assert_same(row, record)
+
+    def test_a_file_that_breaks_off_has_an_error_after_its_last_line(
+        self, corpus: Path, finished: Path
+    ) -> None:
+        found = [row for row in rows(finished) if row["file"].endswith("broken.jsonl.gz")]
+        assert "the file cannot be read after line" in found[-1]["error"]
+        assert all(row["error"] is None for row in found[:-1])
+        assert [row["line"] for row in found] == [*range(1, len(found) + 1)]
+
+    def test_columns_of_parquet_that_the_predictor_does_not_want_are_cut(
+        self, finished: Path
+    ) -> None:
+        row = next(row for row in rows(finished) if row["file"].endswith(".parquet"))
+        assert len(row["input"]) < 300 and '"sentence"' in row["input"]
+        assert row["error"] is None
+
+    def test_the_end_names_the_failures(self, corpus: Path, finished: Path) -> None:
+        said = (finished.parent / "said").read_text()
+        assert f"texts interpreted, {len(BROKEN) + 1} failed" in said
+        assert f"{corpus / 'a.jsonl'} line 4: JSONDecodeError: Expecting value" in said
+        assert "text/s" in said
+        assert "Traceback" not in said and "ray" not in said.replace(str(corpus), "")
+
+
+def _assert_same(row: Dict[str, Any], record: Dict[str, Any]) -> None:
+    [one] = record["interpretations"]
+    [(name, field)] = one["fields"].items()
+    assert row["tokens"] == field["tokens"]
+    assert row["scores"] == pytest.approx(field["scores"], abs=1e-5)
+    assert row["field"] == [name] * len(field["tokens"])
+    assert row["target"] == one["target"]["label"]
+    assert row["output"] == pytest.approx(one["output"], abs=1e-5)
+    assert row["evaluations"] == one["n_evaluations"]
+    assert row["method"] == one["method"]
