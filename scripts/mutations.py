@@ -835,3 +835,26 @@ mutation(
     "{character}\\u2069",
     *CHARACTERS,
 )
+
+# A corpus by several processes: each text once, all its rows together.
+mutation(
+    "ids-are-unique",
+    '"id": f"{name}:{number}", "file"',
+    '"id": f"{name}:{number // 2}", "file"',
+    "biome_interpret/distributed/texts.py",
+    ("tests/distributed/test_texts.py",),
+)
+mutation(
+    "rows-of-a-text-together",
+    "if whole.nbytes < _LARGE_BATCH:",
+    "if True:",
+    "biome_interpret/distributed/actor.py",
+    ("tests/distributed/test_actor.py",),
+)
+mutation(
+    "a-core-is-left-for-reading",
+    "room = cpus - cpus_left",
+    "room = cpus",
+    "biome_interpret/distributed/dataset.py",
+    ("tests/distributed/test_dataset.py",),
+)

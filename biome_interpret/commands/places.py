@@ -4,6 +4,7 @@ that declare arguments import it, so it imports AllenNLP inside its functions.
 """
 
 import os
+import sys
 from typing import TYPE_CHECKING, Any, List, NamedTuple
 
 from biome_interpret.errors import reason_of
@@ -11,7 +12,9 @@ from biome_interpret.errors import reason_of
 if TYPE_CHECKING:
     from pyarrow.fs import FileInfo, FileSystem
 
-INSTALL = "pip install 'biome-interpret[ray]'"
+_INSTALL = "pip install 'biome-interpret[ray]'"
+if sys.version_info < (3, 10):
+    _INSTALL += ", with Python 3.10 or newer"
 
 
 class Place(NamedTuple):
@@ -29,7 +32,7 @@ def require(*modules: str) -> None:
         try:
             __import__(module)
         except ImportError as error:
-            raise ConfigurationError(f"{module} is needed: {INSTALL}") from error
+            raise ConfigurationError(f"{module} is needed: {_INSTALL}") from error
 
 
 def is_url(name: str) -> bool:

@@ -56,7 +56,7 @@ def connected(arguments: Namespace) -> Iterator[int]:
 
 
 def _reach(address: str) -> None:
-    """Raises `OSError` or `ValueError` if nothing answers. Ray itself would try for many minutes."""
+    """Raises `OSError` or `ValueError` if nothing answers. Ray itself tries for many minutes."""
     host, _, port = address.rpartition(":")
     socket.create_connection((host, int(port)), timeout=_SECONDS_TO_REACH).close()
 
