@@ -40,6 +40,7 @@ from biome_interpret.commands.jobs.sources import (
     SourceError,
 )
 from biome_interpret.commands.jobs.text_files import text_file
+from biome_interpret.commands.ray_arguments import LOCAL
 from biome_interpret.commands.report import make_report
 
 logger = logging.getLogger(__name__)
@@ -69,7 +70,7 @@ def _exit_with_status(program: str, arguments: argparse.Namespace) -> None:
 def interpret(arguments: argparse.Namespace, program: str = "interpret") -> int:
     """Carries out the command and returns its exit status. The end of `--help` lists them."""
     common_logging.FILE_FRIENDLY_LOGGING = arguments.file_friendly_logging
-    is_local = arguments.engine not in ENGINES
+    is_local = arguments.engine == LOCAL
     with optional_standard_error(), StopSignals() as signals:
         try:
             cli.check(arguments)

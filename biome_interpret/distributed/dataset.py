@@ -16,6 +16,14 @@ if TYPE_CHECKING:
 
 Interpreter = Union[str, Dict[str, Any]]
 
+# The options of the model, and their defaults on the command line.
+MODEL_OPTIONS: Dict[str, Any] = {
+    "weights_file": None,
+    "overrides": "",
+    "predictor": None,
+    "predictor_args": "",
+    "dataset_reader_choice": "validation",
+}
 # What an actor needs to know of the environment, since a cluster was started in another one.
 _VARIABLES = ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "OMP_NUM_THREADS", "ALLENNLP_CACHE_ROOT")
 
@@ -81,17 +89,17 @@ def interpret_dataset(
     require("ray", "pyarrow")
     from ray.data import ActorPoolStrategy
 
-    unknown = sorted({*model} - {*_MODEL})
+    unknown = sorted({*model} - {*MODEL_OPTIONS})
     if unknown:
         raise ConfigurationError(
             f"interpret_dataset has no option {unknown[0]!r}; of the model, its options are "
-            f"{', '.join(_MODEL)}"
+            f"{', '.join(MODEL_OPTIONS)}"
         )
     given = [interpreter] if isinstance(interpreter, (str, dict)) else [*interpreter]
     options = Namespace(interpreter=given, output=None, granularity=None, tolerance=None)
     explanation = Explanation(
         model={
-            **_MODEL,
+            **MODEL_OPTIONS,
             **model,
             "archive_file": archive,
             "cuda_device": 0 if gpus_per_actor else -1,
@@ -114,16 +122,6 @@ def interpret_dataset(
         num_gpus=gpus_per_actor,
         runtime_env={"env_vars": environment},
     )
-
-
-# The options of the model, and their defaults on the command line.
-_MODEL = {
-    "weights_file": None,
-    "overrides": "",
-    "predictor": None,
-    "predictor_args": "",
-    "dataset_reader_choice": "validation",
-}
 
 
 def number_of_actors(wanted: Optional[int], gpus_per_actor: float = 0.0, cpus_left: int = 1) -> int:

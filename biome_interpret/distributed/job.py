@@ -15,7 +15,7 @@ from biome_interpret.commands.report import make_report
 from biome_interpret.commands.tables import Folder
 from biome_interpret.distributed.actor import Explanation
 from biome_interpret.distributed.cluster import Counter, connected, progress_of
-from biome_interpret.distributed.dataset import interpret_dataset
+from biome_interpret.distributed.dataset import MODEL_OPTIONS, interpret_dataset
 from biome_interpret.distributed.output import Output, fingerprint_of
 from biome_interpret.distributed.texts import JSON, TextFile, tables_of, text_files
 from biome_interpret.errors import reason_of
@@ -24,7 +24,6 @@ logger = logging.getLogger(__name__)
 
 # The number of failed texts that the end of a job names.
 _NUM_NAMED = 5
-_MODEL = ("weights_file", "overrides", "predictor", "predictor_args", "dataset_reader_choice")
 
 
 def run(arguments: Namespace) -> int:
@@ -118,7 +117,7 @@ def _explain(
 
 
 def _model_of(arguments: Namespace) -> Dict[str, Any]:
-    return {name: getattr(arguments, name) for name in _MODEL}
+    return {name: getattr(arguments, name) for name in MODEL_OPTIONS}
 
 
 def _cut_short(reason: str, status: int) -> int:

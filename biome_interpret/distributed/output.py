@@ -4,7 +4,7 @@ import json
 import tempfile
 from argparse import Namespace
 from pathlib import Path
-from typing import Any, Dict, List, Sequence
+from typing import IO, Any, Dict, List, Optional, Sequence
 
 from allennlp.common.checks import ConfigurationError
 
@@ -30,6 +30,7 @@ class Output:
         self.name = full_name(name)
         self.checkpoint = f"{self.name.rstrip('/')}/{_CHECKPOINT}"
         self._place = place(name)
+        self._locked: Optional[IO[bytes]] = None
 
     def begin(self, job: Dict[str, Any], resume: bool) -> bool:
         """
@@ -37,7 +38,9 @@ class Output:
         `ConfigurationError` if the folder belongs to something else.
         """
         names = {info.path[len(self._place.path) :].strip("/") for info in files_in(self.name)}
-        if not names:
+        if _JOB in names:
+            self._lock()
+        if not names - {_JOB}:  # A job that was refused later leaves nothing else.
             self._write(_JOB, json.dumps(job, indent=2) + "\n")
             self._lock()
             return False
@@ -51,7 +54,6 @@ class Output:
                 f"--output-dir {self.name} is not empty: add --resume to continue its job, or name "
                 f"another folder"
             )
-        self._lock()
         fingerprint.refuse_another(job, self._job(), self.name, "name another folder")
         return _FINISHED in names
 
@@ -67,6 +69,8 @@ class Output:
                 files.delete_dir(checkpoint)
         except OSError as error:
             raise WriteError(self.checkpoint, error) from error
+        if self._locked is not None:
+            self._locked.close()
 
     def _job(self) -> Dict[str, Any]:
         try:
@@ -91,7 +95,7 @@ class Output:
 
     def _lock(self) -> None:
         """Refuses a folder of this machine that another job is writing to."""
-        if is_url(self.name):
+        if is_url(self.name) or self._locked is not None:
             return
         self._locked = open(self._inside(_JOB), "rb")
         if lock(self._locked) is False:

@@ -1,5 +1,6 @@
 """What `interpret` says of arguments that do not go with `--engine ray`, or only with it."""
 
+import sys
 from pathlib import Path
 from typing import List
 
@@ -80,6 +81,21 @@ class TestOutputDir:
         assert done.status == 2 and "page.html lies in --output-dir" in done.err
         done = command.interpret(two, "--engine", "ray", "--output-dir", ARCHIVE.parent)
         assert done.status == 2 and "ARCHIVE" in done.err and "lies in --output-dir" in done.err
+
+
+@pytest.mark.parametrize("missing", ["ray", "pyarrow"])
+def test_without_ray_it_says_what_to_install(
+    command: CommandLine,
+    two: Path,
+    tmp_path: Path,
+    missing: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, missing, None)
+    done = command.interpret(two, "--engine", "ray", "--output-dir", tmp_path / "out")
+    assert done.status == 2
+    assert "is needed: pip install 'biome-interpret[ray]'" in done.err
+    assert not (tmp_path / "out").exists()
 
 
 def test_help_names_the_options(command: CommandLine) -> None:

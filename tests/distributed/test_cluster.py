@@ -46,7 +46,7 @@ def test_a_running_cluster_gets_relative_paths_packages_and_variables(tmp_path: 
         assert status == 2, said
         assert "the cluster has 3 CPUs now; 2 actors need one CPU each" in said
         assert "take at most 1 actors" in said
-        status, said = run(*command, "--resume", cwd=here, **options)
+        status, said = run(*command, cwd=here, **options)
         assert status == 0, said
         assert ray.is_initialized() and ray.cluster_resources()["CPU"] == 3
     finally:
