@@ -6,7 +6,7 @@ import socket
 import sys
 import threading
 from argparse import Namespace
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, redirect_stdout, suppress
 from typing import Any, Dict, Iterator, Tuple
 
 from allennlp.common import Tqdm
@@ -50,7 +50,9 @@ def connected(arguments: Namespace) -> Iterator[int]:
             f"--ray-address {address}: there is no cluster of Ray ({reason_of(error)})"
         ) from error
     try:
-        yield number_of_actors(wanted, gpus_per_actor, _OTHER_CPUS)
+        # There Ray prints what tasks raised, with their tracebacks. It raises the last one too.
+        with open(os.devnull, "w") as null, redirect_stdout(null):
+            yield number_of_actors(wanted, gpus_per_actor, _OTHER_CPUS)
     finally:
         ray.shutdown()
 
@@ -77,8 +79,9 @@ def _quieten() -> None:
     import ray.data
 
     ray.data.DataContext.get_current().enable_progress_bars = False
+    # It logs the traceback of an error before it raises it.
     for name in ("ray", "ray.data"):
-        logging.getLogger(name).setLevel(logging.ERROR)
+        logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
 @contextmanager

@@ -24,6 +24,8 @@ logger = logging.getLogger(__name__)
 
 # The number of failed texts that the end of a job names.
 _NUM_NAMED = 5
+# The number of texts that are tried before the job begins.
+_NUM_TRIED = 4
 
 
 def run(arguments: Namespace) -> int:
@@ -53,7 +55,7 @@ def run(arguments: Namespace) -> int:
 def _check_model(
     arguments: Namespace, configs: List[Dict[str, Any]], files: Sequence[TextFile]
 ) -> None:
-    """Makes what each actor will make, so that what is wrong is said before they start."""
+    """Makes what each actor will make. What is wrong with all texts is said before they start."""
     maker = Explanation(
         {
             **_model_of(arguments),
@@ -66,8 +68,11 @@ def _check_model(
     ).record_maker()
     tables = (table for file in files for table in tables_of(file.name))
     rows = (row for table in tables for row in table.to_pylist() if row[JSON] is not None)
-    first = islice(rows, arguments.batch_size)
-    maker.refuse_unknown_targets([SourceLine(row["line"], row[JSON]) for row in first])
+    first = [SourceLine(i, row[JSON]) for i, row in enumerate(islice(rows, _NUM_TRIED))]
+    maker.refuse_unknown_targets(first)
+    errors = [record.error for record in maker.records(first) if record.error is not None]
+    if len(errors) == len(first) > 1:
+        say(f"all of the first {len(errors)} texts failed; the first: {errors[0]}")
 
 
 def _explain(
@@ -109,7 +114,7 @@ def _explain(
             return _cut_short("interrupted", stopped.exit_status)
         except Exception as error:
             logger.debug("the job failed", exc_info=True)
-            return _cut_short(reason_of(_cause(error)), FAILED)
+            return _cut_short(_reason(error), FAILED)
         finally:
             context.checkpoint_config = None
     output.finish()
@@ -126,13 +131,10 @@ def _cut_short(reason: str, status: int) -> int:
     return status
 
 
-def _cause(error: BaseException) -> BaseException:
-    """What went wrong in a task or an actor. Ray's own error holds a whole traceback."""
-    while True:
-        cause = getattr(error, "cause", None) or error.__cause__
-        if not isinstance(cause, BaseException):
-            return error
-        error = cause
+def _reason(error: BaseException) -> str:
+    """What went wrong in a task or an actor: the last line of the traceback in Ray's own error."""
+    lines = [line for line in str(error).splitlines() if line.strip()]
+    return lines[-1].strip() if len(lines) > 1 else reason_of(error)
 
 
 def _conclude(arguments: Namespace, output: Output) -> int:

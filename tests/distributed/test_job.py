@@ -6,9 +6,9 @@ from typing import Any, Dict
 
 import pytest
 
-from tests.commands.command_line import CommandLine, read_lines
+from tests.commands.command_line import CommandLine, read_lines, write_lines
 from tests.distributed.conftest import BROKEN
-from tests.distributed.ray_jobs import QUICK, rows
+from tests.distributed.ray_jobs import QUICK, interpret, rows, run
 
 
 class TestRows:
@@ -79,3 +79,26 @@ def _assert_same(row: Dict[str, Any], record: Dict[str, Any]) -> None:
     assert row["output"] == pytest.approx(one["output"], abs=1e-5)
     assert row["evaluations"] == one["n_evaluations"]
     assert row["method"] == one["method"]
+
+
+class TestTrouble:
+    def test_no_texts(self, corpus: Path, tmp_path: Path) -> None:
+        out = tmp_path / "out"
+        status, said = run(*interpret(corpus / "empty.jsonl", "--output-dir", out))
+        assert status == 0 and "0 texts interpreted, 0 failed" in said, said
+        assert rows(out) == []
+        assert (out / "_SUCCESS").exists()
+
+    def test_texts_that_all_fail_are_reported_at_once_and_an_actor_that_cannot_start_ends_the_job(
+        self, tmp_path: Path
+    ) -> None:
+        (tmp_path / "not_there.py").write_text(
+            "import sys\nif 'default_worker' in sys.argv[0]:\n    raise OSError('no licence')\n"
+        )
+        source = write_lines(tmp_path / "texts.jsonl", [{"text": "Dull."}] * 6)
+        command = interpret(source, "--output-dir", tmp_path / "out")
+        status, said = run(*command, "--include-package", "not_there", cwd=tmp_path)
+        assert "all of the first 4 texts failed; the first: " in said, said
+        assert status == 1 and said.count("OSError: no licence") == 1, said
+        assert "the same command with --resume continues the job" in said
+        assert "Traceback" not in said
