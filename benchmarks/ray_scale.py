@@ -40,7 +40,9 @@ def write_lines(path: Path, number: int) -> Path:
 
 def start(*arguments: object) -> subprocess.Popen:
     command = [sys.executable, "-W", "ignore", "-m", "biome_interpret", "interpret", str(ARCHIVE)]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
+    # By default Ray's workers have another priority than this process, which a busy machine shows.
+    priority = {"RAY_worker_niceness": str(os.nice(0))}
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", **priority}
     return subprocess.Popen(
         [*command, *map(str, arguments)], cwd=ROOT, env=environment, stderr=subprocess.PIPE
     )

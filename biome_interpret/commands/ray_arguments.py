@@ -65,8 +65,8 @@ def add_arguments(group: argparse._ArgumentGroup) -> None:
         type=partial(values.whole_number, at_least=1),
         default=_ROWS_PER_FILE,
         metavar="N",
-        help="the least number of rows of a Parquet file. A job that is killed has at most so many "
-        f"rows for each core to do again. Default: {_ROWS_PER_FILE}",
+        help="the least number of rows of a Parquet file. After a crash, --resume explains texts "
+        f"that are in no file yet again. Default: {_ROWS_PER_FILE}",
     )
 
 
