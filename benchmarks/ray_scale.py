@@ -4,7 +4,9 @@ of the local engine that share the lines. It needs the extra `ray` and no networ
 
     python -W ignore -m benchmarks.ray_scale [--lines 1000 20000]
 
-The speed is that between the two numbers of lines, so that the start does not count.
+The speed is that between the two numbers of lines, so that the start does not count. On a busy
+machine, look at the processor time: Ray starts its processes in sessions of their own, and Linux
+may give these a larger share.
 """
 
 import argparse
@@ -15,7 +17,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Dict, List, NamedTuple
+from typing import Callable, Dict, List, NamedTuple, Set
 
 ROOT = Path(__file__).parent.parent
 ARCHIVE = ROOT / "fixtures" / "sst2_bilstm" / "model.tar.gz"
@@ -25,8 +27,13 @@ NUM_PROCESSES = 2
 
 
 class Run(NamedTuple):
+    """
+    cpu : the processor time of all processes, in seconds. Other programs hardly change it.
+    peaks : the largest memory of each actor, in MB.
+    """
+
     seconds: float
-    # Of each actor, in MB.
+    cpu: float
     peaks: List[float]
 
 
@@ -40,9 +47,7 @@ def write_lines(path: Path, number: int) -> Path:
 
 def start(*arguments: object) -> subprocess.Popen:
     command = [sys.executable, "-W", "ignore", "-m", "biome_interpret", "interpret", str(ARCHIVE)]
-    # By default Ray's workers have another priority than this process, which a busy machine shows.
-    priority = {"RAY_worker_niceness": str(os.nice(0))}
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", **priority}
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
     return subprocess.Popen(
         [*command, *map(str, arguments)], cwd=ROOT, env=environment, stderr=subprocess.PIPE
     )
@@ -50,39 +55,63 @@ def start(*arguments: object) -> subprocess.Popen:
 
 def with_ray(folder: Path, number: int) -> Run:
     source, out = write_lines(folder / "all.jsonl", number), folder / f"out-{number}"
-    begin = time.perf_counter()
-    running = start(source, "--engine", "ray", "--actors", NUM_PROCESSES, "--output-dir", out)
+    arguments = (source, "--engine", "ray", "--actors", NUM_PROCESSES, "--output-dir", out)
+    return watch(lambda: [start(*arguments)])
+
+
+def local(folder: Path, number: int) -> Run:
+    """Two processes side by side."""
+    pairs = [
+        (write_lines(folder / f"{i}.jsonl", number // NUM_PROCESSES), folder / f"{i}-{number}.out")
+        for i in range(NUM_PROCESSES)
+    ]
+    return watch(lambda: [start(source, "--output-file", out) for source, out in pairs])
+
+
+def watch(begin: Callable[[], List[subprocess.Popen]]) -> Run:
+    """Samples what all descendants of the processes take, until they end."""
+    began = time.perf_counter()
+    running = begin()
+    cpu: Dict[int, float] = {}
     peaks: Dict[int, float] = {}
-    while running.poll() is None:
-        for pid in actors():
-            peaks[pid] = max(peak_of(pid), peaks.get(pid, 0.0))
-        time.sleep(0.2)
-    assert running.returncode == 0, running.communicate()[1].decode("utf-8")
-    return Run(time.perf_counter() - begin, sorted(peaks.values()))
-
-
-def local(folder: Path, number: int) -> float:
-    """Seconds of two processes side by side."""
-    begin = time.perf_counter()
-    running = []
-    for i in range(NUM_PROCESSES):
-        source = write_lines(folder / f"{i}.jsonl", number // NUM_PROCESSES)
-        running.append(start(source, "--output-file", folder / f"{i}-{number}.out"))
+    while any(process.poll() is None for process in running):
+        for pid, name in descendants({process.pid for process in running}).items():
+            cpu[pid] = max(cpu_of(pid), cpu.get(pid, 0.0))
+            if name.startswith(ACTOR):
+                peaks[pid] = max(peak_of(pid), peaks.get(pid, 0.0))
+        time.sleep(0.5)
     for process in running:
         said = process.communicate()[1].decode("utf-8")
         assert process.returncode == 0, said
-    return time.perf_counter() - begin
+    return Run(time.perf_counter() - began, sum(cpu.values()), sorted(peaks.values()))
 
 
-def actors() -> List[int]:
-    found = []
+def descendants(roots: Set[int]) -> Dict[int, str]:
+    """The processes and all that they have started, with their command lines."""
+    parents, names = {}, {}
     for path in Path("/proc").glob("[0-9]*"):
         try:
-            if (path / "cmdline").read_text().startswith(ACTOR):
-                found.append(int(path.name))
+            names[int(path.name)] = (path / "cmdline").read_text()
+            parents[int(path.name)] = int(fields_of(path)[1])
         except OSError:  # It has ended meanwhile.
             continue
-    return found
+    found = roots & {*names}
+    while added := {pid for pid, parent in parents.items() if parent in found} - found:
+        found |= added
+    return {pid: names[pid] for pid in found}
+
+
+def fields_of(path: Path) -> List[str]:
+    """Those of /proc/PID/stat that come after the name."""
+    return (path / "stat").read_text().rpartition(")")[2].split()
+
+
+def cpu_of(pid: int) -> float:
+    try:
+        user, system = fields_of(Path(f"/proc/{pid}"))[11:13]
+    except OSError:
+        return 0.0
+    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
 
 
 def peak_of(pid: int) -> float:
@@ -99,17 +128,22 @@ def main() -> None:
     parser.add_argument("--lines", type=int, nargs=2, default=[1000, 20_000], metavar="N")
     few, many = parser.parse_args().lines
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        runs = [with_ray(folder, number) for number in (few, many)]
-        seconds = [local(folder, number) for number in (few, many)]
-    for number, run, alone in zip((few, many), runs, seconds):
-        peaks = ", ".join(f"{peak:.0f}" for peak in run.peaks)
-        print(f"{number} lines: ray {run.seconds:.1f} s, actors of {peaks} MB; local {alone:.1f} s")
-    ray_speed = (many - few) / (runs[1].seconds - runs[0].seconds)
-    local_speed = (many - few) / (seconds[1] - seconds[0])
-    print(f"ray {ray_speed:.0f} texts/s, local {local_speed:.0f} texts/s")
-    print(f"ray / local: {ray_speed / local_speed:.2f}")
-    print(f"memory: {max(runs[1].peaks) / max(runs[0].peaks):.2f} times as much")
+        runs = {
+            engine.__name__: [engine(Path(name), number) for number in (few, many)]
+            for engine in (with_ray, local)
+        }
+    speeds: Dict[str, List[float]] = {}
+    for engine, (first, second) in runs.items():
+        for number, run in zip((few, many), (first, second)):
+            peaks = "".join(f", {peak:.0f} MB" for peak in run.peaks)
+            print(f"{engine}, {number} lines: {run.seconds:.1f} s, CPU {run.cpu:.1f} s{peaks}")
+        taken = second.seconds - first.seconds, second.cpu - first.cpu
+        speeds[engine] = [(many - few) / seconds for seconds in taken]
+        print(f"{engine}: {speeds[engine][0]:.0f} texts/s, {speeds[engine][1]:.0f} texts/CPU s")
+    ratios = [ray / alone for ray, alone in zip(speeds["with_ray"], speeds["local"])]
+    print(f"ray / local: {ratios[0]:.2f} by the clock, {ratios[1]:.2f} by processor time")
+    first, second = runs["with_ray"]
+    print(f"memory: {max(second.peaks) / max(first.peaks):.2f} times as much")
 
 
 if __name__ == "__main__":

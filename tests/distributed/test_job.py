@@ -8,7 +8,7 @@ import pytest
 
 from tests.commands.command_line import CommandLine, read_lines, write_lines
 from tests.distributed.conftest import BROKEN
-from tests.distributed.ray_jobs import QUICK, interpret, rows, run
+from tests.distributed.ray_jobs import QUICK, WITHOUT_RAY, interpret, rows, run
 
 
 class TestRows:
@@ -92,6 +92,7 @@ class TestTrouble:
     def test_texts_that_all_fail_are_reported_at_once_and_an_actor_that_cannot_start_ends_the_job(
         self, tmp_path: Path
     ) -> None:
+        pytest.importorskip("ray", reason=WITHOUT_RAY)
         (tmp_path / "not_there.py").write_text(
             "import sys\nif 'default_worker' in sys.argv[0]:\n    raise OSError('no licence')\n"
         )
