@@ -335,12 +335,7 @@ def _full_precision(value: Any) -> Any:
 
 
 def check_finite(values: torch.Tensor) -> None:
-    """
-    # Raises
-
-    `InterpretationError`
-        If an explained output is not finite.
-    """
+    """Raises `InterpretationError` if an explained output is not finite."""
     numbers = values.tolist()
     if not all(map(math.isfinite, numbers)):
         raise InterpretationError(f"the explained output is not finite: {numbers}")
