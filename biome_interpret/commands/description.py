@@ -50,14 +50,14 @@ def description(
     arguments: Namespace, configs: Sequence[InterpreterConfig], predictor: Predictor
 ) -> Dict[str, str]:
     """The head of a report: each line's name and its text."""
-    now, texts = datetime.now(timezone.utc), PurePath(arguments.input_file)
+    now, texts = datetime.now(timezone.utc), [arguments.input_file, *arguments.more_input_files]
     found = {
         "Archive": "/".join(PurePath(arguments.archive_file).parts[-2:]),
         "Weights": arguments.weights_file and PurePath(arguments.weights_file).name,
         "Overrides": arguments.overrides,
         "Model": type(predictor._model).__name__,
         "Predictor": type(predictor).__name__,
-        "Texts": "standard input" if arguments.input_file == "-" else texts.name,
+        "Texts": "standard input" if texts == ["-"] else ", ".join(PurePath(t).name for t in texts),
         "Interpreter": "; ".join(map(_with_options, configs)),
         "Explained": _explained(arguments, configs),
         "Version": f"biome_interpret {__version__}, PyTorch {torch.__version__}",

@@ -14,7 +14,7 @@ _OWN = ("output_dir", "actors", "gpus_per_actor", "ray_address", "rows_per_file"
 _LOCAL = {
     "output_file": (None, "name a folder with --output-dir"),
     "overwrite": (False, "delete the folder of --output-dir, or name another one"),
-    "input_format": (None, "it reads JSON lines and Parquet, so change a table into one of these"),
+    "input_format": (None, "it reads JSON lines and Parquet, by the suffix"),
     "silent": (False, "it prints no texts"),
     "fail_fast": (False, "a text that fails becomes a row with its error"),
     "use_dataset_reader": (False, "actors read JSON lines or Parquet, as for `allennlp predict`"),

@@ -4,7 +4,7 @@ import argparse
 import os
 from pathlib import Path, PurePath
 from random import Random
-from typing import Any, Iterator, Mapping, Optional, Set, Tuple, Union
+from typing import Any, Iterator, Mapping, NamedTuple, Optional, Set, Union
 
 from biome_interpret.commands.places import is_url
 
@@ -54,15 +54,14 @@ def make_report(
     """
     from allennlp.common.checks import ConfigurationError
 
-    from biome_interpret.commands.jobs.fingerprint import described
     from biome_interpret.commands.jobs.messages import FAILED, say
     from biome_interpret.commands.jobs.sinks import WriteError
     from biome_interpret.visualization.report import NothingToShow, write_report
 
-    found, sample = _records_and_sample(str(records))
+    content = _content(str(records))
     try:
-        about = described(Path(records)) if about is None else about
-        refused = write_report(found, html, title, about, sample)
+        about = content.about if about is None else about
+        refused = write_report(content.records, html, title, about, content.sample)
     except NothingToShow as error:
         raise ConfigurationError(
             f"{records} was not written by `interpret --output-file`: {error}"
@@ -76,19 +75,31 @@ def make_report(
     return FAILED if refused.count else 0
 
 
-def _records_and_sample(name: str) -> Tuple[Iterator[Any], Optional[Set[int]]]:
-    """The records, and the numbers of those to show, if they are too many for a page."""
+class _Content(NamedTuple):
+    """
+    about : what is said of the job.
+    sample : the numbers of the records to show, if they are too many for a page.
+    """
+
+    records: Iterator[Any]
+    about: Mapping[str, str]
+    sample: Optional[Set[int]] = None
+
+
+def _content(name: str) -> _Content:
+    from biome_interpret.commands.jobs.fingerprint import described
     from biome_interpret.commands.jobs.records import read_records
     from biome_interpret.commands.tables import Folder
 
     if not _is_folder(name):
-        return read_records(name), None
+        return _Content(read_records(name), described(Path(name)))
     folder = Folder(name)
     number = folder.num_texts()
     records = folder.records(with_place=folder.has_several_files())
     if number <= _LARGEST_SAMPLE:
-        return records, None
-    return records, {*Random(0).sample(range(1, number + 1), _LARGEST_SAMPLE)}
+        return _Content(records, folder.about())
+    sample = {*Random(0).sample(range(1, number + 1), _LARGEST_SAMPLE)}
+    return _Content(records, folder.about(), sample)
 
 
 def _is_folder(name: str) -> bool:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Dict, Iterator, List, Optional, Sequence,
 
 from allennlp.common.checks import ConfigurationError
 
+from biome_interpret.commands.jobs.fingerprint import described_in
 from biome_interpret.commands.places import place, require
 from biome_interpret.errors import reason_of
 from biome_interpret.interpretation import Interpretation
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 Row = Dict[str, Any]
 
+# What a folder's job depends on. Readers of Parquet leave out names that begin with _.
+JOB = "_job.json"
 # The number of rows that are read together.
 _ROWS_READ = 1024
 
@@ -35,6 +38,9 @@ def schema(id_type: "Optional[pyarrow.DataType]" = None) -> "pyarrow.Schema":
             # The row's number among those of its text, from 1.
             ("result", pa.int32()),
             ("input", pa.string()),
+            # The text's own label; or its labels, or the tags of all words.
+            ("gold", pa.string()),
+            ("gold_labels", names),
             ("error", pa.string()),
             ("method", pa.string()),
             ("target", pa.string()),
@@ -64,13 +70,20 @@ def schema(id_type: "Optional[pyarrow.DataType]" = None) -> "pyarrow.Schema":
 def rows_of(
     text: Row, interpretations: Sequence[Interpretation], error: Optional[str]
 ) -> List[Row]:
-    """The rows of a text. `text` holds what they share: id, file, line and input."""
+    """The rows of a text. `text` holds what they share: id, file, line, input and gold labels."""
     if not interpretations:
         return [{**text, "result": 1, "error": error}]
     return [
         {**text, "result": number, **_row(one)}
         for number, one in enumerate(interpretations, start=1)
     ]
+
+
+def gold_columns(gold: Any) -> Row:
+    """The columns for a text's own label, or for a list of labels."""
+    if isinstance(gold, list):
+        return {"gold_labels": [str(one) for one in gold]}
+    return {} if gold is None else {"gold": str(gold)}
 
 
 def _row(one: Interpretation) -> Row:
@@ -109,7 +122,7 @@ class Folder:
         require("pyarrow")
         from pyarrow import dataset
 
-        where = place(name)
+        self._place = where = place(name)
         self._name = name
         with self._readable():
             # Names that begin with _ or . are left out.
@@ -121,6 +134,15 @@ class Folder:
                 f"{', '.join(names)}"
             )
         self._is_empty = not names
+
+    def about(self) -> Dict[str, str]:
+        """What the folder says of its job, for the report; empty if it says nothing."""
+        path = f"{self._place.path.rstrip('/')}/{JOB}"
+        try:
+            with self._place.files.open_input_stream(path) as file:
+                return described_in(file.read())
+        except OSError:
+            return {}
 
     def num_texts(self) -> int:
         from pyarrow.dataset import field
@@ -222,6 +244,9 @@ def _record(rows: List[Row], number: int, with_place: bool) -> Row:
     if isinstance(inputs, dict):
         place = {"file and line": f"{first['file']}:{first['line']}"} if with_place else {}
         record["inputs"] = {**place, **inputs}
+    gold = first["gold"] if first["gold_labels"] is None else first["gold_labels"]
+    if gold is not None:
+        record["gold"] = gold
     if first["error"] is not None:
         return {**record, "error": first["error"]}
     results = [_result(row) for row in rows if row["output"] is not None]

@@ -1,13 +1,12 @@
 """What each actor of Ray does: it loads the model once, and explains one batch after the other."""
 
-import json
 import logging
 import os
 import warnings
 from argparse import Namespace
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Dict, Iterator, List, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Dict, Iterator, List, Optional, Sequence, Tuple
 
 from allennlp.common.plugins import import_plugins
 from allennlp.common.util import import_module_and_submodules
@@ -15,8 +14,9 @@ from allennlp.predictors import Predictor
 
 from biome_interpret.commands.jobs.explaining import RecordMaker
 from biome_interpret.commands.jobs.sources import Source, SourceLine
-from biome_interpret.commands.loading import load_predictor, make_interpreters
-from biome_interpret.commands.tables import Row, rows_of, schema
+from biome_interpret.commands.jobs.text_files import Renaming, json_inputs
+from biome_interpret.commands.loading import load_predictor, make_interpreters, set_threads
+from biome_interpret.commands.tables import Row, gold_columns, rows_of, schema
 from biome_interpret.distributed.texts import line_of
 from biome_interpret.models.labelling import TargetSpec
 
@@ -39,6 +39,10 @@ class Explanation:
         The arguments of the command that name the model and its predictor.
     interpreters : `List[Dict[str, Any]]`
         The parameters of each interpreter.
+    renamings : `Sequence[Renaming]`
+        The keys of the predictor's input that have another name in the texts.
+    threads : `int`, optional
+        The number of CPU threads of each actor.
     folder : `str`
         The folder that relative paths start from, if the machine has it.
     """
@@ -47,6 +51,9 @@ class Explanation:
     interpreters: List[Dict[str, Any]]
     targets: List[TargetSpec] = field(default_factory=list)
     target_field: Optional[str] = None
+    gold_field: Optional[str] = None
+    renamings: Sequence[Renaming] = ()
+    threads: Optional[int] = None
     packages: Tuple[str, ...] = ()
     json_column: Optional[str] = None
     folder: str = field(default_factory=os.getcwd)
@@ -54,29 +61,25 @@ class Explanation:
     def record_maker(self) -> RecordMaker:
         """Raises `ConfigurationError` if the model or an interpreter cannot be made."""
         predictor = load_predictor(Namespace(**self.model))
+        set_threads(predictor._model, self.threads)
         interpreters = make_interpreters(self.interpreters, predictor)
-        source = BatchSource(predictor)
-        return RecordMaker(source, interpreters, self.targets, self.target_field)
+        source = BatchSource(predictor, self.renamings)
+        return RecordMaker(source, interpreters, self.targets, self.target_field, self.gold_field)
 
 
 class BatchSource(Source):
     """The texts of a batch. Their numbers are their places in it."""
 
-    def __init__(self, predictor: Predictor) -> None:
+    def __init__(self, predictor: Predictor, renamings: Sequence[Renaming] = ()) -> None:
         super().__init__(None)
         self._predictor = predictor
+        self._renamings = renamings
 
     def inputs(self, line: SourceLine) -> Dict[str, Any]:
         raw = line.content
         if not isinstance(raw, bytes):
             raise ValueError("the text has no line of JSON")
-        try:
-            inputs = self._predictor.load_line(raw.decode("utf-8"))
-        except RecursionError as error:
-            raise ValueError("the line is nested too deeply to be read") from error
-        if not isinstance(inputs, dict):
-            raise ValueError(f"the line is JSON, but not an object: {json.dumps(inputs)[:40]}")
-        return inputs
+        return json_inputs(self._predictor, raw.decode("utf-8"), self._renamings)
 
 
 class Interpreting:
@@ -119,6 +122,7 @@ class Interpreting:
             if record is None:
                 texts.append(rows_of(shared, (), row["error"]))
             else:
+                shared.update(gold_columns(record.gold))
                 texts.append(rows_of(shared, record.interpretations, record.error))
         if self._counter is not None:
             failed = sum(text[0].get("error") is not None for text in texts)

@@ -2,7 +2,7 @@
 
 import os
 from argparse import Namespace
-from typing import TYPE_CHECKING, Any, Dict, List, Optional, Sequence, Union
+from typing import TYPE_CHECKING, Any, Dict, List, Mapping, Optional, Sequence, Union
 
 from allennlp.common.checks import ConfigurationError
 
@@ -34,10 +34,13 @@ def interpret_dataset(
     interpreter: Union[Interpreter, Sequence[Interpreter]] = DEFAULT_INTERPRETER,
     target: Union[TargetSpec, List[TargetSpec]] = None,
     target_field: Optional[str] = None,
+    gold_field: Optional[str] = None,
+    fields: Optional[Mapping[str, str]] = None,
     json_column: Optional[str] = None,
     batch_size: int = 32,
     actors: Optional[int] = None,
     gpus_per_actor: float = 0.0,
+    threads: Optional[int] = None,
     include_packages: Sequence[str] = (),
     counter: Any = None,
     **model: Any,
@@ -58,6 +61,11 @@ def interpret_dataset(
         The label to explain, or a list of them. Default: the predicted label.
     target_field : `str`, optional
         The key of each row that holds its target, instead.
+    gold_field : `str`, optional
+        The key of each row that holds its own label. The result keeps it.
+    fields : `Mapping[str, str]`, optional
+        The keys that the predictor needs, if they have other names in the rows, and these names:
+        `{"sentence": "review"}`.
     json_column : `str`, optional
         The column that holds a text's JSON as bytes. Default: a row's columns are its JSON.
     batch_size : `int`, optional (default = `32`)
@@ -66,6 +74,8 @@ def interpret_dataset(
         The number of actors. Default: one for each CPU or GPU, but one CPU is left for reading.
     gpus_per_actor : `float`, optional (default = `0.0`)
         The part of a GPU that each actor gets, such as 1 or 0.5. Default: actors run on the CPU.
+    threads : `int`, optional
+        The number of CPU threads of each actor. Default: that of Ray, which is 1.
     include_packages : `Sequence[str]`, optional
         Packages that register the classes of the model. Actors import them first.
     counter : `Any`, optional
@@ -107,6 +117,9 @@ def interpret_dataset(
         interpreters=interpreter_configs(options),
         targets=target if isinstance(target, list) else [target] * (target is not None),
         target_field=target_field,
+        gold_field=gold_field,
+        renamings=[*(fields or {}).items()],
+        threads=threads,
         packages=tuple(include_packages),
         json_column=json_column,
     )

@@ -6,10 +6,14 @@ from itertools import islice
 from typing import Any, Dict, List, Sequence
 
 from biome_interpret.commands import loading
+from biome_interpret.commands.description import description
+from biome_interpret.commands.jobs.explaining import advice_on
+from biome_interpret.commands.jobs.fingerprint import ABOUT
 from biome_interpret.commands.jobs.messages import FAILED, say
 from biome_interpret.commands.jobs.signals import Stopped, StopSignals
 from biome_interpret.commands.jobs.sinks import WriteError
 from biome_interpret.commands.jobs.sources import SourceLine
+from biome_interpret.commands.jobs.text_files import JsonLines
 from biome_interpret.commands.places import require
 from biome_interpret.commands.report import make_report
 from biome_interpret.commands.tables import Folder
@@ -35,11 +39,13 @@ def run(arguments: Namespace) -> int:
     """
     require("ray", "pyarrow")
     configs = loading.interpreter_configs(arguments)
+    JsonLines.check_renamings(arguments.fields)
+    loading.check_archive(arguments)
     files = text_files([arguments.input_file, *arguments.more_input_files])
-    _check_model(arguments, configs, files)
+    about = _check_model(arguments, configs, files)
     output = Output(arguments.output_dir)
     try:
-        job = fingerprint_of(arguments, configs, files)
+        job = {ABOUT: about, **fingerprint_of(arguments, configs, files)}
         if output.begin(job, arguments.resume):
             say("the job is finished already")
         else:
@@ -54,8 +60,11 @@ def run(arguments: Namespace) -> int:
 
 def _check_model(
     arguments: Namespace, configs: List[Dict[str, Any]], files: Sequence[TextFile]
-) -> None:
-    """Makes what each actor will make. What is wrong with all texts is said before they start."""
+) -> Dict[str, str]:
+    """
+    Makes what each actor will make. What is wrong with all texts is said before they start. Returns
+    the description of the job.
+    """
     maker = Explanation(
         {
             **_model_of(arguments),
@@ -65,14 +74,22 @@ def _check_model(
         configs,
         arguments.targets,
         arguments.target_field,
+        arguments.gold_field,
+        arguments.fields,
+        arguments.threads,
     ).record_maker()
     tables = (table for file in files for table in tables_of(file.name))
     rows = (row for table in tables for row in table.to_pylist() if row[JSON] is not None)
     first = [SourceLine(i, row[JSON]) for i, row in enumerate(islice(rows, _NUM_TRIED))]
+    maker.refuse_missing_gold(first)
     maker.refuse_unknown_targets(first)
     errors = [record.error for record in maker.records(first) if record.error is not None]
     if len(errors) == len(first) > 1:
         say(f"all of the first {len(errors)} texts failed; the first: {errors[0]}")
+        advice = advice_on(errors[0], maker.source, has_reader=False)
+        if advice is not None:
+            say(advice)
+    return description(arguments, configs, maker.interpreters[0].interpreter.predictor)
 
 
 def _explain(
@@ -98,10 +115,13 @@ def _explain(
             configs,
             target=arguments.targets,
             target_field=arguments.target_field,
+            gold_field=arguments.gold_field,
+            fields=dict(arguments.fields),
             json_column=JSON,
             batch_size=arguments.batch_size,
             actors=actors,
             gpus_per_actor=arguments.gpus_per_actor,
+            threads=arguments.threads,
             include_packages=getattr(arguments, "include_package", ()),
             counter=counter,
             **_model_of(arguments),

@@ -12,12 +12,13 @@ from biome_interpret.commands.jobs import fingerprint
 from biome_interpret.commands.jobs.sinks import WriteError
 from biome_interpret.commands.jobs.sources import Source
 from biome_interpret.commands.places import files_in, full_name, is_url, place
+from biome_interpret.commands.tables import JOB
 from biome_interpret.distributed.texts import TextFile
 from biome_interpret.errors import reason_of
 from biome_interpret.visualization.files import lock
 
 # Readers of Parquet leave out names that begin with _.
-_JOB, _FINISHED, _CHECKPOINT = "_job.json", "_SUCCESS", "_checkpoint"
+_FINISHED, _CHECKPOINT = "_SUCCESS", "_checkpoint"
 
 
 class Output:
@@ -38,13 +39,13 @@ class Output:
         `ConfigurationError` if the folder belongs to something else.
         """
         names = {info.path[len(self._place.path) :].strip("/") for info in files_in(self.name)}
-        if _JOB in names:
+        if JOB in names:
             self._lock()
-        if not names - {_JOB}:  # A job that was refused later leaves nothing else.
-            self._write(_JOB, json.dumps(job, indent=2) + "\n")
+        if not names - {JOB}:  # A job that was refused later leaves nothing else.
+            self._write(JOB, json.dumps(job, indent=2) + "\n")
             self._lock()
             return False
-        if _JOB not in names:
+        if JOB not in names:
             raise ConfigurationError(
                 f"--output-dir {self.name} is not empty, and no job has written it: name another "
                 f"folder"
@@ -74,13 +75,13 @@ class Output:
 
     def _job(self) -> Dict[str, Any]:
         try:
-            with self._place.files.open_input_stream(self._inside(_JOB)) as file:
+            with self._place.files.open_input_stream(self._inside(JOB)) as file:
                 job = json.loads(file.read())
             if not isinstance(job, dict):
                 raise ValueError("it is not a JSON object")
         except (OSError, ValueError, RecursionError) as error:
             raise ConfigurationError(
-                f"cannot resume {self.name}: its {_JOB} cannot be read ({reason_of(error)}). "
+                f"cannot resume {self.name}: its {JOB} cannot be read ({reason_of(error)}). "
                 f"Name another folder"
             ) from error
         return job
@@ -97,7 +98,7 @@ class Output:
         """Refuses a folder of this machine that another job is writing to."""
         if is_url(self.name) or self._locked is not None:
             return
-        self._locked = open(self._inside(_JOB), "rb")
+        self._locked = open(self._inside(JOB), "rb")
         if lock(self._locked) is False:
             raise ConfigurationError(
                 f"another job is writing to {self.name}: wait until it ends, or name another folder"

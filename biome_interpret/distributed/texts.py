@@ -22,6 +22,8 @@ _SUFFIXES = tuple(
     for kind in (".jsonl", ".ndjson", ".json")
     for packed in ("", ".gz", ".bz2", ".zst", ".lz4", ".xz")
 ) + (_PARQUET,)
+# The local engine reads these too.
+_TABLES = (".csv", ".tsv")
 # The number of texts that are handed over together.
 _LINES_READ = 1024
 
@@ -58,6 +60,11 @@ def text_files(names: Sequence[str]) -> List[TextFile]:
                 raise ConfigurationError(f"the input {file.name} is named twice: leave one out")
             if file.name.endswith(".zip"):
                 raise ConfigurationError(f"the input {file.name}: unpack it first, or use .gz")
+            if file.name.endswith(_TABLES):
+                raise ConfigurationError(
+                    f"the input {file.name} is a table, and --engine ray reads JSON lines and "
+                    f"Parquet: change it into one of these, or leave out --engine ray"
+                )
             found[file.name] = file
     return [*found.values()]
 

@@ -37,6 +37,8 @@ def test_several_inputs_require_it(command: CommandLine, two: Path) -> None:
     [
         ([], "--engine ray requires --output-dir"),
         (["--output-file", "x"], "--output-file is not for --engine ray: name a folder with"),
+        (["--overwrite"], "--overwrite is not for --engine ray: delete the folder of --output-dir"),
+        (["--input-format", "csv"], "--input-format is not for --engine ray: it reads JSON lines"),
         (["--silent"], "--silent is not for --engine ray: it prints no texts"),
         (["--fail-fast"], "--fail-fast is not for --engine ray: a text that fails becomes a row"),
         (["--use-dataset-reader"], "--use-dataset-reader is not for --engine ray: actors read"),

@@ -9,10 +9,17 @@ import pytest
 from allennlp.predictors import Predictor
 
 from biome_interpret import GradientShap, Interpretation
-from biome_interpret.commands.tables import Folder, rows_of, schema
+from biome_interpret.commands.tables import Folder, gold_columns, rows_of, schema
 from biome_interpret.interpretation import FieldScores
 from biome_interpret.models.objectives import Target
-from tests.commands.command_line import ARCHIVE, DULL, REVIEWS, CommandLine, read_lines
+from tests.commands.command_line import (
+    ARCHIVE,
+    DULL,
+    REVIEWS,
+    CommandLine,
+    read_lines,
+    write_lines,
+)
 from tests.commands.test_report import head
 
 pa = pytest.importorskip("pyarrow", reason="pyarrow is not installed")
@@ -63,6 +70,14 @@ def test_results_and_errors_come_back(tmp_path: Path) -> None:
     assert [row["line"] for row in folder.first_failed(1)] == [2]
 
 
+@pytest.mark.parametrize("gold", ["yes", '["a"]', ["yes", "no"], [], None])
+def test_gold_labels_come_back(tmp_path: Path, gold: Any) -> None:
+    text = {**text_of(1, **DULL), **gold_columns(gold)}
+    texts = [rows_of(text, [TWO_FIELDS], None), rows_of({**text, "line": 2}, [], "ValueError: no")]
+    records = [*Folder(str(write(tmp_path / "out", texts))).records()]
+    assert [record.get("gold") for record in records] == [gold, gold]
+
+
 class TestReport:
     def test_of_many_texts_shows_a_sample_and_the_summary_of_all(
         self, command: CommandLine, tmp_path: Path
@@ -98,19 +113,32 @@ class TestReport:
         self, command: CommandLine, tmp_path: Path
     ) -> None:
         out, first, second = (tmp_path / name for name in ("out.jsonl", "1.html", "2.html"))
-        command.interpret(REVIEWS, "--output-file", out)
+        lines = [json.loads(line) for line in REVIEWS.read_text("utf-8").splitlines()]
+        labels = ["positive", "negative", "neither"]
+        source = write_lines(
+            tmp_path / "texts.jsonl",
+            [{**line, "mine": labels[i % 3]} for i, line in enumerate(lines)],
+        )
+        command.interpret(source, "--output-file", out, "--gold-field", "mine")
         texts = [
             rows_of(
-                text_of(record["line"], **record["inputs"]),
+                {**text_of(record["line"], **record["inputs"]), **gold_columns(record["gold"])},
                 [Interpretation.from_json(one) for one in record["interpretations"]],
                 None,
             )
             for record in read_lines(out)
         ]
         folder = write(tmp_path / "folder", texts)
+        (folder / "_job.json").write_bytes(Path(f"{out}.job.json").read_bytes())
         command("report", out, "--html", first, "--title", "reviews")
         command("report", folder, "--html", second, "--title", "reviews")
         assert first.read_bytes() == second.read_bytes()
+        html = second.read_text("utf-8")
+        assert "4 gold labels are not among the labels of the model" in html and "Accuracy" in html
+        assert head(second)["Archive"] == "sst2_bilstm/model.tar.gz"
+        (folder / "_job.json").write_text("[")
+        assert command("report", folder, "--html", second).status == 0
+        assert "Archive" not in head(second)
 
     def test_refusal(self, command: CommandLine, tmp_path: Path) -> None:
         page = tmp_path / "page.html"

@@ -3,6 +3,7 @@
 from typing import Any, List
 
 import pytest
+import torch
 
 from biome_interpret.distributed import actor
 from biome_interpret.distributed.actor import Explanation, Interpreting
@@ -40,6 +41,36 @@ def test_ids_keep_their_type_and_rows_the_order_of_the_texts() -> None:
     ]
     assert table.schema.field("id").type == pa.int64()
     assert table["error"].to_pylist()[2] is not None
+
+
+def test_keys_are_renamed_and_gold_labels_kept() -> None:
+    explanation = Explanation(
+        MODEL,
+        [{"type": "biome-integrated-gradient"}],
+        targets=["gold"],
+        gold_field="mine",
+        renamings=[("sentence", "review")],
+    )
+    interpreting = Interpreting(explanation)
+    texts = [{"review": "A dull film.", "mine": "positive"}, {"review": "A dull film."}]
+    [table] = interpreting(pa.Table.from_pylist(texts))
+    first, second = table.to_pylist()
+    assert (first["gold"], first["target"], first["error"]) == ("positive", "positive", None)
+    assert "no key 'mine', which should hold its gold label, or it is null" in second["error"]
+    assert second["gold"] is None
+    [table] = interpreting(pa.Table.from_pylist([{**DULL, "mine": "negative"}]))
+    [third] = table.to_pylist()
+    assert "no key 'review' for --field sentence; it has 'sentence', 'mine'" in third["error"]
+    assert third["gold"] is None
+
+
+def test_threads_are_those_of_the_actor() -> None:
+    before = torch.get_num_threads()
+    try:
+        tables(threads=before + 1)
+        assert torch.get_num_threads() == before + 1
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_rows_of_one_text_are_never_divided(monkeypatch: pytest.MonkeyPatch) -> None:

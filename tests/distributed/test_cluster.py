@@ -10,6 +10,7 @@ from tests.distributed.ray_jobs import QUICK, WITHOUT_RAY, rows, run
 # It registers an interpreter that says in a note what its process knows of its environment.
 PACKAGE = """
 import os
+import torch
 from allennlp.interpret.saliency_interpreters import SaliencyInterpreter
 from dataclasses import replace
 from biome_interpret import IntegratedGradient
@@ -19,7 +20,7 @@ from biome_interpret import IntegratedGradient
 class SaysWhere(IntegratedGradient):
     def interpret_each(self, inputs, targets=None):
         names = ("HF_HUB_OFFLINE", "OMP_NUM_THREADS")
-        where = [os.getcwd(), *(os.environ.get(name) for name in names)]
+        where = [os.getcwd(), *(os.environ.get(name) for name in names), torch.get_num_threads()]
         return [
             [replace(one, notes=[repr(where)]) for one in found]
             for found in super().interpret_each(inputs, targets)
@@ -46,14 +47,14 @@ def test_a_running_cluster_gets_relative_paths_packages_and_variables(tmp_path: 
         assert status == 2, said
         assert "the cluster has 3 CPUs now; 2 actors need one CPU each" in said
         assert "take at most 1 actors" in said
-        status, said = run(*command, cwd=here, **options)
+        status, said = run(*command, "--threads", "3", cwd=here, **options)
         assert status == 0, said
         assert ray.is_initialized() and ray.cluster_resources()["CPU"] == 3
     finally:
         ray.shutdown()
     found = rows(here / "out")
     assert [row["line"] for row in found] == [1, 2]
-    assert {note for row in found for note in row["notes"]} == {repr([str(here), "yes", "7"])}
+    assert {note for row in found for note in row["notes"]} == {repr([str(here), "yes", "7", 3])}
 
 
 def test_an_address_without_a_cluster(tmp_path: Path) -> None:

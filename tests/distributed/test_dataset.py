@@ -26,9 +26,16 @@ def ray() -> Iterator[Any]:
 
 def test_explains_the_rows_of_any_dataset(ray: Any) -> None:
     texts = [{"id": i, "mine": "negative", **text} for i, text in enumerate(reviews(20))]
+    renamed = [{"id": i, "mine": "negative", "a": text["sentence"]} for i, text in enumerate(texts)]
     methods = ["biome-integrated-gradient", {"type": "biome-gradient-shap", "seed": 3}]
     dataset = interpret_dataset(
-        ray.data.from_items(texts), str(ARCHIVE), methods, target_field="mine", actors=2
+        ray.data.from_items(renamed),
+        str(ARCHIVE),
+        methods,
+        target_field="mine",
+        gold_field="mine",
+        fields={"sentence": "a"},
+        actors=2,
     )
     rows = sorted(dataset.take_all(), key=lambda row: (row["id"], row["result"]))
     assert [(row["id"], row["result"]) for row in rows] == [
@@ -42,6 +49,7 @@ def test_explains_the_rows_of_any_dataset(ray: Any) -> None:
         for row, [one] in zip(rows[position::2], expected):
             assert row["scores"] == pytest.approx(one.fields["tokens"].scores, abs=1e-5)
             assert (row["method"], row["target"]) == (one.method, "negative")
+            assert row["gold"] == "negative"
             assert (row["file"], row["line"], row["error"]) == (None, None, None)
 
 

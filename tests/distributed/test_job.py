@@ -2,11 +2,12 @@
 
 from collections import Counter
 from pathlib import Path
-from typing import Any, Dict
+from typing import Any, Dict, List
 
 import pytest
 
-from tests.commands.command_line import CommandLine, read_lines, write_lines
+from tests.commands.command_line import ARCHIVE, DULL, CommandLine, read_lines, write_lines
+from tests.commands.test_report import head
 from tests.distributed.conftest import BROKEN
 from tests.distributed.ray_jobs import QUICK, WITHOUT_RAY, interpret, rows, run
 
@@ -36,7 +37,7 @@ class TestRows:
     ) -> None:
         local = tmp_path / "local.jsonl"
         for name in ("a.jsonl", "b/b.jsonl.gz"):
-            command.interpret(corpus / name, *QUICK, "--output-file", local)
+            command.interpret(corpus / name, *QUICK, "--output-file", local, "--overwrite")
             by_line = {record["line"]: record for record in read_lines(local)}
             found = [row for row in rows(finished) if row["file"] == str(corpus / name)]
             assert [row["line"] for row in found] == [*by_line]
@@ -81,6 +82,51 @@ def _assert_same(row: Dict[str, Any], record: Dict[str, Any]) -> None:
     assert row["method"] == one["method"]
 
 
+def test_a_report_has_the_gold_labels_and_says_what_was_explained(tmp_path: Path) -> None:
+    lines = [{"review": "A dull film.", "mine": label} for label in ("positive", "negative")]
+    source = write_lines(tmp_path / "texts.jsonl", lines)
+    out, now, later = (tmp_path / name for name in ("out", "now.html", "later.html"))
+    command = interpret(source, *QUICK, "--field", "sentence=review", "--gold-field", "mine")
+    status, said = run(*command, "--target", "gold", "--output-dir", out, "--html", now)
+    assert status == 0, said
+    found = rows(out)
+    assert [row["gold"] for row in found] == [row["target"] for row in found]
+    assert [row["gold"] for row in found] == ["positive", "negative"]
+    shown = head(now)
+    assert (shown["Texts"], shown["Explained"]) == ("2 · texts.jsonl", "the gold label")
+    assert shown["Archive"] == "sst2_bilstm/model.tar.gz"
+    assert "Accuracy 50.0 %" in now.read_text("utf-8")
+    status, said = run("report", out, "--html", later, "--title", "Interpretations")
+    assert status == 0 and later.read_bytes() == now.read_bytes()
+
+
+class TestRefusal:
+    @pytest.fixture(autouse=True)
+    def _needs_ray(self) -> None:
+        pytest.importorskip("ray", reason=WITHOUT_RAY)
+
+    @pytest.mark.parametrize(
+        "given, said",
+        [
+            (["{two}", "--field", "sentence"], "--field sentence names no column"),
+            (["{two}", "--gold-field", "mine"], "--gold-field mine: no text has this key"),
+            (["{two}", "--target", "neutral"], "unknown target 'neutral'"),
+            (["{table}"], "a.csv is a table, and --engine ray reads JSON lines and Parquet"),
+            ([str(ARCHIVE)], "is a model; it must be a file of texts"),
+        ],
+    )
+    def test_before_a_folder_is_made(
+        self, command: CommandLine, tmp_path: Path, given: List[str], said: str
+    ) -> None:
+        two = write_lines(tmp_path / "two.jsonl", [DULL, DULL])
+        table = write_lines(tmp_path / "a.csv", ["sentence", "Dull."])
+        filled = [one.format(two=two, table=table) for one in given]
+        out = tmp_path / "out"
+        done = command.interpret(*filled, "--engine", "ray", "--output-dir", out)
+        assert done.status == 2 and said in done.err, done.err
+        assert not out.exists()
+
+
 class TestTrouble:
     def test_no_texts(self, corpus: Path, tmp_path: Path) -> None:
         out = tmp_path / "out"
@@ -100,6 +146,8 @@ class TestTrouble:
         command = interpret(source, "--output-dir", tmp_path / "out")
         status, said = run(*command, "--include-package", "not_there", cwd=tmp_path)
         assert "all of the first 4 texts failed; the first: " in said, said
+        assert "name what holds it with --field sentence=NAME" in said
+        assert "--use-dataset-reader" not in said
         assert status == 1 and said.count("OSError: no licence") == 1, said
         assert "the same command with --resume continues the job" in said
         assert "Traceback" not in said

@@ -154,9 +154,10 @@ class RecordMaker:
         if self.target_field is None:
             targets = self.targets
             if self.gold_field is not None and GOLD in targets:
-                if self.gold_field not in inputs:
+                if inputs.get(self.gold_field) is None:  # In a table, a column is in each row.
                     raise InterpretationError(
-                        f"the text has no key '{self.gold_field}', which should hold its gold label"
+                        f"the text has no key '{self.gold_field}', which should hold its gold "
+                        f"label, or it is null"
                     )
                 gold = options.target(inputs[self.gold_field])
                 targets = [gold if target == GOLD else target for target in targets]
@@ -171,22 +172,25 @@ class RecordMaker:
         return own
 
 
-def advice_on(reason: str, source: Source) -> Optional[str]:
-    """What to do if texts fail for such a reason; `None` if that is not known."""
+def advice_on(reason: str, source: Source, has_reader: bool = True) -> Optional[str]:
+    """
+    What to do if texts fail for such a reason; `None` if that is not known. `has_reader` tells
+    whether the job can use the model's dataset reader.
+    """
     reads_instances = isinstance(source, ReaderInstances)
+    reader = (
+        ". The model's dataset reader may read the file as it is: --use-dataset-reader"
+        if has_reader
+        else ""
+    )
     key = re.search(r"KeyError: '([^']+)'", reason)
     if key is not None and not reads_instances:
         name = key[1]
         field = name if source.format == "txt" else f"{name}=NAME"
-        return (
-            f"the predictor needs '{name}': name what holds it with --field {field}. The model's "
-            f"dataset reader may read the file as it is: --use-dataset-reader"
-        )
+        return f"the predictor needs '{name}': name what holds it with --field {field}{reader}"
     if f"target '{GOLD}' needs" in reason and not reads_instances:
-        return (
-            "the texts have no gold label: name the key that holds it with --gold-field KEY. The "
-            "model's dataset reader may read the file as it is: --use-dataset-reader"
-        )
+        name = "name the key that holds it with --gold-field KEY"
+        return f"the texts have no gold label: {name}{reader}"
     return None
 
 

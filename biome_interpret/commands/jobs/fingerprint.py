@@ -118,10 +118,18 @@ def refuse_another(
 def described(output_file: Path) -> Dict[str, str]:
     """What the job file of an output says of the job, for its report; empty without one."""
     try:
-        about = json.loads(job_file(output_file).read_text(encoding="utf-8"))[ABOUT]
+        return described_in(job_file(output_file).read_bytes())
+    except OSError:
+        return {}
+
+
+def described_in(job: bytes) -> Dict[str, str]:
+    """The same for the content of a job file."""
+    try:
+        about = json.loads(job.decode("utf-8"))[ABOUT]
         return {str(name): str(text) for name, text in about.items()}
-    # There is no file, it is an older one, or one of something else.
-    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
+    # It is an older file, or one of something else.
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return {}
 
 

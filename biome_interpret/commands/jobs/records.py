@@ -31,12 +31,14 @@ class Record(NamedTuple):
     interpretations : one for each interpreter, labelled instance and target.
     error : the reason for their absence, if the text failed.
     json : the line of the output, with its line break.
+    gold : the text's own label, as in the line.
     """
 
     line: int
     interpretations: Sequence[Interpretation]
     error: Optional[str]
     json: bytes
+    gold: Any = None
 
 
 def make_record(
@@ -62,7 +64,7 @@ def make_record(
     if error is None:
         value["interpretations"] = [one.to_json() for one in interpretations]
     try:
-        return Record(line, interpretations, error, _dump(value))
+        return Record(line, interpretations, error, _dump(value), value.get("gold"))
     except _NOT_JSON:
         if not _is_json(value.get("interpretations")):
             error = reason_of(InterpretationError("the model's numbers are not finite"))

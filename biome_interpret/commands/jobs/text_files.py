@@ -79,20 +79,7 @@ class JsonLines(TextFile):
     """A JSON object in each line, or what the predictor's own `load_line` reads."""
 
     def inputs(self, line: SourceLine) -> Dict[str, Any]:
-        text = _decoded(line)
-        try:
-            inputs = self._predictor.load_line(text)
-            if not isinstance(inputs, dict):
-                raise ValueError(f"the line is JSON, but not an object: {json.dumps(inputs)[:40]}")
-        except RecursionError as error:
-            raise ValueError("the line is nested too deeply to be read") from error
-        for key, column in self._renamings:
-            assert column is not None  # By `check_renamings`.
-            if column not in inputs:
-                has = ", ".join(map(repr, inputs)) or "none"
-                raise ValueError(f"the line has no key {column!r} for --field {key}; it has {has}")
-            inputs[key] = inputs.pop(column)
-        return inputs
+        return json_inputs(self._predictor, _decoded(line), self._renamings)
 
     def refuse_another_format(self, first: List[SourceLine], total: Optional[int]) -> None:
         # One broken line shows nothing, unless there is no other.
@@ -207,6 +194,25 @@ def text_file(
             cls = JsonLines
     cls.check_renamings(renamings)
     return cls(predictor, name, renamings)
+
+
+def json_inputs(
+    predictor: Predictor, line: str, renamings: Sequence[Renaming] = ()
+) -> Dict[str, Any]:
+    """The predictor's inputs in a line of JSON. Raises `ValueError` if there are none."""
+    try:
+        inputs = predictor.load_line(line)
+        if not isinstance(inputs, dict):
+            raise ValueError(f"the line is JSON, but not an object: {json.dumps(inputs)[:40]}")
+    except RecursionError as error:
+        raise ValueError("the line is nested too deeply to be read") from error
+    for key, column in renamings:
+        assert column is not None  # By `check_renamings`.
+        if column not in inputs:
+            has = ", ".join(map(repr, inputs)) or "none"
+            raise ValueError(f"the line has no key {column!r} for --field {key}; it has {has}")
+        inputs[key] = inputs.pop(column)
+    return inputs
 
 
 def _reads_lines_itself(predictor: Predictor) -> bool:
