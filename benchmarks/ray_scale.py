@@ -5,8 +5,7 @@ of the local engine that share the lines. It needs the extra `ray` and no networ
     python -W ignore -m benchmarks.ray_scale [--lines 1000 20000]
 
 The speed is that between the two numbers of lines, so that the start does not count. On a busy
-machine, look at the processor time: Ray starts its processes in sessions of their own, and Linux
-may give these a larger share.
+machine, look at the processor time.
 """
 
 import argparse
@@ -49,7 +48,11 @@ def start(*arguments: object) -> subprocess.Popen:
     command = [sys.executable, "-W", "ignore", "-m", "biome_interpret", "interpret", str(ARCHIVE)]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
     return subprocess.Popen(
-        [*command, *map(str, arguments)], cwd=ROOT, env=environment, stderr=subprocess.PIPE
+        [*command, *map(str, arguments)],
+        cwd=ROOT,
+        env=environment,
+        stderr=subprocess.PIPE,
+        start_new_session=True,  # As Ray's, for which Linux may give them a share of their own.
     )
 
 
