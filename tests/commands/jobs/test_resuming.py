@@ -77,13 +77,13 @@ class TestResume:
     def test_a_gold_label_without_an_input(
         self, command: CommandLine, out: Path, tmp_path: Path
     ) -> None:
-        # JSON cannot hold the input, and the record leaves it out.
+        # Before Python 3.12 JSON cannot hold the input, and the record leaves it out.
         deep = "[" * 900 + "NaN" + "]" * 900
         nested = '{"sentence": "Bold.", "own": "positive", "n": ' + deep + "}"
         source = write_lines(tmp_path / "nested.jsonl", [nested, {"sentence": "Dull."}])
         run_job(command, source, out, "--gold-field", "own")
         whole = out.read_bytes()
-        assert whole.startswith(b'{"line": 1, "gold": "positive", "interpretations"')
+        assert b'"gold": "positive", "interpretations"' in whole.splitlines()[0]
         out.write_bytes(whole[:-10])
         run_job(command, source, out, "--gold-field", "own", "--resume")
         assert out.read_bytes() == whole
