@@ -1,5 +1,6 @@
 """
-GradientSHAP against Interpreto's, which wants PyTorch 2: in an environment of its own, ours too.
+GradientSHAP against Interpreto's, which wants a newer transformers than AllenNLP runs with in all its
+parts: in an environment of its own, ours too.
 """
 
 import json
@@ -21,9 +22,8 @@ OVERRIDES = ROOT / "benchmarks" / "configs" / "interpreto-overrides.txt"
 REQUIREMENTS = [
     "allennlp==2.10.1",
     "interpreto==0.5.2",
-    "numpy<2",
     "setuptools<81",
-    "captum==0.8.0",
+    "captum==0.9.0",
     "rich",
 ]
 
