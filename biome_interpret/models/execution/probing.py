@@ -21,6 +21,11 @@ _PROBES = (0.5, 1.5, -1.0)
 # The memory of a pass, in units of what its graph holds between the forward and the backward pass.
 _PEAK_MEMORY = 1.5
 
+# The rows of the passes whose memory is compared. Layers round the sizes of their buffers: a few
+# rows more may take none.
+_MEMORY_PROBES = tuple(0.1 * (row + 1) for row in range(16))
+_FEW = 4
+
 # Attention takes memory quadratic in the length of a text. At this length it takes as much as
 # everything else.
 _ATTENTION_LENGTH = 256
@@ -141,9 +146,12 @@ def bytes_per_position(batch: ExplainedBatch) -> float:
     The memory that a pass takes for each position of a short row. It is measured on the first text
     of a batch. It is rounded up to a power of two, to depend on the text as little as possible.
     """
-    few, many = (graph_bytes(batch, _PROBES[:count]) for count in (len(_PROBES) - 1, len(_PROBES)))
+    few, many = (
+        graph_bytes(batch, _MEMORY_PROBES[:count]) for count in (_FEW, len(_MEMORY_PROBES))
+    )
     length = max(call.embedded.size(1) for call in batch.calls)
-    found = _PEAK_MEMORY * max(1, many - few) / relative_size(length)
+    per_row = max(1, many - few) / (len(_MEMORY_PROBES) - _FEW)
+    found = _PEAK_MEMORY * per_row / relative_size(length)
     return float(2 ** math.ceil(math.log2(found)))
 
 
