@@ -1,6 +1,6 @@
 """
-GradientSHAP against Interpreto's, which wants a newer transformers than AllenNLP runs with in all its
-parts: in an environment of its own, ours too.
+GradientSHAP against Interpreto's. It wants a newer transformers than all of AllenNLP runs with: so
+both run in an environment of their own.
 """
 
 import json
