@@ -44,8 +44,8 @@ def fresh(value: Any) -> Any:
 
 def on_device(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:
     """
-    A copy that does not wait for the device, unless it is from the device to the CPU. The tensor
-    may be changed or freed at once: its memory is pageable, and so it is copied twice.
+    A copy on a device. It does not wait for a GPU. PyTorch has read the tensor when this returns, so
+    it may be changed.
     """
     return tensor.to(device, non_blocking=True) if device.type != "cpu" else tensor.to(device)
 

@@ -225,7 +225,9 @@ def test_posteriors_of_many_are_those_of_each_alone() -> None:
     many = [evaluated(jumps(seed, 1 + 40 * seed), nodes_of(16)) for seed in range(8)]
     # More elements than are computed together, and more than are sampled.
     many += [evaluated(chebyshev_series(0.5, UNIFORM), nodes_of(16)).repeat(1, 150)] * 5
-    for found, values in zip(quadrature.posteriors(many), many):
+    posteriors = quadrature.posteriors(many)
+    assert len(posteriors) == len(many)
+    for found, values in zip(posteriors, many):
         alone = fit(quadrature, values)
         assert found.error == pytest.approx(alone.error, rel=1e-9)
         numpy.testing.assert_allclose(found.weights, alone.weights, rtol=1e-9, atol=1e-12)

@@ -18,6 +18,7 @@ def test_the_numbers_are_those_of_the_cpu(name: str, method: type) -> None:
     inputs = variations(EXAMPLE_INPUTS[name])
     expected = method(build_predictor(name)).interpret_batch_json(inputs)
     found = method(build_predictor(name), device=0).interpret_batch_json(inputs)
+    assert list(map(len, found)) == list(map(len, expected))
     for results, others in zip(found, expected):
         for one, other in zip(results, others):
             assert ALONE_NOTE not in one.notes

@@ -92,6 +92,7 @@ def test_results_are_the_same_in_the_passes_of_a_gpu(
     expected = IntegratedGradient(build_predictor(name)).interpret_batch_json(inputs)
     monkeypatch.setitem(batching.SIZES, "cpu", batching.SIZES["cuda"])
     found = IntegratedGradient(build_predictor(name)).interpret_batch_json(inputs)
+    assert len(found) == len(expected)
     for one, other in zip(found, expected):
         assert_alike(one, other)
 

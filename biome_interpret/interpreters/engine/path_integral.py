@@ -1,15 +1,7 @@
 """Evaluates the terms of path integrals for a batch of labelled instances."""
 
 import math
-from typing import (
-    Dict,
-    List,
-    Mapping,
-    Optional,
-    Sequence,
-    Set,
-    Union,
-)
+from typing import Dict, List, Mapping, Optional, Sequence, Set, Union
 
 import torch
 
