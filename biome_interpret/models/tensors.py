@@ -44,8 +44,8 @@ def fresh(value: Any) -> Any:
 
 def on_device(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:
     """
-    A copy on a device. It does not wait for a GPU. PyTorch has read the tensor when this returns, so
-    it may be changed.
+    A copy on a device. It does not wait for a GPU. The tensor may be changed as soon as this
+    returns.
     """
     return tensor.to(device, non_blocking=True) if device.type != "cpu" else tensor.to(device)
 
