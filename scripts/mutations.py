@@ -537,7 +537,7 @@ mutation(
 mutation("only-memory-halves-passes", "or not is_out_of_memory(error)", "or False", *BATCHING)
 
 PATH_INTEGRAL = (
-    "biome_interpret/interpreters/engine/path_integral.py",
+    "biome_interpret/interpreters/engine/rows/path_integral.py",
     ("tests/models/execution/test_probing.py", "tests/interpreters/test_batching.py"),
 )
 mutation(
@@ -710,7 +710,7 @@ mutation(
     "a-failing-pass-is-run-row-by-row",
     "if len(points.rows) == 1 or is_out_of_memory(error):",
     "if True:",
-    "biome_interpret/interpreters/engine/path_integral.py",
+    "biome_interpret/interpreters/engine/rows/path_integral.py",
     HONESTY,
 )
 mutation(

@@ -12,7 +12,7 @@ from biome_interpret.attribution.sampling import Strata
 
 class Noise(NamedTuple):
     """
-    Gaussian noise that is added to a baseline.
+    Gaussian noise that is added to one end of a path.
 
     # Parameters
 
@@ -24,12 +24,15 @@ class Noise(NamedTuple):
         Whether `std` is in units of the standard deviation of the text's own embeddings.
     sign : `int`, optional (default = `1`)
         -1 for the noise's mirror image.
+    at_input : `bool`, optional (default = `False`)
+        Whether it is added to the input. If not, it is added to the baseline.
     """
 
     seed: Tuple[int, ...]
     std: float
     relative: bool
     sign: int = 1
+    at_input: bool = False
 
 
 PathKey = Tuple[Optional[int], Optional[Noise]]
@@ -58,8 +61,13 @@ class Path:
 
     @cached_property
     def key(self) -> PathKey:
-        """Equal for paths with the same start."""
+        """Equal for paths with the same ends."""
         return self.background, self.noise
+
+    @property
+    def ends_in_noise(self) -> bool:
+        """Whether its end is not the text itself."""
+        return self.noise is not None and self.noise.at_input
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import torch
 from biome_interpret.attribution.aggregation import REDUCTIONS, Grouping
 from biome_interpret.attribution.sampling import standard_error
 from biome_interpret.interpretation import FieldScores, Interpretation
-from biome_interpret.interpreters.engine.integrands import Integrands
+from biome_interpret.interpreters.engine.rows.integrands import Integrands
 from biome_interpret.interpreters.engine.settings import Settings
 from biome_interpret.models.alignment.segments import GRANULARITIES
 from biome_interpret.models.alignment.token_alignment import UNOWNED

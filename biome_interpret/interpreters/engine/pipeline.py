@@ -25,7 +25,8 @@ from biome_interpret.interpreters.engine.background_texts import background_inst
 from biome_interpret.interpreters.engine.labelled_items import Item, ItemMaker, Job
 from biome_interpret.interpreters.engine.outcomes import Outcome, failed
 from biome_interpret.interpreters.engine.overlap import Task, run_overlapped
-from biome_interpret.interpreters.engine.path_integral import PathIntegral
+from biome_interpret.interpreters.engine.rows.checked_rows import CheckedRows
+from biome_interpret.interpreters.engine.rows.path_integral import PathIntegral
 from biome_interpret.interpreters.engine.settings import Settings
 from biome_interpret.interpreters.engine.windows import Input, Window
 from biome_interpret.models.baselines.background import Background
@@ -267,16 +268,14 @@ class Pipeline:
     ) -> Task[List[Interpretation]]:
         settings, objective = self._settings, batch.given_objective
         probed = self._planner.probed(objective, lambda: batch)
-        integral = PathIntegral(
+        rows = CheckedRows(
             batch,
             self._path_starts(texts[0]),
             probed.loss_reduction,
-            self._planner.rows_per_pass(
-                max(call.embedded.size(1) for call in batch.calls), objective
-            ),
             self._planner.held_passes(objective),
-            settings,
         )
+        length = max(call.embedded.size(1) for call in batch.calls)
+        integral = PathIntegral(rows, self._planner.rows_per_pass(length, objective), settings)
         try:
             found = yield from integral.integrands(self._measure)
         except RowsMixed:
@@ -295,7 +294,7 @@ class Pipeline:
                 results.append(self._assembly.scores_only(integrals, batch, text.strings))
                 continue
             item = items[row]
-            all_notes = [*item.notes, *notes, *([ALONE_NOTE] if integral.ran_alone else [])]
+            all_notes = [*item.notes, *notes, *([ALONE_NOTE] if rows.ran_alone else [])]
             results.append(
                 self._assembly.complete(
                     integrals,

@@ -47,10 +47,17 @@ class PathStarts:
         """x' of each path. Shape: (paths, positions, embedding_dim)."""
         instances = [instance for instance, _ in paths]
         starts = self._without_noise(call, paths)
-        if any(path.noise is not None for _, path in paths):
-            starts = starts + self._noise(call, paths)
+        if any(path.noise is not None and not path.ends_in_noise for _, path in paths):
+            starts = starts + self._noise(call, paths, at_input=False)
         moving = rows_at(self._moving_in(call), instances).unsqueeze(-1)
         return torch.where(moving, starts, rows_at(call.embedded, instances))
+
+    def noisy_texts(self, call: SiteCall, paths: Sequence[InstancePath]) -> torch.Tensor:
+        """The end of each path: x, with noise if it ends in noise. Shape as that of `vectors`."""
+        instances = [instance for instance, _ in paths]
+        embedded = rows_at(call.embedded, instances)
+        moving = rows_at(self._moving_in(call), instances).unsqueeze(-1)
+        return torch.where(moving, embedded + self._noise(call, paths, at_input=True), embedded)
 
     def _without_noise(self, call: SiteCall, paths: Sequence[InstancePath]) -> torch.Tensor:
         """Shape: (paths, positions, embedding_dim)."""
@@ -66,13 +73,13 @@ class PathStarts:
             ]
         )
 
-    def _noise(self, call: SiteCall, paths: Sequence[InstancePath]) -> torch.Tensor:
+    def _noise(self, call: SiteCall, paths: Sequence[InstancePath], at_input: bool) -> torch.Tensor:
         """Of all paths in one copy to the device. Shape: (paths, positions, embedding_dim)."""
         noise = torch.zeros(len(paths), *call.embedded.shape[1:])
         # A path and its mirror image share a draw.
         drawn: Dict[Tuple[int, Tuple[int, ...]], torch.Tensor] = {}
         for row, (instance, path) in zip(noise, paths):
-            if path.noise is not None:
+            if path.noise is not None and path.noise.at_input == at_input:
                 key = (instance, path.noise.seed)
                 if key not in drawn:
                     drawn[key] = normal_vectors(call, instance, path.noise.seed)

@@ -1,31 +1,24 @@
 """Evaluates the terms of path integrals for a batch of labelled instances."""
 
 import math
-from typing import Dict, List, Mapping, Optional, Sequence, Set, Union
+from typing import Dict, List, Mapping, Sequence, Set, Union
 
 import torch
 
 from biome_interpret.attribution.paths import AdaptiveMeasure, Path, PathMeasure
-from biome_interpret.errors import InterpretationError, is_out_of_memory
-from biome_interpret.interpreters.engine.integrands import GradientCache, Integrands, Pass, Terms
+from biome_interpret.errors import InterpretationError
 from biome_interpret.interpreters.engine.overlap import Task
-from biome_interpret.interpreters.engine.points import AT_BASELINE, AT_INPUT, PathPoints, Row
+from biome_interpret.interpreters.engine.rows.checked_rows import CheckedRows
+from biome_interpret.interpreters.engine.rows.integrands import (
+    GradientCache,
+    Integrands,
+    Pass,
+    Terms,
+)
+from biome_interpret.interpreters.engine.rows.points import AT_BASELINE, AT_INPUT, Row
 from biome_interpret.interpreters.engine.settings import Settings
-from biome_interpret.models.baselines.path_starts import PathStarts
 from biome_interpret.models.execution.batching import run_in_passes
-from biome_interpret.models.execution.comparison import (
-    HeldPasses,
-    close,
-    is_close,
-    same_gradients,
-)
-from biome_interpret.models.execution.evaluation import (
-    Evaluation,
-    ExplainedBatch,
-    RowsMixed,
-    check_finite,
-)
-from biome_interpret.models.execution.probing import MEAN
+from biome_interpret.models.execution.evaluation import check_finite
 
 # The rounding of an output, relative to its size, in float32 and in bfloat16.
 _FLOAT32_ROUNDING = 1e-6
@@ -36,35 +29,17 @@ class PathIntegral:
     """
     # Parameters
 
-    batch : `ExplainedBatch`
-    starts : `PathStarts`
-        Where the paths begin.
-    loss_reduction : `int`, optional
-        How the rows of a pass relate (see `ProbeResult`); `None` to run each row alone.
+    rows : `CheckedRows`
     rows_per_pass : `int`
-    held : `HeldPasses`
-        Of the model and the type of objective.
     settings : `Settings`
     """
 
-    def __init__(
-        self,
-        batch: ExplainedBatch,
-        starts: PathStarts,
-        loss_reduction: Optional[int],
-        rows_per_pass: int,
-        held: HeldPasses,
-        settings: Settings,
-    ) -> None:
-        self._batch = batch
-        self._starts = starts
-        self._loss_reduction = loss_reduction
+    def __init__(self, rows: CheckedRows, rows_per_pass: int, settings: Settings) -> None:
+        self._rows = rows
+        self._batch = rows.batch
         self._rows_per_pass = rows_per_pass
-        self._held = held
-        # Whether the model failed on several rows.
-        self.ran_alone = False
         self._settings = settings
-        self._caches = [GradientCache() for _ in batch.instances]
+        self._caches = [GradientCache() for _ in self._batch.instances]
         # Instances that had a row with x in a pass, to compare f(x) with that of the text alone.
         self._checked: Set[int] = set()
 
@@ -171,9 +146,9 @@ class PathIntegral:
         new = {i: self._caches[i].missing(paths[i]) for i in paths}
         rows = [Row(i, path, node) for i in new for path, node in new[i]]
         # The text itself joins its first pass, to be compared with the text alone.
-        at_input = {row.instance for row in rows if row.node == AT_INPUT}
+        at_input = {row.instance for row in rows if row.is_input}
         unchecked = [i for i in new if i not in self._checked | at_input]
-        rows = [*(Row(i, paths[i][0], AT_INPUT) for i in unchecked), *rows]
+        rows = [*(Row(i, _to_text(paths[i][0]), AT_INPUT) for i in unchecked), *rows]
         self._checked.update(new)
         if rows:
             passes = run_in_passes(rows, self._rows_per_pass, self._launch)
@@ -197,7 +172,7 @@ class PathIntegral:
         for its_values, num_rows in zip(values.split(counts), [one.num_rows for one in passes]):
             if len(its_values) == num_rows:
                 own = rows[first : first + num_rows]
-                self._check_inputs(own, its_values)
+                self._rows.check_inputs(own, its_values)
                 self._cache_values(own, its_values)
             first += num_rows
         self._cache(rows, terms)
@@ -213,20 +188,14 @@ class PathIntegral:
             )
 
     def _evaluate_baselines(self, rows: List[Row]) -> None:
-        # A loss is one number for all rows. To have a value for each row, it is run alone.
-        alone = self._loss_reduction is None or self._batch.objective.needs_loss
-        evaluation = self._evaluate(PathPoints(rows, self._starts), False, alone)
-        check_finite(evaluation.values)
-        self._cache_values(rows, evaluation.values)
+        values = self._rows.launch_values(rows).values
+        check_finite(values)
+        self._cache_values(rows, values)
 
     def _launch(self, rows: List[Row]) -> Pass:
         """Starts a pass. Its results stay on the device."""
-        points = PathPoints(rows, self._starts)
-        evaluation = self._evaluate(points, True, alone=self._loss_reduction is None)
-        self._hold(points, evaluation)
-        if len(evaluation.values) != len(rows):
-            self._check_gradients_at_inputs(points, evaluation)
-        scale, settings = self._gradient_scale(len(rows)), self._settings
+        points, evaluation = self._rows.launch(rows)
+        scale, settings = self._rows.gradient_scale(len(rows)), self._settings
         terms: Terms = {}
         for key, gradients in evaluation.gradients.items():
             if settings.input_x_gradient:
@@ -236,106 +205,11 @@ class PathIntegral:
             terms[key] = scale * gradients
         return Pass(len(rows), evaluation.values, terms)
 
-    def _gradient_scale(self, num_rows: int) -> int:
-        """The gradients of a pass times this are those of each row alone."""
-        return num_rows if self._loss_reduction == MEAN else 1
-
     def _cache_values(self, rows: Sequence[Row], values: torch.Tensor) -> None:
         for row, value in zip(rows, values.tolist()):
             self._caches[row.instance].add_value(row, value)
 
-    def _evaluate(self, points: PathPoints, want_gradients: bool, alone: bool) -> Evaluation:
-        batch = self._batch
-        by_call = {call.key: points.vectors(call) for call in batch.calls}
-        if not alone:
-            try:
-                return batch.launch(points.instances, by_call, want_gradients)
-            except RowsMixed:
-                raise
-            except Exception as error:
-                # A model may fail on several rows of one text, such as one with a single token.
-                if len(points.rows) == 1 or is_out_of_memory(error):
-                    raise
-                self.ran_alone = True
-        return batch.evaluate_one_by_one(points.instances, by_call, want_gradients)
 
-    def _hold(self, points: PathPoints, evaluation: Evaluation) -> None:
-        """
-        Holds two rows of a pass against the same rows alone, if such a pass is due.
-
-        # Raises
-
-        `RowsMixed`
-            If they differ.
-        """
-        num_rows = len(points.rows)
-        if self._batch.autocast or self._loss_reduction is None:
-            return
-        if not self._held.is_due(num_rows, len(set(points.instances))):
-            return
-        # At the baseline all positions may be equal, and at the text its equal words are: rounding
-        # decides which one is the maximum.
-        between = [
-            place
-            for place, row in enumerate(points.rows)
-            if row.node not in (AT_BASELINE, AT_INPUT)
-        ]
-        if between:
-            for place in {between[len(between) // 2], between[-1]}:
-                self._hold_row(place, points, evaluation)
-
-    def _hold_row(self, place: int, points: PathPoints, evaluation: Evaluation) -> None:
-        row = PathPoints([points.rows[place]], self._starts)
-        alone = self._evaluate(row, True, alone=True)
-        num_rows = len(points.rows)
-        has_values = len(evaluation.values) == num_rows
-        size = float(evaluation.values.abs().max())
-        if has_values and not close(alone.values[0], evaluation.values[place], size):
-            raise RowsMixed
-        scale = self._gradient_scale(num_rows)
-        # Scores are compared by their sum: of words with equal points, rounding decides which one
-        # gets the gradient of a maximum.
-        scores = {key: one[0] * row.differences[key][0] for key, one in alone.gradients.items()}
-        size = sum(float(one.abs().sum()) for one in scores.values())
-        for key, own in scores.items():
-            found = scale * evaluation.gradients[key][place] * row.differences[key][0]
-            if not close(own.sum(), found.sum(), size):
-                raise RowsMixed
-
-    def _check_inputs(self, rows: Sequence[Row], values: torch.Tensor) -> None:
-        """
-        # Raises
-
-        `RowsMixed`, `InterpretationError`
-            If a row of the text itself does not give the output of the text alone.
-        """
-        if self._batch.autocast:  # Its rounding may be larger than what other rows change.
-            return
-        places = [place for place, row in enumerate(rows) if row.node == AT_INPUT]
-        expected = [self._batch.outputs[rows[place].instance] for place in places]
-        # An output near 0 is rounded as much as that of another point.
-        size = float(values.abs().max())
-        for one, found in zip(expected, values[places].tolist()):
-            if not is_close(one, found, size):
-                raise self._wrong_at_input(len(rows))
-
-    def _check_gradients_at_inputs(self, points: PathPoints, evaluation: Evaluation) -> None:
-        """As `_check_inputs`. A loss has one value for all rows: gradients are compared instead."""
-        if self._batch.autocast:
-            return
-        num_rows = len(points.rows)
-        for place, row in enumerate(points.rows):
-            if row.node == AT_INPUT:
-                text = PathPoints([row], self._starts)
-                alone = self._evaluate(text, True, alone=True).gradients
-                scale = self._gradient_scale(num_rows)
-                if not same_gradients(alone, evaluation.gradients, place, scale):
-                    raise self._wrong_at_input(num_rows)
-
-    def _wrong_at_input(self, num_rows: int) -> InterpretationError:
-        if self._loss_reduction is not None and num_rows > 1:
-            return RowsMixed()
-        return InterpretationError(
-            "the model does not give the same output again for the text's own embedding: it "
-            "depends on more than that, such as a state or chance"
-        )
+def _to_text(path: Path) -> Path:
+    """A path that ends at the text itself."""
+    return Path([AT_INPUT], [0.0]) if path.ends_in_noise else path

@@ -7,7 +7,7 @@ from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 import torch
 
 from biome_interpret.attribution.paths import Path, PathKey, PathMeasure
-from biome_interpret.interpreters.engine.points import AT_BASELINE, AT_INPUT, Row
+from biome_interpret.interpreters.engine.rows.points import Row
 from biome_interpret.models.embedding.calls import CallKey
 
 # For each call a tensor of shape (nodes, positions, embedding_dim or 1).
@@ -102,9 +102,9 @@ class GradientCache:
         self._terms = {k: torch.cat([old[k], t]) if old else t for k, t in terms.items()}
 
     def add_value(self, row: Row, value: float) -> None:
-        if row.node == AT_BASELINE:
+        if row.is_baseline:
             self.baseline_outputs[row.path.key] = value
-        elif row.node == AT_INPUT:
+        elif row.is_input:
             self.output_in_pass = value
 
     def terms_at(self, measure: PathMeasure) -> Terms:

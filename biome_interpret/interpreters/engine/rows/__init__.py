@@ -1,0 +1,1 @@
+"""f and its gradients at points of a text, and what is computed from them."""
