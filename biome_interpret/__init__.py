@@ -1,8 +1,9 @@
 """
 Saliency for AllenNLP: which words made a model predict its label, and how exact the scores are.
 
-Importing the package registers everything: the `SaliencyInterpreter`s "biome-integrated-gradient"
-and "biome-gradient-shap", the `Predictor` "saliency" and the `Subcommand` "interpret".
+Importing the package registers everything: the `SaliencyInterpreter`s "biome-integrated-gradient",
+"biome-gradient-shap", "biome-smooth-gradient", "biome-occlusion" and "biome-shapley-sampling", the
+`Predictor` "saliency" and the `Subcommand` "interpret".
 """
 
 import sys
@@ -18,9 +19,14 @@ if TYPE_CHECKING:
     from biome_interpret.errors import InterpretationError as InterpretationError
     from biome_interpret.interpretation import FieldScores as FieldScores
     from biome_interpret.interpretation import Interpretation as Interpretation
+    from biome_interpret.interpreters import CoalitionInterpreter as CoalitionInterpreter
     from biome_interpret.interpreters import GradientShap as GradientShap
     from biome_interpret.interpreters import IntegratedGradient as IntegratedGradient
+    from biome_interpret.interpreters import Occlusion as Occlusion
     from biome_interpret.interpreters import PathInterpreter as PathInterpreter
+    from biome_interpret.interpreters import PlannedInterpreter as PlannedInterpreter
+    from biome_interpret.interpreters import ShapleySampling as ShapleySampling
+    from biome_interpret.interpreters import SmoothGradient as SmoothGradient
     from biome_interpret.models.baselines import Baseline as Baseline
     from biome_interpret.models.objectives import Objective as Objective
     from biome_interpret.models.objectives import Target as Target
@@ -37,9 +43,14 @@ _MODULES = {
     "InterpretationError": "biome_interpret.errors",
     "FieldScores": "biome_interpret.interpretation",
     "Interpretation": "biome_interpret.interpretation",
+    "CoalitionInterpreter": "biome_interpret.interpreters",
     "GradientShap": "biome_interpret.interpreters",
     "IntegratedGradient": "biome_interpret.interpreters",
+    "Occlusion": "biome_interpret.interpreters",
     "PathInterpreter": "biome_interpret.interpreters",
+    "PlannedInterpreter": "biome_interpret.interpreters",
+    "ShapleySampling": "biome_interpret.interpreters",
+    "SmoothGradient": "biome_interpret.interpreters",
     "Baseline": "biome_interpret.models.baselines",
     "Objective": "biome_interpret.models.objectives",
     "Target": "biome_interpret.models.objectives",

@@ -59,6 +59,25 @@ class FieldScores:
 
 
 @dataclass(frozen=True, repr=False)
+class PairScores:
+    """
+    What pairs of units do together, beyond the sum of what each does. The units are numbered
+    through all fields.
+
+    # Parameters
+
+    values : `List[List[float]]`
+        Symmetric, 0 on the diagonal, in units of the explained output. A positive number: together
+        the two speak more for the target. Shape: (units, units).
+    standard_errors : `List[List[float]]`, optional
+        If the values are sampled. Shape: (units, units).
+    """
+
+    values: List[List[float]]
+    standard_errors: Optional[List[List[float]]] = None
+
+
+@dataclass(frozen=True, repr=False)
 class Interpretation:
     """
     The scores of one text for one target.
@@ -98,6 +117,8 @@ class Interpretation:
     output_name : `str`, optional
         The name of the model's output that `output` was read from, such as `logits` or `loss`;
         `None` if it is not an output of the model itself.
+    interactions : `PairScores`, optional
+        What pairs of tokens do together, if that was asked for.
     """
 
     fields: Dict[str, FieldScores]
@@ -113,6 +134,7 @@ class Interpretation:
     probabilities: Optional[Dict[str, float]] = None
     method: Optional[str] = None
     output_name: Optional[str] = None
+    interactions: Optional[PairScores] = None
 
     @property
     def tokens(self) -> List[str]:
@@ -154,8 +176,11 @@ class Interpretation:
         return f"<Interpretation for {_beginning(target)}{share}: {_strongest(tokens, scores)}>"
 
     def to_json(self) -> Dict[str, Any]:
-        """Plain dicts, lists, strings and numbers."""
-        return asdict(self)
+        """Plain dicts, lists, strings and numbers. Interactions are left out if there are none."""
+        found = asdict(self)
+        if self.interactions is None:
+            del found["interactions"]
+        return found
 
     @classmethod
     def from_json(cls, json_dict: Dict[str, Any]) -> "Interpretation":

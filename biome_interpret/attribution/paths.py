@@ -65,6 +65,11 @@ class Path:
         return self.background, self.noise
 
     @property
+    def start_key(self) -> PathKey:
+        """Equal for paths with the same start."""
+        return self.background, None if self.ends_in_noise else self.noise
+
+    @property
     def ends_in_noise(self) -> bool:
         """Whether its end is not the text itself."""
         return self.noise is not None and self.noise.at_input

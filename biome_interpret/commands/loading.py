@@ -20,7 +20,7 @@ from allennlp.predictors import Predictor
 from biome_interpret.commands.description import method_names
 from biome_interpret.commands.jobs.explaining import NamedInterpreter
 from biome_interpret.errors import reason_of
-from biome_interpret.interpreters import PathInterpreter
+from biome_interpret.interpreters import PlannedInterpreter
 from biome_interpret.predictors.saliency_predictor import (
     interpreter_class,
     interpreter_params,
@@ -147,15 +147,15 @@ def make_interpreters(
     made = []
     for name, config in zip(method_names(configs), configs):
         interpreter = make_interpreter(Params(dict(config)), predictor)
-        assert isinstance(interpreter, PathInterpreter)
+        assert isinstance(interpreter, PlannedInterpreter)
         method = None if name == config["type"] else name
         made.append(NamedInterpreter(interpreter, method, config.get("target")))
     return made
 
 
-def _class_of(config: InterpreterConfig) -> Type[PathInterpreter]:
+def _class_of(config: InterpreterConfig) -> Type[PlannedInterpreter]:
     cls = interpreter_class(Params(config))
-    if not issubclass(cls, PathInterpreter):
+    if not issubclass(cls, PlannedInterpreter):
         raise ConfigurationError(
             f"interpreter {config['type']!r} gives no signed scores: use one of biome_interpret's, "
             f"or `allennlp predict --predictor saliency`"

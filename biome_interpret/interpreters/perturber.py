@@ -4,9 +4,17 @@ from typing import Any, Callable, List, NamedTuple, Optional, Sequence, Union
 
 from allennlp.predictors import Predictor
 
-from biome_interpret.attribution.coalitions import Inquiry, Units
+from biome_interpret.attribution.coalitions import CoalitionPlan, Inquiry, Units
+from biome_interpret.interpreters import options
+from biome_interpret.interpreters.coalition_interpreter import DELETE
+from biome_interpret.interpreters.engine.labelled_items import InstanceQuestion
+from biome_interpret.interpreters.engine.pipeline import Pipeline
+from biome_interpret.interpreters.engine.settings import Settings
 from biome_interpret.interpreters.engine.windows import Input
+from biome_interpret.interpreters.inputs import checked_predictor
+from biome_interpret.models.alignment.segments import GRANULARITIES
 from biome_interpret.models.baselines import Baseline
+from biome_interpret.models.embedding.finders import find_sites
 from biome_interpret.models.labelling import TargetSpec
 from biome_interpret.models.objectives.inference_modes import InferenceMode
 
@@ -55,13 +63,29 @@ class Perturber:
     def __init__(
         self,
         predictor: Predictor,
-        removal: Union[str, float, Baseline] = "delete",
+        removal: Union[str, float, Baseline] = DELETE,
         granularity: str = "word",
         inference_mode: Optional[InferenceMode] = None,
         output: Optional[str] = None,
         batch_size: Optional[int] = None,
     ) -> None:
-        raise NotImplementedError
+        is_deleted = removal == DELETE
+        settings = Settings(
+            method="removal",
+            baseline=Baseline.of(None if is_deleted else removal),
+            background=None,
+            hold_special_tokens=True,
+            mode=InferenceMode.of(inference_mode),
+            output=options.name("output", output),
+            granularity=options.one_of("granularity", granularity, GRANULARITIES),
+            batch_size=batch_size,
+        )
+
+        def plan(num_background: int) -> CoalitionPlan:
+            return CoalitionPlan(_no_inquiry, is_deleted)
+
+        sites = find_sites(checked_predictor(predictor))
+        self._pipeline = Pipeline(predictor, sites, settings, plan, needs_gradients=False)
 
     def results(self, questions: Sequence[Question]) -> List[Any]:
         """
@@ -70,4 +94,18 @@ class Perturber:
         `List[Union[Result, Exception]]`
             What each inquiry returned, in order; or the error of its text.
         """
-        raise NotImplementedError
+        outcomes = self._pipeline.outcomes(
+            [question.inputs for question in questions],
+            [[question.target] for question in questions],
+            complete=True,
+            questions=[InstanceQuestion(one.instance, one.ask) for one in questions],
+        )
+        return [
+            one.error if one.error is not None else (one.interpretations or [None])[0]
+            for one in outcomes
+        ]
+
+
+def _no_inquiry(units: Units) -> "Inquiry[None]":
+    """Each question has an inquiry of its own."""
+    raise NotImplementedError

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from biome_interpret.errors import InterpretationError, reason_of, shown
 from biome_interpret.interpretation import saliency_of
-from biome_interpret.interpreters import PathInterpreter, options
+from biome_interpret.interpreters import PlannedInterpreter, options
 from biome_interpret.interpreters.engine.outcomes import Outcome
 from biome_interpret.models.registry import named_class, refuse_code
 
@@ -76,7 +76,7 @@ class SaliencyPredictor(Predictor):
         self._inner = Predictor.by_name(name)(model, dataset_reader, **(predictor_args or {}))
         self._interpreter = make_interpreter(interpreter_params(interpreter), self._inner)
         self._full = interpretations
-        if interpretations and not isinstance(self._interpreter, PathInterpreter):
+        if interpretations and not isinstance(self._interpreter, PlannedInterpreter):
             raise ConfigurationError(
                 f"{type(self._interpreter).__name__} gives no full results: leave out "
                 f"`interpretations`, or name one of biome_interpret's interpreters"
@@ -113,7 +113,7 @@ class SaliencyPredictor(Predictor):
     def _all(self, inputs: Sequence[Input]) -> List[JsonDict]:
         # It may have been replaced.
         self._inner._model = self._model
-        if not isinstance(self._interpreter, PathInterpreter):
+        if not isinstance(self._interpreter, PlannedInterpreter):
             return [self._with_other_interpreter(one) for one in inputs]
         outcomes = self._interpreter.outcomes(inputs, complete=self._full)
         return [self._output(outcome, one) for outcome, one in zip(outcomes, inputs)]
@@ -174,7 +174,7 @@ def make_interpreter(params: Params, predictor: Predictor) -> SaliencyInterprete
     name = cls.__name__
     if "predictor" in params:  # AllenNLP would make another one of it.
         raise ConfigurationError(f"{name} has no option 'predictor': its predictor is given")
-    if not issubclass(cls, PathInterpreter):  # It checks its own parameters.
+    if not issubclass(cls, PlannedInterpreter):  # It checks its own parameters.
         refuse_code(name, params)
     try:
         return SaliencyInterpreter.from_params(params, predictor=predictor)

@@ -1,12 +1,24 @@
 """Questions about a text with some of its units removed, and their answers."""
 
 from dataclasses import dataclass, field
-from typing import Any, Callable, Dict, FrozenSet, Generator, List, NamedTuple, Optional
-from typing import Sequence, TypeVar
+from typing import (
+    Any,
+    Callable,
+    Dict,
+    FrozenSet,
+    Generator,
+    List,
+    NamedTuple,
+    Optional,
+    Sequence,
+    TypeVar,
+)
 
 import numpy
+from numpy.typing import NDArray
 
 Result = TypeVar("Result")
+Array = NDArray[numpy.float64]
 
 # The indices of the units that are removed. The others stay.
 Removed = FrozenSet[int]
@@ -26,6 +38,13 @@ class Answer(NamedTuple):
 
     value: float
     probability: Optional[float]
+
+
+def answers_of(values: Sequence[float], probabilities: Sequence[float]) -> List[Answer]:
+    """One for each value. There may be no probabilities."""
+    if not probabilities:
+        return [Answer(value, None) for value in values]
+    return [Answer(*pair) for pair in zip(values, probabilities)]
 
 
 class Units(NamedTuple):
@@ -64,8 +83,8 @@ class Interactions:
         If they are sampled. Shape: (units, units).
     """
 
-    values: numpy.ndarray
-    standard_errors: Optional[numpy.ndarray] = None
+    values: Array
+    standard_errors: Optional[Array] = None
 
 
 @dataclass
@@ -91,9 +110,9 @@ class UnitScores:
     notes : `List[str]`
     """
 
-    scores: numpy.ndarray
+    scores: Array
     n_evaluations: int
-    standard_errors: Optional[numpy.ndarray] = None
+    standard_errors: Optional[Array] = None
     estimated_error: Optional[float] = None
     baseline_output: Optional[float] = None
     adds_up: bool = False

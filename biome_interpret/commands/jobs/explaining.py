@@ -18,7 +18,7 @@ from biome_interpret.commands.jobs.sources import (
 )
 from biome_interpret.errors import InterpretationError, reason_of
 from biome_interpret.interpretation import Interpretation
-from biome_interpret.interpreters import PathInterpreter, options
+from biome_interpret.interpreters import PlannedInterpreter, options
 from biome_interpret.models.labelling import GOLD, TargetSpec
 
 logger = logging.getLogger(__name__)
@@ -33,7 +33,7 @@ class NamedInterpreter(NamedTuple):
     target : the target in its own parameters. The targets of the job replace it.
     """
 
-    interpreter: PathInterpreter
+    interpreter: PlannedInterpreter
     method: Optional[str] = None
     target: TargetSpec = None
 
@@ -195,7 +195,7 @@ def advice_on(reason: str, source: Source, has_reader: bool = True) -> Optional[
 
 
 def _interpret_each(
-    interpreter: PathInterpreter, inputs: List[Any], targets: List[Targets]
+    interpreter: PlannedInterpreter, inputs: List[Any], targets: List[Targets]
 ) -> List[Result]:
     if not inputs:
         return []

@@ -2,15 +2,16 @@
 
 import math
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Dict, List, Optional, Sequence, Tuple
 
 import torch
 
 from biome_interpret.attribution.aggregation import REDUCTIONS, Grouping
+from biome_interpret.attribution.coalitions import Interactions, UnitScores
 from biome_interpret.attribution.sampling import standard_error
-from biome_interpret.interpretation import FieldScores, Interpretation
+from biome_interpret.interpretation import FieldScores, Interpretation, PairScores
 from biome_interpret.interpreters.engine.rows.integrands import Integrands
+from biome_interpret.interpreters.engine.rows.units import BatchUnits
 from biome_interpret.interpreters.engine.settings import Settings
 from biome_interpret.models.alignment.segments import GRANULARITIES
 from biome_interpret.models.alignment.token_alignment import UNOWNED
@@ -49,12 +50,6 @@ class InstanceIntegrals:
     row: int
     integrands: Integrands
 
-    @cached_property
-    def keys(self) -> Dict[str, str]:
-        """AllenNLP's keys by field. It numbers fields backwards, as gradients reach them."""
-        texts = [t for calls in reversed(self.fields.values()) for t in calls[0].texts[self.row]]
-        return {text.name: f"grad_input_{number}" for number, text in enumerate(texts, start=1)}
-
     def token_vectors(self, calls: Sequence[SiteCall]) -> torch.Tensor:
         """
         The integrals, summed over the positions of each token. Sites are side by side.
@@ -88,6 +83,14 @@ class InstanceIntegrals:
             for calls in self.fields.values()
             for call in calls
         )
+
+
+def keys_of(fields: Dict[str, List[SiteCall]], row: int) -> Dict[str, str]:
+    """
+    AllenNLP's keys of an instance's texts. It numbers fields backwards, as gradients reach them.
+    """
+    texts = [text for calls in reversed(fields.values()) for text in calls[0].texts[row]]
+    return {text.name: f"grad_input_{number}" for number, text in enumerate(texts, start=1)}
 
 
 class Assembly:
@@ -141,10 +144,8 @@ class Assembly:
         site_notes = (call.site.note for call in batch.calls)
         gap = _gap_note(delta, max(abs(output), abs(baseline_output)), integrands)
         all_notes = [*objective.notes, *site_notes, *integrands.notes, gap, *notes]
-        probability, probabilities = batch.probabilities[row], batch.label_probabilities[row]
-        if not all(map(math.isfinite, [probability or 0.0, *(probabilities or {}).values()])):
-            probability = probabilities = None
-            all_notes.append("the model's probabilities are left out: some are not finite")
+        probability, probabilities, probability_note = _probabilities(batch, row)
+        all_notes.append(probability_note)
         return Interpretation(
             fields=fields,
             target=labelled_by.target_of(batch.instances[row], probability),
@@ -161,6 +162,57 @@ class Assembly:
             output_name=objective.output_name,
         )
 
+    def of_units(
+        self,
+        found: UnitScores,
+        units: BatchUnits,
+        batch: ExplainedBatch,
+        row: int,
+        labelled_by: Objective,
+        notes: Sequence[str],
+    ) -> Interpretation:
+        """
+        From the scores of units.
+
+        # Parameters
+
+        row : `int`
+            The index of the instance in the batch.
+        labelled_by, notes
+            As in `complete`.
+        """
+        keys, output = keys_of(batch.calls_by_field, row), batch.outputs[row]
+        fields: Dict[str, FieldScores] = {}
+        errors: StandardErrors = {}
+        first = 0
+        for name, texts in units.of(row).fields.items():
+            span = slice(first, first + len(texts))
+            first = span.stop
+            fields[name] = FieldScores(texts, found.scores[span].tolist(), keys[name])
+            if found.standard_errors is not None:
+                errors[name] = found.standard_errors[span].tolist()
+        delta = None
+        if found.adds_up and found.baseline_output is not None:
+            delta = output - found.baseline_output - float(found.scores.sum())
+        site_notes = [call.site.note for call in batch.calls]
+        probability, probabilities, probability_note = _probabilities(batch, row)
+        all_notes = [*batch.objective.notes, *site_notes, *found.notes, *notes, probability_note]
+        return Interpretation(
+            fields=fields,
+            target=labelled_by.target_of(batch.instances[row], probability),
+            output=output,
+            baseline_output=found.baseline_output,
+            convergence_delta=delta,
+            estimated_error=_finite(found.estimated_error),
+            n_evaluations=found.n_evaluations,
+            standard_error=errors or None,
+            notes=list(dict.fromkeys(note for note in all_notes if note is not None)),
+            probabilities=probabilities,
+            method=self._settings.method,
+            output_name=batch.objective.output_name,
+            interactions=_interactions(found.interactions),
+        )
+
     def _fields(
         self, integrals: InstanceIntegrals, source_texts: Sequence[str]
     ) -> Tuple[Dict[str, FieldScores], Optional[StandardErrors]]:
@@ -170,6 +222,7 @@ class Assembly:
         errors: StandardErrors = {}
         # Standard errors are of sums over the embedding dimension.
         strata = integrals.integrands.measure.strata if settings.reduction == "sum" else None
+        keys = keys_of(integrals.fields, integrals.row)
         for calls in integrals.fields.values():
             scores = REDUCTIONS[settings.reduction](integrals.token_vectors(calls))
             samples = integrals.token_samples(calls) if strata else None
@@ -183,7 +236,7 @@ class Assembly:
                 fields[text.name] = FieldScores(
                     tokens=[segment.text for segment in segments],
                     scores=grouped(scores[span]).tolist(),
-                    key=integrals.keys[text.name],
+                    key=keys[text.name],
                 )
                 if samples is not None and strata:
                     error = standard_error(grouped(samples[:, span]), strata)
@@ -206,6 +259,23 @@ def _gap_note(delta: Optional[float], output: float, integrands: Integrands) -> 
         f"the scores do not add up to the change of the output: they miss {abs(delta):.3g}. There "
         f"are too few points, the output jumps, or the model's gradient is not that of its output"
     )
+
+
+def _probabilities(
+    batch: ExplainedBatch, row: int
+) -> Tuple[Optional[float], Optional[Dict[str, float]], Optional[str]]:
+    """The probability of the target, those of all labels, and a note."""
+    one, all_labels = batch.probabilities[row], batch.label_probabilities[row]
+    if all(map(math.isfinite, [one or 0.0, *(all_labels or {}).values()])):
+        return one, all_labels, None
+    return None, None, "the model's probabilities are left out: some are not finite"
+
+
+def _interactions(found: Optional[Interactions]) -> Optional[PairScores]:
+    if found is None:
+        return None
+    errors = found.standard_errors
+    return PairScores(found.values.tolist(), None if errors is None else errors.tolist())
 
 
 def _finite(number: Optional[float]) -> Optional[float]:

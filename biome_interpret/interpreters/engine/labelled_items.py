@@ -1,11 +1,12 @@
 """Makes the labelled instances of a text, each with the objective that explains it."""
 
-from typing import Any, Dict, Hashable, List, NamedTuple, Optional, Sequence, Set
+from typing import Any, Callable, Dict, Hashable, List, NamedTuple, Optional, Sequence, Set
 
 from allennlp.common.util import JsonDict
 from allennlp.data import Instance
 from allennlp.predictors import Predictor
 
+from biome_interpret.attribution.coalitions import Inquiry, Units
 from biome_interpret.errors import InterpretationError
 from biome_interpret.interpreters.engine.settings import Settings
 from biome_interpret.models.embedding.sites import EmbeddingSite
@@ -29,11 +30,19 @@ from biome_interpret.models.objectives.inference_modes import (
 from biome_interpret.models.objectives.reading import VALUE, Reading
 
 
+class InstanceQuestion(NamedTuple):
+    """What is asked of one of the predictor's labelled instances of a text, in place of a plan."""
+
+    instance: int
+    ask: Callable[[Units], "Inquiry[Any]"]
+
+
 class Job(NamedTuple):
     """A text, and the targets to explain."""
 
     text: InputText
     targets: List[TargetSpec]
+    question: Optional[InstanceQuestion] = None
 
 
 class Item(NamedTuple):
@@ -104,6 +113,8 @@ class ItemMaker:
             text.labels,
             read,
         )
+        if job.question is not None:
+            instances = _only(instances, job.question.instance)
         return [
             self._item(index, one, predictions.get(id(one)), not text.is_labelled, said)
             for one in instances
@@ -183,6 +194,15 @@ class ItemMaker:
                 return
             self._readings[key] = reading
         objective.read_as(self._readings[key])
+
+
+def _only(instances: Sequence[Instance], number: int) -> List[Instance]:
+    if number >= len(instances):
+        raise InterpretationError(
+            f"the predictor makes {len(instances)} labelled instances of this text: there is none "
+            f"with the number {number}"
+        )
+    return [instances[number]]
 
 
 def _refuse_values(evidence: Evidence, objective: Objective, model: str) -> None:

@@ -1,13 +1,12 @@
 """The outcome of one text: its results, or why there are none."""
 
 import traceback
-from typing import List, NamedTuple, Optional, Sequence
+from typing import Any, List, NamedTuple, Optional, Sequence
 
 from allennlp.common.checks import ConfigurationError
 from allennlp.common.util import JsonDict
 
 from biome_interpret.errors import InterpretationError, is_out_of_memory, reason_of
-from biome_interpret.interpretation import Interpretation
 
 
 class Outcome(NamedTuple):
@@ -19,13 +18,14 @@ class Outcome(NamedTuple):
     outputs : `JsonDict`, optional
         The model's prediction, as given by `Model.forward_on_instance`; `None` if it failed.
     interpretations : `List[Interpretation]`, optional
-        One for each labelled instance and target; `None` if one of them failed.
+        One for each labelled instance and target; `None` if one of them failed. In place of it,
+        what a question about the instance returned.
     error : `Exception`, optional
         Why the text failed.
     """
 
     outputs: Optional[JsonDict] = None
-    interpretations: Optional[List[Interpretation]] = None
+    interpretations: Optional[List[Any]] = None
     error: Optional[Exception] = None
 
 

@@ -2,6 +2,7 @@
 
 from functools import cached_property, partial
 from typing import (
+    Any,
     Callable,
     Dict,
     Hashable,
@@ -17,16 +18,29 @@ import torch
 from allennlp.common.util import JsonDict
 from allennlp.predictors import Predictor
 
+from biome_interpret.attribution.coalitions import CoalitionPlan, UnitScores
 from biome_interpret.attribution.paths import AdaptiveMeasure, PathMeasure
 from biome_interpret.errors import InterpretationError
 from biome_interpret.interpretation import Interpretation
 from biome_interpret.interpreters.engine.assembly import Assembly, InstanceIntegrals
 from biome_interpret.interpreters.engine.background_texts import background_instances
-from biome_interpret.interpreters.engine.labelled_items import Item, ItemMaker, Job
+from biome_interpret.interpreters.engine.labelled_items import (
+    InstanceQuestion,
+    Item,
+    ItemMaker,
+    Job,
+)
 from biome_interpret.interpreters.engine.outcomes import Outcome, failed
 from biome_interpret.interpreters.engine.overlap import Task, run_overlapped
+from biome_interpret.interpreters.engine.rows.answers import (
+    Answering,
+    DeletedUnits,
+    ReplacedUnits,
+    answer_inquiries,
+)
 from biome_interpret.interpreters.engine.rows.checked_rows import CheckedRows
 from biome_interpret.interpreters.engine.rows.path_integral import PathIntegral
+from biome_interpret.interpreters.engine.rows.units import BatchUnits
 from biome_interpret.interpreters.engine.settings import Settings
 from biome_interpret.interpreters.engine.windows import Input, Window
 from biome_interpret.models.baselines.background import Background
@@ -42,6 +56,9 @@ from biome_interpret.models.labelling.texts import InputText
 from biome_interpret.models.objectives import LossNotAdditive
 from biome_interpret.models.tensors import device_of
 
+# The points of a method.
+Plan = Union[PathMeasure, AdaptiveMeasure, CoalitionPlan]
+
 # The number of texts after which the model is put back as it was.
 _ISOLATED = 1024
 
@@ -53,8 +70,9 @@ class Pipeline:
     predictor : `Predictor`
     sites : `Sequence[EmbeddingSite]`
     settings : `Settings`
-    path_measure : `Callable[[int], Union[PathMeasure, AdaptiveMeasure]]`
-        The points of the paths for a number of background texts. Called when first needed.
+    plan : `Callable[[int], Plan]`
+        The points of the method for a number of background texts. Called when first needed.
+    needs_gradients : `bool`
     """
 
     def __init__(
@@ -62,24 +80,35 @@ class Pipeline:
         predictor: Predictor,
         sites: Sequence[EmbeddingSite],
         settings: Settings,
-        path_measure: Callable[[int], Union[PathMeasure, AdaptiveMeasure]],
+        plan: Callable[[int], Plan],
+        needs_gradients: bool,
     ) -> None:
         self._predictor = predictor
         self._model = predictor._model
         self._sites = sites
         self._settings = settings
-        self._path_measure = path_measure
+        self._make_plan = plan
         self._background: Optional[Background] = None
         self._item_maker = ItemMaker(predictor, sites, settings)
         self._assembly = Assembly(settings)
-        self._planner = BatchPlanner(max_embedding_dim(sites), settings.batch_size)
+        self._planner = BatchPlanner(
+            max_embedding_dim(sites), settings.batch_size, needs_gradients=needs_gradients
+        )
 
     @cached_property
-    def _measure(self) -> Union[PathMeasure, AdaptiveMeasure]:
-        return self._path_measure(len(self._settings.background or []))
+    def _plan(self) -> Plan:
+        return self._make_plan(self._num_background)
+
+    @property
+    def _num_background(self) -> int:
+        return len(self._settings.background or [])
 
     def outcomes(
-        self, inputs: Sequence[Input], targets: Sequence[List[TargetSpec]], complete: bool
+        self,
+        inputs: Sequence[Input],
+        targets: Sequence[List[TargetSpec]],
+        complete: bool,
+        questions: Optional[Sequence[InstanceQuestion]] = None,
     ) -> List[Outcome]:
         """
         # Parameters
@@ -90,27 +119,35 @@ class Pipeline:
             The targets of each input.
         complete : `bool`
             Whether results are complete, or have the scores and f(x) only.
+        questions : `Sequence[InstanceQuestion]`, optional
+            What to ask of each input, in place of the plan's own inquiry.
 
         # Returns
 
         `List[Outcome]`
             In the order of the inputs.
         """
+        asked: Sequence[Optional[InstanceQuestion]] = questions or []
+        asked = asked or [None] * len(inputs)
         found: List[Outcome] = []
         for first in range(0, len(inputs), _ISOLATED):
             part = slice(first, first + _ISOLATED)
-            run = partial(self._outcomes, inputs[part], targets[part], complete)
+            run = partial(self._outcomes, inputs[part], targets[part], asked[part], complete)
             found += run_isolated(self._model, run)
         return found
 
     def _outcomes(
-        self, inputs: Sequence[Input], targets: Sequence[List[TargetSpec]], complete: bool
+        self,
+        inputs: Sequence[Input],
+        targets: Sequence[List[TargetSpec]],
+        questions: Sequence[Optional[InstanceQuestion]],
+        complete: bool,
     ) -> List[Outcome]:
         windows: List[Window] = []
         # It may have been moved.
         self._planner.device = device_of(self._model)
         groups = run_overlapped(
-            self._tasks(inputs, targets, complete, windows),
+            self._tasks(inputs, targets, questions, complete, windows),
             self._planner.device,
             self._planner.sizes.groups_at_once,
         )
@@ -121,6 +158,7 @@ class Pipeline:
         self,
         inputs: Sequence[Input],
         targets: Sequence[List[TargetSpec]],
+        questions: Sequence[Optional[InstanceQuestion]],
         complete: bool,
         windows: List[Window],
     ) -> Iterator[Task[List[Outcome]]]:
@@ -128,7 +166,7 @@ class Pipeline:
         size = self._planner.sizes.window
         for first in range(0, len(inputs), size):
             part = slice(first, first + size)
-            window = Window.read(self._predictor, inputs[part], targets[part])
+            window = Window.read(self._predictor, inputs[part], targets[part], questions[part])
             self._probe_rows(window.jobs)
             window.groups = self._planner.groups([job.text for job in window.jobs])
             windows.append(window)
@@ -192,14 +230,18 @@ class Pipeline:
             except Exception as error:
                 errors[i] = error
         # By the index of the item.
-        results: Dict[int, Interpretation] = {}
+        results: Dict[int, Any] = {}
         for members in self._batches(items, prediction):
             batch_items = [items[k] for k in members]
             batch = self._batch(batch_items, prediction, self._settings.autocast)
-            texts = [jobs[item.job].text for item in batch_items]
-            found = yield from self._integrated(batch, batch_items, texts, complete)
+            own_jobs = [jobs[item.job] for item in batch_items]
+            if isinstance(self._plan, CoalitionPlan):
+                found = self._asked(self._plan, batch, batch_items, own_jobs)
+            else:
+                texts = [job.text for job in own_jobs]
+                found = yield from self._integrated(self._plan, batch, batch_items, texts, complete)
             results.update(zip(members, found))
-        by_job: List[List[Interpretation]] = [[] for _ in jobs]
+        by_job: List[List[Any]] = [[] for _ in jobs]
         for k, item in enumerate(items):
             by_job[item.job].append(results[k])
         return [
@@ -259,8 +301,60 @@ class Pipeline:
                 raise InterpretationError(f"field '{call.key.field}' has no tokens to interpret")
         return batch
 
+    def _asked(
+        self,
+        plan: CoalitionPlan,
+        batch: ExplainedBatch,
+        items: Sequence[Item],
+        jobs: Sequence[Job],
+    ) -> List[Any]:
+        """What the inquiries return. Scores become an `Interpretation`."""
+        objective = batch.given_objective
+        probed = self._planner.probed(objective, lambda: batch)
+        texts = [job.text.strings for job in jobs]
+        units = BatchUnits(batch.calls_by_field, texts, self._settings.granularity)
+        rows = self._rows(batch, jobs[0].text, probed, units)
+        source: Answering = ReplacedUnits(rows, self._rows_per_pass(batch), self._num_background)
+        if plan.deletes:
+            source = DeletedUnits(
+                self._model,
+                batch,
+                units,
+                partial(self._planner.rows_per_pass, objective=objective),
+                probed.instances_may_share,
+                not probed.padding_matters,
+            )
+        makers = [plan.ask if job.question is None else job.question.ask for job in jobs]
+        try:
+            found = answer_inquiries(makers, units, source)
+        except RowsMixed:
+            self._planner.record_mixing(objective)
+            raise
+        notes = [*probed.notes, *([ALONE_NOTE] if rows.ran_alone else [])]
+        return [
+            self._assembly.of_units(result, units, batch, row, item.objective, item.notes + notes)
+            if isinstance(result, UnitScores)
+            else result
+            for row, (result, item) in enumerate(zip(found, items))
+        ]
+
+    def _rows(
+        self,
+        batch: ExplainedBatch,
+        text: InputText,
+        probed: ProbeResult,
+        units: Optional[BatchUnits] = None,
+    ) -> CheckedRows:
+        held = self._planner.held_passes(batch.given_objective)
+        return CheckedRows(batch, self._path_starts(text), probed.loss_reduction, held, units)
+
+    def _rows_per_pass(self, batch: ExplainedBatch) -> int:
+        length = max(call.embedded.size(1) for call in batch.calls)
+        return self._planner.rows_per_pass(length, batch.given_objective)
+
     def _integrated(
         self,
+        plan: Union[PathMeasure, AdaptiveMeasure],
         batch: ExplainedBatch,
         items: Sequence[Item],
         texts: Sequence[InputText],
@@ -268,16 +362,10 @@ class Pipeline:
     ) -> Task[List[Interpretation]]:
         settings, objective = self._settings, batch.given_objective
         probed = self._planner.probed(objective, lambda: batch)
-        rows = CheckedRows(
-            batch,
-            self._path_starts(texts[0]),
-            probed.loss_reduction,
-            self._planner.held_passes(objective),
-        )
-        length = max(call.embedded.size(1) for call in batch.calls)
-        integral = PathIntegral(rows, self._planner.rows_per_pass(length, objective), settings)
+        rows = self._rows(batch, texts[0], probed)
+        integral = PathIntegral(rows, self._rows_per_pass(batch), settings)
         try:
-            found = yield from integral.integrands(self._measure)
+            found = yield from integral.integrands(plan)
         except RowsMixed:
             self._planner.record_mixing(objective)
             raise

@@ -10,12 +10,14 @@ from biome_interpret.models.objectives.inference_modes import InferenceMode
 @dataclass(frozen=True)
 class Settings:
     """
-    See `PathInterpreter`.
+    See `PlannedInterpreter` and `PathInterpreter`.
 
     # Parameters
 
     method : `str`
         The registered name of the interpreter.
+    is_complete : `bool`
+        Whether the scores of the method add up to f(x) − f(x').
     """
 
     method: str
@@ -24,14 +26,15 @@ class Settings:
     hold_special_tokens: bool
     mode: InferenceMode
     output: Optional[str]
-    input_x_gradient: bool
-    reduction: str
     granularity: str
-    strategy: str
     batch_size: Optional[int]
-    autocast: bool
+    input_x_gradient: bool = True
+    reduction: str = "sum"
+    strategy: str = "mean"
+    autocast: bool = False
+    is_complete: bool = True
 
     @property
     def adds_up(self) -> bool:
         """Whether the scores add up to f(x) − f(x')."""
-        return self.input_x_gradient and self.reduction == "sum"
+        return self.is_complete and self.input_x_gradient and self.reduction == "sum"

@@ -1,13 +1,13 @@
 """Texts that are read together, and then grouped by length."""
 
 from dataclasses import dataclass, field
-from typing import Dict, Iterator, List, Sequence, Union
+from typing import Dict, Iterator, List, Optional, Sequence, Union
 
 from allennlp.common.util import JsonDict
 from allennlp.data import Instance
 from allennlp.predictors import Predictor
 
-from biome_interpret.interpreters.engine.labelled_items import Job
+from biome_interpret.interpreters.engine.labelled_items import InstanceQuestion, Job
 from biome_interpret.interpreters.engine.outcomes import Outcome, failed, merged
 from biome_interpret.models.labelling.targets import TargetSpec
 from biome_interpret.models.labelling.texts import InputText
@@ -37,14 +37,18 @@ class Window:
 
     @classmethod
     def read(
-        cls, predictor: Predictor, inputs: Sequence[Input], targets: Sequence[List[TargetSpec]]
+        cls,
+        predictor: Predictor,
+        inputs: Sequence[Input],
+        targets: Sequence[List[TargetSpec]],
+        questions: Sequence[Optional[InstanceQuestion]],
     ) -> "Window":
         window = cls([], [])
-        for one_input, its_targets in zip(inputs, targets):
+        for one_input, its_targets, question in zip(inputs, targets, questions):
             first = len(window.jobs)
             try:
                 texts = InputText.read(predictor, one_input)
-                window.jobs += [Job(text, its_targets) for text in texts]
+                window.jobs += [Job(text, its_targets, question) for text in texts]
                 window.by_input.append(range(first, len(window.jobs)))
             except Exception as error:
                 window.by_input.append(failed(type(predictor._model).__name__, error))

@@ -37,6 +37,13 @@ def special_token_id(name: str, indexer: Any, vocabulary: Vocabulary) -> Optiona
     return next((ids[text] for text in texts[name] if text in ids), None)
 
 
+def unknown_text(field: TextField, vocabulary: Vocabulary) -> str:
+    """The text of a token that stands for an unknown word."""
+    tokenizers = map(_hugging_face_tokenizer, field.token_indexers.values())
+    names = (one.unk_token for one in tokenizers if one is not None)
+    return next((str(name) for name in names if name), vocabulary._oov_token)
+
+
 def special_ids(indexer: Any, vocabulary: Vocabulary) -> Tuple[Set[int], int]:
     """The ids of an indexer's special tokens, and how many ids it has; 0 if that is unknown."""
     tokenizer = _hugging_face_tokenizer(indexer)

@@ -87,6 +87,8 @@ class BatchPlanner:
         The number of rows in a pass, if the user gives one.
     device : `torch.device`, optional (default = the CPU)
         Where the model is. It may be moved.
+    needs_gradients : `bool`, optional (default = `True`)
+        Whether passes take gradients, which are probed then.
     """
 
     def __init__(
@@ -94,10 +96,12 @@ class BatchPlanner:
         embedding_dim: int,
         batch_size: Optional[int],
         device: torch.device = _CPU,
+        needs_gradients: bool = True,
     ) -> None:
         self._embedding_dim = embedding_dim
         self._batch_size = batch_size
         self.device = device
+        self._needs_gradients = needs_gradients
         # By `Objective.type_key`.
         self._known: Dict[Hashable, ProbeResult] = {}
         self._num_failed: DefaultDict[Hashable, int] = defaultdict(int)
@@ -120,7 +124,7 @@ class BatchPlanner:
         """
         key = objective.type_key
         if key not in self._known:
-            self._known[key] = probe(make_batch())
+            self._known[key] = probe(make_batch(), self._needs_gradients)
             self._num_failed[key] += self._known[key].failed
         return self._known[key]
 

@@ -39,10 +39,13 @@ class Evaluation(NamedTuple):
     """
     values : f of each row, in float64. Shape: (rows,).
     gradients : for each call, ∂f/∂point of each row; empty if gradients were not requested.
+    probabilities : the model's probability for the target of each row, if they were requested and
+        the model gives one. They are requested without gradients only.
     """
 
     values: torch.Tensor
     gradients: PointsByCall
+    probabilities: Sequence[float] = ()
 
 
 class RowsMixed(InterpretationError):
@@ -235,20 +238,30 @@ class ExplainedBatch:
         check_finite(found.values)
         return found
 
-    def launch(self, rows: Sequence[int], points: PointsByCall, want_gradients: bool) -> Evaluation:
+    def launch(
+        self,
+        rows: Sequence[int],
+        points: PointsByCall,
+        want_gradients: bool,
+        want_probabilities: bool = False,
+    ) -> Evaluation:
         """
         As `evaluate`, but f may not be finite. That is not looked at, since it would wait for the
         device: one that works by itself may still be at it.
         """
         try:
-            return self._launch(rows, points, want_gradients)
+            return self._launch(rows, points, want_gradients, want_probabilities)
         except PointsLost as error:
             if len(rows) == 1:
                 raise
             raise RowsMixed(str(error)) from error
 
     def _launch(
-        self, rows: Sequence[int], points: PointsByCall, want_gradients: bool
+        self,
+        rows: Sequence[int],
+        points: PointsByCall,
+        want_gradients: bool,
+        want_probabilities: bool,
     ) -> Evaluation:
         index = row_index(rows, self.device)
         tensors = take_rows(self._tensors, rows, index, len(self.instances))
@@ -266,7 +279,10 @@ class ExplainedBatch:
                 if values.shape != ((1,) if self.objective.needs_loss else (len(rows),)):
                     raise RowsMixed
                 gradients = self._gradients(rows, values, leaves) if want_gradients else {}
-        return Evaluation(values.detach().double(), gradients)
+        probabilities: Sequence[float] = ()
+        if want_probabilities:
+            probabilities = self.objective.probabilities(outputs, tensors)
+        return Evaluation(values.detach().double(), gradients, probabilities)
 
     def _gradients(
         self, rows: Sequence[int], values: torch.Tensor, leaves: PointsByCall
@@ -299,16 +315,22 @@ class ExplainedBatch:
         return CallMatcher(tensors, text_field_names(self.instances[0], tensors), num_rows)
 
     def evaluate_one_by_one(
-        self, rows: Sequence[int], points: PointsByCall, want_gradients: bool
+        self,
+        rows: Sequence[int],
+        points: PointsByCall,
+        want_gradients: bool,
+        want_probabilities: bool = False,
     ) -> Evaluation:
         """One forward pass for each row, for a model with rows that depend on each other."""
-        parts = [
-            self.evaluate([row], {k: p[i : i + 1] for k, p in points.items()}, want_gradients)
-            for i, row in enumerate(rows)
-        ]
+        parts = []
+        for i, row in enumerate(rows):
+            own = {key: points_of_call[i : i + 1] for key, points_of_call in points.items()}
+            parts.append(self.launch([row], own, want_gradients, want_probabilities))
+            check_finite(parts[-1].values)
         return Evaluation(
             torch.cat([part.values for part in parts]),
             {key: torch.cat([part.gradients[key] for part in parts]) for key in parts[0].gradients},
+            [probability for part in parts for probability in part.probabilities],
         )
 
     @property

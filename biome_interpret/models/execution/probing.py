@@ -103,14 +103,18 @@ class ProbeResult:
         return [note for note, holds in conditions.items() if holds]
 
 
-def probe(batch: ExplainedBatch) -> ProbeResult:
-    """Evaluates the first instance of a batch alone, together with other points, and padded."""
-    alone = batch.evaluate([0], batch.uneven_points(_PROBES[:1]), want_gradients=True)
+def probe(batch: ExplainedBatch, want_gradients: bool = True) -> ProbeResult:
+    """
+    Evaluates the first instance of a batch alone, together with other points, and padded. Without
+    gradients nothing is found out about them.
+    """
+    alone = batch.evaluate([0], batch.uneven_points(_PROBES[:1]), want_gradients)
     failed = False
     try:
         # Batches of two and of three rows must agree.
         found = {
-            _loss_reduction(batch, alone, _PROBES[:count]) for count in range(2, len(_PROBES) + 1)
+            _loss_reduction(batch, alone, _PROBES[:count], want_gradients)
+            for count in range(2, len(_PROBES) + 1)
         }
     except RowsMixed:
         found = {None}
@@ -121,8 +125,8 @@ def probe(batch: ExplainedBatch) -> ProbeResult:
         needs_loss=batch.objective.needs_loss,
         padding_matters=_padding_matters(batch),
         bypasses_embeddings=batch.bypasses_embeddings,
-        has_other_gradient=has_other_gradient(batch),
-        bytes_per_position=_bytes_per_position(batch),
+        has_other_gradient=want_gradients and has_other_gradient(batch),
+        bytes_per_position=_bytes_per_position(batch) if want_gradients else None,
         failed=failed,
     )
 
@@ -169,14 +173,16 @@ def graph_bytes(batch: ExplainedBatch, probes: Sequence[float]) -> int:
 
 
 def _loss_reduction(
-    batch: ExplainedBatch, alone: Evaluation, probes: Sequence[float]
+    batch: ExplainedBatch, alone: Evaluation, probes: Sequence[float], want_gradients: bool
 ) -> Optional[int]:
     needs_loss = batch.objective.needs_loss
-    together = batch.evaluate([0] * len(probes), batch.uneven_points(probes), want_gradients=True)
+    together = batch.evaluate([0] * len(probes), batch.uneven_points(probes), want_gradients)
     # An output near 0 is rounded as much as that of another point.
     size = float(together.values.abs().max())
     if not needs_loss and not close(alone.values[0], together.values[0], size):
         return None
+    if not want_gradients:
+        return None if needs_loss else SUM
     if needs_loss and not any(gradient.any() for gradient in alone.gradients.values()):
         return None  # Gradients of zero fit a sum and a mean alike.
     for reduction in (SUM, MEAN) if needs_loss else (SUM,):

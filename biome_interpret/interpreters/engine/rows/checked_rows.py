@@ -65,11 +65,11 @@ class CheckedRows:
             self._check_gradients_at_inputs(points, evaluation)
         return points, evaluation
 
-    def launch_values(self, rows: List[Row]) -> Evaluation:
+    def launch_values(self, rows: List[Row], want_probabilities: bool = False) -> Evaluation:
         """Starts a pass without gradients."""
         # A loss is one number for all rows. To have a value for each row, it is run alone.
         alone = self._loss_reduction is None or self.batch.objective.needs_loss
-        return self._evaluate(self._points(rows), False, alone)
+        return self._evaluate(self._points(rows), False, alone, want_probabilities)
 
     def gradient_scale(self, num_rows: int) -> int:
         """The gradients of a pass times this are those of each row alone."""
@@ -95,12 +95,18 @@ class CheckedRows:
     def _points(self, rows: Sequence[Row]) -> PathPoints:
         return PathPoints(rows, self._starts, self._units)
 
-    def _evaluate(self, points: PathPoints, want_gradients: bool, alone: bool) -> Evaluation:
-        batch = self.batch
+    def _evaluate(
+        self,
+        points: PathPoints,
+        want_gradients: bool,
+        alone: bool,
+        want_probabilities: bool = False,
+    ) -> Evaluation:
+        batch, wanted = self.batch, (want_gradients, want_probabilities)
         by_call = {call.key: points.vectors(call) for call in batch.calls}
         if not alone:
             try:
-                return batch.launch(points.instances, by_call, want_gradients)
+                return batch.launch(points.instances, by_call, *wanted)
             except RowsMixed:
                 raise
             except Exception as error:
@@ -108,7 +114,7 @@ class CheckedRows:
                 if len(points.rows) == 1 or is_out_of_memory(error):
                     raise
                 self.ran_alone = True
-        return batch.evaluate_one_by_one(points.instances, by_call, want_gradients)
+        return batch.evaluate_one_by_one(points.instances, by_call, *wanted)
 
     def _hold(self, points: PathPoints, evaluation: Evaluation) -> None:
         """

@@ -103,7 +103,7 @@ class GradientCache:
 
     def add_value(self, row: Row, value: float) -> None:
         if row.is_baseline:
-            self.baseline_outputs[row.path.key] = value
+            self.baseline_outputs[row.path.start_key] = value
         elif row.is_input:
             self.output_in_pass = value
 

@@ -72,13 +72,13 @@ class PathIntegral:
         rows = [
             Row(i, path, AT_BASELINE)
             for i, measure in measures.items()
-            for path in {path.key: path for path in measure.paths}.values()
-            if path.key not in self._caches[i].baseline_outputs
+            for path in {path.start_key: path for path in measure.paths}.values()
+            if path.start_key not in self._caches[i].baseline_outputs
         ]
         run_in_passes(rows, self._rows_per_pass, self._evaluate_baselines)
         return {
             i: sum(
-                sum(path.weights) * self._caches[i].baseline_outputs[path.key]
+                sum(path.weights) * self._caches[i].baseline_outputs[path.start_key]
                 for path in measure.paths
             )
             for i, measure in measures.items()

@@ -1,11 +1,13 @@
 """The units of the texts of a batch: tokens, words or sentences that are removed together."""
 
-from typing import Dict, List, Optional, Sequence, Tuple
+from typing import Dict, List, Optional, Sequence, Set, Tuple
 
 import torch
+from allennlp.data.fields import TextField
 
 from biome_interpret.attribution.coalitions import Removed, Units
 from biome_interpret.models.alignment.segments import GRANULARITIES, Segment
+from biome_interpret.models.alignment.special_tokens import special_tokens
 from biome_interpret.models.embedding.calls import CallKey, SiteCall
 
 
@@ -29,6 +31,8 @@ class BatchUnits:
     ) -> None:
         # For each instance the segments of each of its texts, by the text's name.
         self.segments: List[Dict[str, List[Segment]]] = [{} for _ in source_texts]
+        # The fields by the same names.
+        self._fields: List[Dict[str, TextField]] = [{} for _ in source_texts]
         # For each field and instance the unit of each token, -1 for a token that is in none.
         self._unit_of_token: Dict[str, List[List[int]]] = {name: [] for name in fields}
         for row, sources in enumerate(source_texts):
@@ -38,6 +42,7 @@ class BatchUnits:
                 for text in calls[0].texts[row]:
                     segments = GRANULARITIES[granularity](text.field, sources)
                     self.segments[row][text.name] = segments
+                    self._fields[row][text.name] = text.field
                     unit_of = {t: num_units + u for u, s in enumerate(segments) for t in s.tokens}
                     num_units += len(segments)
                     owners += [unit_of.get(t, -1) for t in range(len(text.field.tokens))]
@@ -49,6 +54,25 @@ class BatchUnits:
         return Units(
             {name: [one.text for one in found] for name, found in self.segments[row].items()}
         )
+
+    def tokens(self, row: int, units: Removed) -> Dict[str, Set[int]]:
+        """
+        The indices of the tokens of some units of an instance, by the name of their text, without
+        special tokens.
+        """
+        found: Dict[str, Set[int]] = {}
+        first = 0
+        for name, segments in self.segments[row].items():
+            special = special_tokens(self._fields[row][name])
+            found[name] = {
+                token
+                for unit, segment in enumerate(segments, start=first)
+                if unit in units
+                for token in segment.tokens
+                if not special[token]
+            }
+            first += len(segments)
+        return found
 
     def moved(self, call: SiteCall, rows: Sequence[Tuple[int, Optional[Removed]]]) -> torch.Tensor:
         """

@@ -1,0 +1,65 @@
+"""The base class of the methods that ask for f with some units removed."""
+
+from typing import Any, Dict
+
+from allennlp.predictors import Predictor
+
+from biome_interpret.attribution.coalitions import CoalitionPlan, Inquiry, Units, UnitScores
+from biome_interpret.interpreters import options
+from biome_interpret.interpreters.engine.pipeline import Plan
+from biome_interpret.interpreters.planned_interpreter import PlannedInterpreter
+
+DELETE = "delete"
+
+
+class CoalitionInterpreter(PlannedInterpreter):
+    """
+    The base of the interpreters that compare f with some units removed. Units are the tokens, words
+    or sentences that get scores. No gradient is needed. A subclass asks its questions in `inquiry`.
+
+    # Parameters
+
+    predictor : `Predictor`
+    removal : `str`, optional (default = `"baseline"`)
+        How units are removed. `"baseline"`: the baseline, or a background text, replaces their
+        embeddings. `"delete"`: their tokens are left out of the TextField. Special tokens stay.
+    interactions : `bool`, optional (default = `False`)
+        Whether the result has the interactions of all pairs of units.
+    **kwargs
+        The options of `PlannedInterpreter`.
+
+    # Raises
+
+    `ConfigurationError`
+        For an unknown option, a value that an option does not take, or a baseline for `"delete"`.
+    """
+
+    needs_gradients = False
+
+    def __init__(
+        self,
+        predictor: Predictor,
+        removal: str = "baseline",
+        interactions: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        self._deletes = options.one_of("removal", removal, ["baseline", DELETE]) == DELETE
+        if self._deletes:
+            replacements: Dict[str, Any] = {n: kwargs.get(n) for n in ("baseline", "background")}
+            options.refuse_both({"removal='delete'": removal}, replacements)
+        self._with_interactions = options.flag("interactions", interactions)
+        super().__init__(predictor, **kwargs)
+
+    def plan(self, num_background: int) -> Plan:
+        return CoalitionPlan(self.inquiry, self._deletes)
+
+    def inquiry(self, units: Units) -> "Inquiry[UnitScores]":
+        """
+        Asks for f at subsets of the units, and returns the scores.
+
+        # Parameters
+
+        units : `Units`
+            Of one labelled instance.
+        """
+        raise NotImplementedError

@@ -1,0 +1,157 @@
+"""Answers inquiries: f of texts with some units removed."""
+
+from typing import Any, Callable, Dict, List, Optional, Protocol, Sequence, Set, Tuple
+
+from allennlp.models import Model
+
+from biome_interpret.attribution.coalitions import Answer, Inquiry, Removed, Units, answers_of
+from biome_interpret.attribution.paths import Path
+from biome_interpret.interpreters.engine.rows.checked_rows import CheckedRows
+from biome_interpret.interpreters.engine.rows.points import AT_BASELINE, Row
+from biome_interpret.interpreters.engine.rows.units import BatchUnits
+from biome_interpret.models.execution.batching import run_in_passes
+from biome_interpret.models.execution.deletion import run_texts, without_tokens
+from biome_interpret.models.execution.evaluation import ExplainedBatch, check_finite
+
+# An instance of the batch, and the units that are removed from it.
+Asked = Tuple[int, Removed]
+
+
+class Answering(Protocol):
+    def answers(self, asked: Sequence[Asked]) -> List[Answer]:
+        """f for each of some texts. All share passes."""
+
+
+def answer_inquiries(
+    makers: Sequence[Callable[[Units], "Inquiry[Any]"]], batch_units: BatchUnits, source: Answering
+) -> List[Any]:
+    """
+    What the inquiry of each instance returns. They run side by side. The same question is answered
+    once for each instance.
+    """
+    inquiries = [ask(batch_units.of(row)) for row, ask in enumerate(makers)]
+    known: Dict[Asked, Answer] = {}
+    results: Dict[int, Any] = {}
+    # `None` starts a generator.
+    given: Dict[int, Optional[List[Answer]]] = dict.fromkeys(range(len(inquiries)))
+    while given:
+        wanted: Dict[int, Sequence[Removed]] = {}
+        for row, answers in given.items():
+            try:
+                wanted[row] = inquiries[row].send(answers)  # type: ignore[arg-type]
+            except StopIteration as stop:
+                results[row] = stop.value
+        asked = {(row, one): None for row, subsets in wanted.items() for one in subsets}
+        new = [one for one in asked if one not in known]
+        if new:
+            known.update(zip(new, source.answers(new)))
+        given = {row: [known[row, one] for one in subsets] for row, subsets in wanted.items()}
+    return [results[row] for row in range(len(inquiries))]
+
+
+class ReplacedUnits:
+    """
+    Units are removed in embedding space: the baseline replaces their embeddings.
+
+    # Parameters
+
+    rows : `CheckedRows`
+    rows_per_pass : `int`
+    num_background : `int`
+        The number of background texts; 0 for the baseline. Answers are means over them.
+    """
+
+    def __init__(self, rows: CheckedRows, rows_per_pass: int, num_background: int) -> None:
+        self._rows = rows
+        self._rows_per_pass = rows_per_pass
+        self._paths = [
+            Path([AT_BASELINE], [1.0], background)
+            for background in ([*range(num_background)] or [None])
+        ]
+        # Instances that had a row with x in a pass.
+        self._checked: Set[int] = set()
+
+    def answers(self, asked: Sequence[Asked]) -> List[Answer]:
+        rows = [
+            Row(instance, path, AT_BASELINE, removed)
+            for instance, removed in asked
+            for path in (self._paths if removed else self._paths[:1])
+        ]
+        asked_texts = {row.instance for row in rows if row.is_input}
+        unchecked = {row.instance for row in rows} - self._checked - asked_texts
+        self._checked |= unchecked | asked_texts
+        nothing: Removed = frozenset()
+        rows += [Row(i, self._paths[0], AT_BASELINE, nothing) for i in sorted(unchecked)]
+        by_row = [
+            answer for one in run_in_passes(rows, self._rows_per_pass, self._pass) for answer in one
+        ]
+        found, first = [], 0
+        for _, removed in asked:
+            count = len(self._paths) if removed else 1
+            found.append(_mean(by_row[first : first + count]))
+            first += count
+        return found
+
+    def _pass(self, rows: List[Row]) -> List[Answer]:
+        evaluation = self._rows.launch_values(rows, want_probabilities=True)
+        check_finite(evaluation.values)
+        self._rows.check_inputs(rows, evaluation.values.cpu())
+        return answers_of(evaluation.values.tolist(), evaluation.probabilities)
+
+
+class DeletedUnits:
+    """
+    Units are removed from the text: their tokens are left out of the TextField.
+
+    # Parameters
+
+    model : `Model`
+    batch : `ExplainedBatch`
+    units : `BatchUnits`
+    rows_per_pass : `Callable[[int], int]`
+        For a number of tokens, the number of texts in a pass.
+    may_share, may_pad : `bool`
+        Whether texts may share a pass, and whether one may be padded there.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        batch: ExplainedBatch,
+        units: BatchUnits,
+        rows_per_pass: Callable[[int], int],
+        may_share: bool,
+        may_pad: bool,
+    ) -> None:
+        self._model = model
+        self._batch = batch
+        self._units = units
+        self._rows_per_pass = rows_per_pass
+        self._may_share = may_share
+        self._may_pad = may_pad
+
+    def answers(self, asked: Sequence[Asked]) -> List[Answer]:
+        instances = [
+            without_tokens(
+                self._batch.instances[row], self._units.tokens(row, removed), self._model.vocab
+            )
+            for row, removed in asked
+        ]
+        return run_texts(
+            self._model,
+            self._batch.objective,
+            instances,
+            self._rows_per_pass if self._may_share else lambda length: 1,
+            self._may_pad,
+        )
+
+
+def _mean(answers: Sequence[Answer]) -> Answer:
+    if len(answers) == 1:
+        return answers[0]
+    probabilities = [one.probability for one in answers if one.probability is not None]
+    size = len(answers)
+    return Answer(
+        sum(one.value for one in answers) / size,
+        sum(probabilities) / size if len(probabilities) == size else None,
+    )
