@@ -567,7 +567,7 @@ mutation(
     *PIPELINE,
 )
 OVERLAP = (
-    "biome_interpret/interpreters/engine/overlap.py",
+    "biome_interpret/interpreters/engine/rows/overlap.py",
     ("tests/interpreters/test_overlap.py",),
 )
 mutation("results-in-order", "for number in sorted(results)", "for number in results", *OVERLAP)
@@ -626,7 +626,7 @@ mutation(
     *READING,
 )
 mutation("the-last-of-two", "if not names & set(one.above)", "if True", *READING)
-EVIDENCE = "biome_interpret/models/execution/evidence.py", OUTPUTS
+EVIDENCE = "biome_interpret/models/evidence/evidence.py", OUTPUTS
 mutation(
     "sign-of-one-logit", "sign=self._sign(name) if meaning == SECOND else 1", "sign=1", *EVIDENCE
 )
@@ -652,15 +652,15 @@ mutation(
     "labels-are-told-apart",
     "return any(is_right) and all(max(slopes) <= bound for slopes in pairs)",
     "return any(is_right)",
-    "biome_interpret/models/execution/label_contrasts.py",
-    ("tests/models/execution/test_label_contrasts.py",),
+    "biome_interpret/models/evidence/label_contrasts.py",
+    ("tests/models/evidence/test_label_contrasts.py",),
 )
 mutation(
     "labels-of-other-texts",
     "return bool(is_equal) and all(is_equal)",
     "return any(is_equal)",
-    "biome_interpret/models/execution/other_texts.py",
-    ("tests/models/execution/test_other_texts.py",),
+    "biome_interpret/models/evidence/other_texts.py",
+    ("tests/models/evidence/test_other_texts.py",),
 )
 mutation(
     "a-regression-is-no-classifier",

@@ -19,9 +19,10 @@ FLOORS = [
     ["models.registry", "models.signatures", "models.tensors"]
     + ["models.isolation", "models.alignment"],
     ["models.embedding", "models.objectives"],
-    ["models.labelling", "models.baselines"],
+    ["models.labelling", "models.baselines", "models.evidence"],
     ["models.execution"],
     ["interpretation"],
+    ["interpreters.engine.rows"],
     ["interpreters.engine"],
     ["interpreters"],
     ["predictors", "visualization"],

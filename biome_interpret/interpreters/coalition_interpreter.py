@@ -6,7 +6,7 @@ from allennlp.predictors import Predictor
 
 from biome_interpret.attribution.coalitions import CoalitionPlan, Inquiry, Units, UnitScores
 from biome_interpret.interpreters import options
-from biome_interpret.interpreters.engine.pipeline import Plan
+from biome_interpret.interpreters.engine.batch_explainer import Plan
 from biome_interpret.interpreters.planned_interpreter import PlannedInterpreter
 
 DELETE = "delete"

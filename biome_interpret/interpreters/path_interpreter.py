@@ -7,7 +7,7 @@ from allennlp.predictors import Predictor
 from biome_interpret.attribution.aggregation import REDUCTIONS, STRATEGIES
 from biome_interpret.attribution.paths import AdaptiveMeasure, PathMeasure
 from biome_interpret.interpreters import options
-from biome_interpret.interpreters.engine.pipeline import Plan
+from biome_interpret.interpreters.engine.batch_explainer import Plan
 from biome_interpret.interpreters.planned_interpreter import PlannedInterpreter
 
 

@@ -9,7 +9,7 @@ from biome_interpret.interpreters import options
 from biome_interpret.interpreters.coalition_interpreter import DELETE
 from biome_interpret.interpreters.engine.labelled_items import InstanceQuestion
 from biome_interpret.interpreters.engine.pipeline import Pipeline
-from biome_interpret.interpreters.engine.settings import Settings
+from biome_interpret.interpreters.engine.rows.settings import Settings
 from biome_interpret.interpreters.engine.windows import Input
 from biome_interpret.interpreters.inputs import checked_predictor
 from biome_interpret.models.alignment.segments import GRANULARITIES

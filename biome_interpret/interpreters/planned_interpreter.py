@@ -12,9 +12,10 @@ from allennlp.predictors import Predictor
 
 from biome_interpret.interpretation import Interpretation, saliency_of
 from biome_interpret.interpreters import options
+from biome_interpret.interpreters.engine.batch_explainer import Plan
 from biome_interpret.interpreters.engine.outcomes import Outcome
-from biome_interpret.interpreters.engine.pipeline import Pipeline, Plan
-from biome_interpret.interpreters.engine.settings import Settings
+from biome_interpret.interpreters.engine.pipeline import Pipeline
+from biome_interpret.interpreters.engine.rows.settings import Settings
 from biome_interpret.interpreters.engine.windows import Input
 from biome_interpret.interpreters.inputs import checked_predictor, many_inputs, one_input
 from biome_interpret.models.alignment.segments import GRANULARITIES

@@ -7,7 +7,7 @@ import torch
 
 from biome_interpret import GradientShap, IntegratedGradient
 from biome_interpret.interpreters import PathInterpreter
-from biome_interpret.interpreters.engine.overlap import Task, run_overlapped
+from biome_interpret.interpreters.engine.rows.overlap import Task, run_overlapped
 from biome_interpret.interpreters.engine.rows.path_integral import PathIntegral
 from biome_interpret.models.execution import batching
 from tests.interpreters.test_batching import assert_alike, variations

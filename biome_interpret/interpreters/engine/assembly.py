@@ -11,8 +11,8 @@ from biome_interpret.attribution.coalitions import Interactions, UnitScores
 from biome_interpret.attribution.sampling import standard_error
 from biome_interpret.interpretation import FieldScores, Interpretation, PairScores
 from biome_interpret.interpreters.engine.rows.integrands import Integrands
+from biome_interpret.interpreters.engine.rows.settings import Settings
 from biome_interpret.interpreters.engine.rows.units import BatchUnits
-from biome_interpret.interpreters.engine.settings import Settings
 from biome_interpret.models.alignment.segments import GRANULARITIES
 from biome_interpret.models.alignment.token_alignment import UNOWNED
 from biome_interpret.models.embedding.calls import SiteCall

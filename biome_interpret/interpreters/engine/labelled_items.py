@@ -8,9 +8,9 @@ from allennlp.predictors import Predictor
 
 from biome_interpret.attribution.coalitions import Inquiry, Units
 from biome_interpret.errors import InterpretationError
-from biome_interpret.interpreters.engine.settings import Settings
+from biome_interpret.interpreters.engine.rows.settings import Settings
 from biome_interpret.models.embedding.sites import EmbeddingSite
-from biome_interpret.models.execution.evidence import Evidence
+from biome_interpret.models.evidence.evidence import Evidence
 from biome_interpret.models.labelling.base import labelled_instances
 from biome_interpret.models.labelling.own_label import (
     OwnLabel,

@@ -1,6 +1,6 @@
 """Runs the steps from texts to results: predict, label, batch, integrate, assemble."""
 
-from functools import cached_property, partial
+from functools import partial
 from typing import (
     Any,
     Callable,
@@ -11,19 +11,13 @@ from typing import (
     Optional,
     Sequence,
     Tuple,
-    Union,
 )
 
-import torch
 from allennlp.common.util import JsonDict
 from allennlp.predictors import Predictor
 
-from biome_interpret.attribution.coalitions import CoalitionPlan, UnitScores
-from biome_interpret.attribution.paths import AdaptiveMeasure, PathMeasure
 from biome_interpret.errors import InterpretationError
-from biome_interpret.interpretation import Interpretation
-from biome_interpret.interpreters.engine.assembly import Assembly, InstanceIntegrals
-from biome_interpret.interpreters.engine.background_texts import background_instances
+from biome_interpret.interpreters.engine.batch_explainer import BatchExplainer, Plan
 from biome_interpret.interpreters.engine.labelled_items import (
     InstanceQuestion,
     Item,
@@ -31,33 +25,19 @@ from biome_interpret.interpreters.engine.labelled_items import (
     Job,
 )
 from biome_interpret.interpreters.engine.outcomes import Outcome, failed
-from biome_interpret.interpreters.engine.overlap import Task, run_overlapped
-from biome_interpret.interpreters.engine.rows.answers import (
-    Answering,
-    DeletedUnits,
-    ReplacedUnits,
-    answer_inquiries,
-)
-from biome_interpret.interpreters.engine.rows.checked_rows import CheckedRows
-from biome_interpret.interpreters.engine.rows.path_integral import PathIntegral
-from biome_interpret.interpreters.engine.rows.units import BatchUnits
-from biome_interpret.interpreters.engine.settings import Settings
+from biome_interpret.interpreters.engine.rows.overlap import Task, run_overlapped
+from biome_interpret.interpreters.engine.rows.settings import Settings
 from biome_interpret.interpreters.engine.windows import Input, Window
-from biome_interpret.models.baselines.background import Background
-from biome_interpret.models.baselines.path_starts import PathStarts
 from biome_interpret.models.embedding.sites import EmbeddingSite, max_embedding_dim
 from biome_interpret.models.execution.batching import BatchPlanner
-from biome_interpret.models.execution.evaluation import ExplainedBatch, RowsMixed
+from biome_interpret.models.execution.evaluation import ExplainedBatch
 from biome_interpret.models.execution.prediction import Prediction, predict
-from biome_interpret.models.execution.probing import ALONE_NOTE, ProbeResult
+from biome_interpret.models.execution.probing import ProbeResult
+from biome_interpret.models.execution.row_values import RowsMixed
 from biome_interpret.models.isolation.isolated import run_isolated
 from biome_interpret.models.labelling.targets import TargetSpec
-from biome_interpret.models.labelling.texts import InputText
 from biome_interpret.models.objectives import LossNotAdditive
 from biome_interpret.models.tensors import device_of
-
-# The points of a method.
-Plan = Union[PathMeasure, AdaptiveMeasure, CoalitionPlan]
 
 # The number of texts after which the model is put back as it was.
 _ISOLATED = 1024
@@ -87,21 +67,11 @@ class Pipeline:
         self._model = predictor._model
         self._sites = sites
         self._settings = settings
-        self._make_plan = plan
-        self._background: Optional[Background] = None
         self._item_maker = ItemMaker(predictor, sites, settings)
-        self._assembly = Assembly(settings)
         self._planner = BatchPlanner(
             max_embedding_dim(sites), settings.batch_size, needs_gradients=needs_gradients
         )
-
-    @cached_property
-    def _plan(self) -> Plan:
-        return self._make_plan(self._num_background)
-
-    @property
-    def _num_background(self) -> int:
-        return len(self._settings.background or [])
+        self._explainer = BatchExplainer(predictor, sites, settings, plan, self._planner)
 
     def outcomes(
         self,
@@ -234,12 +204,8 @@ class Pipeline:
         for members in self._batches(items, prediction):
             batch_items = [items[k] for k in members]
             batch = self._batch(batch_items, prediction, self._settings.autocast)
-            own_jobs = [jobs[item.job] for item in batch_items]
-            if isinstance(self._plan, CoalitionPlan):
-                found = self._asked(self._plan, batch, batch_items, own_jobs)
-            else:
-                texts = [job.text for job in own_jobs]
-                found = yield from self._integrated(self._plan, batch, batch_items, texts, complete)
+            explaining = (batch, batch_items, [jobs[item.job] for item in batch_items], complete)
+            found = yield from self._explainer.results(*explaining)
             results.update(zip(members, found))
         by_job: List[List[Any]] = [[] for _ in jobs]
         for k, item in enumerate(items):
@@ -300,110 +266,3 @@ class Pipeline:
             if not all(call.token_lists):
                 raise InterpretationError(f"field '{call.key.field}' has no tokens to interpret")
         return batch
-
-    def _asked(
-        self,
-        plan: CoalitionPlan,
-        batch: ExplainedBatch,
-        items: Sequence[Item],
-        jobs: Sequence[Job],
-    ) -> List[Any]:
-        """What the inquiries return. Scores become an `Interpretation`."""
-        objective = batch.given_objective
-        probed = self._planner.probed(objective, lambda: batch)
-        texts = [job.text.strings for job in jobs]
-        units = BatchUnits(batch.calls_by_field, texts, self._settings.granularity)
-        rows = self._rows(batch, jobs[0].text, probed, units)
-        source: Answering = ReplacedUnits(rows, self._rows_per_pass(batch), self._num_background)
-        if plan.deletes:
-            source = DeletedUnits(
-                self._model,
-                batch,
-                units,
-                partial(self._planner.rows_per_pass, objective=objective),
-                probed.instances_may_share,
-                not probed.padding_matters,
-            )
-        makers = [plan.ask if job.question is None else job.question.ask for job in jobs]
-        try:
-            found = answer_inquiries(makers, units, source)
-        except RowsMixed:
-            self._planner.record_mixing(objective)
-            raise
-        notes = [*probed.notes, *([ALONE_NOTE] if rows.ran_alone else [])]
-        return [
-            self._assembly.of_units(result, units, batch, row, item.objective, item.notes + notes)
-            if isinstance(result, UnitScores)
-            else result
-            for row, (result, item) in enumerate(zip(found, items))
-        ]
-
-    def _rows(
-        self,
-        batch: ExplainedBatch,
-        text: InputText,
-        probed: ProbeResult,
-        units: Optional[BatchUnits] = None,
-    ) -> CheckedRows:
-        held = self._planner.held_passes(batch.given_objective)
-        return CheckedRows(batch, self._path_starts(text), probed.loss_reduction, held, units)
-
-    def _rows_per_pass(self, batch: ExplainedBatch) -> int:
-        length = max(call.embedded.size(1) for call in batch.calls)
-        return self._planner.rows_per_pass(length, batch.given_objective)
-
-    def _integrated(
-        self,
-        plan: Union[PathMeasure, AdaptiveMeasure],
-        batch: ExplainedBatch,
-        items: Sequence[Item],
-        texts: Sequence[InputText],
-        complete: bool,
-    ) -> Task[List[Interpretation]]:
-        settings, objective = self._settings, batch.given_objective
-        probed = self._planner.probed(objective, lambda: batch)
-        rows = self._rows(batch, texts[0], probed)
-        integral = PathIntegral(rows, self._rows_per_pass(batch), settings)
-        try:
-            found = yield from integral.integrands(plan)
-        except RowsMixed:
-            self._planner.record_mixing(objective)
-            raise
-        baseline_outputs = (
-            integral.baseline_outputs({row: one.measure for row, one in enumerate(found)})
-            if complete
-            else {}
-        )
-        notes = probed.notes
-        results: List[Interpretation] = []
-        for row, (text, integrands) in enumerate(zip(texts, found)):
-            integrals = InstanceIntegrals(batch.calls_by_field, row, integrands)
-            if not complete:
-                results.append(self._assembly.scores_only(integrals, batch, text.strings))
-                continue
-            item = items[row]
-            all_notes = [*item.notes, *notes, *([ALONE_NOTE] if rows.ran_alone else [])]
-            results.append(
-                self._assembly.complete(
-                    integrals,
-                    batch,
-                    item.objective,
-                    text.strings,
-                    baseline_outputs[row],
-                    all_notes,
-                )
-            )
-        return results
-
-    def _path_starts(self, text: InputText) -> PathStarts:
-        """For a batch with this text. Background texts that are strings become inputs like its."""
-        settings = self._settings
-        if settings.background is not None and self._background is None:
-            instances = background_instances(self._predictor, settings.background, text.json)
-            self._background = Background(self._model, self._sites, instances)
-            if self._planner.device.type == "cuda":
-                # Groups on other streams read it too.
-                torch.cuda.current_stream(self._planner.device).synchronize()
-        return PathStarts(
-            settings.baseline, self._background, settings.hold_special_tokens, self._model.vocab
-        )

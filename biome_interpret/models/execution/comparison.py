@@ -2,7 +2,8 @@
 
 import torch
 
-from biome_interpret.models.execution.evaluation import ROUNDING, PointsByCall
+from biome_interpret.models.execution.evaluation import ROUNDING
+from biome_interpret.models.execution.row_values import PointsByCall
 
 
 class HeldPasses:

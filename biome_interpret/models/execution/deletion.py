@@ -13,7 +13,7 @@ from biome_interpret.errors import InterpretationError
 from biome_interpret.models.alignment.special_tokens import unknown_text
 from biome_interpret.models.alignment.text_fields import texts_of
 from biome_interpret.models.execution.batching import run_in_passes
-from biome_interpret.models.execution.evaluation import RowsMixed, check_finite
+from biome_interpret.models.execution.row_values import RowsMixed, check_finite
 from biome_interpret.models.objectives import Objective, forward_arguments
 from biome_interpret.models.tensors import to_tensors
 

@@ -1,9 +1,8 @@
 """f and its gradients at points of the embedding space, many rows in one forward pass."""
 
-import math
 from contextlib import contextmanager
 from functools import cached_property
-from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence
+from typing import Any, Dict, Iterator, List, Optional, Sequence
 
 import torch
 from allennlp.data import Instance
@@ -11,14 +10,20 @@ from allennlp.models import Model
 
 from biome_interpret.errors import InterpretationError
 from biome_interpret.models.embedding.call_matching import CallMatcher, text_field_names
-from biome_interpret.models.embedding.calls import CallKey, SiteCall
+from biome_interpret.models.embedding.calls import SiteCall
 from biome_interpret.models.embedding.placing import PointPlacer, PointsLost
 from biome_interpret.models.embedding.site_patching import patched_sites
 from biome_interpret.models.embedding.sites import EmbeddingSite
 from biome_interpret.models.embedding.tracing import trace
-from biome_interpret.models.execution.evidence import Evidence
+from biome_interpret.models.evidence.evidence import Evidence
 from biome_interpret.models.execution.prediction import Prediction
 from biome_interpret.models.execution.recurrent import differentiable_recurrence, recurrent_layers
+from biome_interpret.models.execution.row_values import (
+    Evaluation,
+    PointsByCall,
+    RowsMixed,
+    check_finite,
+)
 from biome_interpret.models.objectives import (
     NoOutput,
     Objective,
@@ -30,31 +35,6 @@ from biome_interpret.models.tensors import TensorDict, row_index, take_rows, to_
 
 # If one number is computed in two ways, a relative difference of at most this is rounding.
 ROUNDING = 1e-4
-
-# For each call, a point of its embedding space for each row. Shape: (rows, positions, dim).
-PointsByCall = Dict[CallKey, torch.Tensor]
-
-
-class Evaluation(NamedTuple):
-    """
-    values : f of each row, in float64. Shape: (rows,).
-    gradients : for each call, ∂f/∂point of each row; empty if gradients were not requested.
-    probabilities : the model's probability for the target of each row, if they were requested and
-        the model gives one. They are requested without gradients only.
-    """
-
-    values: torch.Tensor
-    gradients: PointsByCall
-    probabilities: Sequence[float] = ()
-
-
-class RowsMixed(InterpretationError):
-    """The rows of a batch influence one another."""
-
-    def __init__(
-        self, reason: str = "the model's output cannot be split into the rows of its input"
-    ) -> None:
-        super().__init__(reason)
 
 
 class ExplainedBatch:
@@ -354,13 +334,6 @@ def _full_precision(value: Any) -> Any:
     """float32 in place of autocast's bfloat16, for sums and logarithms."""
     is_half = isinstance(value, torch.Tensor) and value.dtype == torch.bfloat16
     return value.float() if is_half else value
-
-
-def check_finite(values: torch.Tensor) -> None:
-    """Raises `InterpretationError` if an explained output is not finite."""
-    numbers = values.tolist()
-    if not all(map(math.isfinite, numbers)):
-        raise InterpretationError(f"the explained output is not finite: {numbers}")
 
 
 def _uneven(embedded: torch.Tensor) -> torch.Tensor:

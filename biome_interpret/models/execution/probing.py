@@ -7,8 +7,9 @@ from typing import Dict, List, Optional, Sequence
 import torch
 
 from biome_interpret.models.execution.comparison import close, same_gradients
-from biome_interpret.models.execution.evaluation import Evaluation, ExplainedBatch, RowsMixed
+from biome_interpret.models.execution.evaluation import ExplainedBatch
 from biome_interpret.models.execution.gradient_check import has_other_gradient
+from biome_interpret.models.execution.row_values import Evaluation, RowsMixed
 from biome_interpret.stack import storage_address, storage_bytes
 
 # How the loss of a batch is made of its rows' losses. The gradient of a row alone is its gradient

@@ -9,7 +9,8 @@ from allennlp.predictors import Predictor
 from torch.utils.checkpoint import checkpoint
 
 from biome_interpret import IntegratedGradient, InterpretationError
-from biome_interpret.models.execution.evaluation import ExplainedBatch, PointsByCall, RowsMixed
+from biome_interpret.models.execution.evaluation import ExplainedBatch
+from biome_interpret.models.execution.row_values import PointsByCall, RowsMixed
 from biome_interpret.models.objectives.inference_modes import InferenceMode
 from tests.models.execution.batches import batch_of
 from tests.models.execution.test_probing import MixesRows, as_kind

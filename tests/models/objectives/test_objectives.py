@@ -10,7 +10,7 @@ from allennlp.predictors import Predictor
 from biome_interpret import IntegratedGradient
 from biome_interpret.interpretation import Interpretation
 from biome_interpret.models.embedding.finders import find_sites
-from biome_interpret.models.execution.evidence import Evidence
+from biome_interpret.models.evidence.evidence import Evidence
 from biome_interpret.models.labelling import labelled_instances
 from biome_interpret.models.labelling.texts import InputText
 from biome_interpret.models.objectives import forward_arguments, objective_for

@@ -11,7 +11,8 @@ from biome_interpret.interpreters.engine.rows.points import AT_BASELINE, Row
 from biome_interpret.interpreters.engine.rows.units import BatchUnits
 from biome_interpret.models.execution.batching import run_in_passes
 from biome_interpret.models.execution.deletion import run_texts, without_tokens
-from biome_interpret.models.execution.evaluation import ExplainedBatch, check_finite
+from biome_interpret.models.execution.evaluation import ExplainedBatch
+from biome_interpret.models.execution.row_values import check_finite
 
 # An instance of the batch, and the units that are removed from it.
 Asked = Tuple[int, Removed]

@@ -14,8 +14,9 @@ from biome_interpret.models.execution.comparison import (
     is_close,
     same_gradients,
 )
-from biome_interpret.models.execution.evaluation import Evaluation, ExplainedBatch, RowsMixed
+from biome_interpret.models.execution.evaluation import ExplainedBatch
 from biome_interpret.models.execution.probing import MEAN
+from biome_interpret.models.execution.row_values import Evaluation, RowsMixed
 
 
 class CheckedRows:

@@ -7,7 +7,6 @@ import torch
 
 from biome_interpret.attribution.paths import AdaptiveMeasure, Path, PathMeasure
 from biome_interpret.errors import InterpretationError
-from biome_interpret.interpreters.engine.overlap import Task
 from biome_interpret.interpreters.engine.rows.checked_rows import CheckedRows
 from biome_interpret.interpreters.engine.rows.integrands import (
     GradientCache,
@@ -15,10 +14,11 @@ from biome_interpret.interpreters.engine.rows.integrands import (
     Pass,
     Terms,
 )
+from biome_interpret.interpreters.engine.rows.overlap import Task
 from biome_interpret.interpreters.engine.rows.points import AT_BASELINE, AT_INPUT, Row
-from biome_interpret.interpreters.engine.settings import Settings
+from biome_interpret.interpreters.engine.rows.settings import Settings
 from biome_interpret.models.execution.batching import run_in_passes
-from biome_interpret.models.execution.evaluation import check_finite
+from biome_interpret.models.execution.row_values import check_finite
 
 # The rounding of an output, relative to its size, in float32 and in bfloat16.
 _FLOAT32_ROUNDING = 1e-6

@@ -5,7 +5,7 @@ from typing import Any, Callable, Optional
 import pytest
 import torch
 
-from biome_interpret.models.execution.label_contrasts import rise_with, tell_apart
+from biome_interpret.models.evidence.label_contrasts import rise_with, tell_apart
 
 F = torch.nn.functional
 Losses = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]

@@ -2,7 +2,7 @@
 
 from typing import Any, Dict, List
 
-from biome_interpret.models.execution.other_texts import SaidText, are_named, said_of_other_words
+from biome_interpret.models.evidence.other_texts import SaidText, are_named, said_of_other_words
 from biome_interpret.models.tensors import to_tensors
 from tests.tiny_models import EXAMPLE_INPUTS, build_predictor
 

@@ -9,9 +9,9 @@ from allennlp.models import Model
 
 from biome_interpret.errors import InterpretationError
 from biome_interpret.models.embedding.sites import EmbeddingSite
-from biome_interpret.models.execution.label_contrasts import LabelLosses, rise_with
-from biome_interpret.models.execution.labelled_pass import LabelledPass
-from biome_interpret.models.execution.other_texts import SaidText, are_named, said_of_other_words
+from biome_interpret.models.evidence.label_contrasts import LabelLosses, rise_with
+from biome_interpret.models.evidence.labelled_pass import LabelledPass
+from biome_interpret.models.evidence.other_texts import SaidText, are_named, said_of_other_words
 from biome_interpret.models.objectives import Choices, Objective
 from biome_interpret.models.objectives.base import own_namespace
 from biome_interpret.models.objectives.reading import (

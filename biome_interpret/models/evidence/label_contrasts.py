@@ -7,7 +7,7 @@ from typing import Callable, List, Optional, Sequence
 
 import torch
 
-from biome_interpret.models.execution.labelled_pass import LabelledPass, gradient_by
+from biome_interpret.models.evidence.labelled_pass import LabelledPass, gradient_by
 from biome_interpret.models.objectives import Choices
 from biome_interpret.models.tensors import TensorDict
 
