@@ -2,7 +2,7 @@
 Memory and speed of `interpret --engine ray` with two actors on this machine, beside two processes
 of the local engine that share the lines. It needs the extra `ray` and no network.
 
-    python -W ignore -m benchmarks.ray_scale [--lines 1000 20000]
+    python -W ignore -m benchmarks.ray_scale [--lines 1000 20000] [--batch-size 32]
 
 The speed is that between the two numbers of lines, so that the start does not count. On a busy
 machine, look at the processor time.
@@ -56,19 +56,20 @@ def start(*arguments: object) -> subprocess.Popen:
     )
 
 
-def with_ray(folder: Path, number: int) -> Run:
+def with_ray(folder: Path, number: int, batch_size: int) -> Run:
     source, out = write_lines(folder / "all.jsonl", number), folder / f"out-{number}"
     arguments = (source, "--engine", "ray", "--actors", NUM_PROCESSES, "--output-dir", out)
-    return watch(lambda: [start(*arguments)])
+    return watch(lambda: [start(*arguments, "--batch-size", batch_size)])
 
 
-def local(folder: Path, number: int) -> Run:
+def local(folder: Path, number: int, batch_size: int) -> Run:
     """Two processes side by side."""
     pairs = [
         (write_lines(folder / f"{i}.jsonl", number // NUM_PROCESSES), folder / f"{i}-{number}.out")
         for i in range(NUM_PROCESSES)
     ]
-    return watch(lambda: [start(source, "--output-file", out) for source, out in pairs])
+    options = ("--batch-size", batch_size, "--output-file")
+    return watch(lambda: [start(source, *options, out) for source, out in pairs])
 
 
 def watch(begin: Callable[[], List[subprocess.Popen]]) -> Run:
@@ -129,10 +130,14 @@ def peak_of(pid: int) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--lines", type=int, nargs=2, default=[1000, 20_000], metavar="N")
-    few, many = parser.parse_args().lines
+    parser.add_argument("--batch-size", type=int, default=32)
+    parsed = parser.parse_args()
+    few, many = parsed.lines
     with tempfile.TemporaryDirectory() as name:
         runs = {
-            engine.__name__: [engine(Path(name), number) for number in (few, many)]
+            engine.__name__: [
+                engine(Path(name), number, parsed.batch_size) for number in (few, many)
+            ]
             for engine in (with_ray, local)
         }
     speeds: Dict[str, List[float]] = {}

@@ -1,7 +1,7 @@
 """Copies of a predictor with other weights: what explanations should, or should not, survive."""
 
 import copy
-from typing import Iterator, List, Tuple
+from typing import Iterator, List, Set, Tuple
 
 import torch
 from allennlp.predictors import Predictor
@@ -86,7 +86,7 @@ def _copied(predictor: Predictor) -> Predictor:
 def _layers(model: torch.nn.Module) -> List[_Layer]:
     """The modules that have parameters of their own, in the order of their registration."""
     found: List[_Layer] = []
-    seen = set()
+    seen: Set[int] = set()
     for name, module in model.named_modules():
         own = [p for p in module.parameters(recurse=False) if id(p) not in seen]
         seen.update(map(id, own))
