@@ -38,8 +38,8 @@ def agreement(scores: Scores, marks: Sequence[int]) -> Agreement:
     DeYoung et al., ERASER, ACL 2020, §4.1. For F1 and IOU the words of the largest scores are
     taken, as many as there are marks. So precision, recall and F1 are the same number. ERASER takes
     the mean number of marks of the dataset, and counts spans whose IOU is at least a half. ferret
-    takes 5 words. Here IOU is that of the words. Where words are tied, F1 and IOU are means over all
-    their orders. The average precision takes tied words together, as scikit-learn does.
+    takes 5 words. Here IOU is that of the words. Where words are tied, F1 and IOU are means over
+    all their orders. The average precision takes tied words together, as scikit-learn does.
 
     A text without marked words, or with marks on all words, is not scored.
 

@@ -33,9 +33,10 @@ def find_limits(
 
     Edin et al., Normalized AOPC, arXiv 2408.08137. They try all n! orders of a short text. Here
     the same limits are found by dynamic programming over its 2^n subsets: the best order of a
-    subset is the best order of the subset without one of its words, followed by that word. For a longer
-    text a beam search finds limits that may lie inside the true ones. Unlike theirs, its beams have
-    different sets of words: of two orders of one set only the better one can be part of a result.
+    subset is the best order of the subset without one of its words, followed by that word. For a
+    longer text a beam search finds limits that may lie inside the true ones. Unlike theirs, its
+    beams have different sets of words: of two orders of one set only the better one can be part of
+    a result.
 
     # Parameters
 

@@ -4,7 +4,7 @@ from typing import List, Sequence
 
 import numpy
 import pytest
-from scipy.stats import friedmanchisquare, kendalltau
+from scipy.stats import friedmanchisquare
 
 from biome_interpret.evaluation.inquiries import Settings
 from biome_interpret.evaluation.removal import comprehensiveness
