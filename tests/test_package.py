@@ -24,6 +24,7 @@ FLOORS = [
     ["interpretation"],
     ["interpreters.engine"],
     ["interpreters"],
+    ["evaluation"],
     ["predictors", "visualization"],
     ["commands"],
     ["distributed"],

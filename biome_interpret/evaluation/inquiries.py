@@ -115,9 +115,10 @@ def orders(scores: Scores, sizes: Iterable[int], settings: Settings) -> List[Lis
     The words from the most supportive one to the one that speaks most against the target: by signed
     score, not by its size.
 
-    Where words are tied, no order of them is better than another. If a tie matters, several
-    orders are returned, each with the tied words in a random order, and the metric is the mean over
-    them. A tie matters if one of the sizes takes some of the tied words and leaves others.
+    Words are tied if their scores are equal: no order of them is better than another. If a tie
+    matters, several orders are returned, each with the tied words in a random order, and the metric
+    is the mean over them. A tie matters if one of the sizes takes some of the tied words and leaves
+    others.
 
     # Parameters
 

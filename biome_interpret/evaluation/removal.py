@@ -29,8 +29,8 @@ _SMALLEST_PROBABILITY = 1e-12
 
 def eraser_sizes(num_words: int) -> List[int]:
     """
-    The numbers of words of ERASER's bins, rounded up as in its code (`math.ceil`). So no bin of a
-    text with words is empty, and several bins of a short text are the same.
+    The numbers of words of ERASER's bins, rounded up as in the code of its baselines (`math.ceil`).
+    So no bin of a text with words is empty, and several bins of a short text are the same.
     """
     return [-(-percent * num_words // 100) for percent in _ERASER if num_words]
 

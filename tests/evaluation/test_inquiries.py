@@ -30,6 +30,11 @@ class TestOrders:
         firsts = [order[1] for order in found]
         assert min(firsts.count(word) for word in (1, 2, 3)) >= 5
 
+    @pytest.mark.parametrize("scores", [[1.0, 1.0, 0.0], [2.0, 1.0, 1.0], [0.0, -0.0, -1.0]])
+    def test_a_tie_matters_at_the_first_and_at_the_last_word(self, scores: List[float]) -> None:
+        found = orders(scores, [1, 2, 3], Settings(num_orders=20))
+        assert len({tuple(order) for order in found}) == 2
+
     def test_the_seed_and_the_number_of_words_decide_alone(self) -> None:
         tied, other = [0.0] * 8, [5.0] * 8
         assert orders(tied, [3], Settings(seed=1)) == orders(other, [3], Settings(seed=1))
