@@ -96,7 +96,7 @@ def soft_comprehensiveness(scores: Scores, settings: Settings) -> "Inquiry[Figur
     Zhao and Aletras, ACL 2023, drop dimensions of each word's embedding, with a probability that is
     the score itself. Here a word is removed or stays. They also cut negative differences off and
     divide by the difference for an empty text, which may be near 0. Neither is done here. The
-    formula of σ and b is our own: that of π-Soft-NC was not available to us.
+    formula of σ and b is our own: π-Soft-NC may reach the same share in another way.
     """
     return (yield from _soft(scores, settings, lambda chosen, everything: chosen))
 

@@ -15,7 +15,7 @@ _NUM_PERMUTATIONS = 2999
 # Rows of resampled texts are made in batches of about so many numbers.
 _BATCH = 500_000
 
-# Numbers that differ by less than this share of their size are the same but for rounding.
+# Figures that differ by less than this, or by this share of their size, do so by rounding.
 _ROUNDING = 1e-12
 
 
@@ -194,8 +194,8 @@ def kendalls_w(table: Sequence[Sequence[float]]) -> Optional[float]:
 
 def _p_value(differences: Sequence[float], seed: int) -> float:
     found = numpy.array(differences, dtype=float)
-    # Swaps change nothing where nothing differs.
-    if len(found) < 2 or not found.any():
+    # Swaps change nothing where nothing differs but by rounding.
+    if len(found) < 2 or numpy.abs(found).max() <= _ROUNDING:
         return 1.0
     test = permutation_test(
         (found,),

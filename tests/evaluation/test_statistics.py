@@ -153,6 +153,10 @@ class TestCompare:
         # Three standard deviations of a share of 200 are 0.046.
         assert rejected / 200 == pytest.approx(0.05, abs=0.046)
 
+    def test_rounding_is_no_difference(self) -> None:
+        [found] = compare({"a": [0.5] * 20, "b": [0.1 + 0.4 + 2e-16] * 20})
+        assert found.p_value == 1
+
     @pytest.mark.parametrize("values", [[0.5, 0.5, 0.2], [None, None, 0.1], [None, None, None]])
     def test_a_method_does_not_differ_from_itself(self, values: Values) -> None:
         with warnings.catch_warnings():
