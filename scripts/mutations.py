@@ -858,3 +858,84 @@ mutation(
     "biome_interpret/distributed/dataset.py",
     ("tests/distributed/test_dataset.py",),
 )
+
+# Metrics of explanations: their definitions, and nothing is asked twice.
+INQUIRIES = (
+    "biome_interpret/evaluation/inquiries.py",
+    ("tests/evaluation/test_inquiries.py", "tests/evaluation/test_metrics.py"),
+)
+mutation(
+    "orders-keep-signs",
+    "key=lambda word: -scores[word]",
+    "key=lambda word: -abs(scores[word])",
+    *INQUIRIES,
+)
+mutation("subsets-are-asked-once", "if subset not in answers]", "]", *INQUIRIES)
+mutation("ties-that-matter", "if 0 < size < len(words)]", "if 1 < size < len(words)]", *INQUIRIES)
+
+REMOVAL = "biome_interpret/evaluation/removal.py", ("tests/evaluation/test_removal.py",)
+mutation(
+    "eraser-rounds-up",
+    "return [-(-percent * num_words // 100)",
+    "return [(percent * num_words // 100)",
+    *REMOVAL,
+)
+mutation("empty-bins-are-left-out", "sorted({*sizes} - {0})", "sorted({*sizes})", *REMOVAL)
+mutation("curves-are-rounded", "(2 * step * num_words + steps)", "(2 * step * num_words)", *REMOVAL)
+
+LIMITS = "biome_interpret/evaluation/limits.py", ("tests/evaluation/test_limits.py",)
+mutation(
+    "limits-of-all-orders",
+    "key=lambda word: sums[mask ^ 1 << word]",
+    "key=lambda word: drops[mask ^ 1 << word]",
+    *LIMITS,
+)
+mutation(
+    "beams-of-one-set",
+    "sign * total > sign * best[subset].total",
+    "sign * total < sign * best[subset].total",
+    *LIMITS,
+)
+mutation(
+    "naopc-of-sufficiency",
+    "lambda limits: (limits.best, limits.worst)",
+    "lambda limits: (limits.worst, limits.best)",
+    *LIMITS,
+)
+
+SCORES = "biome_interpret/evaluation/scores.py", ("tests/evaluation/test_scores.py",)
+mutation(
+    "rounding-is-no-change",
+    "return [change if abs(change) > smallest else 0.0",
+    "return [change if True else 0.0",
+    *SCORES,
+)
+mutation(
+    "subsets-are-never-empty",
+    "generator.integers(1, num_words + 1",
+    "generator.integers(0, num_words + 1",
+    *SCORES,
+)
+mutation(
+    "soft-metrics-are-scaled", "(given - given.mean()) / spread", "(given - given.mean())", *SCORES
+)
+mutation("sensitivity-is-relative", "/ (norm or 1.0)", "/ 1.0", *SCORES)
+
+AGREEMENT = "biome_interpret/evaluation/agreement.py", ("tests/evaluation/test_agreement.py",)
+mutation("ties-at-the-last-mark", "if score > last]", "if score >= last]", *AGREEMENT)
+
+STATISTICS = "biome_interpret/evaluation/statistics.py", ("tests/evaluation/test_statistics.py",)
+mutation("holm-in-order", "largest = max(largest, min(", "largest = max(0.0, min(", *STATISTICS)
+mutation("ties-of-rankings", "- m * ties", "- 0 * ties", *STATISTICS)
+mutation(
+    "intervals-cover",
+    "confidence_level=confidence",
+    "confidence_level=confidence - 0.1",
+    *STATISTICS,
+)
+mutation(
+    "permutations-are-paired",
+    'permutation_type="samples"',
+    'permutation_type="pairings"',
+    *STATISTICS,
+)

@@ -25,6 +25,7 @@ FLOORS = [
     ["interpreters.engine.rows"],
     ["interpreters.engine"],
     ["interpreters"],
+    ["evaluation"],
     ["predictors", "visualization"],
     ["commands"],
     ["distributed"],
