@@ -2,7 +2,7 @@
 Memory and speed of `interpret --engine ray` with two actors on this machine, beside two processes
 of the local engine that share the lines. It needs the extra `ray` and no network.
 
-    python -W ignore -m benchmarks.ray_scale [--lines 1000 20000] [--batch-size 32]
+    python -W ignore -m benchmarks.ray_scale [--lines 1000 20000] [--batch-size 128]
 
 The speed is that between the two numbers of lines, so that the start does not count. On a busy
 machine, look at the processor time.
@@ -130,7 +130,7 @@ def peak_of(pid: int) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--lines", type=int, nargs=2, default=[1000, 20_000], metavar="N")
-    parser.add_argument("--batch-size", type=int, default=32)
+    parser.add_argument("--batch-size", type=int, default=128)
     parsed = parser.parse_args()
     few, many = parsed.lines
     with tempfile.TemporaryDirectory() as name:

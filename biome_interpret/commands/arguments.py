@@ -202,10 +202,10 @@ def _add_jobs(group: argparse._ArgumentGroup) -> None:
     add(
         "--batch-size",
         type=partial(values.whole_number, at_least=1),
-        default=32,
         metavar="N",
         help="the number of input lines that are explained and written together. With 1, each "
-        "line of a pipe is answered at once. A typed line always is. Default: 32",
+        "line of a pipe is answered at once. A typed line always is. Default: 32; 128 with --engine "
+        "ray",
     )
     add(
         "--resume",

@@ -21,6 +21,8 @@ _LOCAL = {
     "cuda_device": (-1, "use --gpus-per-actor"),
 }
 _ROWS_PER_FILE = 10_000
+# The number of lines that are explained together. Handing a batch over takes Ray some milliseconds.
+_BATCH_SIZES = {LOCAL: 32, RAY: 128}
 
 
 def add_arguments(group: argparse._ArgumentGroup) -> None:
@@ -71,7 +73,12 @@ def add_arguments(group: argparse._ArgumentGroup) -> None:
 
 
 def check(arguments: argparse.Namespace) -> None:
-    """Raises `ConfigurationError` if the arguments do not go with their engine."""
+    """
+    Raises `ConfigurationError` if the arguments do not go with their engine. Fills in the size of a
+    batch.
+    """
+    if arguments.batch_size is None:
+        arguments.batch_size = _BATCH_SIZES[arguments.engine]
     from allennlp.common.checks import ConfigurationError
 
     if arguments.engine == LOCAL:

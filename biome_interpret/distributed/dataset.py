@@ -37,7 +37,7 @@ def interpret_dataset(
     gold_field: Optional[str] = None,
     fields: Optional[Mapping[str, str]] = None,
     json_column: Optional[str] = None,
-    batch_size: int = 32,
+    batch_size: int = 128,
     actors: Optional[int] = None,
     gpus_per_actor: float = 0.0,
     threads: Optional[int] = None,
@@ -68,7 +68,7 @@ def interpret_dataset(
         `{"sentence": "review"}`.
     json_column : `str`, optional
         The column that holds a text's JSON as bytes. Default: a row's columns are its JSON.
-    batch_size : `int`, optional (default = `32`)
+    batch_size : `int`, optional (default = `128`)
         The number of texts that an actor explains together.
     actors : `int`, optional
         The number of actors. Default: one for each CPU or GPU, but one CPU is left for reading.
