@@ -433,7 +433,9 @@ def test_interactions_are_a_table_that_opens(browser: Browser, tmp_path: Path) -
     browser.wait("document.querySelector('article .more tbody td')")
     cells = "[...document.querySelectorAll('article .more tbody td')].map(one => one.textContent)"
     assert browser.run(cells) == ["", "+1.5", "", "+1.5", "", "−0.25", "", "−0.25", ""]
-    assert browser.run("document.querySelectorAll('article .more tbody td')[1].className") == "n f12"
+    assert (
+        browser.run("document.querySelectorAll('article .more tbody td')[1].className") == "n f12"
+    )
     assert hostile in text_of(browser, "article .more thead")
     assert not browser.run("window.ran")
     assert browser.complaints() == []
