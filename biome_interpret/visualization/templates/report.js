@@ -11,7 +11,7 @@ const LEVELS = {{ levels }};
 
 {% include "list.js" %}
 
-{% include "pairs.js" %}
+{% include "shared/pairs.js" %}
 
 {% include "filters.js" %}
 
