@@ -316,6 +316,14 @@ class TestRowsThatMix:
                 ]
                 assert scores_of(found[0]) == pytest.approx(expected, abs=1e-5)
 
+    def test_words_left_out_of_a_text_that_must_not_be_padded_share_passes_by_length(self) -> None:
+        # Without one of 17 words and without two, texts are nearly of the same length.
+        text = {"sentence": " ".join([*REVIEW["sentence"].split()] * 2).rsplit(" ", 9)[0]}
+        assert len(text["sentence"].split()) == 17
+        interpreter = Occlusion(as_kind(CountsPositions), removal="delete", interactions=True)
+        [found] = interpreter.interpret_json(text)
+        assert len(found.notes) == 1 and "padding" in found.notes[0]
+
     def test_a_model_with_another_output_each_time_is_refused(self) -> None:
         with pytest.raises(InterpretationError, match="does not give the same output again"):
             Occlusion(as_kind(Forgetful)).interpret_json(REVIEW)
