@@ -101,7 +101,7 @@ class Interpretation:
         Σ |error| / Σ |score| over all positions, as estimated when refinement stopped. `None` if
         the number of points was fixed, or if there is no estimate: a note says why.
     n_evaluations : `int`
-        The number of path points at which the gradient was taken.
+        The number of points at which the gradient was taken, or of changed texts at which f was.
     standard_error : `Dict[str, List[float]]`, optional
         The standard error of each score, by field. `None` if the scores are not means over random
         samples, or if there are too few samples.
@@ -201,6 +201,8 @@ class Interpretation:
                         f"field {_beginning(name)} has {len(one.tokens)} tokens, but "
                         f"{len(numbers)} {what}"
                     )
+        if found.interactions is not None:
+            _check_pairs(found.interactions, sum(len(one.tokens) for one in found.fields.values()))
         return found
 
     def to_pandas(self) -> "DataFrame":
@@ -238,6 +240,11 @@ class Interpretation:
         figure: Figure = RENDERERS["figure"](self, ax)
         return figure
 
+    def plot_interactions(self, ax: Optional["Axes"] = None) -> "Figure":
+        """As `plot`: a heat map of all pairs. A `ValueError` if there are no interactions."""
+        figure: Figure = RENDERERS["interactions"](self, ax)
+        return figure
+
     def _repr_html_(self) -> str:
         html: str = RENDERERS["html"](self)
         return html
@@ -261,6 +268,14 @@ def percent(share: float) -> str:
     if 0 < share < 0.001:
         return "< 0.1 %"
     return "> 99.9 %" if 0.999 < share < 1 else f"{share:.1%}".replace("%", " %")
+
+
+def _check_pairs(pairs: PairScores, num_tokens: int) -> None:
+    for matrix, what in ((pairs.values, "values"), (pairs.standard_errors, "standard errors")):
+        if matrix is not None and [len(row) for row in matrix] != [num_tokens] * num_tokens:
+            raise ValueError(
+                f"the {what} of the interactions must be {num_tokens} rows of {num_tokens} numbers"
+            )
 
 
 # What a JSON value must be for a type.

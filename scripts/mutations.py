@@ -938,4 +938,126 @@ mutation(
     'permutation_type="samples"',
     'permutation_type="pairings"',
     *STATISTICS,
+
+
+# Methods that remove words: exact values, unbiased samples, and texts without these words only.
+COALITIONS = "biome_interpret/attribution/coalitions"
+OCCLUSION = (
+    f"{COALITIONS}/occlusion.py",
+    ("tests/attribution/coalitions/test_occlusion.py",),
+)
+SHAPLEY = f"{COALITIONS}/shapley.py", ("tests/attribution/coalitions/test_shapley.py",)
+mutation(
+    "sign-of-a-pair",
+    "whole - without[i] - without[j] + both",
+    "without[i] + without[j] - whole - both",
+    *OCCLUSION,
+)
+mutation(
+    "weights-of-exact-shapley",
+    "_binomials(num_units - 1)[counts[without]]",
+    "_binomials(num_units - 1)[0 * counts[without]]",
+    *SHAPLEY,
+)
+mutation(
+    "weights-of-exact-pairs",
+    "1 / ((num_units - 1) * _binomials",
+    "1 / (num_units * _binomials",
+    *SHAPLEY,
+)
+mutation("reversed-orders", "[labelled, labelled[::-1]]", "[labelled, labelled]", *SHAPLEY)
+mutation("cut-of-a-cycle", "generator.integers(1, num_units)", "1", *SHAPLEY)
+mutation(
+    "errors-of-pairs-of-orders",
+    "changes.reshape(-1, 2, num_units)",
+    "changes.reshape(-1, 1, num_units)",
+    *SHAPLEY,
+)
+mutation(
+    "bound-of-a-shapley-sample",
+    "len(f) + len(new) - 1 > sampling.max_evaluations",
+    "len(f) > 2 * sampling.max_evaluations",
+    *SHAPLEY,
+)
+REMOVING = ("tests/interpreters/test_occlusion.py",)
+DELETION = (
+    "biome_interpret/models/execution/deletion.py",
+    ("tests/models/execution/test_deletion.py",),
+)
+ANSWERS = "biome_interpret/interpreters/engine/rows/answers.py"
+UNITS = "biome_interpret/interpreters/engine/rows/units.py"
+mutation(
+    "spans-in-lists-refer-to-texts",
+    "return any(_refers_to(inner, texts) for inner in field.field_list)",
+    "return False",
+    *DELETION,
+)
+mutation(
+    "labels-refer-to-copies-of-texts",
+    "any(sequence.tokens == t.tokens for t in texts)",
+    "any(sequence is t for t in texts)",
+    *DELETION,
+)
+mutation(
+    "texts-with-words-left-out-are-run-alone-too",
+    "if not is_close(alone.value, answers[index].value, size):",
+    "if False:",
+    DELETION[0],
+    (f"{REMOVING[0]}::TestRowsThatMix",),
+)
+mutation(
+    "texts-that-padding-changes-share-no-pass",
+    "not probed.padding_matters,",
+    "True,",
+    "biome_interpret/interpreters/engine/batch_explainer.py",
+    (f"{REMOVING[0]}::TestRowsThatMix",),
+)
+mutation(
+    "rows-without-words-are-checked",
+    "self._rows.check_inputs(rows, evaluation.values.cpu())",
+    "pass",
+    ANSWERS,
+    (f"{REMOVING[0]}::TestRowsThatMix",),
+)
+mutation(
+    "each-text-joins-its-first-rows",
+    "rows += [Row(i, self._paths[0], AT_BASELINE, nothing) for i in sorted(unchecked)]",
+    "unchecked.clear()",
+    ANSWERS,
+    ("tests/interpreters/test_perturber.py",),
+)
+mutation(
+    "special-tokens-stay-in-the-text",
+    "if not special[token]",
+    "if token >= 0",
+    UNITS,
+    (f"{REMOVING[0]}::TestDelete",),
+)
+mutation(
+    "only-the-units-move",
+    "flags[list(range(most)) if units is None else list(units)] = True",
+    "flags[list(range(most))] = True",
+    UNITS,
+    (f"{REMOVING[0]}::TestBaseline",),
+)
+mutation(
+    "noise-at-the-input",
+    "noisy = rows_at(self._starts.noisy_texts(call, self._paths), self._path_of_row)",
+    "noisy = embedded",
+    "biome_interpret/interpreters/engine/rows/points.py",
+    ("tests/interpreters/test_smooth_gradient.py::TestAgainstAPlainLoop",),
+)
+mutation(
+    "independent-draws-of-few-noisy-texts",
+    "self._n_perturbations % 2 == 0 and self._n_perturbations >= 4",
+    "True",
+    "biome_interpret/interpreters/smooth_gradient.py",
+    ("tests/interpreters/test_smooth_gradient.py::TestStandardError",),
+)
+mutation(
+    "interactions-in-a-notebook-are-text",
+    "{i: _text(tokens[i][:_LONGEST_TOKEN]) for i in shown}",
+    "{i: tokens[i][:_LONGEST_TOKEN] for i in shown}",
+    "biome_interpret/visualization/fragment.py",
+    ("tests/visualization/test_fragment.py::TestInteractions",),
 )

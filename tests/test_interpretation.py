@@ -3,7 +3,14 @@ import math
 
 import pytest
 
-from biome_interpret import FieldScores, GradientShap, IntegratedGradient, Interpretation, Target
+from biome_interpret import (
+    FieldScores,
+    GradientShap,
+    IntegratedGradient,
+    Interpretation,
+    Occlusion,
+    Target,
+)
 from tests.tiny_models import EXAMPLE_INPUTS, build_predictor
 
 
@@ -14,6 +21,30 @@ def test_json_and_back(model: str, interpreter: type) -> None:
         assert result.method
         assert Interpretation.from_json(result.to_json()) == result
         assert Interpretation.from_json(json.loads(json.dumps(result.to_json()))) == result
+
+
+@pytest.mark.parametrize("model", ["lstm", "esim"])
+def test_json_and_back_of_interactions(model: str) -> None:
+    interpreter = Occlusion(build_predictor(model), interactions=True)
+    [result] = interpreter.interpret_json(EXAMPLE_INPUTS[model])
+    found = json.loads(json.dumps(result.to_json()))
+    assert Interpretation.from_json(found).interactions == result.interactions
+    number = len(result.interactions.values)
+    assert number == sum(len(field.tokens) for field in result.fields.values())
+    pairs = found["interactions"]
+    for wrong, what in (
+        ({**pairs, "values": pairs["values"][1:]}, "the values of the interactions"),
+        ({**pairs, "values": [[0.0]] * number}, f"must be {number} rows of {number} numbers"),
+        ({**pairs, "standard_errors": [[1.0]]}, "the standard errors of the interactions"),
+        ({**pairs, "values": [["x"]]}, "'values'.*must be a number"),
+    ):
+        with pytest.raises(ValueError, match=what):
+            Interpretation.from_json({**found, "interactions": wrong})
+
+
+def test_without_interactions_the_json_has_no_place_for_them() -> None:
+    [result] = Occlusion(build_predictor("lstm")).interpret_json(EXAMPLE_INPUTS["lstm"])
+    assert result.interactions is None and "interactions" not in result.to_json()
 
 
 def test_json_and_back_of_every_field() -> None:

@@ -135,8 +135,9 @@ def _add_explanation(group: argparse._ArgumentGroup) -> None:
         action="append",
         metavar="NAME|JSON|FILE",
         help='the method: a registered name, its parameters as JSON ({"type": NAME, ...}), or a '
-        "Jsonnet file that holds them. biome-integrated-gradient (the default) and "
-        "biome-gradient-shap are such names. Repeat it to compare methods",
+        "Jsonnet file that holds them. The names are biome-integrated-gradient (the default), "
+        "biome-gradient-shap, biome-smooth-gradient, biome-occlusion, biome-shapley-sampling, and "
+        "those of AllenNLP. Repeat it to compare methods",
     )
     add(
         "--target",

@@ -1,6 +1,6 @@
 """
 The Parquet files of an `--output-dir`: one row for each text, labelled instance and target. A text
-without a result, and one that failed, have one row too.
+without a result, and one that failed, have one row too. Interactions of pairs are left out.
 """
 
 import json

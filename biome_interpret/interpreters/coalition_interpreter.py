@@ -5,11 +5,15 @@ from typing import Any, Dict
 from allennlp.predictors import Predictor
 
 from biome_interpret.attribution.coalitions import CoalitionPlan, Inquiry, Units, UnitScores
+from biome_interpret.errors import InterpretationError
 from biome_interpret.interpreters import options
 from biome_interpret.interpreters.engine.batch_explainer import Plan
 from biome_interpret.interpreters.planned_interpreter import PlannedInterpreter
 
 DELETE = "delete"
+
+# Of more units there are too many pairs.
+MOST_INTERACTING_UNITS = 256
 
 
 class CoalitionInterpreter(PlannedInterpreter):
@@ -24,7 +28,7 @@ class CoalitionInterpreter(PlannedInterpreter):
         How units are removed. `"baseline"`: the baseline, or a background text, replaces their
         embeddings. `"delete"`: their tokens are left out of the TextField. Special tokens stay.
     interactions : `bool`, optional (default = `False`)
-        Whether the result has the interactions of all pairs of units.
+        Whether the result has the interactions of all pairs of units. There may be at most 256.
     **kwargs
         The options of `PlannedInterpreter`.
 
@@ -51,7 +55,15 @@ class CoalitionInterpreter(PlannedInterpreter):
         super().__init__(predictor, **kwargs)
 
     def plan(self, num_background: int) -> Plan:
-        return CoalitionPlan(self.inquiry, self._deletes)
+        return CoalitionPlan(self._checked_inquiry, self._deletes)
+
+    def _checked_inquiry(self, units: Units) -> "Inquiry[UnitScores]":
+        if self._with_interactions and units.num > MOST_INTERACTING_UNITS:
+            raise InterpretationError(
+                f"interactions of the {units.num} units of this text are too many: there may be at "
+                f"most {MOST_INTERACTING_UNITS}. Choose a coarser granularity, such as 'sentence'"
+            )
+        return self.inquiry(units)
 
     def inquiry(self, units: Units) -> "Inquiry[UnitScores]":
         """

@@ -69,7 +69,11 @@ class Perturber:
         output: Optional[str] = None,
         batch_size: Optional[int] = None,
     ) -> None:
-        is_deleted = removal == DELETE
+        if isinstance(removal, str):
+            options.one_of("removal", removal, [DELETE, *Baseline.list_available()])
+        is_deleted = isinstance(removal, str) and removal == DELETE
+        if batch_size is not None:
+            batch_size = options.whole_number("batch_size", batch_size)
         settings = Settings(
             method="removal",
             baseline=Baseline.of(None if is_deleted else removal),

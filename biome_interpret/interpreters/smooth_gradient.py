@@ -13,8 +13,8 @@ from biome_interpret.interpreters.path_interpreter import PathInterpreter
 class SmoothGradient(PathInterpreter):
     """
     SmoothGrad ([Smilkov et al., 2017](https://arxiv.org/abs/1706.03825)): the mean of the gradient
-    at the text with Gaussian noise, times (x − x'). Noise comes in pairs of opposite sign. Without
-    noise this is the gradient times (x − x'). The scores need not add up to anything.
+    at the text with Gaussian noise, times (x − x'). Without noise this is the gradient times
+    (x − x'). The scores need not add up to anything.
 
     Registered as a `SaliencyInterpreter` with name "biome-smooth-gradient".
 
@@ -22,7 +22,8 @@ class SmoothGradient(PathInterpreter):
 
     predictor : `Predictor`
     n_perturbations : `int`, optional (default = `10`)
-        The number of noisy texts.
+        The number of noisy texts. If it is even and at least 4, noise comes in pairs of opposite
+        sign.
     noise_std : `float`, optional (default = `0.1`)
         The standard deviation of the noise in each dimension.
     noise_relative : `bool`, optional (default = `True`)
@@ -62,17 +63,22 @@ class SmoothGradient(PathInterpreter):
         weight = 1 / (size * len(backgrounds))
         paths = [Path([1.0], [weight], b, self._noise(i)) for b in backgrounds for i in range(size)]
         is_random = self._noise_std and len(backgrounds) == 1
-        return PathMeasure(paths, [Stratum(_pairs(size), 1.0)] if is_random else None)
+        return PathMeasure(paths, [Stratum(self._draws(size), 1.0)] if is_random else None)
+
+    @property
+    def _is_paired(self) -> bool:
+        # The error of a mean is that of several independent draws.
+        return self._n_perturbations % 2 == 0 and self._n_perturbations >= 4
 
     def _noise(self, number: int) -> Optional[Noise]:
         if not self._noise_std:
             return None
-        sign = -1 if number % 2 else 1
-        draw = (self._seed, number // 2)
+        sign = -1 if self._is_paired and number % 2 else 1
+        draw = (self._seed, number // 2 if self._is_paired else number)
         return Noise(draw, self._noise_std, self._noise_relative, sign, at_input=True)
 
-
-def _pairs(size: int) -> List[List[int]]:
-    """A text and its mirror image; each on its own if one has none, or if there are few."""
-    is_paired = size % 2 == 0 and size >= 4
-    return [[i, i + 1] for i in range(0, size, 2)] if is_paired else [[i] for i in range(size)]
+    def _draws(self, size: int) -> List[List[int]]:
+        """The texts of each draw: one, or one and its mirror image."""
+        if self._is_paired:
+            return [[i, i + 1] for i in range(0, size, 2)]
+        return [[i] for i in range(size)]

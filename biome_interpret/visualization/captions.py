@@ -1,5 +1,8 @@
 """The words and numbers that the terminal, the notebook and the figure share."""
 
+from itertools import combinations
+from typing import List, NamedTuple
+
 from biome_interpret.interpretation import Interpretation, percent
 from biome_interpret.models.objectives import Target
 from biome_interpret.visualization.spans import type_of
@@ -33,3 +36,34 @@ def numbers(interpretation: Interpretation) -> str:
     plural = "" if interpretation.n_evaluations == 1 else "s"
     parts.append(f"{interpretation.n_evaluations} evaluation{plural}")
     return ", ".join(parts)
+
+
+def all_tokens(interpretation: Interpretation) -> List[str]:
+    """The tokens of all fields, as interactions number them."""
+    return [token for field in interpretation.fields.values() for token in field.tokens]
+
+
+class Pair(NamedTuple):
+    """Two tokens, and their interaction."""
+
+    first: str
+    second: str
+    value: float
+
+
+def strongest_pairs(interpretation: Interpretation, most: int = 3) -> List[Pair]:
+    """Those with the largest absolute interactions. None is 0."""
+    if interpretation.interactions is None:
+        return []
+    values, tokens = interpretation.interactions.values, all_tokens(interpretation)
+    pairs = ((i, j) for i, j in combinations(range(len(tokens)), 2) if values[i][j])
+    order = sorted(pairs, key=lambda pair: -abs(values[pair[0]][pair[1]]))[:most]
+    return [Pair(tokens[i], tokens[j], values[i][j]) for i, j in order]
+
+
+def interacting_most(interpretation: Interpretation, most: int) -> List[int]:
+    """The places of the tokens with the largest absolute interactions, in the order of the text."""
+    assert interpretation.interactions is not None
+    rows = interpretation.interactions.values
+    order = sorted(range(len(rows)), key=lambda i: -max(map(abs, rows[i])))
+    return sorted(order[:most])

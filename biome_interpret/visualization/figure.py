@@ -5,7 +5,7 @@ import math
 from typing import TYPE_CHECKING, Any, List, NamedTuple, Optional, Sequence, Set, Union, cast
 
 from biome_interpret.interpretation import RENDERERS, Interpretation, percent
-from biome_interpret.visualization.captions import target_name
+from biome_interpret.visualization.captions import interacting_most, target_name
 from biome_interpret.visualization.characters import is_word, visible, without_mark
 
 if TYPE_CHECKING:
@@ -103,6 +103,50 @@ def plot(
 
 
 RENDERERS["figure"] = plot
+
+
+def plot_interactions(interpretation: Interpretation, ax: Optional["Axes"] = None) -> "Figure":
+    """
+    Draws the interactions of all pairs of tokens as a heat map.
+
+    # Parameters
+
+    interpretation : `Interpretation`
+        With interactions. At most 60 tokens are shown: those that interact most.
+    ax : `matplotlib.axes.Axes`, optional
+        The axes to draw into. A new figure is made if they are not given.
+
+    # Raises
+
+    `ImportError`
+        If matplotlib is not installed.
+    `ValueError`
+        If the interpretation has no interactions.
+    """
+    if interpretation.interactions is None:
+        raise ValueError(
+            "the interpretation has no interactions: explain the text with "
+            "Occlusion(predictor, interactions=True), or with ShapleySampling"
+        )
+    bars = _bars(interpretation)
+    shown = interacting_most(interpretation, _MAX_BARS)
+    values = interpretation.interactions.values
+    rows = [[values[i][j] for j in shown] for i in shown]
+    ax = ax if ax is not None else _new_axes(*[2.2 + 0.34 * len(shown)] * 2)
+    largest = max((abs(value) for row in rows for value in row), default=0.0) or 1.0
+    image = _heat_map(ax, [bars[i] for i in shown], rows, largest, max(1, len(shown)))
+    ax.set_yticks(range(len(shown)), labels=[bars[i].token for i in shown], parse_math=False)
+    ax.figure.colorbar(image, ax=ax, label="interaction", fraction=0.05, pad=0.02)
+    title = f"pairs of words for {_name(interpretation, with_method=False)}"
+    if len(shown) < len(bars):
+        title += f"\n{len(shown)} of {len(bars)} tokens: those that interact most"
+    ax.set_title(title, parse_math=False, fontsize="medium")
+    _use_fonts(ax)
+    figure: Any = ax.figure
+    return cast("Figure", figure)
+
+
+RENDERERS["interactions"] = plot_interactions
 
 
 def _bar_chart(interpretation: Interpretation, ax: Optional["Axes"]) -> "Axes":

@@ -4,7 +4,13 @@ from html import escape
 from typing import List
 
 from biome_interpret.interpretation import RENDERERS, FieldScores, Interpretation, percent
-from biome_interpret.visualization.captions import largest_score, numbers, target_name
+from biome_interpret.visualization.captions import (
+    all_tokens,
+    interacting_most,
+    largest_score,
+    numbers,
+    target_name,
+)
 from biome_interpret.visualization.characters import display_pieces, visible
 from biome_interpret.visualization.shades import LEVELS, level
 
@@ -16,6 +22,7 @@ DENSEST = 0.55
 
 _MAX_TOKENS = 1000
 _LONGEST_TOKEN = 300
+_MAX_PAIRED = 30
 
 
 def render(interpretation: Interpretation) -> str:
@@ -29,6 +36,8 @@ def render(interpretation: Interpretation) -> str:
             f'{head}<p dir="auto" style="margin:.2em 0;line-height:1.9;overflow-wrap:anywhere">'
             f"{_words(field, largest)}</p>"
         )
+    if interpretation.interactions is not None:
+        parts.append(_pairs(interpretation))
     parts += [f"<small>Note: {_text(note)}</small><br>" for note in interpretation.notes]
     return f'<div style="max-width:50em;margin:.5em 0">{"".join(parts)}</div>'
 
@@ -57,6 +66,31 @@ def _words(field: FieldScores, largest: float) -> str:
         )
     left_out = len(field.tokens) - len(pieces)
     return "".join(words) + (f" <i>… and {left_out:,} more</i>" if left_out else "")
+
+
+def _pairs(interpretation: Interpretation) -> str:
+    """A table with a shaded cell for each pair of tokens, shut."""
+    assert interpretation.interactions is not None
+    values, tokens = interpretation.interactions.values, all_tokens(interpretation)
+    shown = interacting_most(interpretation, _MAX_PAIRED)
+    largest = max((abs(value) for row in values for value in row), default=0.0)
+    names = {i: _text(tokens[i][:_LONGEST_TOKEN]) for i in shown}
+    head = "".join(f"<th><bdi>{names[i]}</bdi></th>" for i in shown)
+    rows = []
+    for i in shown:
+        cells = "".join(_cell(values[i][j], largest) for j in shown)
+        rows.append(f"<tr><th><bdi>{names[i]}</bdi></th>{cells}</tr>")
+    left_out = len(tokens) - len(shown)
+    which = f", of the {len(shown)} tokens that interact most" if left_out else ""
+    return (
+        f"<details><summary><small>Interactions of pairs{which}</small></summary>"
+        f"<table><tr><th></th>{head}</tr>{''.join(rows)}</table></details>"
+    )
+
+
+def _cell(value: float, largest: float) -> str:
+    number = f"{value:+.3g}".replace("-", "−") if value else ""
+    return f'<td style="{_style(value, largest)}">{number}</td>'
 
 
 def _style(score: float, largest: float) -> str:

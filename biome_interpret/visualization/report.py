@@ -15,6 +15,7 @@ from markupsafe import Markup
 
 from biome_interpret.interpretation import FieldScores, Interpretation
 from biome_interpret.models.alignment.source_text import strings_in
+from biome_interpret.visualization.captions import interacting_most
 from biome_interpret.visualization.characters import display_pieces, visible
 from biome_interpret.visualization.corpus import (
     Corpus,
@@ -28,6 +29,7 @@ from biome_interpret.visualization.spans import Span, places, type_of
 
 _DIGITS = 5
 _NUM_ALTERNATIVES = 5
+_NUM_PAIRED = 30
 _LONGEST = 400
 # An input's values that lie deeper are replaced by an ellipsis.
 _DEEPEST = 50
@@ -259,6 +261,7 @@ def _item(one: Interpretation, texts: List[str], place: Optional[Span]) -> Dict[
         "method": None if one.method is None else _short(one.method),
         "notes": [_short(note) for note in one.notes] or None,
         "fields": [_field(name, f, errors.get(name), texts) for name, f in one.fields.items()],
+        "pairs": None if one.interactions is None else _pairs(one),
     }
     return {name: value for name, value in item.items() if value is not None}
 
@@ -276,6 +279,14 @@ def _field(
     if errors and any(error is not None for error in errors):
         field["errors"] = [_rounded(error) for error in errors]
     return field
+
+
+def _pairs(one: Interpretation) -> Dict[str, Any]:
+    """The interactions of the tokens that interact most, with their places among all tokens."""
+    assert one.interactions is not None
+    places = interacting_most(one, _NUM_PAIRED)
+    rows = one.interactions.values
+    return {"places": places, "values": [[_rounded(rows[i][j]) for j in places] for i in places]}
 
 
 def _visible_json(value: Any) -> Any:

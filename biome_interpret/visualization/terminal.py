@@ -10,7 +10,12 @@ from rich.padding import Padding
 from rich.text import Text
 
 from biome_interpret.interpretation import RENDERERS, FieldScores, Interpretation, percent
-from biome_interpret.visualization.captions import largest_score, numbers, target_name
+from biome_interpret.visualization.captions import (
+    largest_score,
+    numbers,
+    strongest_pairs,
+    target_name,
+)
 from biome_interpret.visualization.characters import display_pieces, without_controls, without_mark
 
 # Background colours, from light to full. Blue and orange differ in every type of colour vision.
@@ -193,6 +198,12 @@ class _Result:
                 yield f"{side}: {', '.join(named)}"
         if not self._largest:
             yield "all scores are 0"
+        strongest = [
+            f"{clean(one.first)} · {clean(one.second)} {self._number(one.value)}"
+            for one in strongest_pairs(self._result)
+        ]
+        if strongest:
+            yield f"pairs: {', '.join(strongest)}"
 
     def _number(self, score: float) -> str:
         """A score with enough decimals for two significant digits of the largest score."""

@@ -107,6 +107,33 @@ class TestWhatIsExplained:
             assert done.status == 0, done.err
             assert {one.method for [one] in results(out)} == {"biome-gradient-shap"}
 
+    def test_every_method_has_a_row_and_interactions_are_kept(
+        self, command: CommandLine, two: Path, out: Path, tmp_path: Path
+    ) -> None:
+        page = tmp_path / "report.html"
+        interactions = {"removal": "delete", "interactions": True, "granularity": "word"}
+        given: List[Any] = []
+        for method in (
+            "biome-smooth-gradient",
+            json.dumps({"type": "biome-occlusion", **interactions}),
+            "biome-shapley-sampling",
+        ):
+            given += ["--interpreter", method]
+        done = command.interpret(two, *given, "--output-file", out, "--html", page)
+        assert done.status == 0, done.err
+        for found in results(out):
+            assert [str(one.method).split()[0] for one in found] == [
+                "biome-smooth-gradient",
+                "biome-occlusion",
+                "biome-shapley-sampling",
+            ]
+            assert found[0].interactions is found[2].interactions is None
+            number = len(found[1].scores)
+            assert [len(row) for row in found[1].interactions.values] == [number] * number
+        assert '"pairs":' in page.read_text(encoding="utf-8")
+        printed = command.interpret(two, *given).out
+        assert printed.count("pairs: ") == 2
+
     def test_several_interpreters_stand_side_by_side(
         self, command: CommandLine, two: Path, out: Path
     ) -> None:

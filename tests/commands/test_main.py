@@ -6,6 +6,7 @@ import sys
 import pytest
 from allennlp.commands import main as allennlp
 from allennlp.commands.predict import Predict
+from allennlp.interpret.saliency_interpreters import SaliencyInterpreter
 
 from biome_interpret import __version__
 from tests.commands.command_line import CommandLine
@@ -32,6 +33,11 @@ def test_help_names_every_flag_of_predict_and_its_own(command: CommandLine) -> N
     helped = command("interpret", "--help").out
     for flag in [*flags, *own.split()]:
         assert flag in helped
+    methods = [name for name in SaliencyInterpreter.list_available() if name.startswith("biome-")]
+    assert len(methods) == 5
+    joined = "".join(helped.split())
+    for method in methods:
+        assert method in joined
 
 
 def test_allennlp_lists_the_command(

@@ -1,5 +1,6 @@
 """The Parquet files of `--output-dir`, read back and made into a report."""
 
+import dataclasses
 import json
 import re
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Any, List, Sequence
 import pytest
 from allennlp.predictors import Predictor
 
-from biome_interpret import GradientShap, Interpretation
+from biome_interpret import GradientShap, Interpretation, Occlusion
 from biome_interpret.commands.tables import Folder, gold_columns, rows_of, schema
 from biome_interpret.interpretation import FieldScores
 from biome_interpret.models.objectives import Target
@@ -46,6 +47,16 @@ def write(folder: Path, texts: Sequence[List[Any]]) -> Path:
 
 def text_of(line: int, file: str = "/a.jsonl", **inputs: Any) -> Any:
     return {"id": f"{file}:{line}", "file": file, "line": line, "input": json.dumps(inputs)}
+
+
+def test_interactions_are_left_out(tmp_path: Path) -> None:
+    predictor = Predictor.from_path(ARCHIVE, import_plugins=False)
+    [found] = Occlusion(predictor, interactions=True).interpret_json(DULL)
+    assert found.interactions is not None
+    folder = Folder(str(write(tmp_path / "out", [rows_of(text_of(1, **DULL), [found], None)])))
+    [record] = folder.records()
+    [back] = [Interpretation.from_json(one) for one in record["interpretations"]]
+    assert back == dataclasses.replace(found, interactions=None)
 
 
 def test_results_and_errors_come_back(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from allennlp.interpret.saliency_interpreters import SaliencyInterpreter
 from allennlp.models import Model
 from allennlp.modules.token_embedders import TokenEmbedder
 
-from biome_interpret import IntegratedGradient, Interpretation, Objective
+from biome_interpret import IntegratedGradient, Interpretation, Objective, Occlusion
 from biome_interpret.models.embedding import SiteFinder
 from tests.tiny_models import EXAMPLE_INPUTS, build_from_params, build_predictor, load_params
 
@@ -86,7 +86,8 @@ def test_an_objective(section: Any) -> None:
 
 
 def test_a_method(section: Any) -> None:
-    section("A method")()
+    run_next = section("A method")
+    run_next()
     # Of a linear model all gradients are the same: the method is Integrated Gradients.
     predictor = build_predictor("linear", double=True)
     interpreter = SaliencyInterpreter.by_name("input-times-gradient")(predictor)
@@ -106,6 +107,13 @@ def test_a_method(section: Any) -> None:
         )
         assert scores_of(found) == pytest.approx(scores_of(expected))
         assert abs(found.convergence_delta or 0.0) > 1e-3
+    run_next()
+    for options in ({}, {"removal": "delete"}, {"background": ["a dull film", "the story"]}):
+        method = SaliencyInterpreter.by_name("leave-one-out")
+        [found] = method(predictor, **options).interpret_json(REVIEW)
+        [expected] = Occlusion(predictor, **options).interpret_json(REVIEW)
+        assert scores_of(found) == scores_of(expected)
+        assert found.method == "leave-one-out" and found.n_evaluations == expected.n_evaluations
 
 
 def test_every_file_that_the_page_names_exists() -> None:

@@ -9,7 +9,13 @@ from typing import Any
 import pytest
 from allennlp.common.from_params import infer_params
 
-from biome_interpret import GradientShap, IntegratedGradient
+from biome_interpret import (
+    GradientShap,
+    IntegratedGradient,
+    Occlusion,
+    ShapleySampling,
+    SmoothGradient,
+)
 
 ROOT = Path(__file__).parent.parent.parent
 DOCS = ROOT / "docs"
@@ -23,7 +29,10 @@ def script(name: str) -> Any:
     return module
 
 
-@pytest.mark.parametrize("interpreter", [IntegratedGradient, GradientShap])
+METHODS = [IntegratedGradient, GradientShap, SmoothGradient, Occlusion, ShapleySampling]
+
+
+@pytest.mark.parametrize("interpreter", METHODS)
 def test_every_option_has_a_heading_of_its_own(interpreter: type) -> None:
     headings = re.findall(r"^### .*$", (DOCS / "options.md").read_text(encoding="utf-8"), re.M)
     described = re.findall(r"`(\w+)`", "\n".join(headings))

@@ -9,8 +9,16 @@ from allennlp.data import Instance
 from allennlp.models import BasicClassifier
 from allennlp.predictors import TextClassifierPredictor
 
-from biome_interpret import GradientShap, IntegratedGradient, Interpretation, InterpretationError
-from biome_interpret.interpreters import PathInterpreter
+from biome_interpret import (
+    GradientShap,
+    IntegratedGradient,
+    Interpretation,
+    InterpretationError,
+    Occlusion,
+    ShapleySampling,
+    SmoothGradient,
+)
+from biome_interpret.interpreters import PlannedInterpreter
 from tests.models.execution.test_probing import (
     CountsPositions,
     FirstRowOnly,
@@ -21,6 +29,8 @@ from tests.models.execution.test_probing import (
     as_kind,
 )
 from tests.tiny_models import EXAMPLE_INPUTS, build_predictor
+
+METHODS = [IntegratedGradient, GradientShap, SmoothGradient, Occlusion, ShapleySampling]
 
 
 def variations(inputs: JsonDict) -> List[JsonDict]:
@@ -38,7 +48,9 @@ def variations(inputs: JsonDict) -> List[JsonDict]:
     return variants
 
 
-def one_by_one(interpreter: PathInterpreter, inputs: List[JsonDict]) -> List[List[Interpretation]]:
+def one_by_one(
+    interpreter: PlannedInterpreter, inputs: List[JsonDict]
+) -> List[List[Interpretation]]:
     """The results of each text alone. A text that comes again is interpreted once."""
     found: Dict[str, List[Interpretation]] = {}
     for text in inputs:
@@ -61,7 +73,7 @@ def assert_alike(found: List[Interpretation], expected: List[Interpretation]) ->
             assert one.fields[name].scores == pytest.approx(field.scores, abs=1e-5 * (1 + size))
 
 
-@pytest.mark.parametrize("interpreter", [IntegratedGradient, GradientShap])
+@pytest.mark.parametrize("interpreter", METHODS)
 @pytest.mark.parametrize("kind", EXAMPLE_INPUTS)
 def test_the_scores_in_a_batch_are_the_scores_alone(kind: str, interpreter: Any) -> None:
     predictor = build_predictor(kind)
@@ -130,7 +142,7 @@ class Counting(BasicClassifier):
         return outputs
 
 
-def passes_of(interpreter: PathInterpreter, inputs: List[JsonDict]) -> int:
+def passes_of(interpreter: PlannedInterpreter, inputs: List[JsonDict]) -> int:
     Counting.passes = 0
     interpreter.saliency_interpret_batch_json(inputs)
     return Counting.passes
@@ -183,7 +195,7 @@ def test_the_points_of_a_path_may_take_several_passes() -> None:
     assert_alike([together], [alone])
 
 
-@pytest.mark.parametrize("interpreter", [IntegratedGradient, GradientShap])
+@pytest.mark.parametrize("interpreter", METHODS)
 def test_each_text_has_its_own_target(interpreter: Any) -> None:
     together = interpreter(build_predictor("lstm"))
     review = EXAMPLE_INPUTS["lstm"]
@@ -276,7 +288,7 @@ class RunsOutOfMemory(BasicClassifier):
         return super().forward(tokens, label, metadata)
 
 
-@pytest.mark.parametrize("interpreter", [IntegratedGradient, GradientShap])
+@pytest.mark.parametrize("interpreter", METHODS)
 def test_passes_shrink_if_memory_runs_out(interpreter: Any) -> None:
     review = EXAMPLE_INPUTS["lstm"]
     expected = interpreter(build_predictor("lstm")).interpret_json(review)

@@ -13,7 +13,8 @@ from allennlp.common.checks import ConfigurationError
 from allennlp.models import BasicClassifier
 from torch.optim import SGD
 
-from biome_interpret import GradientShap, IntegratedGradient, InterpretationError
+from biome_interpret import GradientShap, IntegratedGradient, InterpretationError, Occlusion
+from tests.interpreters.test_batching import METHODS
 from tests.tiny_models import EXAMPLE_INPUTS, build_predictor
 
 REVIEW = EXAMPLE_INPUTS["lstm"]
@@ -30,7 +31,7 @@ class Draws(BasicClassifier):
 def test_a_model_that_draws_leaves_the_global_random_states_as_they_were() -> None:
     predictor = build_predictor("lstm")
     predictor._model.__class__ = Draws
-    for interpreter in (IntegratedGradient, GradientShap):
+    for interpreter in METHODS:
         torch.manual_seed(1), numpy.random.seed(2), random.seed(3)
         before = [torch.rand(3).tolist(), numpy.random.rand(3).tolist(), random.random()]
         torch.manual_seed(1), numpy.random.seed(2), random.seed(3)
@@ -79,10 +80,11 @@ class Meets(BasicClassifier):
             self.inside.release()
 
 
-def test_threads_that_interpret_one_model_take_turns() -> None:
+@pytest.mark.parametrize("method", [IntegratedGradient, Occlusion])
+def test_threads_that_interpret_one_model_take_turns(method: Any) -> None:
     predictor = build_predictor("lstm")
     predictor._model.__class__ = Meets
-    interpreter = IntegratedGradient(predictor)
+    interpreter = method(predictor)
     with ThreadPoolExecutor(2) as pool:
         results = [*pool.map(interpreter.interpret_json, [REVIEW, REVIEW])]
     assert results[0] == results[1]

@@ -22,11 +22,19 @@ from biome_interpret import (
     IntegratedGradient,
     InterpretationError,
     PathInterpreter,
+    PlannedInterpreter,
 )
 from tests.tiny_models import EXAMPLE_INPUTS, build_predictor
 
 CONFIGS = Path(__file__).parent.parent.parent / "configs"
 REVIEW = EXAMPLE_INPUTS["lstm"]
+NAMES = [
+    "biome-integrated-gradient",
+    "biome-gradient-shap",
+    "biome-smooth-gradient",
+    "biome-occlusion",
+    "biome-shapley-sampling",
+]
 
 
 @pytest.mark.parametrize("interpreter", [IntegratedGradient, GradientShap])
@@ -94,7 +102,12 @@ def test_wrong_options_of_one_method_raise_an_error_that_names_them(
         interpreter(build_predictor("lstm"), **options)
 
 
-@pytest.mark.parametrize("kind", ["biome-integrated-gradient", "biome-gradient-shap"])
+def by_name(kind: str, options: Dict[str, Any]) -> Any:
+    params = Params({"type": kind, **options})
+    return SaliencyInterpreter.from_params(params, predictor=build_predictor("lstm"))
+
+
+@pytest.mark.parametrize("kind", NAMES)
 class TestParameters:
     def test_the_predictor_is_all_that_is_needed(self, kind: str) -> None:
         predictor = build_predictor("lstm")
@@ -114,9 +127,7 @@ class TestParameters:
             {"inference_mode": "log_softmax"},
             {"target": "negative"},
             {"target": 0},
-            {"input_x_gradient": False},
-            {"reduction": "l2"},
-            {"granularity": "sentence", "granularity_aggregation_strategy": "signed_max"},
+            {"granularity": "sentence"},
             {"batch_size": 3},
             {"device": -1},
             {"device": "cpu"},
@@ -129,7 +140,28 @@ class TestParameters:
             Params({"type": kind, **options}), predictor=predictor
         )
         directly = type(by_params)(predictor, **options)
-        assert isinstance(by_params, PathInterpreter)
+        assert isinstance(by_params, PlannedInterpreter)
+        assert by_params.interpret_json(REVIEW) == directly.interpret_json(REVIEW)
+
+    @pytest.mark.parametrize(
+        "options",
+        [
+            {"input_x_gradient": False},
+            {"reduction": "l2"},
+            {"granularity": "sentence", "granularity_aggregation_strategy": "signed_max"},
+            {"removal": "delete"},
+            {"interactions": True},
+        ],
+        ids=str,
+    )
+    def test_so_do_those_that_only_some_methods_have(self, kind: str, options: dict) -> None:
+        is_path = issubclass(SaliencyInterpreter.by_name(kind), PathInterpreter)
+        if is_path != ({"removal", "interactions"}.isdisjoint(options)):
+            with pytest.raises(ConfigurationError, match="no option"):
+                by_name(kind, options)
+            return
+        by_params = by_name(kind, options)
+        directly = type(by_params)(by_params.predictor, **options)
         assert by_params.interpret_json(REVIEW) == directly.interpret_json(REVIEW)
 
     def test_a_misspelt_option_is_named(self, kind: str) -> None:
@@ -143,7 +175,9 @@ class TestParameters:
             SaliencyInterpreter.from_params(params, predictor=build_predictor("lstm"))
 
 
-@pytest.mark.parametrize("name", ["integrated_gradient", "gradient_shap"])
+@pytest.mark.parametrize(
+    "name", [p.stem for p in CONFIGS.glob("*.jsonnet") if "sst2" not in p.stem]
+)
 def test_the_shipped_configs_load(name: str) -> None:
     params = Params.from_file(CONFIGS / f"{name}.jsonnet")
     interpreter = SaliencyInterpreter.from_params(params, predictor=build_predictor("lstm"))

@@ -6,13 +6,14 @@ import pytest
 import torch
 from allennlp.common.checks import ConfigurationError
 
-from biome_interpret import GradientShap, IntegratedGradient
+from biome_interpret import IntegratedGradient
+from tests.interpreters.test_batching import METHODS
 from tests.tiny_models import EXAMPLE_INPUTS, build_predictor
 
 REVIEW = EXAMPLE_INPUTS["lstm"]
 
 
-@pytest.mark.parametrize("interpreter", [IntegratedGradient, GradientShap])
+@pytest.mark.parametrize("interpreter", METHODS)
 @pytest.mark.parametrize("kind", ["lstm", "cnn"])
 def test_a_model_that_replaced_the_predictor_s_own_is_explained(
     interpreter: Any, kind: str

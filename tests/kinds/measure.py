@@ -142,7 +142,7 @@ class GradientAtTheInput:
         return [(high - low) / (2 * step) for high, low in zip(above, below)]
 
     def _outputs(self, factor: float) -> List[float]:
-        with _stretched(self._interpreter.predictor._model, self._kind.probes, factor):
+        with stretched(self._interpreter.predictor._model, self._kind.probes, factor):
             return [one.output for one in self._interpreter.interpret_json(self._kind.inputs)]
 
 
@@ -155,7 +155,7 @@ def slope_at_the_input(predictor: Predictor, kind: Kind) -> List[float]:
 
 
 @contextmanager
-def _stretched(model: torch.nn.Module, probes: Any, factor: float) -> Iterator[None]:
+def stretched(model: torch.nn.Module, probes: Any, factor: float) -> Iterator[None]:
     with ExitStack() as handles:
         for probe in probes:
             calls: List[None] = []

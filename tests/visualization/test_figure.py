@@ -11,7 +11,8 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.font_manager import fontManager
 
-from biome_interpret import GradientShap, IntegratedGradient
+from biome_interpret import GradientShap, IntegratedGradient, Occlusion
+from biome_interpret.interpretation import PairScores
 from biome_interpret.visualization import figure
 from tests.tiny_models import EXAMPLE_INPUTS, build_predictor
 from tests.visualization.test_report import interpretation
@@ -163,3 +164,36 @@ def test_a_missing_library_is_named_with_its_extra() -> None:
         "plot() needs matplotlib: pip install 'biome-interpret[plot]'",
         "to_pandas() needs pandas: pip install 'biome-interpret[pandas]'",
     ], done.stderr
+
+
+class TestInteractions:
+    def test_each_pair_has_its_cell(self) -> None:
+        interpreter = Occlusion(build_predictor("esim"), interactions=True)
+        [result] = interpreter.interpret_json(EXAMPLE_INPUTS["esim"])
+        ax = result.plot_interactions().axes[0]
+        [image] = ax.images
+        assert image.get_array().tolist() == result.interactions.values
+        tokens = [token for field in result.fields.values() for token in field.tokens]
+        assert labels(ax.xaxis) == labels(ax.yaxis) == tokens
+        assert image.norm.vmax == -image.norm.vmin > 0
+        assert result.target.label in ax.get_title()
+
+    def test_of_many_tokens_those_that_interact_most_are_shown(self) -> None:
+        number = 70
+        values = [[0.0] * number for _ in range(number)]
+        for i in range(0, 10, 2):
+            values[i][i + 60] = values[i + 60][i] = 1.0 + i
+        tokens = [f"w{i}" for i in range(number)]
+        result = interpretation(tokens, [1.0] * number, interactions=PairScores(values))
+        ax = result.plot_interactions().axes[0]
+        shown = labels(ax.yaxis)
+        assert len(shown) == 60 and {"w0", "w60", "w8", "w68"} <= {*shown}
+        assert "60 of 70 tokens" in ax.get_title()
+
+    def test_of_one_token(self) -> None:
+        result = interpretation(["$x$"], [1.0], interactions=PairScores([[0.0]]))
+        assert labels(result.plot_interactions().axes[0].xaxis) == ["$x$"]
+
+    def test_that_are_not_there_are_refused_with_what_to_do(self) -> None:
+        with pytest.raises(ValueError, match="no interactions.*interactions=True"):
+            interpretation(["a"], [1.0]).plot_interactions()

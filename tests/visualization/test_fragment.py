@@ -5,7 +5,7 @@ from typing import Any, List
 import pytest
 
 from biome_interpret import IntegratedGradient, Interpretation
-from biome_interpret.interpretation import FieldScores
+from biome_interpret.interpretation import FieldScores, PairScores
 from biome_interpret.models.objectives import Target
 from biome_interpret.visualization import fragment
 from biome_interpret.visualization.captions import target_name
@@ -100,3 +100,33 @@ def luminance(rgb: Any) -> float:
     shares = [value / 255 for value in rgb]
     linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in shares]
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+class TestInteractions:
+    def test_each_pair_has_its_number(self) -> None:
+        pairs = PairScores([[0.0, 1.5, 0.0], [1.5, 0.0, -0.25], [0.0, -0.25, 0.0]])
+        html = interpretation(
+            ["not", "bad", "."], [1.0, 2.0, 0.5], interactions=pairs
+        )._repr_html_()
+        assert html.count("+1.5<") == 2 and html.count("−0.25<") == 2
+        assert html.count("<th>") == 1 + 2 * 3 and html.count("<td ") == 9
+        assert Reader(html).tags.count("details") == 1
+
+    def test_no_text_becomes_markup(self) -> None:
+        text = "</th><script>alert(1)</script>"
+        pairs = PairScores([[0.0, 1.0], [1.0, 0.0]])
+        shown = Reader(interpretation([text, text], [1.0, 2.0], interactions=pairs)._repr_html_())
+        assert "script" not in shown.tags and shown.text.count(text) == 6
+
+    def test_of_many_tokens_those_that_interact_most_are_shown(self) -> None:
+        number = 40
+        values = [[0.0] * number for _ in range(number)]
+        values[1][39] = values[39][1] = 2.0
+        tokens = [f"w{i}" for i in range(number)]
+        result = interpretation(tokens, [1.0] * number, interactions=PairScores(values))
+        html = result._repr_html_()
+        assert html.count("<td ") == 30 * 30 and "of the 30 tokens that interact most" in html
+        assert "<th><bdi>w39</bdi></th>" in html
+
+    def test_without_interactions_there_is_no_table(self) -> None:
+        assert "<table" not in interpretation(["a"], [1.0])._repr_html_()

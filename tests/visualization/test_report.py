@@ -9,7 +9,7 @@ from typing import Any, Dict, List
 import pytest
 
 from biome_interpret import IntegratedGradient, Interpretation
-from biome_interpret.interpretation import FieldScores
+from biome_interpret.interpretation import FieldScores, PairScores
 from biome_interpret.models.objectives import Target
 from biome_interpret.visualization.report import NothingToShow, write_report
 from biome_interpret.visualization.spans import type_of
@@ -120,3 +120,18 @@ def test_the_same_records_give_the_same_page(page: Path, tmp_path: Path) -> None
     write_report(records, page, "Films")
     write_report(iter(records), other, "Films")
     assert page.read_bytes() == other.read_bytes()
+
+
+def test_the_page_carries_the_interactions_of_the_tokens_that_interact_most(page: Path) -> None:
+    number = 40
+    values = [[0.0] * number for _ in range(number)]
+    values[1][39] = values[39][1] = 2.0
+    text = " ".join(f"w{i}" for i in range(number))
+    pairs = PairScores(values)
+    write_report([record(1, text, [1.0] * number, interactions=pairs)], page)
+    [item] = data_of(page)[0]["results"]
+    places = item["pairs"]["places"]
+    assert len(places) == 30 and {1, 39} <= {*places} and places == sorted(places)
+    shown = item["pairs"]["values"]
+    assert shown[places.index(1)][places.index(39)] == 2.0
+    assert sum(map(sum, shown)) == 4.0

@@ -7,6 +7,7 @@ from typing import Any, Dict, Iterator, List
 import pytest
 
 from biome_interpret import GradientShap, IntegratedGradient
+from biome_interpret.interpretation import PairScores
 from biome_interpret.visualization.report import write_report
 from tests.tiny_models import EXAMPLE_INPUTS, build_predictor
 from tests.visualization.browser import Browser, find_chromium
@@ -420,6 +421,24 @@ def test_columns_are_named_by_what_differs(browser: Browser, tmp_path: Path) -> 
     assert browser.run(columns) == ["baseline: default", "baseline: unknown"]
     summary = "[...document.querySelectorAll('.label-words small')].map(s => s.textContent)"
     assert browser.run(summary) == ["baseline: default", "baseline: unknown"]
+
+
+def test_interactions_are_a_table_that_opens(browser: Browser, tmp_path: Path) -> None:
+    hostile = "</th><script>window.ran=1</script>"
+    pairs = PairScores([[0.0, 1.5, 0.0], [1.5, 0.0, -0.25], [0.0, -0.25, 0.0]])
+    records = [record(1, f"not bad {hostile}", [1.0, 2.0, 0.5], interactions=pairs)]
+    show(browser, [*records, record(2, "no pairs", [1.0, 2.0])], tmp_path)
+    assert browser.run("[...document.querySelectorAll('article .more > summary')].length") == 3
+    browser.run("document.querySelector('article .more > summary').click()")
+    browser.wait("document.querySelector('article .more tbody td')")
+    cells = "[...document.querySelectorAll('article .more tbody td')].map(one => one.textContent)"
+    assert browser.run(cells) == ["", "+1.5", "", "+1.5", "", "−0.25", "", "−0.25", ""]
+    assert (
+        browser.run("document.querySelectorAll('article .more tbody td')[1].className") == "n f12"
+    )
+    assert hostile in text_of(browser, "article .more thead")
+    assert not browser.run("window.ran")
+    assert browser.complaints() == []
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

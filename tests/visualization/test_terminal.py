@@ -8,6 +8,7 @@ import pytest
 from rich.console import Console
 
 from biome_interpret import FieldScores, IntegratedGradient, Interpretation, Target
+from biome_interpret.interpretation import PairScores
 from biome_interpret.visualization import terminal
 from biome_interpret.visualization.captions import target_name
 from tests.tiny_models import EXAMPLE_INPUTS, build_predictor
@@ -213,3 +214,16 @@ def test_words_with_tiny_scores_are_not_named_as_the_strongest() -> None:
     plain = shown(result({"a": 2.0, "b": -0.001, "c": 0.5}))
     assert "for: a +2.00, c +0.50" in plain
     assert "against:" not in plain
+
+
+def test_the_three_strongest_pairs_are_named() -> None:
+    values = [
+        [0.0, 0.5, 0.1, 0.0],
+        [0.5, 0.0, -0.75, 0.2],
+        [0.1, -0.75, 0.0, 0.0],
+        [0.0, 0.2, 0.0, 0.0],
+    ]
+    tokens = ["not", "bad", "\x1b[31m", "."]
+    found = interpretation(tokens, [1.0, 2.0, 0.5, 0.1], interactions=PairScores(values))
+    assert "pairs: bad · ␛[31m -0.75, not · bad +0.50, bad · . +0.20" in shown(found)
+    assert "pairs:" not in shown(interpretation(tokens, [1.0, 2.0, 0.5, 0.1]))

@@ -1,8 +1,8 @@
 """Shapley values: the mean change of f when a unit joins the units before it, over all orders."""
 
+import math
 from functools import lru_cache
 from itertools import combinations
-from math import comb
 from typing import Dict, Iterator, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 import numpy
@@ -67,7 +67,7 @@ class Sampling(NamedTuple):
     tolerance : `float`, optional
         Double the number of orders until Σ standard error / Σ |score| is at most this.
     max_evaluations : `int`
-        The largest number of subsets with a tolerance.
+        The largest number of subsets with a tolerance. The fewest orders are asked anyway.
     """
 
     num_orders: int
@@ -90,52 +90,79 @@ def sampled_shapley(num_units: int, sampling: Sampling) -> "Inquiry[UnitScores]"
     generator = numpy.random.default_rng([sampling.seed, num_units])
     orders: List[Order] = []
     f: Dict[Removed, float] = {}
+    found: Optional[UnitScores] = None
+    wanted = sampling.num_orders
+    if sampling.tolerance is not None:
+        wanted = min(wanted, 2 * (sampling.max_evaluations // (2 * num_units)))
     while True:
-        least = max(len(orders), sampling.num_orders)
-        orders += _more_orders(num_units, least, sampling, generator)
-        subsets = (s for order in orders for s in _subsets(order, sampling.with_interactions))
+        more = _more_orders(num_units, wanted, sampling.with_interactions, generator)
+        subsets = (s for order in more for s in _subsets(order, sampling.with_interactions))
         new = [subset for subset in dict.fromkeys(subsets) if subset not in f]
+        if found is not None and len(f) + len(new) - 1 > sampling.max_evaluations:
+            found.notes.append(_cut_short(sampling, found.estimated_error))
+            return found
         answers = yield new
         f.update(zip(new, (answer.value for answer in answers)))
+        orders += more
+        wanted = len(orders)
         found = _estimate(orders, f, sampling)
         error = found.estimated_error
-        if sampling.tolerance is None or error is None or error <= sampling.tolerance:
+        if sampling.tolerance is None or (error is not None and error <= sampling.tolerance):
             return found
-        if 2 * len(f) > sampling.max_evaluations:
-            found.notes.append(
-                f"stopped at max_evaluations = {sampling.max_evaluations}: the estimated error is "
-                f"still {error:.1%} of the scores, more than the tolerance of "
-                f"{sampling.tolerance:.1%}"
-            )
-            return found
+
+
+def _cut_short(sampling: Sampling, error: Optional[float]) -> str:
+    stopped = f"stopped at max_evaluations = {sampling.max_evaluations}"
+    if error is None or not math.isfinite(error):
+        return (
+            f"{stopped}, without an estimate of the error: there are too few samples, or the "
+            f"scores are about 0"
+        )
+    return (
+        f"{stopped}: the estimated error is still {error:.1%} of the scores, more than the "
+        f"tolerance of {sampling.tolerance:.1%}"
+    )
 
 
 def _more_orders(
-    num_units: int, least: int, sampling: Sampling, generator: numpy.random.Generator
+    num_units: int, least: int, with_interactions: bool, generator: numpy.random.Generator
 ) -> List[Order]:
-    """Each is followed by its reverse."""
+    """At least a pair. Each order is followed by its reverse."""
     found: List[Order] = []
     num_rounds = 0
-    while len(found) < least or (sampling.with_interactions and num_rounds < 2):
+    while len(found) < max(2, least) or (with_interactions and num_rounds < 2):
         labels = generator.permutation(num_units).tolist()
         plain = [tuple(range(num_units))]
-        for order in _round(num_units) if sampling.with_interactions else plain:
+        for order in _round(num_units, generator) if with_interactions else plain:
             labelled = tuple(labels[unit] for unit in order)
             found += [labelled, labelled[::-1]]
         num_rounds += 1
     return found
 
 
+def _round(num_units: int, generator: numpy.random.Generator) -> List[Order]:
+    """
+    Orders in which every two units are neighbours, in each place with the same probability. For an
+    even number of units they are Walecki's paths, which share no pair. For an odd number they are
+    his cycles, each cut at two places.
+    """
+    if num_units % 2 == 0:
+        return _paths(num_units)
+    cycles = [(*path, num_units - 1) for path in _paths(num_units - 1)]
+    cut = int(generator.integers(1, num_units))
+    return [one for cycle in cycles for one in (cycle, cycle[cut:] + cycle[:cut])]
+
+
 @lru_cache(maxsize=64)
-def _round(num_units: int) -> List[Order]:
-    """
-    Orders in which every two units are neighbours: Walecki's paths, which share no pair. To an odd
-    number of units one is added for them, and dropped again.
-    """
-    size = num_units + num_units % 2
+def _paths(size: int) -> List[Order]:
+    """For an even number of units."""
     steps = [(step + 1) // 2 * (1 if step % 2 else -1) for step in range(size)]
-    paths = ([(start + step) % size for step in steps] for start in range(size // 2))
-    return [tuple(unit for unit in path if unit < num_units) for path in paths]
+    return [tuple((start + step) % size for step in steps) for start in range(size // 2)]
+
+
+def _round_size(num_units: int) -> int:
+    """The number of orders of a round, with their reverses."""
+    return num_units if num_units % 2 == 0 else 2 * (num_units - 1)
 
 
 def _subsets(order: Order, with_interactions: bool) -> Iterator[Removed]:
@@ -156,8 +183,7 @@ def _estimate(
         values = numpy.array([f[frozenset(order[joined:])] for joined in range(num_units + 1)])
         own[list(order)] = numpy.diff(values)
     scores, errors = _mean_and_error(changes.reshape(-1, 2, num_units).mean(axis=1))
-    size = numpy.abs(scores).sum()
-    share = None if errors is None or not size else float(errors.sum() / size)
+    share = None if errors is None else _share(float(errors.sum()), float(abs(scores).sum()))
     return UnitScores(
         scores,
         len(f) - 1,
@@ -169,9 +195,15 @@ def _estimate(
     )
 
 
+def _share(error: float, size: float) -> float:
+    if not error:
+        return 0.0
+    return error / size if size else math.inf
+
+
 def _interactions(orders: Sequence[Order], f: Mapping[Removed, float]) -> Interactions:
     num_units = len(orders[0])
-    size = 2 * len(_round(num_units))
+    size = _round_size(num_units)
     rounds = [orders[first : first + size] for first in range(0, len(orders), size)]
     sums = numpy.zeros((len(rounds), num_units, num_units))
     counts = numpy.zeros_like(sums)
@@ -209,4 +241,4 @@ def _bit_counts(num_units: int) -> NDArray[numpy.int64]:
 
 
 def _binomials(n: int) -> Array:
-    return numpy.array([comb(n, k) for k in range(n + 1)], dtype=float)
+    return numpy.array([math.comb(n, k) for k in range(n + 1)], dtype=float)

@@ -122,6 +122,7 @@ class BatchExplainer:
                 partial(self._planner.rows_per_pass, objective=batch.given_objective),
                 probed.instances_may_share,
                 not probed.padding_matters,
+                self._planner.held_passes(batch.given_objective),
             )
         makers = [plan.ask if job.question is None else job.question.ask for job in jobs]
         found = answer_inquiries(makers, units, source)

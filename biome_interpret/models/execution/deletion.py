@@ -5,20 +5,23 @@ from typing import Any, Callable, Dict, Hashable, List, Mapping, Sequence, Set
 
 import torch
 from allennlp.data import Instance, Token, Vocabulary
-from allennlp.data.fields import Field, ListField, TextField
+from allennlp.data.fields import Field, ListField, NamespaceSwappingField, TextField
 from allennlp.models import Model
 
 from biome_interpret.attribution.coalitions import Answer, answers_of
-from biome_interpret.errors import InterpretationError
+from biome_interpret.errors import InterpretationError, is_out_of_memory, reason_of
 from biome_interpret.models.alignment.special_tokens import unknown_text
 from biome_interpret.models.alignment.text_fields import texts_of
 from biome_interpret.models.execution.batching import run_in_passes
+from biome_interpret.models.execution.comparison import HeldPasses, is_close
 from biome_interpret.models.execution.row_values import RowsMixed, check_finite
 from biome_interpret.models.objectives import Objective, forward_arguments
 from biome_interpret.models.tensors import to_tensors
 
 # The largest length of a text in a pass, in units of the smallest.
 _MOST_PADDING = 1.25
+
+_INSTEAD = "remove words by a baseline instead, such as 'unknown'"
 
 
 def without_tokens(
@@ -40,12 +43,18 @@ def without_tokens(
     fields: Dict[str, Field[Any]] = {}
     for name, field in instance.fields.items():
         fields[name] = _without(name, field, removed, vocabulary)
-    changed = {id(instance[name]) for name in fields if fields[name] is not instance[name]}
+    changed = [
+        text.field
+        for name in fields
+        if fields[name] is not instance[name]
+        for text in texts_of(instance, name)
+        if removed.get(text.name)
+    ]
     for name, field in instance.fields.items():
-        if id(getattr(field, "sequence_field", None)) in changed:
+        if changed and _refers_to(field, changed):
             raise InterpretationError(
                 f"no token can be left out of the text, since the field '{name}' refers to its "
-                f"tokens: remove words by a baseline instead, such as 'unknown'"
+                f"tokens: {_INSTEAD}"
             )
     shorter = Instance(fields)
     shorter.index_fields(vocabulary)
@@ -68,10 +77,21 @@ def _without(
     if not isinstance(field, TextField):
         raise InterpretationError(
             f"no token can be left out of the field '{name}', which is a "
-            f"{type(field).__name__}: remove words by a baseline instead, such as 'unknown'"
+            f"{type(field).__name__}: {_INSTEAD}"
         )
     kept = [token for index, token in enumerate(field.tokens) if index not in removed[name]]
     return TextField(kept or [Token(unknown_text(field, vocabulary))], field._token_indexers)
+
+
+def _refers_to(field: Field[Any], texts: Sequence[TextField]) -> bool:
+    """Whether a field has something for each token of one of the texts, or points to its tokens."""
+    if isinstance(field, ListField):
+        return any(_refers_to(inner, texts) for inner in field.field_list)
+    if isinstance(field, NamespaceSwappingField):  # For a part of the tokens.
+        return True
+    sequence = getattr(field, "sequence_field", None)
+    # A predictor's labels may refer to a copy of the text.
+    return isinstance(sequence, TextField) and any(sequence.tokens == t.tokens for t in texts)
 
 
 def run_texts(
@@ -80,6 +100,7 @@ def run_texts(
     instances: Sequence[Instance],
     texts_per_pass: Callable[[int], int],
     may_pad: bool,
+    held: HeldPasses,
 ) -> List[Answer]:
     """
     f of each labelled instance, and the model's probability for its target.
@@ -90,13 +111,29 @@ def run_texts(
         For the length of the longest, in tokens.
     may_pad : `bool`
         Whether texts of different lengths may share a pass.
+    held : `HeldPasses`
+        Of the model and the type of objective.
+
+    # Raises
+
+    `RowsMixed`
+        If texts that were run alone too give something else.
+    `InterpretationError`
+        If the model fails, or f is not finite.
     """
     lengths = [_num_tokens(instance) for instance in instances]
     found: Dict[int, Answer] = {}
 
     def run(places: List[int]) -> None:
         own = [instances[place] for place in places]
-        found.update(zip(places, _run(model, objective, own)))
+        answers = _run(model, objective, own)
+        if held.is_due(len(own), len(own)):
+            size = max(abs(answer.value) for answer in answers)
+            for index in {len(own) // 2, len(own) - 1}:
+                [alone] = _run(model, objective, [own[index]])
+                if not is_close(alone.value, answers[index].value, size):
+                    raise RowsMixed
+        found.update(zip(places, answers))
 
     groups: Dict[Hashable, List[int]] = {}
     for place in sorted(range(len(instances)), key=lambda place: lengths[place]):
@@ -112,11 +149,19 @@ def run_texts(
 
 
 def _run(model: Model, objective: Objective, instances: Sequence[Instance]) -> List[Answer]:
-    tensors = to_tensors(instances, model)
-    with torch.no_grad():
-        outputs = objective.run(forward_arguments(objective, tensors))
-        values = objective.values(outputs, tensors).double()
-        probabilities = objective.probabilities(outputs, tensors)
+    try:
+        tensors = to_tensors(instances, model)
+        with torch.no_grad():
+            outputs = objective.run(forward_arguments(objective, tensors))
+            values = objective.values(outputs, tensors).double()
+            probabilities = objective.probabilities(outputs, tensors)
+    except Exception as error:
+        if is_out_of_memory(error) or isinstance(error, InterpretationError):
+            raise
+        raise InterpretationError(
+            f"{type(model).__name__} fails on the text with words left out ({reason_of(error)}): "
+            f"{_INSTEAD}"
+        ) from error
     if values.shape != (len(instances),):
         raise RowsMixed
     check_finite(values)

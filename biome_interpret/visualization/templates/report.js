@@ -11,6 +11,8 @@ const LEVELS = {{ levels }};
 
 {% include "list.js" %}
 
+{% include "shared/pairs.js" %}
+
 {% include "filters.js" %}
 
 {% include "tooltip.js" %}

@@ -160,6 +160,7 @@ function drawItem(record, item) {
     drawTarget(record, item),
     ...item.fields.map((field) => drawField(record, item, field)),
     ...(item.notes || []).map((note) => make("p", { class: "quiet" }, "Note: " + note)),
+    item.pairs ? drawPairs(item) : null,
     more(numbers(item), () => [
       ...item.fields.map((field) => scoreTable(item, field)),
       ...(hasInput ? [drawInput(record)] : []),

@@ -2,6 +2,7 @@
 
 from typing import Any, Callable, Dict, List, Optional, Protocol, Sequence, Set, Tuple
 
+from allennlp.data import Instance
 from allennlp.models import Model
 
 from biome_interpret.attribution.coalitions import Answer, Inquiry, Removed, Units, answers_of
@@ -10,6 +11,7 @@ from biome_interpret.interpreters.engine.rows.checked_rows import CheckedRows
 from biome_interpret.interpreters.engine.rows.points import AT_BASELINE, Row
 from biome_interpret.interpreters.engine.rows.units import BatchUnits
 from biome_interpret.models.execution.batching import run_in_passes
+from biome_interpret.models.execution.comparison import HeldPasses
 from biome_interpret.models.execution.deletion import run_texts, without_tokens
 from biome_interpret.models.execution.evaluation import ExplainedBatch
 from biome_interpret.models.execution.row_values import check_finite
@@ -113,6 +115,8 @@ class DeletedUnits:
         For a number of tokens, the number of texts in a pass.
     may_share, may_pad : `bool`
         Whether texts may share a pass, and whether one may be padded there.
+    held : `HeldPasses`
+        Of the model and the type of objective.
     """
 
     def __init__(
@@ -123,6 +127,7 @@ class DeletedUnits:
         rows_per_pass: Callable[[int], int],
         may_share: bool,
         may_pad: bool,
+        held: HeldPasses,
     ) -> None:
         self._model = model
         self._batch = batch
@@ -130,21 +135,31 @@ class DeletedUnits:
         self._rows_per_pass = rows_per_pass
         self._may_share = may_share
         self._may_pad = may_pad
+        self._held = held
 
     def answers(self, asked: Sequence[Asked]) -> List[Answer]:
-        instances = [
-            without_tokens(
-                self._batch.instances[row], self._units.tokens(row, removed), self._model.vocab
-            )
-            for row, removed in asked
-        ]
-        return run_texts(
+        batch = self._batch
+        # Special tokens stay: a text without them only is the text itself.
+        found = {
+            one: Answer(batch.outputs[one[0]], batch.probabilities[one[0]])
+            for one in asked
+            if not any(self._units.tokens(*one).values())
+        }
+        changed = [one for one in asked if one not in found]
+        answers = run_texts(
             self._model,
-            self._batch.objective,
-            instances,
+            batch.objective,
+            [self._without(*one) for one in changed],
             self._rows_per_pass if self._may_share else lambda length: 1,
             self._may_pad,
+            self._held,
         )
+        found.update(zip(changed, answers))
+        return [found[one] for one in asked]
+
+    def _without(self, row: int, removed: Removed) -> Instance:
+        tokens = self._units.tokens(row, removed)
+        return without_tokens(self._batch.instances[row], tokens, self._model.vocab)
 
 
 def _mean(answers: Sequence[Answer]) -> Answer:
