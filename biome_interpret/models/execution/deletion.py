@@ -40,9 +40,11 @@ def without_tokens(
     fields: Dict[str, Field[Any]] = {}
     for name, field in instance.fields.items():
         fields[name] = _without(name, field, removed, vocabulary)
-    changed = {id(instance[name]) for name in fields if fields[name] is not instance[name]}
+    changed = [instance[name] for name in fields if fields[name] is not instance[name]]
     for name, field in instance.fields.items():
-        if id(getattr(field, "sequence_field", None)) in changed:
+        # The field that it refers to may be a copy.
+        tokens = getattr(getattr(field, "sequence_field", None), "tokens", None)
+        if tokens is not None and any(tokens == getattr(one, "tokens", None) for one in changed):
             raise InterpretationError(
                 f"no token can be left out of the text, since the field '{name}' refers to its "
                 f"tokens: remove words by a baseline instead, such as 'unknown'"
