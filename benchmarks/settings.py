@@ -21,9 +21,11 @@ _FULL: Dict[str, Tuple[int, int]] = {
     "levels": (20, 20),
     "stacks": (40, 10),
     "gpu": (872, 872),
+    "evaluation": (300, 300),
 }
 _QUICK: Dict[str, Tuple[int, int]] = {name: (4, 2) for name in _FULL}
 _QUICK["throughput"] = (40, 6)
+_QUICK["evaluation"] = (20, 20)
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,10 @@ class InterpretationError(ValueError):
     """A text that cannot be interpreted: the message says why. Other texts are not affected."""
 
 
+class NothingLabelled(InterpretationError):
+    """There is no labelled instance with the wanted number, such as a span of a tagger."""
+
+
 def shown(value: Any) -> str:
     """A value for a message, as one short line."""
     try:

@@ -798,6 +798,52 @@ mutation(
     ("tests/commands/jobs/test_outputs.py",),
 )
 
+# A study: methods are compared on equal terms.
+STUDY = "biome_interpret/evaluation/studies/study.py", ("tests/evaluation/studies/test_study.py",)
+SUMMARY = (
+    "biome_interpret/evaluation/studies/summary.py",
+    ("tests/evaluation/studies/test_summary.py",),
+)
+mutation(
+    "scores-of-a-study-are-finite",
+    "numpy.isfinite(found.draws).all()",
+    "True",
+    *STUDY,
+)
+mutation(
+    "a-study-compares-on-common-texts",
+    "if not better or all(",
+    "if True or all(",
+    *SUMMARY,
+)
+mutation(
+    "oracles-are-not-compared",
+    "compared = [row for row in rows if row not in _ORACLES]",
+    "compared = rows",
+    *SUMMARY,
+)
+mutation(
+    "words-of-people-are-found-by-characters",
+    '"".join(map(_plain, words)) == written',
+    "True",
+    "biome_interpret/evaluation/studies/rationales.py",
+    ("tests/evaluation/studies/test_rationales.py",),
+)
+mutation(
+    "a-study-resumes-after-whole-texts",
+    "written = written.plus(line, errors == len(rows), size)",
+    "written = written.plus(line, errors == len(rows), 0)",
+    "biome_interpret/commands/evaluating/maker.py",
+    ("tests/commands/test_evaluate.py",),
+)
+mutation(
+    "the-page-of-a-study-is-escaped",
+    "autoescape=True",
+    "autoescape=False",
+    "biome_interpret/visualization/comparison/page.py",
+    ("tests/visualization/comparison/test_page.py",),
+)
+
 # What is shown is the text and no code.
 REPORT = (
     "biome_interpret/visualization/report.py",

@@ -6,6 +6,7 @@ from benchmarks.parts import (
     captum,
     curves,
     default,
+    evaluation,
     floor,
     gpu,
     interpreto,
@@ -31,6 +32,7 @@ PARTS = by_name(
         memory.PART,
         stacks.PART,
         gpu.PART,
+        evaluation.PART,
         curves.PART,
     ]
 )

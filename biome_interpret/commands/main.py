@@ -13,6 +13,7 @@ from typing import Callable, Iterator, List, Optional
 from biome_interpret import __version__
 from biome_interpret.commands import arguments as cli
 from biome_interpret.commands import plugin, report
+from biome_interpret.commands.evaluating import arguments as evaluating
 
 _DESCRIPTION = "Explain which words made an AllenNLP model predict its label."
 
@@ -48,7 +49,8 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     version = f"%(prog)s {__version__}"
     parser.add_argument("--version", action="version", version=version)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
-    _add_interpret(commands)
+    _add_with_model(cli.add_subparser(commands, "interpret"), _interpret)
+    _add_with_model(evaluating.add_subparser(commands, "evaluate"), _evaluate)
     for name, module, help_text in (
         ("report", report, "Make an HTML page from an output file of `interpret`."),
         ("plugin", plugin, "Add biome_interpret to AllenNLP's plugins, or remove it."),
@@ -59,8 +61,22 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     return parser
 
 
-def _add_interpret(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    subparser = cli.add_subparser(commands, "interpret")
+def _interpret(arguments: argparse.Namespace, program: str) -> int:
+    from biome_interpret.commands.interpret import interpret
+
+    return interpret(arguments, program)
+
+
+def _evaluate(arguments: argparse.Namespace, program: str) -> int:
+    from biome_interpret.commands.evaluating.command import evaluate
+
+    return evaluate(arguments, program)
+
+
+def _add_with_model(
+    subparser: argparse.ArgumentParser, command: Callable[[argparse.Namespace, str], int]
+) -> None:
+    """A command that loads an archive, after the packages that register its classes."""
     subparser.add_argument(
         "--include-package",
         action="append",
@@ -73,7 +89,6 @@ def _add_interpret(commands: "argparse._SubParsersAction[argparse.ArgumentParser
         from allennlp.common.checks import ConfigurationError
         from allennlp.common.util import import_module_and_submodules
 
-        from biome_interpret.commands.interpret import interpret
         from biome_interpret.errors import reason_of
 
         _import_plugins()
@@ -83,7 +98,7 @@ def _add_interpret(commands: "argparse._SubParsersAction[argparse.ArgumentParser
             except Exception as error:
                 message = f"--include-package {package!r}: {reason_of(error)}"
                 raise ConfigurationError(message) from error
-        return interpret(arguments, subparser.prog)
+        return command(arguments, subparser.prog)
 
     subparser.set_defaults(func=partial(_run, subparser.prog, with_plugins))
 

@@ -27,7 +27,10 @@ QUESTIONS = {
     "commands/jobs": "How does a whole file become records, in order?",
     "predictors": "How does `allennlp predict` get the scores?",
     "visualization": "How is a result shown to people?",
+    "visualization/comparison": "How is a comparison of methods shown?",
     "evaluation": "How good is an explanation?",
+    "evaluation/methods": "Which scores does each method give the words?",
+    "evaluation/studies": "How are methods compared on many texts?",
     "interpreters": "Which points make up the scores of a method?",
     "interpreters/engine": "How do texts become results?",
     "interpreters/engine/rows": "What is computed from f at points of a text?",
@@ -100,11 +103,11 @@ def rooms() -> Dict[str, Room]:
 
 
 def room_of(path: Path) -> str:
-    """The room of a file of the package. A folder `tasks` belongs to the room around it."""
+    """The room of a file of the package. Some folders belong to the room around them."""
     parts = path.relative_to(PACKAGE).parts
     if len(parts) == 1:
         return parts[0]
-    folders = [folder for folder in parts[:-1] if folder != "tasks"]
+    folders = [folder for folder in parts[:-1] if folder not in ("tasks", "evaluating")]
     return "models/*.py" if folders == ["models"] else "/".join(folders)
 
 

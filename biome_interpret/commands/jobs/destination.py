@@ -3,8 +3,9 @@
 import tempfile
 from argparse import Namespace
 from contextlib import ExitStack, closing
+from functools import partial
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, NamedTuple, Optional
+from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional
 
 from allennlp.common.checks import ConfigurationError
 
@@ -68,27 +69,37 @@ def open_destination(
     they cannot be written, and `ConfigurationError` if they cannot be resumed.
     """
     if arguments.output_file is not None:
-        return _output_file(arguments, configs, source, about, stack)
+        of_job = partial(fingerprint.of_job, arguments, configs, source)
+        return output_file(arguments, source, about, stack, of_job, Written.read)
     sinks: List[Sink] = [] if arguments.silent else [TerminalView()]
     if arguments.html is None:
         return Destination(sinks, None)
-    # A report is made from a file, since memory may not hold all records.
+    kept = temporary_file(about, stack)
+    return kept._replace(sinks=[*sinks, *kept.sinks])
+
+
+def temporary_file(about: Mapping[str, str], stack: ExitStack) -> Destination:
+    """A report is made from a file, since memory may not hold all records."""
     try:
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="biome-interpret-"))
     except OSError as error:
         raise WriteError("a temporary folder", error) from error
     path = Path(folder) / "records.jsonl"
-    sinks.append(stack.enter_context(closing(RecordFile(path))))
-    return Destination(sinks, path, about=about)
+    return Destination([stack.enter_context(closing(RecordFile(path)))], path, about=about)
 
 
-def _output_file(
+def output_file(
     arguments: Namespace,
-    configs: List[Dict[str, Any]],
     source: Source,
     about: Mapping[str, str],
     stack: ExitStack,
+    of_job: Callable[[], fingerprint.Fingerprint],
+    read: Callable[[Path], Written],
 ) -> Destination:
+    """
+    Opens `--output-file`, as `open_destination` does. `of_job` makes the fingerprint of the job,
+    and `read` counts the records of earlier runs.
+    """
     path = Path(arguments.output_file)
     is_file = path.is_file() or not path.exists()
     is_resumable = is_file and source.is_repeatable
@@ -99,13 +110,13 @@ def _output_file(
         raise ConfigurationError(
             f"--html is made from the lines in --output-file, and {path} does not keep them"
         )
-    job = fingerprint.of_job(arguments, configs, source) if is_resumable else None
+    job = of_job() if is_resumable else None
     before = Written()
     file = stack.enter_context(closing(RecordFile(path)))
     _refuse_content(arguments, path)  # Another job may have written it since the first check.
     if arguments.resume and job is not None and path.stat().st_size:
         fingerprint.check(job, path)
-        before = Written.read(path)
+        before = read(path)
         file.cut(before.size)
         about = fingerprint.described(path) or about
     elif job is not None:

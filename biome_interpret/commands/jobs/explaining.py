@@ -102,7 +102,12 @@ class RecordMaker:
         reason = reason_of(error, inputs) + (f" ({method})" if method else "")
         return self._record(number, inputs, error=reason)
 
-    def refuse_missing_gold(self, batch: List[SourceLine]) -> None:
+    def check_first_texts(self, first: List[SourceLine]) -> None:
+        """Raises `ConfigurationError` if they show that an option is wrong for all texts."""
+        self._refuse_missing_gold(first)
+        self.refuse_unknown_targets(first)
+
+    def _refuse_missing_gold(self, batch: List[SourceLine]) -> None:
         """Raises `ConfigurationError` if no text has the key `gold_field`."""
         if self.gold_field is None:
             return

@@ -3,16 +3,24 @@
 from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from itertools import chain
-from typing import Any, Iterator, List, Optional
+from typing import Any, Iterator, List, Optional, Protocol
 
 from allennlp.common import Tqdm
 
 from biome_interpret.commands.jobs.destination import Destination
-from biome_interpret.commands.jobs.explaining import RecordMaker, advice_on
+from biome_interpret.commands.jobs.explaining import advice_on
 from biome_interpret.commands.jobs.messages import say
 from biome_interpret.commands.jobs.records import Record, Written
 from biome_interpret.commands.jobs.signals import StopSignals
-from biome_interpret.commands.jobs.sources import Source
+from biome_interpret.commands.jobs.sources import Source, SourceLine
+
+
+class Maker(Protocol):
+    """Makes the records of texts, such as `RecordMaker`."""
+
+    def records(self, batch: List[SourceLine]) -> List[Record]: ...
+
+    def check_first_texts(self, first: List[SourceLine]) -> None: ...
 
 
 class FirstFailure(Exception):
@@ -21,12 +29,16 @@ class FirstFailure(Exception):
 
 @dataclass
 class Job:
-    """Explains `batch_size` lines together. `fail_fast` stops it at the first text that fails."""
+    """
+    Explains `batch_size` lines together. `fail_fast` stops it at the first text that fails. `doing`
+    is what the progress bar says.
+    """
 
     source: Source
-    maker: RecordMaker
+    maker: Maker
     batch_size: int
     fail_fast: bool = False
+    doing: str = "interpreting"
     written: Written = Written()
 
     def __post_init__(self) -> None:
@@ -39,8 +51,7 @@ class Job:
         """
         first = next(self._batches, [])
         self.source.refuse_another_format(first, total)
-        self.maker.refuse_missing_gold(first)
-        self.maker.refuse_unknown_targets(first)
+        self.maker.check_first_texts(first)
         # The batch is put back, since a pipe gives it only once.
         self._batches = chain([first] if first else [], self._batches)
 
@@ -56,7 +67,7 @@ class Job:
             total=total,
             initial=self.written.texts,
             unit="text",
-            desc="interpreting",
+            desc=self.doing,
             disable=destination.is_printed,
         )
         with closing(bar):

@@ -2,6 +2,7 @@
 
 import os
 import stat
+from itertools import islice
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple, Union
 
@@ -47,6 +48,8 @@ class Source:
         self.path = path
         # Whether it can be read again, which `--resume` requires.
         self.is_repeatable = path is not None and path.is_file()
+        # The number of texts to read; `None` for all.
+        self.limit: Optional[int] = None
         # Whether a person types the texts and waits for each answer.
         self.is_interactive = False
         self._state = self._current_state()
@@ -105,7 +108,7 @@ class Source:
         """The lines. Raises `SourceError` where they cannot be read."""
         line = None
         try:
-            for line in self.lines():
+            for line in islice(self.lines(), self.limit):
                 yield line
         except ConfigurationError:
             raise

@@ -7,7 +7,7 @@ from allennlp.data import Instance
 from allennlp.predictors import Predictor
 
 from biome_interpret.attribution.coalitions import Inquiry, Units
-from biome_interpret.errors import InterpretationError
+from biome_interpret.errors import InterpretationError, NothingLabelled
 from biome_interpret.interpreters.engine.rows.settings import Settings
 from biome_interpret.models.embedding.sites import EmbeddingSite
 from biome_interpret.models.evidence.evidence import Evidence
@@ -198,7 +198,7 @@ class ItemMaker:
 
 def _only(instances: Sequence[Instance], number: int) -> List[Instance]:
     if number >= len(instances):
-        raise InterpretationError(
+        raise NothingLabelled(
             f"the predictor makes {len(instances)} labelled instances of this text: there is none "
             f"with the number {number}"
         )

@@ -32,7 +32,7 @@ def with_shuffled_layers(
     `InterpretationError`
         If the model cannot be copied.
     """
-    altered = _copied(predictor)
+    altered = copied(predictor)
     layers = _layers(altered._model)[::-1]
     generator = torch.Generator().manual_seed(seed)
     done = 0
@@ -60,7 +60,7 @@ def with_noisy_embeddings(predictor: Predictor, radius: float, seed: int) -> Pre
     `InterpretationError`
         If the model cannot be copied, or has no embedding matrix.
     """
-    altered = _copied(predictor)
+    altered = copied(predictor)
     generator = torch.Generator().manual_seed(seed)
     weights = [site.weight for site in find_sites(altered)]
     # Sites may share a matrix.
@@ -73,10 +73,20 @@ def with_noisy_embeddings(predictor: Predictor, radius: float, seed: int) -> Pre
     return altered
 
 
-def _copied(predictor: Predictor) -> Predictor:
+def copied(predictor: Predictor) -> Predictor:
+    """
+    The predictor with a copy of its model.
+
+    # Raises
+
+    `InterpretationError`
+        If the model cannot be copied.
+    """
     found = copy.copy(predictor)
+    vocabulary = predictor._model.vocab
     try:
-        found._model = copy.deepcopy(predictor._model)
+        # The vocabulary is not copied, since it is large and never changes.
+        found._model = copy.deepcopy(predictor._model, {id(vocabulary): vocabulary})
     except Exception as error:
         name = type(predictor._model).__name__
         raise InterpretationError(f"{name} cannot be copied: {error}") from error

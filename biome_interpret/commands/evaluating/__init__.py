@@ -1,0 +1,1 @@
+"""`biome-interpret evaluate`: which method explains a model best?"""

@@ -1,0 +1,1 @@
+"""A study: methods on the texts of a file, what is asked of the model, and what comes out."""

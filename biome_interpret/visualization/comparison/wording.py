@@ -1,0 +1,84 @@
+"""The names and numbers of figures, as people read them."""
+
+from typing import Optional
+
+from biome_interpret.evaluation import HIGHER, LOWER
+from biome_interpret.evaluation.studies.gathering import OTHER_WEIGHTS
+from biome_interpret.evaluation.studies.summary import SIGNIFICANT, Cell, Table
+
+BEST_MARK, TIED_MARK = "*", "="
+MARKS = (
+    f"{BEST_MARK} the best row; {TIED_MARK} not told apart from it (adjusted p ≥ {SIGNIFICANT:g})"
+)
+
+_DIRECTIONS = {HIGHER: "↑", LOWER: "↓", "": ""}
+_NAMES = {
+    "comprehensiveness_deciles": "comprehensiveness, 10–100 %",
+    "sufficiency_deciles": "sufficiency, 10–100 %",
+    "log_odds": "log-odds",
+    "deletion": "deletion AUC",
+    "insertion": "insertion AUC",
+    "naopc_comprehensiveness": "NAOPC, comprehensiveness",
+    "naopc_sufficiency": "NAOPC, sufficiency",
+    "soft_comprehensiveness": "soft comprehensiveness",
+    "soft_sufficiency": "soft sufficiency",
+    "tau_loo": "τ-LOO",
+    "sign_violations": "sign violations",
+    "infidelity_scaled": "infidelity, scaled",
+    "average_precision": "average precision",
+    "f1": "F1",
+    "iou": "IOU",
+    "randomization": "randomisation",
+    "max_sensitivity": "max-sensitivity",
+    "delta": "|delta| / Σ |score|",
+}
+
+
+def figure_name(figure: str) -> str:
+    return _NAMES.get(figure, figure)
+
+
+def heading(table: Table) -> str:
+    """For example "comprehensiveness ↑": a larger one is better."""
+    return f"{figure_name(table.figure)} {_DIRECTIONS[table.better]}".strip()
+
+
+def number(value: Optional[float]) -> str:
+    """With three significant digits, and a true minus sign."""
+    if value is None:
+        return ""
+    if value == 0 or 0.001 <= abs(value) < 10_000:
+        digits = 3 if abs(value) < 10 else 2 if abs(value) < 100 else 1 if abs(value) < 1000 else 0
+        text = f"{value:.{digits}f}"
+    else:
+        text = f"{value:.1e}"
+    return text.replace("-", "−")
+
+
+def texts(number: int) -> str:
+    return "1 text" if number == 1 else f"{number:,} texts"
+
+
+def bounds(cell: Cell) -> str:
+    """For example "[0.291, 0.334]"; empty for a single text."""
+    if cell.interval.low is None:
+        return ""
+    return f"[{number(cell.interval.low)}, {number(cell.interval.high)}]"
+
+
+def mark(table: Table, row: str) -> str:
+    if row == table.best:
+        return BEST_MARK
+    p_value = table.cells[row].p_value
+    return TIED_MARK if p_value is not None and p_value >= SIGNIFICANT else ""
+
+
+def removal_title(table: Table) -> str:
+    """What a group of tables has in common."""
+    if not table.removal:
+        return "cost of a text"
+    if table.removal == OTHER_WEIGHTS:
+        return "a model with other weights"
+    if table.figure in ("average_precision", "f1", "iou"):
+        return f"agreement with {table.removal}"
+    return f"words removed by: {table.removal}"
