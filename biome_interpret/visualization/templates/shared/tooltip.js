@@ -18,7 +18,7 @@ function tipContent({ field, item, i }) {
 }
 
 function showTip(token) {
-  tip.replaceChildren(...tipContent(token.place));
+  tip.replaceChildren(...(token.place.tip ?? tipContent)(token.place));
   tip.hidden = false;
   const box = token.getClientRects()[0];
   const { offsetWidth: width, offsetHeight: height } = tip;

@@ -32,7 +32,8 @@ function outline(nodes, node, [start, end], i) {
   if (i === end - 1) node.classList.add("last");
 }
 
-function drawTokens(paragraph, field, item, scale, end) {
+// `decorate` may add to a token's node.
+function drawTokens(paragraph, field, item, scale, end, decorate) {
   const nodes = [];
   for (let i = paragraph.drawn || 0; i < end; i++) {
     const token = field.tokens[i];
@@ -43,13 +44,14 @@ function drawTokens(paragraph, field, item, scale, end) {
     if (item.place && i >= item.place[0] && i < item.place[1]) outline(nodes, node, item.place, i);
     node.tabIndex = i === 0 ? 0 : -1;
     node.place = { field, item, i };
+    decorate(node, i);
     nodes.push(node);
   }
   paragraph.drawn = end;
   paragraph.append(...nodes);
 }
 
-function drawField(item, field, scale) {
+function drawField(item, field, scale, decorate = () => {}) {
   const total = field.tokens.length;
   const paragraph = make("p", {
     class: "tokens",
@@ -57,14 +59,14 @@ function drawField(item, field, scale) {
     role: "group",
     "aria-label": `${field.name}: ${count(total)} tokens. Use the arrow keys to read their scores.`,
   });
-  drawTokens(paragraph, field, item, scale, Math.min(total, CUT_TOKENS));
+  drawTokens(paragraph, field, item, scale, Math.min(total, CUT_TOKENS), decorate);
   const name = item.fields.length === 1 ? null : span("name", bdi(field.name));
   const element = make("div", { class: "field" }, name, paragraph);
   if (total > CUT_TOKENS) {
     const button = make("button", { type: "button" }, `Show all ${count(total)} tokens`);
     paragraph.classList.add("cut");
     paragraph.drawAll = () => {
-      drawTokens(paragraph, field, item, scale, total);
+      drawTokens(paragraph, field, item, scale, total, decorate);
       paragraph.classList.remove("cut");
       button.remove();
     };

@@ -1,0 +1,83 @@
+// The bar from f(x') to f(x): how the words add up to the difference
+
+const NARROW = 0.012; // Narrower parts of the bar are drawn as one.
+
+function wordsBySize(item, sign) {
+  const words = [];
+  for (const field of item.fields) {
+    field.scores.forEach((score, i) => {
+      if (score * sign > 0) words.push({ text: shortened(field.tokens[i].trimStart()), score });
+    });
+  }
+  return words.sort((a, b) => Math.abs(b.score) - Math.abs(a.score));
+}
+const sumOf = (words) => words.reduce((sum, { score }) => sum + score, 0);
+
+// Places a part of the bar. A style attribute would be against the page's security policy.
+function placed(node, from, to, [low, high]) {
+  node.style.left = `${(100 * (Math.min(from, to) - low)) / (high - low)}%`;
+  node.style.width = `${(100 * Math.abs(to - from)) / (high - low)}%`;
+  return node;
+}
+
+// One row of parts that follow one another, from `start`.
+function barRow(words, start, cls, range) {
+  const row = make("div", { class: `row ${cls}` });
+  let at = start;
+  words.forEach(({ text, score }, i) => {
+    const rest = sumOf(words.slice(i));
+    if (at === null) return;
+    const isNarrow = Math.abs(score) < NARROW * (range[1] - range[0]) && i < words.length - 1;
+    const shown = isNarrow ? `${words.length - i} more ${signed(rest)}` : `${text} ${signed(score)}`;
+    const to = at + (isNarrow ? rest : score);
+    row.append(placed(make("span", { class: "part", title: shown }, bdi(shown)), at, to, range));
+    at = isNarrow ? null : to;
+  });
+  return row;
+}
+
+function spoken(words) {
+  const first = words.slice(0, 3).map(({ text, score }) => `${text} ${signed(score)}`);
+  if (words.length > 3) first.push(`${count(words.length - 3)} more`);
+  return first.join(", ") || "none";
+}
+
+const addsUp = (item) => item.baseline !== undefined && item.delta !== undefined;
+
+// What the bars of several results have room for, so that they can be compared.
+function commonRange(found) {
+  const places = found.filter(addsUp).flatMap((item) => {
+    const top = item.baseline + sumOf(wordsBySize(item, 1));
+    return [item.baseline, top, top + sumOf(wordsBySize(item, -1)), item.output];
+  });
+  return [Math.min(...places), Math.max(...places)];
+}
+
+// Null if the scores need not add up to the difference.
+function drawBar(item, range) {
+  if (!addsUp(item) || !(range[1] > range[0])) return null;
+  const [plus, less] = [wordsBySize(item, 1), wordsBySize(item, -1)];
+  const top = item.baseline + sumOf(plus);
+  const end = top + sumOf(less);
+  const said =
+    `From f(x′) ${number(item.baseline)}, words for the target add ${number(sumOf(plus))}: ` +
+    `${spoken(plus)}. Words against it take away ${number(-sumOf(less))}: ${spoken(less)}. ` +
+    `They lead to f(x) ${number(item.output)}.`;
+  const rest = make("span", { class: "part rest", title: `not in the words ${signed(item.output - end)}` });
+  const lower = barRow(less, top, "less", range);
+  lower.append(placed(rest, end, item.output, range));
+  const mark = (cls, value, text) => {
+    const share = (value - range[0]) / (range[1] - range[0]);
+    const node = make("span", { class: `mark ${cls} ${share > 0.5 ? "left" : ""}` }, text);
+    node.style.left = `${100 * share}%`;
+    return node;
+  };
+  return make(
+    "div",
+    { class: "adds", role: "img", "aria-label": said },
+    barRow(plus, item.baseline, "plus", range),
+    lower,
+    mark("from", item.baseline, `f(x′) ${number(item.baseline)}`),
+    mark("to", item.output, `f(x) ${number(item.output)}`)
+  );
+}

@@ -1,0 +1,122 @@
+// Edits of the text: words that are struck out, masked or replaced
+
+const HOWS = new Map([
+  ["strike", "strikes it out"],
+  ["mask", "masks it"],
+  ["replace", "replaces it"],
+]);
+const DONE = { strike: "struck out", mask: "masked", replace: "replaced" };
+
+// What an archive is asked. The form holds strings: `kind` says what they stand for.
+function inputsOf(archive) {
+  const inputs = {};
+  for (const { name, kind, required } of fieldsOf(archive)) {
+    const text = state.inputs[name] ?? "";
+    if (!text.trim() && !required) continue;
+    inputs[name] = kind === "json" ? parsed(text, name) : kind === "texts" ? text.split("\n") : text;
+  }
+  return WHOLE.name in inputs ? inputs[WHOLE.name] : inputs;
+}
+function parsed(text, name) {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new Refusal(`${name || "The input"} is not JSON (${error.message}). Write it as JSON.`);
+  }
+}
+
+const at = (inputs, path) =>
+  path.reduce(
+    (value, key) => (value instanceof Object && Object.hasOwn(value, key) ? value[key] : undefined),
+    inputs
+  );
+const editsAt = (path) => state.edits.filter((edit) => String(edit.path) === String(path));
+
+// The parts of a text that its edits replace, from the left: [start, end, new text]. A word that is
+// struck out takes the space beside it along.
+function replacements(text, edits, mask) {
+  const parts = [];
+  let after = 0;
+  for (const edit of [...edits].sort((a, b) => a.start - b.start)) {
+    let { start, end } = edit;
+    if (edit.how === "strike" && /\s/u.test(text.charAt(start - 1))) start -= 1;
+    else if (edit.how === "strike" && start === 0 && /\s/u.test(text.charAt(end))) end += 1;
+    start = Math.max(start, after);
+    end = Math.min(end, text.length);
+    if (start >= end) continue;
+    parts.push([start, end, edit.how === "strike" ? "" : edit.how === "mask" ? mask : edit.text]);
+    after = end;
+  }
+  return parts;
+}
+const partsAt = (archive, text, path) => replacements(text, editsAt(path), archive.mask?.text ?? "");
+
+function withParts(text, parts) {
+  let result = "";
+  let done = 0;
+  for (const [start, end, replacement] of parts) {
+    result += text.slice(done, start) + replacement;
+    done = end;
+  }
+  return result + text.slice(done);
+}
+
+// The inputs with the edits in them.
+function editedInputs(archive, inputs) {
+  const edited = structuredClone(inputs);
+  for (const path of new Set(state.edits.map((edit) => edit.path))) {
+    const text = at(inputs, path);
+    if (!isText(text)) continue;
+    at(edited, path.slice(0, -1))[path[path.length - 1]] = withParts(text, partsAt(archive, text, path));
+  }
+  return edited;
+}
+
+// Where a part of the text stands after the edits. Null if an edit touches it.
+function moved([from, to], parts) {
+  let shift = 0;
+  for (const [start, end, replacement] of parts) {
+    if (from < end && start < to) return null;
+    if (end <= from) shift += replacement.length - (end - start);
+  }
+  return [from + shift, to + shift];
+}
+
+// For each token after the edits: its index before them. Null for a new token.
+function indicesBefore(archive, inputs, before, after) {
+  const places = new Map();
+  if (before?.input && String(before.input) === String(after.input)) {
+    const parts = partsAt(archive, at(inputs, before.input), before.input);
+    before.spans.forEach((span, i) => {
+      const place = span && moved(span, parts);
+      if (place) places.set(String(place), i);
+    });
+  }
+  return after.spans.map((span) => (span && places.has(String(span)) ? places.get(String(span)) : null));
+}
+
+// The edit that touches a token.
+const editOf = (field, i) =>
+  field.input && field.spans[i]
+    ? editsAt(field.input).find(({ start, end }) => start < field.spans[i][1] && field.spans[i][0] < end)
+    : undefined;
+
+// The sum of the scores of all edited words.
+function scoreOfEdited(item) {
+  let sum = 0;
+  for (const field of item.fields) {
+    field.scores.forEach((score, i) => {
+      if (editOf(field, i)) sum += score;
+    });
+  }
+  return sum;
+}
+
+// Edits a word. The same edit again puts it back.
+function editWord({ field, i }, how, text) {
+  const edit = editOf(field, i);
+  state.edits = state.edits.filter((other) => other !== edit);
+  if (edit && edit.how === how && how !== "replace") return;
+  const [start, end] = field.spans[i];
+  state.edits.push({ path: field.input, start, end, how, ...(how === "replace" ? { text } : {}) });
+}
