@@ -62,8 +62,8 @@ function explanationsOf(targets) {
   }
   const most = setup.limits.explanations;
   if (found.length <= most) return found;
-  const chosen = `You chose ${count(found.length)} explanations side by side.`;
-  throw new Refusal(`${chosen} At most ${count(most)} can be shown. Choose fewer.`);
+  const said = `You chose ${count(found.length)} explanations side by side.`;
+  throw new Refusal(`${said} At most ${count(most)} can be shown. Choose fewer.`);
 }
 
 // The chosen labels that the archive has. Null stands for the predicted one.

@@ -23,15 +23,15 @@ function placed(node, from, to, [low, high]) {
 // One row of parts that follow one another, from `start`.
 function barRow(words, start, cls, range) {
   const row = make("div", { class: `row ${cls}` });
-  let at = start;
+  let reached = start;
   words.forEach(({ text, score }, i) => {
     const rest = sumOf(words.slice(i));
-    if (at === null) return;
+    if (reached === null) return;
     const isNarrow = Math.abs(score) < NARROW * (range[1] - range[0]) && i < words.length - 1;
     const shown = isNarrow ? `${words.length - i} more ${signed(rest)}` : `${text} ${signed(score)}`;
-    const to = at + (isNarrow ? rest : score);
-    row.append(placed(make("span", { class: "part", title: shown }, bdi(shown)), at, to, range));
-    at = isNarrow ? null : to;
+    const to = reached + (isNarrow ? rest : score);
+    row.append(placed(make("span", { class: "part", title: shown }, bdi(shown)), reached, to, range));
+    reached = isNarrow ? null : to;
   });
   return row;
 }

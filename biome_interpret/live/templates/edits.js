@@ -87,12 +87,12 @@ function indicesBefore(archive, inputs, before, after) {
   const places = new Map();
   if (before?.input && String(before.input) === String(after.input)) {
     const parts = partsAt(archive, at(inputs, before.input), before.input);
-    before.spans.forEach((span, i) => {
-      const place = span && moved(span, parts);
+    before.spans.forEach((part, i) => {
+      const place = part && moved(part, parts);
       if (place) places.set(String(place), i);
     });
   }
-  return after.spans.map((span) => (span && places.has(String(span)) ? places.get(String(span)) : null));
+  return after.spans.map((part) => (part && places.has(String(part)) ? places.get(String(part)) : null));
 }
 
 // The edit that touches a token.

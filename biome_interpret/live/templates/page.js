@@ -59,7 +59,7 @@ function drawAbout() {
   );
 }
 
-async function start() {
+async function begin() {
   try {
     setup = await ask("setup");
     ({ examples } = await ask("examples"));
@@ -74,7 +74,7 @@ async function start() {
 // The token is in the address that the command prints. It leaves the address at once.
 function keepToken(token) {
   sessionStorage.setItem(TOKEN, token);
-  return start();
+  return begin();
 }
 byId("token-form").addEventListener("submit", (event) => {
   event.preventDefault();
@@ -90,6 +90,6 @@ if (parts.has("token")) {
   history.replaceState(null, "", rest);
   keepToken(decodeURIComponent(parts.get("token")));
 } else {
-  start();
+  begin();
 }
 })();

@@ -18,6 +18,29 @@ function scaleOf(record, item) {
   return largestScore(same.flatMap((other) => other.fields));
 }
 
+// What each number means: the terms of the legend.
+const meanings = new Map(
+  [...document.querySelectorAll("#meanings dt")].map((term) => [
+    term.textContent,
+    term.nextElementSibling.textContent,
+  ])
+);
+const meaningOf = (text) =>
+  [...meanings.keys()].filter((term) => text.includes(term)).map((term) => meanings.get(term))[0];
+
+function numbers(item) {
+  const parts = [`output ${number(item.output)}`];
+  if (item.baseline !== undefined) parts.push(`baseline ${number(item.baseline)}`);
+  if (item.delta !== undefined) {
+    const share = item.relative === undefined ? "" : ` (${percent(item.relative)})`;
+    parts.push(`delta ${number(item.delta)}${share}`);
+  }
+  if (item.error !== undefined) parts.push(`estimated error ${percent(item.error)}`);
+  if (item.unassigned !== undefined) parts.push(`unassigned ${number(item.unassigned)}`);
+  parts.push(`${count(item.evaluations)} evaluation${item.evaluations === 1 ? "" : "s"}`);
+  return span("numbers", ...parts.map((text) => make("span", { title: meaningOf(text) }, text)));
+}
+
 const drawInput = (record) =>
   make("pre", { dir: "auto", tabindex: 0 }, JSON.stringify(record.inputs, null, 2));
 

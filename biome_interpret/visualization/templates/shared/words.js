@@ -1,4 +1,4 @@
-// Draws the words of a result, and its numbers
+// Draws the words of a result, and their scores
 
 const CUT_TOKENS = 400; // A longer text is cut, with a button that shows the rest.
 const CUT_CHARACTERS = 300; // A longer token is cut.
@@ -77,29 +77,6 @@ function drawField(item, field, scale, decorate = () => {}) {
     element.append(button);
   }
   return element;
-}
-
-// What each number means: the terms of the legend.
-const meanings = new Map(
-  [...document.querySelectorAll("#meanings dt")].map((term) => [
-    term.textContent,
-    term.nextElementSibling.textContent,
-  ])
-);
-const meaningOf = (text) =>
-  [...meanings.keys()].filter((term) => text.includes(term)).map((term) => meanings.get(term))[0];
-
-function numbers(item) {
-  const parts = [`output ${number(item.output)}`];
-  if (item.baseline !== undefined) parts.push(`baseline ${number(item.baseline)}`);
-  if (item.delta !== undefined) {
-    const share = item.relative === undefined ? "" : ` (${percent(item.relative)})`;
-    parts.push(`delta ${number(item.delta)}${share}`);
-  }
-  if (item.error !== undefined) parts.push(`estimated error ${percent(item.error)}`);
-  if (item.unassigned !== undefined) parts.push(`unassigned ${number(item.unassigned)}`);
-  parts.push(`${count(item.evaluations)} evaluation${item.evaluations === 1 ? "" : "s"}`);
-  return span("numbers", ...parts.map((text) => make("span", { title: meaningOf(text) }, text)));
 }
 
 function scoreTable(item, field) {

@@ -1,0 +1,130 @@
+"""A running server with the shipped model, and what tests do with its page."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Dict, Iterator, List
+
+from tests.visualization.browser import Browser
+
+ROOT = Path(__file__).parent.parent.parent
+MODEL = ROOT / "fixtures" / "sst2_bilstm" / "model.tar.gz"
+FILM = "The story is thin, but the performances are wonderful."
+EXAMPLES = [
+    {"sentence": "A dull, lifeless mess that wastes its cast.", "label": "negative"},
+    {"sentence": "It's a lovely, funny film!", "label": "negative"},
+]
+
+
+@contextmanager
+def served(folder: Path, *arguments: str) -> Iterator[str]:
+    """The address of a server. It ends with the block."""
+    examples = folder / "examples.jsonl"
+    examples.write_text("".join(json.dumps(one) + "\n" for one in EXAMPLES), encoding="utf-8")
+    command = [sys.executable, "-m", "biome_interpret", "serve", *(arguments or [str(MODEL)])]
+    command += ["--no-browser", "--port", "0", "--examples", str(examples)]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+    server = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment
+    )
+    try:
+        yield address_in(server)
+    finally:
+        server.send_signal(signal.SIGINT)
+        server.wait(20)
+
+
+def address_in(server: "subprocess.Popen[str]") -> str:
+    """The address that the server prints."""
+    printed = []
+    for line in server.stdout or []:
+        printed.append(line)
+        found = re.search(r"http://\S+", line)
+        if found:
+            return found.group()
+    raise RuntimeError("the server ended: " + "".join(printed))
+
+
+class Page:
+    """The live page in a window."""
+
+    def __init__(self, browser: Browser, address: str) -> None:
+        self.browser, self.address = browser, address
+        self.run = browser.run
+
+    def open(self, fragment: str = "") -> None:
+        self.browser.visit(self.address + fragment)
+        self.browser.wait("document.querySelector('#inputs textarea')")
+
+    def explain(self, text: str, name: int = 0) -> None:
+        """Writes a text into the form and asks."""
+        box = f"document.querySelectorAll('#inputs textarea')[{name}]"
+        self.run(f"{box}.value = {json.dumps(text)}; {box}.dispatchEvent(new Event('input'))")
+        self.browser.click("#explain")
+        self.wait_for_answer()
+
+    def wait_for_answer(self) -> None:
+        self.browser.wait("/^Done|^$/.test(document.getElementById('status').textContent)")
+
+    def check(self, key: str, value: str) -> None:
+        """Checks a box, or takes its mark away."""
+        self.browser.click(f"input[name='{key}'][value='{value}']")
+        self.wait_for_answer()
+
+    def option(self, caption: str, value: str) -> None:
+        self.run(
+            f"[...document.querySelectorAll('#options label, #other-options label')]"
+            f".filter(l => l.querySelector('.caption').textContent === {json.dumps(caption)})"
+            f".forEach(l => {{ const c = l.querySelector('select, input'); c.value = {value!r};"
+            f" c.dispatchEvent(new Event('change')); }})"
+        )
+        self.wait_for_answer()
+
+    def texts(self, selector: str) -> List[str]:
+        found: List[str] = self.run(
+            f"[...document.querySelectorAll({json.dumps(selector)})].map(e => e.textContent)"
+        )
+        return found
+
+    def text(self, selector: str) -> str:
+        return " ".join(self.texts(selector))
+
+    def mark_word(self, word: str, card: int = 0) -> str:
+        """A selector for the first such word that can be edited in a card."""
+        self.run(
+            f"document.querySelectorAll('.item')[{card}].querySelectorAll('.t[role=button]')"
+            f".forEach(t => {{ if (t.textContent === {json.dumps(word)}) t.id ||= 'word-' + {word!r}; }})"
+        )
+        return f"[id='word-{word}']"
+
+    def click_word(self, word: str, how: str = "strike") -> None:
+        self.browser.click(f"input[name=how][value={how}]")
+        self.browser.click(self.mark_word(word))
+        if how != "replace":
+            self.wait_for_edit()
+
+    def wait_for_edit(self) -> None:
+        """Until the answer about the edited text is shown."""
+        self.browser.wait("document.querySelector('#status').textContent === 'Done.'")
+
+    def numbers(self) -> Dict[str, List[str]]:
+        """The numbers below the first explanation, by their names."""
+        rows: Any = self.run(
+            "[...document.querySelector('.item .meaning tbody').rows]"
+            ".map(r => [...r.cells].map(c => c.textContent))"
+        )
+        return {name: values[:-1] for name, *values in rows}
+
+    def state(self) -> Dict[str, Any]:
+        """What the fragment of the address holds."""
+        found: Dict[str, Any] = self.run(
+            "JSON.parse(new TextDecoder().decode(Uint8Array.from(atob(location.hash"
+            ".slice('#state='.length).replaceAll('-', '+').replaceAll('_', '/')),"
+            " c => c.charCodeAt(0))))"
+        )
+        return found
