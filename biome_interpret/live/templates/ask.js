@@ -104,7 +104,7 @@ async function explain() {
     await Promise.all(asked.map((model) => answerInto(model.before, signal)));
     models = asked;
     drawModels();
-    showProgress(`Done in ${number((performance.now() - start) / 1000)} s.`);
+    showProgress(`Done in ${Number(((performance.now() - start) / 1000).toPrecision(2))} s.`);
     announce(models.map(spokenResult).join(" "));
     if (state.edits.length) await askEdited();
   } catch (error) {

@@ -1,6 +1,8 @@
 // The bar from f(x') to f(x): how the words add up to the difference
 
-const NARROW = 0.012; // Narrower parts of the bar are drawn as one.
+// As shares of the width: narrower parts are drawn as one, and have no room for their words.
+const NARROW = 0.012;
+const ROOM = 0.05;
 
 function wordsBySize(item, sign) {
   const words = [];
@@ -27,10 +29,13 @@ function barRow(words, start, cls, range) {
   words.forEach(({ text, score }, i) => {
     const rest = sumOf(words.slice(i));
     if (reached === null) return;
-    const isNarrow = Math.abs(score) < NARROW * (range[1] - range[0]) && i < words.length - 1;
+    const width = range[1] - range[0];
+    const isNarrow = Math.abs(score) < NARROW * width && i < words.length - 1;
     const shown = isNarrow ? `${words.length - i} more ${signed(rest)}` : `${text} ${signed(score)}`;
     const to = reached + (isNarrow ? rest : score);
-    row.append(placed(make("span", { class: "part", title: shown }, bdi(shown)), reached, to, range));
+    const part = make("span", { class: "part", title: shown });
+    if (Math.abs(to - reached) > ROOM * width) part.append(bdi(shown));
+    row.append(placed(part, reached, to, range));
     reached = isNarrow ? null : to;
   });
   return row;
@@ -63,9 +68,12 @@ function drawBar(item, range) {
     `From f(x′) ${number(item.baseline)}, words for the target add ${number(sumOf(plus))}: ` +
     `${spoken(plus)}. Words against it take away ${number(-sumOf(less))}: ${spoken(less)}. ` +
     `They lead to f(x) ${number(item.output)}.`;
-  const rest = make("span", { class: "part rest", title: `not in the words ${signed(item.output - end)}` });
   const lower = barRow(less, top, "less", range);
-  lower.append(placed(rest, end, item.output, range));
+  const rest = item.output - end;
+  if (Math.abs(rest) > NARROW * (range[1] - range[0])) {
+    const part = make("span", { class: "part rest", title: `not in the scores of words ${signed(rest)}` });
+    lower.append(placed(part, end, item.output, range));
+  }
   const mark = (cls, value, text) => {
     const share = (value - range[0]) / (range[1] - range[0]);
     const node = make("span", { class: `mark ${cls} ${share > 0.5 ? "left" : ""}` }, text);

@@ -18,12 +18,12 @@ function itemOf(explanation, { interpretation: one, fields, ...result }) {
     evaluations: one.n_evaluations,
     seconds: explanation.seconds,
     notes: one.notes,
-    fields: fields.map(({ name, pieces, input, spans }) => ({
+    fields: fields.map(({ name, pieces, strings, spans }) => ({
       name,
       tokens: pieces,
       scores: one.fields[name].scores,
       errors: known(one.standard_error?.[name]),
-      input,
+      strings,
       spans,
     })),
   };
@@ -63,7 +63,8 @@ function drawCard(model, explanation, result, [i, j]) {
   const decorate = (node, index) => decorateToken(card, node, index);
   const fields = item.fields.map((field) => drawField(item, field, card.scale, decorate));
   card.halves = make("div", { class: "halves" });
-  card.before = make("div", { class: "half" }, ...fields);
+  card.name = make("p", { class: "name", hidden: "" }, "Before the edits");
+  card.before = make("div", { class: "half" }, card.name, ...fields, make("div", { class: "bar" }));
   card.numbers = make("div", { class: "of-numbers" });
   card.halves.append(card.before);
   const details = more("Scores as a table", () => [(card.table = make("div", null, ...tablesOf(card)))]);
@@ -108,22 +109,20 @@ function drawNumbers(card) {
     const cells = values.map((value) => make("td", { class: "n" }, value ?? "–"));
     return make("tr", null, make("th", { scope: "row" }, term), ...cells, make("td", { class: "quiet" }, words));
   });
-  const heads = ["number", "before", "after", "meaning"].map((name) => make("th", { scope: "col" }, name));
+  const heads = ["number", "before", "after", "meaning"].map((name, i) =>
+    make("th", { scope: "col", class: i % 3 ? "n" : null }, name)
+  );
   const head = card.after ? make("thead", null, make("tr", null, ...heads)) : null;
   const table = make("table", { class: "meaning" }, head, make("tbody", null, ...rows));
   const halves = [card.before, card.afterHalf].filter(Boolean);
-  halves.forEach((half, i) => {
-    half.querySelector(".adds")?.remove();
-    const bar = found[i] && drawBar(found[i], range);
-    if (bar) half.append(bar);
-  });
+  halves.forEach((half, i) => half.querySelector(".bar").replaceChildren(drawBar(found[i], range) ?? ""));
   card.numbers.replaceChildren(table);
 }
 
 function decorateToken(card, node, i) {
   const { field } = node.place;
   card.tokens.push(node);
-  if (!field.input || !field.spans[i]) return;
+  if (!field.spans[i]) return;
   node.setAttribute("role", "button");
   node.card = card;
   markWord(node);

@@ -45,6 +45,7 @@ function drawCardAfter(card) {
   card.change?.remove();
   card.afterHalf = after ? drawHalf(card, after) : null;
   card.node.classList.toggle("compared", Boolean(after));
+  card.name.hidden = !after;
   if (after) card.halves.append(card.afterHalf);
   card.change = after ? make("p", { class: "change" }, ...changeOf(card)) : failed ? drawFailure(card) : null;
   if (card.change) card.halves.after(card.change);
@@ -78,7 +79,7 @@ function drawHalf(card, after) {
   );
   const name = make("p", { class: "name" }, "How each score has changed");
   const words = make("p", { class: "name" }, "After the edits");
-  return make("div", { class: "half" }, words, ...fields, name, ...strips);
+  return make("div", { class: "half" }, words, ...fields, make("div", { class: "bar" }), name, ...strips);
 }
 
 function changeTip(after, field, i) {

@@ -82,24 +82,36 @@ function moved([from, to], parts) {
   return [from + shift, to + shift];
 }
 
+// Where a token stands: the path of its string, its start and its end. Null if it is in no string.
+function placeOf({ strings, spans }, i) {
+  if (!spans[i]) return null;
+  const [string, start, end] = spans[i];
+  return { path: strings[string], start, end };
+}
+
 // For each token after the edits: its index before them. Null for a new token.
 function indicesBefore(archive, inputs, before, after) {
-  const places = new Map();
-  if (before?.input && String(before.input) === String(after.input)) {
-    const parts = partsAt(archive, at(inputs, before.input), before.input);
-    before.spans.forEach((part, i) => {
-      const place = part && moved(part, parts);
-      if (place) places.set(String(place), i);
-    });
-  }
-  return after.spans.map((part) => (part && places.has(String(part)) ? places.get(String(part)) : null));
+  const indices = new Map();
+  const parts = new Map();
+  before?.spans.forEach((_, i) => {
+    const place = placeOf(before, i);
+    if (!place) return;
+    const key = String(place.path);
+    if (!parts.has(key)) parts.set(key, partsAt(archive, at(inputs, place.path), place.path));
+    const part = moved([place.start, place.end], parts.get(key));
+    if (part) indices.set(`${key} ${part}`, i);
+  });
+  return after.spans.map((_, i) => {
+    const place = placeOf(after, i);
+    return (place && indices.get(`${place.path} ${place.start},${place.end}`)) ?? null;
+  });
 }
 
 // The edit that touches a token.
-const editOf = (field, i) =>
-  field.input && field.spans[i]
-    ? editsAt(field.input).find(({ start, end }) => start < field.spans[i][1] && field.spans[i][0] < end)
-    : undefined;
+function editOf(field, i) {
+  const place = placeOf(field, i);
+  return place ? editsAt(place.path).find(({ start, end }) => start < place.end && place.start < end) : undefined;
+}
 
 // The sum of the scores of all edited words.
 function scoreOfEdited(item) {
@@ -117,6 +129,5 @@ function editWord({ field, i }, how, text) {
   const edit = editOf(field, i);
   state.edits = state.edits.filter((other) => other !== edit);
   if (edit && edit.how === how && how !== "replace") return;
-  const [start, end] = field.spans[i];
-  state.edits.push({ path: field.input, start, end, how, ...(how === "replace" ? { text } : {}) });
+  state.edits.push({ ...placeOf(field, i), how, ...(how === "replace" ? { text } : {}) });
 }

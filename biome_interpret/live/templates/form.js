@@ -136,18 +136,24 @@ function drawChoices() {
   const titles = (list) => list.map(({ name, title }) => [name, title || name]);
   const groups = [
     drawGroup("Models", "archives", titles(setup.archives), () => {
-      state.edits = [];
+      Object.assign(state, { edits: [], baselines: chosen(state.baselines, knownBaselines()) });
       drawInputs();
       drawExamples();
+      drawHows();
+      drawBaselines();
       explainAgain();
     }),
     drawGroup("Interpreters", "interpreters", titles(setup.interpreters), () => {
       drawOptions();
       explainAgain();
     }),
-    drawGroup("Baselines", "baselines", knownBaselines().map((name) => [name, name]), explainAgain),
   ];
-  byId("choices").replaceChildren(...groups.filter(Boolean));
+  byId("choices").replaceChildren(...groups.filter(Boolean), make("div", { id: "baselines" }));
+  drawBaselines();
+}
+function drawBaselines() {
+  const names = knownBaselines().map((name) => [name, name]);
+  byId("baselines").replaceChildren(drawGroup("Baselines", "baselines", names, explainAgain) ?? "");
 }
 
 function drawForm() {

@@ -126,7 +126,7 @@ function drawEdits() {
   if (chips.length) chips.push(...actionsOnEdits());
   byId("edits").replaceChildren(...chips);
   markWords();
-  byId("editing").hidden = !models.some(({ cards }) => cards.some(({ item }) => item.fields.some((field) => field.input)));
+  byId("editing").hidden = !models.some(({ cards }) => cards.some(({ item }) => item.fields.some((field) => field.strings.length)));
 }
 
 function actionsOnEdits() {

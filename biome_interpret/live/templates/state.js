@@ -24,7 +24,8 @@ function askedFields() {
   return [...fields.values()];
 }
 
-// The options of the chosen interpreters, each once. The baselines have a control of their own.
+// The options of the chosen interpreters, each once. The baselines have a control of their own:
+// those that all chosen archives have.
 function askedOptions() {
   const options = new Map();
   for (const interpreter of askedInterpreters()) {
@@ -36,7 +37,8 @@ function askedOptions() {
 }
 function knownBaselines() {
   const choices = setup.interpreters.flatMap(({ options }) => options.baseline?.choices || []);
-  return [...new Set(choices)];
+  const isKnown = (name) => askedArchives().every(({ baselines }) => baselines.includes(name));
+  return [...new Set(choices)].filter(isKnown);
 }
 
 // The parts of a fragment, such as "#token=...&state=...".
@@ -91,11 +93,12 @@ function checkedState(value) {
     inputs: Object.fromEntries(Object.entries(inputs).filter(([, text]) => isText(text))),
     archives: chosen(given.archives, setup.archives.map(({ name }) => name)),
     interpreters: chosen(given.interpreters, setup.interpreters.map(({ name }) => name)),
-    baselines: chosen(given.baselines, knownBaselines()),
+    baselines: [],
     targets: Array.isArray(given.targets) ? given.targets.filter(isText) : [],
     options: {},
     edits: Array.isArray(given.edits) ? given.edits.filter(isEdit).slice(0, MOST_EDITS) : [],
   };
+  state.baselines = chosen(given.baselines, knownBaselines());
   for (const [name, option] of askedOptions()) {
     if (isValue(option, options[name])) state.options[name] = options[name];
   }
