@@ -61,15 +61,17 @@ class Page:
         self.browser.visit(self.address + fragment)
         self.browser.wait("document.querySelector('#inputs textarea')")
 
-    def explain(self, text: str, name: int = 0) -> None:
-        """Writes a text into the form and asks."""
-        box = f"document.querySelectorAll('#inputs textarea')[{name}]"
-        self.run(f"{box}.value = {json.dumps(text)}; {box}.dispatchEvent(new Event('input'))")
+    def explain(self, *texts: str) -> None:
+        """Writes texts into the form and asks."""
+        for i, text in enumerate(texts):
+            box = f"document.querySelectorAll('#inputs textarea')[{i}]"
+            self.run(f"{box}.value = {json.dumps(text)}; {box}.dispatchEvent(new Event('input'))")
         self.browser.click("#explain")
         self.wait_for_answer()
 
     def wait_for_answer(self) -> None:
-        self.browser.wait("/^Done|^$/.test(document.getElementById('status').textContent)")
+        """Until the page waits for nothing any more."""
+        self.browser.wait("!document.getElementById('status').textContent.endsWith('…')")
 
     def check(self, key: str, value: str) -> None:
         """Checks a box, or takes its mark away."""
@@ -105,12 +107,7 @@ class Page:
     def click_word(self, word: str, how: str = "strike") -> None:
         self.browser.click(f"input[name=how][value={how}]")
         self.browser.click(self.mark_word(word))
-        if how != "replace":
-            self.wait_for_edit()
-
-    def wait_for_edit(self) -> None:
-        """Until the answer about the edited text is shown."""
-        self.browser.wait("document.querySelector('#status').textContent === 'Done.'")
+        self.wait_for_answer()
 
     def numbers(self) -> Dict[str, List[str]]:
         """The numbers below the first explanation, by their names."""

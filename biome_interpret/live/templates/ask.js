@@ -84,6 +84,10 @@ function editedBodyOf(archive, { body, answer }) {
   return { archive: archive.name, inputs: editedInputs(archive, body.inputs), explanations };
 }
 
+// Whether the edits are in a text that the archive reads.
+const isEdited = ({ before: { answer, body } }) =>
+  Boolean(answer) && state.edits.some(({ path }) => isText(at(body.inputs, path)));
+
 let models = []; // For each chosen archive: what was asked and answered before and after the edits.
 let explaining = new AbortController();
 let editing = new AbortController();
@@ -135,11 +139,11 @@ async function askEdited() {
   for (const model of models) model.after = null;
   if (!state.edits.length) {
     models.forEach(drawAfter);
-    return announce("All words are back.");
+    showProgress("All words are back.");
+    return;
   }
   try {
-    showProgress("Asking about the edited text …");
-    const answered = models.filter((model) => model.before.answer);
+    const answered = models.filter(isEdited);
     const asked = answered.map((model) => ({ body: editedBodyOf(model.archive, model.before) }));
     await Promise.all(asked.map((after) => answerInto(after, signal)));
     answered.forEach((model, i) => (model.after = asked[i]));

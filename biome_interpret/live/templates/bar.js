@@ -74,10 +74,11 @@ function drawBar(item, range) {
     const part = make("span", { class: "part rest", title: `not in the scores of words ${signed(rest)}` });
     lower.append(placed(part, end, item.output, range));
   }
+  const shareOf = (value) => (value - range[0]) / (range[1] - range[0]);
+  const areNear = Math.abs(shareOf(item.output) - shareOf(item.baseline)) < 0.4;
   const mark = (cls, value, text) => {
-    const share = (value - range[0]) / (range[1] - range[0]);
-    const node = make("span", { class: `mark ${cls} ${share > 0.5 ? "left" : ""}` }, text);
-    node.style.left = `${100 * share}%`;
+    const node = make("span", { class: `mark ${cls} ${shareOf(value) > 0.5 ? "left" : ""}` }, text);
+    node.style.left = `${100 * shareOf(value)}%`;
     return node;
   };
   return make(
@@ -85,7 +86,7 @@ function drawBar(item, range) {
     { class: "adds", role: "img", "aria-label": said },
     barRow(plus, item.baseline, "plus", range),
     lower,
-    mark("from", item.baseline, `f(x′) ${number(item.baseline)}`),
-    mark("to", item.output, `f(x) ${number(item.output)}`)
+    mark("", item.baseline, `f(x′) ${number(item.baseline)}`),
+    mark(areNear ? "below" : "", item.output, `f(x) ${number(item.output)}`)
   );
 }

@@ -44,7 +44,6 @@ function drawCardAfter(card) {
   card.afterHalf?.remove();
   card.change?.remove();
   card.afterHalf = after ? drawHalf(card, after) : null;
-  card.node.classList.toggle("compared", Boolean(after));
   card.name.hidden = !after;
   if (after) card.halves.append(card.afterHalf);
   card.change = after ? make("p", { class: "change" }, ...changeOf(card)) : failed ? drawFailure(card) : null;
@@ -127,7 +126,7 @@ function tablesOf({ item, after }) {
     const first = make("th", { scope: "col" }, item.fields.length === 1 ? "word" : bdi(field.name));
     const head = make("thead", null, make("tr", null, first, ...heads));
     const table = make("table", null, head, make("tbody", null, ...rows, ...added));
-    return make("div", { class: "rows", tabindex: 0, role: "region", "aria-label": "Scores before and after" }, table);
+    return make("div", { class: "rows", tabindex: 0 }, table);
   });
 }
 const tableRow = (token, cells) =>

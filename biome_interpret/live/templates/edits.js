@@ -91,19 +91,25 @@ function placeOf({ strings, spans }, i) {
 
 // For each token after the edits: its index before them. Null for a new token.
 function indicesBefore(archive, inputs, before, after) {
-  const indices = new Map();
+  if (!before) return after.tokens.map(() => null);
   const parts = new Map();
-  before?.spans.forEach((_, i) => {
-    const place = placeOf(before, i);
-    if (!place) return;
-    const key = String(place.path);
-    if (!parts.has(key)) parts.set(key, partsAt(archive, at(inputs, place.path), place.path));
-    const part = moved([place.start, place.end], parts.get(key));
-    if (part) indices.set(`${key} ${part}`, i);
+  const names = namesOf(before, ({ path, start, end }) => {
+    const key = String(path);
+    if (!parts.has(key)) parts.set(key, partsAt(archive, at(inputs, path), path));
+    return moved([start, end], parts.get(key));
   });
-  return after.spans.map((_, i) => {
-    const place = placeOf(after, i);
-    return (place && indices.get(`${place.path} ${place.start},${place.end}`)) ?? null;
+  const indices = new Map(names.map((name, i) => [name, i]));
+  return namesOf(after, ({ start, end }) => [start, end]).map((name) => indices.get(name) ?? null);
+}
+
+// A name for each token: where it stands. Tokens that are not in the text, such as [CLS], are counted.
+function namesOf(field, spanOf) {
+  const seen = new Map();
+  return field.tokens.map((token, i) => {
+    const place = placeOf(field, i);
+    if (place) return `${place.path} ${spanOf(place) ?? `was ${i}`}`;
+    seen.set(token, (seen.get(token) ?? 0) + 1);
+    return `${token} ${seen.get(token)}`;
   });
 }
 

@@ -168,13 +168,16 @@ const hasText = () => Object.values(state.inputs).some((text) => text.trim());
 // After a change of what is chosen, a result that is shown is made anew.
 function explainAgain() {
   if (models.length && byId("question").checkValidity()) explain();
-  else saveState();
+  else {
+    saveState();
+    markStale(models.length > 0, "The choices have changed.");
+  }
 }
 
 // Says that the result is not that of the text in the form.
-function markStale(isStale) {
+function markStale(isStale, why = "The text has changed.") {
   byId("answer").classList.toggle("stale", isStale);
-  if (isStale) showProgress(models.length ? "The text has changed. Press Explain." : "");
+  if (isStale) showProgress(models.length ? `${why} Press Explain.` : "");
 }
 
 byId("question").addEventListener("submit", (event) => {

@@ -114,8 +114,7 @@ function drawEdits() {
   const chips = state.edits.map((edit) => {
     const text = plain(String(at(inputs, edit.path) ?? "").slice(edit.start, edit.end)).slice(0, 60);
     const became = edit.how === "replace" ? [" → ", bdi(plain(edit.text).slice(0, 60))] : [];
-    const said = `Put back ${text}, which is ${DONE[edit.how]}`;
-    const button = make("button", { type: "button", "aria-label": said }, `${DONE[edit.how]}: `, bdi(text), ...became, " ✕");
+        const button = make("button", { type: "button" }, span("off", "Put back "), `${DONE[edit.how]}: `, bdi(text), ...became, " ✕");
     button.addEventListener("click", () => {
       state.edits = state.edits.filter((other) => other !== edit);
       changedEdits();
@@ -162,6 +161,7 @@ function changedEdits() {
   drawEdits();
   saveState();
   editing.abort();
+  showProgress("Asking about the edited text …");
   clearTimeout(pendingEdits);
   pendingEdits = setTimeout(askEdited, 150);
 }

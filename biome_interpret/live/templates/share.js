@@ -41,11 +41,11 @@ function reportBody() {
 
 function drawShare() {
   byId("share").replaceChildren(
-    shareButton("Copy link", "Copy a link to this page with its text and choices", () => {
+    shareButton("Copy link", "Copy link to this page, with its text and choices", () => {
       saveState();
       return copyText("the link, with the text in it", location.href);
     }),
-    shareButton("Download report", "Download the report, a page that needs no server", () =>
+    shareButton("Download report", "Download report: a page that needs no server", () =>
       download("report", reportBody(), "interpretations.html")
     )
   );
