@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Dict, Iterator, List
@@ -26,8 +27,9 @@ def served(folder: Path, *arguments: str) -> Iterator[str]:
     """The address of a server. It ends with the block."""
     examples = folder / "examples.jsonl"
     examples.write_text("".join(json.dumps(one) + "\n" for one in EXAMPLES), encoding="utf-8")
-    command = [sys.executable, "-m", "biome_interpret", "serve", *(arguments or [str(MODEL)])]
+    command = [sys.executable, "-m", "biome_interpret", "serve", *arguments]
     command += ["--no-browser", "--port", "0", "--examples", str(examples)]
+    command += ["--gold-field", "label"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
     server = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment
@@ -73,6 +75,14 @@ class Page:
         """Until the page waits for nothing any more."""
         self.browser.wait("!document.getElementById('status').textContent.endsWith('…')")
 
+    def choose(self, selector: str, value: str) -> None:
+        """Chooses from a list."""
+        self.run(
+            f"(e => {{ e.value = {value!r}; e.dispatchEvent(new Event('change')); }})"
+            f"(document.querySelector({selector!r}))"
+        )
+        self.wait_for_answer()
+
     def check(self, key: str, value: str) -> None:
         """Checks a box, or takes its mark away."""
         self.browser.click(f"input[name='{key}'][value='{value}']")
@@ -92,6 +102,13 @@ class Page:
             f"[...document.querySelectorAll({json.dumps(selector)})].map(e => e.textContent)"
         )
         return found
+
+    @staticmethod
+    def wait_for_file(path: Path, seconds: float = 20) -> None:
+        until = time.monotonic() + seconds
+        while not path.exists():
+            assert time.monotonic() < until, path
+            time.sleep(0.05)
 
     def text(self, selector: str) -> str:
         return " ".join(self.texts(selector))

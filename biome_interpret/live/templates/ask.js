@@ -26,6 +26,8 @@ async function send(route, body, signal) {
 }
 const ask = async (route, body, signal) => (await send(route, body, signal)).json();
 
+const sentence = (text) => text.charAt(0).toUpperCase() + text.slice(1) + (/[.!?]$/.test(text) ? "" : ".");
+
 async function refusalOf(answer) {
   let said;
   try {
@@ -33,7 +35,7 @@ async function refusalOf(answer) {
   } catch {
     // Not an answer of this server: a proxy may stand between.
   }
-  const refusal = new Refusal(said || `The server answered with the status ${answer.status}. Try again.`);
+  const refusal = new Refusal(said ? sentence(said) : `The server answered with the status ${answer.status}. Try again.`);
   refusal.status = answer.status;
   if (answer.status === 503) {
     const seconds = Number(answer.headers.get("Retry-After")) || 1;
@@ -96,17 +98,18 @@ let editing = new AbortController();
 async function explain() {
   explaining.abort();
   editing.abort();
+  clearTimeout(pendingEdits);
   explaining = new AbortController();
   const { signal } = explaining;
   showError(null);
   saveState();
-  markStale(false);
   try {
     const asked = askedArchives().map((archive) => ({ archive, before: { body: bodyOf(archive) } }));
     showProgress(`Explaining with ${asked.length === 1 ? "the model" : `${asked.length} models`} …`);
     const start = performance.now();
     await Promise.all(asked.map((model) => answerInto(model.before, signal)));
     models = asked;
+    byId("answer").classList.remove("stale");
     drawModels();
     showProgress(`Done in ${Number(((performance.now() - start) / 1000).toPrecision(2))} s.`);
     announce(models.map(spokenResult).join(" "));
@@ -115,6 +118,7 @@ async function explain() {
     if (signal.aborted) return;
     showProgress("");
     showError(error);
+    byId("answer").classList.add("stale");
   }
 }
 

@@ -8,7 +8,7 @@ function wordsBySize(item, sign) {
   const words = [];
   for (const field of item.fields) {
     field.scores.forEach((score, i) => {
-      if (score * sign > 0) words.push({ text: shortened(field.tokens[i].trimStart()), score });
+      if (score * sign > 0) words.push({ text: Array.from(field.tokens[i].trim()).slice(0, 40).join(""), score });
     });
   }
   return words.sort((a, b) => Math.abs(b.score) - Math.abs(a.score));
@@ -31,10 +31,10 @@ function barRow(words, start, cls, range) {
     if (reached === null) return;
     const width = range[1] - range[0];
     const isNarrow = Math.abs(score) < NARROW * width && i < words.length - 1;
-    const shown = isNarrow ? `${words.length - i} more ${signed(rest)}` : `${text} ${signed(score)}`;
-    const to = reached + (isNarrow ? rest : score);
-    const part = make("span", { class: "part", title: shown });
-    if (Math.abs(to - reached) > ROOM * width) part.append(bdi(shown));
+    const [name, size] = isNarrow ? [`${words.length - i} more`, rest] : [text, score];
+    const to = reached + size;
+    const part = make("span", { class: "part", title: `${name} ${signed(size)}` });
+    if (Math.abs(size) > ROOM * width) part.append(bdi(name), ` ${signed(size)}`);
     row.append(placed(part, reached, to, range));
     reached = isNarrow ? null : to;
   });

@@ -52,7 +52,7 @@ function drawInputs() {
       state.inputs[name] = box.value;
       state.edits = [];
       markExample();
-      markStale(true);
+      markStale("The text has changed.");
     });
     const head = span("caption", bdi(name || "Input"), (KINDS[kind] || "") + (required ? "" : " (optional)"));
     return make("label", null, head, box);
@@ -170,14 +170,14 @@ function explainAgain() {
   if (models.length && byId("question").checkValidity()) explain();
   else {
     saveState();
-    markStale(models.length > 0, "The choices have changed.");
+    markStale("The choices have changed.");
   }
 }
 
-// Says that the result is not that of the text in the form.
-function markStale(isStale, why = "The text has changed.") {
-  byId("answer").classList.toggle("stale", isStale);
-  if (isStale) showProgress(models.length ? `${why} Press Explain.` : "");
+// Says that the result is not that of the form.
+function markStale(why) {
+  byId("answer").classList.add("stale");
+  showProgress(models.length ? `${why} Press Explain.` : "");
 }
 
 byId("question").addEventListener("submit", (event) => {
