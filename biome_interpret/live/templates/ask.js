@@ -6,15 +6,15 @@ class Refusal extends Error {}
 const TOKEN = "biome-interpret token";
 const GONE = "The server does not answer. Start “biome-interpret serve” again. Then press Explain.";
 
+const MOST_BYTES = 65_536; // Of a request: the server answers no larger ones.
+const TOO_LONG = "The text is too long: at most 64 KB can be sent. Shorten the text.";
+
 async function send(route, body, signal) {
   const headers = { "Content-Type": "application/json" };
   const token = sessionStorage.getItem(TOKEN);
   if (token) headers.Authorization = `Bearer ${token}`;
   const text = body === undefined ? undefined : JSON.stringify(body);
-  const most = setup?.limits.body_bytes;
-  if (text && most && new TextEncoder().encode(text).length > most) {
-    throw new Refusal(`The text is too long. A request holds ${Math.floor(most / 1024)} KB. Shorten the text.`);
-  }
+  if (text && new TextEncoder().encode(text).length > MOST_BYTES) throw new Refusal(TOO_LONG);
   let answer;
   try {
     answer = await fetch(`api/${route}`, { method: text ? "POST" : "GET", headers, body: text, signal });
@@ -102,8 +102,8 @@ async function explain() {
   explaining = new AbortController();
   const { signal } = explaining;
   showError(null);
-  saveState();
   try {
+    saveState();
     const asked = askedArchives().map((archive) => ({ archive, before: { body: bodyOf(archive) } }));
     showProgress(`Explaining with ${asked.length === 1 ? "the model" : `${asked.length} models`} …`);
     const start = performance.now();

@@ -156,8 +156,8 @@ function editByReader(node, how) {
   const { field, i } = node.place;
   if (byId("answer").classList.contains("stale")) return showProgress("Press Explain first: this result is not that of the text above.");
   if (how === "mask" && !canMask()) return;
-  if (how === "replace" && !editOf(field, i)) return askReplacement(node);
-  editWord(node.place, editOf(field, i)?.how ?? how);
+  if (how === "replace" && editOf(field, i)?.how !== how) return askReplacement(node);
+  editWord(node.place, how);
   changedEdits();
 }
 

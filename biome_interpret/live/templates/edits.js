@@ -130,10 +130,10 @@ function scoreOfEdited(item) {
   return sum;
 }
 
-// Edits a word. The same edit again puts it back.
+// Edits a word. The same edit again puts it back, and another takes its place.
 function editWord({ field, i }, how, text) {
   const edit = editOf(field, i);
   state.edits = state.edits.filter((other) => other !== edit);
-  if (edit && edit.how === how && how !== "replace") return;
-  state.edits.push({ ...placeOf(field, i), how, ...(how === "replace" ? { text } : {}) });
+  if (edit?.how === how && text === undefined) return;
+  state.edits.push({ ...placeOf(field, i), how, ...(text === undefined ? {} : { text }) });
 }

@@ -59,7 +59,11 @@ function fromFragment(fragment) {
   return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
 }
 
-const saveState = () => history.replaceState(null, "", toFragment(state));
+// A text that is too long to be asked is too long for an address.
+function saveState() {
+  const length = Object.values(state.inputs).reduce((sum, text) => sum + text.length, 0);
+  if (length <= MOST_BYTES) history.replaceState(null, "", toFragment(state));
+}
 
 const isEdit = (edit) =>
   isObject(edit) &&
