@@ -8,7 +8,7 @@ import threading
 import webbrowser
 from argparse import Namespace
 from copy import copy
-from typing import Any, Dict, List, Optional
+from typing import TYPE_CHECKING, Any, Dict, List, Optional
 
 from allennlp.common.checks import ConfigurationError
 
@@ -23,6 +23,9 @@ from biome_interpret.live.app import make_app
 from biome_interpret.live.examples import read_examples
 from biome_interpret.live.safety import LOOPBACK, App
 from biome_interpret.live.worker import Worker
+
+if TYPE_CHECKING:
+    import uvicorn
 
 _TOKEN_VARIABLE = "BIOME_INTERPRET_TOKEN"
 _SHORTEST_TOKEN = 16
@@ -129,15 +132,20 @@ def _address(listener: socket.socket, host: str) -> str:
 
 def _service(arguments: Namespace) -> Service:
     names = archive_names(arguments.archive_files)
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise ConfigurationError(f"ARCHIVE {twice} is given twice: give it once")
     archives = [
         _archive(name, path, arguments) for name, path in zip(names, arguments.archive_files)
     ]
     for archive in archives:
         loading.set_threads(archive.predictor._model, arguments.threads)
+    examples = read_examples(arguments, archives[0])
+    for archive in archives:
+        if examples:
+            archive.add_example(examples[0]["inputs"])
     limits = Limits(arguments.max_tokens, arguments.max_evaluations)
-    return Service(
-        archives, _own_interpreters(arguments), limits, read_examples(arguments, archives[0])
-    )
+    return Service(archives, _own_interpreters(arguments), limits, examples)
 
 
 def _archive(name: str, path: str, arguments: Namespace) -> ServedArchive:
@@ -168,8 +176,8 @@ def _own_interpreters(arguments: Namespace) -> Dict[str, Dict[str, Any]]:
     return dict(zip(method_names(configs), configs))
 
 
-def _run(app: App, listener: socket.socket) -> None:
-    """Until Ctrl-C. `kill` ends the process as usual, once the answers are on their way."""
+def make_server(app: App) -> "uvicorn.Server":
+    """What is not needed is off: web sockets, the headers of proxies, a log of the requests."""
     import uvicorn
 
     config = uvicorn.Config(
@@ -185,7 +193,12 @@ def _run(app: App, listener: socket.socket) -> None:
         limit_concurrency=_MOST_CONNECTIONS,
         timeout_graceful_shutdown=_GRACE,
     )
+    return uvicorn.Server(config)
+
+
+def _run(app: App, listener: socket.socket) -> None:
+    """Until Ctrl-C. `kill` ends the process as usual, once the answers are on their way."""
     try:
-        uvicorn.Server(config).run(sockets=[listener])
+        make_server(app).run(sockets=[listener])
     except KeyboardInterrupt:
         say("stopped")

@@ -107,7 +107,7 @@ class Match(NamedTuple):
 def best_match(tokens: Sequence[str], texts: Iterable[str]) -> Optional[Match]:
     """With the text that contains the tokens, in order; `None` if no text does."""
     matches = [match for match in (_match(tokens, text) for text in texts) if match is not None]
-    return min(matches, key=lambda match: match.num_skipped, default=None)
+    return min(matches, key=lambda match: match.num_skipped) if matches else None
 
 
 def _match(tokens: Sequence[str], text: str) -> Optional[Match]:
