@@ -40,7 +40,7 @@ def serve(arguments: Namespace) -> int:
     _require()
     import_packages(arguments.include_package)
     token = _token(arguments)
-    with _listening(arguments.host, arguments.port) as listener:
+    with listening(arguments.host, arguments.port) as listener:
         service = _service(arguments)
         worker = Worker(arguments.queue)
         hosts = {*LOOPBACK, arguments.host.lower(), *map(str.lower, arguments.allow_host)}
@@ -52,7 +52,7 @@ def serve(arguments: Namespace) -> int:
         say("Ctrl-C stops the server")
         if not arguments.no_browser:
             threading.Thread(target=webbrowser.open, args=[address + secret], daemon=True).start()
-        _run(app, listener)
+        _run(make_server(app, worker), listener)
         if not worker.close(_GRACE):
             # It is inside PyTorch, and cannot be stopped. Python would wait for it or crash.
             sys.stdout.flush()
@@ -100,7 +100,7 @@ def _is_loopback(host: str) -> bool:
         return host.lower() == "localhost"
 
 
-def _listening(host: str, port: int) -> socket.socket:
+def listening(host: str, port: int) -> socket.socket:
     """A socket that accepts connections. They wait until the server has started."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
@@ -176,9 +176,14 @@ def _own_interpreters(arguments: Namespace) -> Dict[str, Dict[str, Any]]:
     return dict(zip(method_names(configs), configs))
 
 
-def make_server(app: App) -> "uvicorn.Server":
+def make_server(app: App, worker: Worker) -> "uvicorn.Server":
     """What is not needed is off: web sockets, the headers of proxies, a log of the requests."""
     import uvicorn
+
+    class Server(uvicorn.Server):
+        async def shutdown(self, sockets: Optional[List[socket.socket]] = None) -> None:
+            worker.stop()  # Otherwise it would wait for all that wait for the model.
+            await super().shutdown(sockets)
 
     config = uvicorn.Config(
         app,
@@ -193,12 +198,12 @@ def make_server(app: App) -> "uvicorn.Server":
         limit_concurrency=_MOST_CONNECTIONS,
         timeout_graceful_shutdown=_GRACE,
     )
-    return uvicorn.Server(config)
+    return Server(config)
 
 
-def _run(app: App, listener: socket.socket) -> None:
+def _run(server: "uvicorn.Server", listener: socket.socket) -> None:
     """Until Ctrl-C. `kill` ends the process as usual, once the answers are on their way."""
     try:
-        make_server(app).run(sockets=[listener])
+        server.run(sockets=[listener])
     except KeyboardInterrupt:
         say("stopped")

@@ -49,7 +49,7 @@ def mask_of(predictor: Predictor, fields: InputFields) -> Optional[Mask]:
 class _Ids(NamedTuple):
     """The ids of one field and indexer, and those of the special tokens by their kinds."""
 
-    ids: List[int]
+    ids: Sequence[Optional[int]]
     specials: Dict[str, Optional[int]]
 
 
