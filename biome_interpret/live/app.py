@@ -54,6 +54,7 @@ def make_app(
 
     routes = [*_page_routes(page_files()), *_api_routes(service, worker)]
     app = Starlette(routes=routes, exception_handlers={HTTPException: not_found})
+    app.router.redirect_slashes = False
     return Guard(app, hosts, any_address, token)
 
 

@@ -8,7 +8,7 @@ import threading
 import webbrowser
 from argparse import Namespace
 from copy import copy
-from typing import Any, Dict, List, Optional
+from typing import TYPE_CHECKING, Any, Dict, List, Optional
 
 from allennlp.common.checks import ConfigurationError
 
@@ -24,6 +24,9 @@ from biome_interpret.live.examples import read_examples
 from biome_interpret.live.safety import LOOPBACK, App
 from biome_interpret.live.worker import Worker
 
+if TYPE_CHECKING:
+    import uvicorn
+
 _TOKEN_VARIABLE = "BIOME_INTERPRET_TOKEN"
 _SHORTEST_TOKEN = 16
 # After Ctrl-C: for answers on their way, and for the model, in seconds.
@@ -37,7 +40,7 @@ def serve(arguments: Namespace) -> int:
     _require()
     import_packages(arguments.include_package)
     token = _token(arguments)
-    with _listening(arguments.host, arguments.port) as listener:
+    with listening(arguments.host, arguments.port) as listener:
         service = _service(arguments)
         worker = Worker(arguments.queue)
         hosts = {*LOOPBACK, arguments.host.lower(), *map(str.lower, arguments.allow_host)}
@@ -49,7 +52,7 @@ def serve(arguments: Namespace) -> int:
         say("Ctrl-C stops the server")
         if not arguments.no_browser:
             threading.Thread(target=webbrowser.open, args=[address + secret], daemon=True).start()
-        _run(app, listener)
+        _run(make_server(app, worker), listener)
         if not worker.close(_GRACE):
             # It is inside PyTorch, and cannot be stopped. Python would wait for it or crash.
             sys.stdout.flush()
@@ -97,7 +100,7 @@ def _is_loopback(host: str) -> bool:
         return host.lower() == "localhost"
 
 
-def _listening(host: str, port: int) -> socket.socket:
+def listening(host: str, port: int) -> socket.socket:
     """A socket that accepts connections. They wait until the server has started."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
@@ -129,15 +132,20 @@ def _address(listener: socket.socket, host: str) -> str:
 
 def _service(arguments: Namespace) -> Service:
     names = archive_names(arguments.archive_files)
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise ConfigurationError(f"ARCHIVE {twice} is given twice: give it once")
     archives = [
         _archive(name, path, arguments) for name, path in zip(names, arguments.archive_files)
     ]
     for archive in archives:
         loading.set_threads(archive.predictor._model, arguments.threads)
+    examples = read_examples(arguments, archives[0])
+    for archive in archives:
+        if examples:
+            archive.add_example(examples[0]["inputs"])
     limits = Limits(arguments.max_tokens, arguments.max_evaluations)
-    return Service(
-        archives, _own_interpreters(arguments), limits, read_examples(arguments, archives[0])
-    )
+    return Service(archives, _own_interpreters(arguments), limits, examples)
 
 
 def _archive(name: str, path: str, arguments: Namespace) -> ServedArchive:
@@ -168,9 +176,14 @@ def _own_interpreters(arguments: Namespace) -> Dict[str, Dict[str, Any]]:
     return dict(zip(method_names(configs), configs))
 
 
-def _run(app: App, listener: socket.socket) -> None:
-    """Until Ctrl-C. `kill` ends the process as usual, once the answers are on their way."""
+def make_server(app: App, worker: Worker) -> "uvicorn.Server":
+    """What is not needed is off: web sockets, the headers of proxies, a log of the requests."""
     import uvicorn
+
+    class Server(uvicorn.Server):
+        async def shutdown(self, sockets: Optional[List[socket.socket]] = None) -> None:
+            worker.stop()  # Otherwise it would wait for all that wait for the model.
+            await super().shutdown(sockets)
 
     config = uvicorn.Config(
         app,
@@ -185,7 +198,12 @@ def _run(app: App, listener: socket.socket) -> None:
         limit_concurrency=_MOST_CONNECTIONS,
         timeout_graceful_shutdown=_GRACE,
     )
+    return Server(config)
+
+
+def _run(server: "uvicorn.Server", listener: socket.socket) -> None:
+    """Until Ctrl-C. `kill` ends the process as usual, once the answers are on their way."""
     try:
-        uvicorn.Server(config).run(sockets=[listener])
+        server.run(sockets=[listener])
     except KeyboardInterrupt:
         say("stopped")

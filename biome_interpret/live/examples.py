@@ -33,7 +33,7 @@ def read_examples(arguments: Namespace, archive: ServedArchive) -> List[Dict[str
     except (OSError, SourceError) as error:
         raise ConfigurationError(f"--examples {path} cannot be read: {error}") from error
     found, reasons = [], []
-    known = {one.name for one in archive.fields}
+    known = {one.name for one in archive.fields.fields}
     for line in lines:
         try:
             found.append(_example(source.inputs(line), arguments.gold_field, known))

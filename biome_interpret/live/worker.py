@@ -65,7 +65,7 @@ class Worker:
         self._waiting: Deque[Job] = deque()
         self._running: Optional[Job] = None
         self._changed = threading.Condition()
-        self._is_closed = False
+        self._is_stopped = False
         self._seconds = 1.0
         self._thread = threading.Thread(target=self._work, name="model", daemon=True)
         self._thread.start()
@@ -73,7 +73,9 @@ class Worker:
     def submit(self, run: Callable[[Callable[[], bool]], Any]) -> Job:
         """From the event loop. Raises `Refused` if the queue is full."""
         with self._changed:
-            if len(self._waiting) >= self._most_waiting or self._is_closed:
+            if self._is_stopped:
+                raise Refused(503, "the server was stopped")
+            if len(self._waiting) >= self._most_waiting:
                 seconds = math.ceil(self._seconds * (len(self._waiting) + 1))
                 wait = max(1, min(seconds, _LONGEST_WAIT))
                 raise Refused(
@@ -92,14 +94,19 @@ class Worker:
         with self._changed, suppress(ValueError):
             self._waiting.remove(job)
 
-    def close(self, timeout: float) -> bool:
-        """Drops all jobs. Returns whether the thread has ended in time."""
+    def stop(self) -> None:
+        """All requests are refused from now on, also the one that is answered now."""
         with self._changed:
-            self._is_closed = True
+            self._is_stopped = True
             for job in [*self._waiting, *([self._running] if self._running else [])]:
                 job.cancel()
+                job.finish(None, Refused(503, "the server was stopped"))
             self._waiting.clear()
             self._changed.notify()
+
+    def close(self, timeout: float) -> bool:
+        """Stops, and returns whether the thread has ended in time."""
+        self.stop()
         self._thread.join(timeout)
         return not self._thread.is_alive()
 
@@ -107,8 +114,8 @@ class Worker:
         while True:
             with self._changed:
                 self._running = None
-                self._changed.wait_for(lambda: self._waiting or self._is_closed)
-                if self._is_closed:
+                self._changed.wait_for(lambda: self._waiting or self._is_stopped)
+                if self._is_stopped:
                     return
                 job = self._running = self._waiting.popleft()
             started = time.monotonic()

@@ -107,12 +107,11 @@ class Match(NamedTuple):
 def best_match(tokens: Sequence[str], texts: Iterable[str]) -> Optional[Match]:
     """With the text that contains the tokens, in order; `None` if no text does."""
     matches = [match for match in (_match(tokens, text) for text in texts) if match is not None]
-    return min(matches, key=lambda match: match.num_skipped, default=None)
+    return min(matches, key=lambda match: match.num_skipped) if matches else None
 
 
 def _match(tokens: Sequence[str], text: str) -> Optional[Match]:
     lowered = text.lower()
-    as_written = text if len(text) == len(lowered) else lowered
     # The character of the text that each lower-case one comes from. Some, as İ, become two.
     origins: Sequence[int] = range(len(text))
     if len(text) != len(lowered):
@@ -132,12 +131,12 @@ def _match(tokens: Sequence[str], text: str) -> Optional[Match]:
             continue
         if start < 0:
             return None
-        between = text[position:start]
+        between = lowered[position:start]
         spaced = spaced or any(map(str.isspace, between))
         num_skipped += len("".join(between.split()))
         position = start + len(core)
-        place = (origins[start], origins[position - 1] + 1)
-        pieces.append(Piece(visible(as_written[start:position] or token), spaced, place))
+        first, end = origins[start], origins[position - 1] + 1
+        pieces.append(Piece(visible(text[first:end]), spaced, (first, end)))
         spaced, is_found = False, True
     return Match(text, num_skipped, pieces) if is_found else None
 

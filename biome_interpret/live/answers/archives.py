@@ -11,7 +11,7 @@ from allennlp.predictors import Predictor
 
 from biome_interpret.interpretation import Interpretation
 from biome_interpret.interpreters import PathInterpreter
-from biome_interpret.live.answers.input_fields import InputField, input_fields, sample_inputs
+from biome_interpret.live.answers.input_fields import InputFields
 from biome_interpret.live.answers.masks import Mask, mask_of
 from biome_interpret.live.answers.options import BASELINES, ZERO
 from biome_interpret.predictors.saliency_predictor import make_interpreter
@@ -47,7 +47,14 @@ class ServedArchive:
         self.name = name
         self.loading = loading
         self.predictor = predictor
+        self.fields = InputFields.of(predictor)
+        self._example: Optional[Dict[str, Any]] = None
         self._interpreters: OrderedDict[str, PathInterpreter] = OrderedDict()
+
+    def add_example(self, inputs: Dict[str, Any]) -> None:
+        """An input that helps if the predictor's own keys could not be found."""
+        self.fields = self.fields.with_example(inputs)
+        self._example = None if self.fields.complete else inputs
 
     def interpreter(self, config: Mapping[str, Any]) -> PathInterpreter:
         """`ConfigurationError` if the archive cannot have it."""
@@ -60,10 +67,6 @@ class ServedArchive:
                 self._interpreters.popitem(last=False)
         self._interpreters.move_to_end(key)
         return self._interpreters[key]
-
-    @cached_property
-    def fields(self) -> List[InputField]:
-        return input_fields(self.predictor)
 
     @cached_property
     def mask(self) -> Optional[Mask]:
@@ -92,7 +95,7 @@ class ServedArchive:
         config = {"type": "biome-integrated-gradient", "n_steps": 1, **options}
         try:
             interpreter = self.interpreter(config)
-            return interpreter.interpret_json(sample_inputs(self.fields))
+            return interpreter.interpret_json(self._example or self.fields.sample())
         except Exception:  # The predictor may want other values than those of the sample.
             return None
 
@@ -101,7 +104,8 @@ class ServedArchive:
             "name": self.name,
             "model": type(self.predictor._model).__name__,
             "predictor": type(self.predictor).__name__,
-            "fields": [one._asdict() for one in self.fields],
+            "fields": [one._asdict() for one in self.fields.fields],
+            "complete": self.fields.complete,
             "labels": self.labels,
             "baselines": self.baselines,
             "mask": self.mask and self.mask._asdict(),

@@ -1,12 +1,12 @@
 """Finds what stands for a masked word when it is written into a text."""
 
-from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence
 
 from allennlp.data import Instance, Vocabulary
 from allennlp.data.fields import TextField
 from allennlp.predictors import Predictor
 
-from biome_interpret.live.answers.input_fields import InputField, sample_inputs
+from biome_interpret.live.answers.input_fields import TEXT, InputFields
 from biome_interpret.models.alignment.special_tokens import (
     MASK_TOKEN,
     UNKNOWN_TOKEN,
@@ -31,31 +31,35 @@ class Mask(NamedTuple):
     kind: str
 
 
-def mask_of(predictor: Predictor, fields: List[InputField]) -> Optional[Mask]:
+def mask_of(predictor: Predictor, fields: InputFields) -> Optional[Mask]:
     """`None` if the model reads nothing as a masked word."""
-    name = next((one.name for one in fields if one.required and one.kind == "text"), None)
+    name = next((one.name for one in fields.fields if one.required and one.kind == TEXT), None)
     if name is None:
         return None
-    inputs = sample_inputs(fields)
+    inputs = fields.sample()
     before = _ids(predictor, {**inputs, name: "a film"})
     for kind, texts in _CANDIDATES:
         for text in texts:
             after = _ids(predictor, {**inputs, name: f"a {text} film"})
-            if before and after and _is_added(before, after, kind):
+            if before and len(before) == len(after) and _is_added(before, after, kind):
                 return Mask(text, kind)
     return None
 
 
-# The ids of one field and indexer, and the ids of the special tokens by their kinds.
-_Ids = Tuple[List[int], Dict[str, Optional[int]]]
+class _Ids(NamedTuple):
+    """The ids of one field and indexer, and those of the special tokens by their kinds."""
+
+    ids: Sequence[Optional[int]]
+    specials: Dict[str, Optional[int]]
 
 
 def _is_added(before: Sequence[_Ids], after: Sequence[_Ids], kind: str) -> bool:
-    """Whether one field has the special token in addition, for every indexer of ids."""
-    pairs = [(old, new) for old, new in zip(before, after) if old[0] != new[0]]
-    return bool(pairs) and all(
-        len(new) == len(old) + 1 and special[kind] in new and special[kind] not in old
-        for (old, _), (new, special) in pairs
+    """Whether all ids that changed have the special token once more, and nothing else."""
+    changed = [(old, new) for old, new in zip(before, after) if old.ids != new.ids]
+    return bool(changed) and all(
+        len(new.ids) == len(old.ids) + 1
+        and new.ids.count(new.specials[kind]) == old.ids.count(new.specials[kind]) + 1
+        for old, new in changed
     )
 
 
@@ -81,4 +85,4 @@ def _ids_of(field: TextField, vocabulary: Vocabulary) -> Iterator[_Ids]:
         for key in ("tokens", "token_ids", "input_ids"):
             ids: Any = indexed.get(key)
             if isinstance(ids, list) and all(isinstance(i, int) for i in ids):
-                yield ids, specials
+                yield _Ids(ids, specials)

@@ -45,9 +45,9 @@ class Option:
             return self.type == "flag" and isinstance(value, bool)
         if self.choices is not None:
             return isinstance(value, str) and value in self.choices
-        kinds = (int,) if self.type == "integer" else (int, float)
         assert self.least is not None and self.most is not None
-        return isinstance(value, kinds) and self.least <= value <= self.most
+        is_number = isinstance(value, int if self.type == "integer" else (int, float))
+        return is_number and self.least <= value <= self.most
 
     def _kinds(self) -> str:
         if self.type == "flag":
@@ -91,7 +91,7 @@ COMMON = {
         BASELINES, ZERO, "x', what the text is compared with: zero, or the vector of a token."
     ),
     "inference_mode": _choice(INFERENCE_MODES, "logits", "The output that is explained."),
-    "granularity": _choice(GRANULARITIES, "all_tokens", "The units that get scores."),
+    "granularity": _choice([*GRANULARITIES], "all_tokens", "The units that get scores."),
     "granularity_aggregation_strategy": _choice(
         [*STRATEGIES], "mean", "How the scores of tokens make that of a word or sentence."
     ),
