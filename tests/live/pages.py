@@ -1,55 +1,11 @@
-"""A running server with the shipped model, and what tests do with its page."""
+"""What tests do with the live page."""
 
 import json
-import os
-import re
-import signal
-import subprocess
-import sys
 import time
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Dict, Iterator, List
+from typing import Any, Dict, List
 
 from tests.visualization.browser import Browser
-
-ROOT = Path(__file__).parent.parent.parent
-MODEL = ROOT / "fixtures" / "sst2_bilstm" / "model.tar.gz"
-FILM = "The story is thin, but the performances are wonderful."
-EXAMPLES = [
-    {"sentence": "A dull, lifeless mess that wastes its cast.", "label": "negative"},
-    {"sentence": "It's a lovely, funny film!", "label": "negative"},
-]
-
-
-@contextmanager
-def served(folder: Path, *arguments: str) -> Iterator[str]:
-    """The address of a server. It ends with the block."""
-    examples = folder / "examples.jsonl"
-    examples.write_text("".join(json.dumps(one) + "\n" for one in EXAMPLES), encoding="utf-8")
-    command = [sys.executable, "-m", "biome_interpret", "serve", *arguments]
-    command += ["--no-browser", "--port", "0", "--examples", str(examples)]
-    command += ["--gold-field", "label"]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
-    server = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment
-    )
-    try:
-        yield address_in(server)
-    finally:
-        server.send_signal(signal.SIGINT)
-        server.wait(20)
-
-
-def address_in(server: "subprocess.Popen[str]") -> str:
-    """The address that the server prints."""
-    printed = []
-    for line in server.stdout or []:
-        printed.append(line)
-        found = re.search(r"http://\S+", line)
-        if found:
-            return found.group()
-    raise RuntimeError("the server ended: " + "".join(printed))
 
 
 class Page:
@@ -117,7 +73,7 @@ class Page:
         """A selector for the first such word that can be edited in a card."""
         self.run(
             f"document.querySelectorAll('.item')[{card}].querySelectorAll('.t[role=button]')"
-            f".forEach(t => {{ if (t.textContent === {json.dumps(word)}) t.id ||= 'word-' + {word!r}; }})"
+            f".forEach(t => {{ if (t.textContent.trim() === {word!r}) t.id ||= 'word-{word}'; }})"
         )
         return f"[id='word-{word}']"
 

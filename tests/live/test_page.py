@@ -8,8 +8,13 @@ from typing import Any, Dict, Iterator, List
 import pytest
 from allennlp.predictors import Predictor
 
-from biome_interpret import GradientShap, Interpretation, IntegratedGradient
-from tests.live.pages import EXAMPLES, FILM, MODEL, Page, served
+from biome_interpret import GradientShap, IntegratedGradient, Interpretation
+from biome_interpret.live.answers.archives import Loading, ServedArchive
+from biome_interpret.live.answers.explaining import Limits
+from biome_interpret.live.answers.service import Service
+from tests.live.pages import Page
+from tests.live.servers import Running, make_service, running, served, shipped_predictor
+from tests.tiny_models import EXAMPLE_INPUTS, build_predictor
 from tests.visualization.browser import Browser, find_chromium
 from tests.visualization.test_fragment import luminance
 
@@ -18,6 +23,11 @@ pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on PATH")
 pytest.importorskip("starlette", reason="the extra [serve] is not installed")
 pytest.importorskip("uvicorn", reason="the extra [serve] is not installed")
 
+FILM = "The story is thin, but the performances are wonderful."
+EXAMPLES = [
+    {"inputs": {"sentence": "A dull, lifeless mess that wastes its cast."}, "gold": "negative"},
+    {"inputs": {"sentence": "It's a lovely, funny film!"}, "gold": "negative"},
+]
 HOSTILE = [
     "</script><script>window.ran=1</script>",
     "</style><img src=x onerror=window.ran=1> <!-- <![CDATA[",
@@ -29,10 +39,14 @@ HOSTILE = [
 ]
 
 
+def address_of(server: Running) -> str:
+    return f"http://127.0.0.1:{server.client.port}/"
+
+
 @pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with served(tmp_path_factory.mktemp("served"), str(MODEL)) as found:
-        yield found
+def address() -> Iterator[str]:
+    with running(make_service(examples=EXAMPLES)) as server:
+        yield address_of(server)
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +67,7 @@ def page(browser: Browser, address: str) -> Page:
 
 @pytest.fixture(scope="module")
 def predictor() -> Predictor:
-    return Predictor.from_path(str(MODEL))
+    return shipped_predictor()
 
 
 def explained(predictor: Predictor, text: str, **options: Any) -> Interpretation:
@@ -105,12 +119,12 @@ class TestExplain:
 
     def test_an_example_with_its_gold_label(self, page: Page) -> None:
         options = page.texts("#example option")
-        assert options[1:] == [f"{one['label']}: {one['sentence']}" for one in EXAMPLES]
+        assert options[1:] == [f"{one['gold']}: {one['inputs']['sentence']}" for one in EXAMPLES]
         page.choose("#example", "0")
         assert "✓ predicted correctly" in page.text(".verdict")
         page.choose("#example", "1")
         assert "✗ should be negative" in page.text(".verdict")
-        assert page.state()["inputs"] == {"sentence": EXAMPLES[1]["sentence"]}
+        assert page.state()["inputs"] == EXAMPLES[1]["inputs"]
 
     def test_a_click_on_a_label_explains_it(self, page: Page, predictor: Predictor) -> None:
         page.explain(FILM)
@@ -241,6 +255,63 @@ class TestEditAndSee:
         assert page.state()["edits"] == [] and page.texts(".change") == []
 
 
+class TestSeveralArchives:
+    @pytest.fixture(scope="class")
+    def page(self, browser: Browser) -> Iterator[Page]:
+        """Of a server with the shipped model, a model of pairs and a tagger."""
+        archives = [served()]
+        for kind in ("esim", "crf_tagger"):
+            archives.append(ServedArchive(kind, Loading(kind), build_predictor(kind)))
+        with running(Service(archives, {}, Limits(), [])) as server:
+            browser.resize(1280, 900)
+            yield Page(browser, address_of(server))
+
+    def test_stand_side_by_side(self, page: Page) -> None:
+        pair = EXAMPLE_INPUTS["esim"]
+        page.open()
+        assert page.texts("#inputs .caption") == ["sentence"]
+        page.check("archives", "esim")
+        assert page.texts("#inputs .caption") == ["sentence", "premise", "hypothesis"]
+        page.explain(FILM, pair["premise"], pair["hypothesis"])
+        assert page.texts(".model > h3") == ["sst2_bilstm/model.tar.gz", "esim"]
+        left, right = page.run(
+            "[...document.querySelectorAll('.model')].map(m => m.getBoundingClientRect().left)"
+        )
+        assert left < right
+        page.click_word("wonderful")
+        # The other model does not read this text.
+        assert len(page.texts(".change")) == 1
+        assert page.text("#news").startswith("sst2_bilstm/model.tar.gz: The edits change")
+
+    def test_a_pair_of_texts(self, page: Page) -> None:
+        page.open()
+        page.check("archives", "esim")
+        page.check("archives", "sst2_bilstm/model.tar.gz")
+        page.explain("two dogs are running", "the animals sleep")
+        assert page.texts(".item .name bdi") == ["premise", "hypothesis"]
+        page.click_word("animals")
+        page.click_word("dogs")
+        assert [edit["path"] for edit in page.state()["edits"]] == [["hypothesis"], ["premise"]]
+        assert "The scores of the edited words had foretold" in page.text(".change")
+        assert page.browser.complaints() == []
+
+    def test_the_spans_of_a_tagger(self, page: Page) -> None:
+        page.open()
+        page.check("archives", "crf_tagger")
+        page.check("archives", "sst2_bilstm/model.tar.gz")
+        page.explain(EXAMPLE_INPUTS["crf_tagger"]["sentence"])
+        spans = page.texts(".things li")
+        headings = page.texts(".item h4")
+        assert len(spans) > 1 and len(headings) == len(spans)
+        for span, heading in zip(spans, headings):
+            assert heading.split(": ")[1].split()[0] in span
+        assert page.texts(".item .explained")
+        page.click_word("Smith")
+        assert page.texts(".verdict-after .things li")
+        gone = [text for text in page.texts(".item > p.quiet") if "does not label this" in text]
+        assert gone and len(page.texts(".change")) + len(gone) == len(spans)
+
+
 class TestShare:
     def test_a_link_holds_everything(self, page: Page) -> None:
         page.explain(FILM)
@@ -313,7 +384,9 @@ class TestShare:
         page.browser.click(".share button:last-child")
         page.browser.wait("document.getElementById('status').textContent.startsWith('Downloaded')")
         page.run("document.querySelector('.copies button:last-child').click()")
-        page.browser.wait("/interpretation.svg/.test(document.getElementById('status').textContent)")
+        page.browser.wait(
+            "/interpretation.svg/.test(document.getElementById('status').textContent)"
+        )
         page.wait_for_file(tmp_path / "interpretations.html")
         page.wait_for_file(tmp_path / "interpretation.svg")
         report = (tmp_path / "interpretations.html").read_text(encoding="utf-8")
@@ -435,9 +508,9 @@ class TestErrors:
         page.wait_for_answer()
         assert "You chose 16 explanations side by side." in page.text("#error")
 
-    def test_a_server_that_is_gone(self, browser: Browser, tmp_path: Path) -> None:
-        with served(tmp_path, str(MODEL)) as address:
-            page = Page(browser, address)
+    def test_a_server_that_is_gone(self, browser: Browser) -> None:
+        with running(make_service()) as server:
+            page = Page(browser, address_of(server))
             page.open()
             page.explain(FILM)
         page.explain("A film.")
@@ -457,12 +530,10 @@ class TestErrors:
         failed = [e for e in page.browser.events if e["method"] == "Network.loadingFailed"]
         assert [e["params"]["canceled"] for e in failed] == [True]
 
-    def test_a_token_is_asked_for_and_leaves_the_address(
-        self, browser: Browser, tmp_path: Path
-    ) -> None:
+    def test_a_token_is_asked_for_and_leaves_the_address(self, browser: Browser) -> None:
         token = "a-token-of-some-length"
-        with served(tmp_path, str(MODEL), "--token", token) as address:
-            page = Page(browser, address.split("#")[0])
+        with running(make_service(), token=token) as server:
+            page = Page(browser, address_of(server))
             page.browser.visit(page.address)
             page.browser.wait("!document.getElementById('token-form').hidden")
             page.browser.type(token)

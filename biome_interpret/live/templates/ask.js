@@ -111,9 +111,10 @@ async function explain() {
     models = asked;
     byId("answer").classList.remove("stale");
     drawModels();
-    showProgress(`Done in ${Number(((performance.now() - start) / 1000).toPrecision(2))} s.`);
+    const seconds = Number(((performance.now() - start) / 1000).toPrecision(2));
     announce(models.map(spokenResult).join(" "));
     if (state.edits.length) await askEdited();
+    else showProgress(`Done in ${seconds} s.`);
   } catch (error) {
     if (signal.aborted) return;
     showProgress("");

@@ -14,7 +14,7 @@ function drawAfter(model) {
 }
 
 function drawPredictionAfter({ after, before, afterLabels, prediction }) {
-  prediction.querySelector(".verdict-after")?.remove();
+  for (const node of prediction.querySelectorAll(".verdict-after")) node.remove();
   const labels = after?.answer?.prediction.labels ?? [];
   const found = new Map(labels.map(({ label, probability }) => [label, probability]));
   for (const [label, { after: node, meter }] of afterLabels ?? []) {
@@ -28,6 +28,9 @@ function drawPredictionAfter({ after, before, afterLabels, prediction }) {
   }
   const text = verdictAfter(before, after);
   if (text) prediction.prepend(make("p", { class: "verdict-after" }, text));
+  if (!after?.answer || labels.length) return;
+  const things = drawThings("Prediction after the edits", after.answer.prediction);
+  prediction.append(make("div", { class: "verdict-after" }, span("name", "After the edits"), things));
 }
 
 function verdictAfter(before, after) {

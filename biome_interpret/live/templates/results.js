@@ -29,10 +29,14 @@ function drawModel(model) {
 function drawPrediction(model) {
   const { prediction } = model.before.answer;
   if (prediction.labels.length) return drawLabels(model, prediction);
-  const found = prediction.things.map(({ type, words, probability }) =>
-    make("li", null, bdi(type ?? "the loss"), words ? ": " : null, words ? bdi(plain(words)) : null, " ", probabilityOf(probability))
-  );
-  model.prediction.replaceChildren(make("ul", { class: "things", "aria-label": "Prediction" }, ...found));
+  model.prediction.replaceChildren(drawThings("Prediction", prediction));
+}
+function drawThings(name, { things }) {
+  const found = things.map(({ type, words, probability }) => {
+    const parts = words ? [": ", bdi(plain(words))] : [];
+    return make("li", null, bdi(plain(type ?? "the loss")), ...parts, " ", probabilityOf(probability));
+  });
+  return make("ul", { class: "things", "aria-label": name }, ...found);
 }
 const probabilityOf = (p) => span("p", p === null || p === undefined ? "" : percent(p));
 
