@@ -18,6 +18,7 @@ from biome_interpret.commands.jobs.messages import say
 from biome_interpret.commands.main import import_packages
 from biome_interpret.live.answers.archives import Loading, ServedArchive, archive_names
 from biome_interpret.live.answers.explaining import Limits
+from biome_interpret.live.answers.options import OPTIONS
 from biome_interpret.live.answers.service import Service
 from biome_interpret.live.app import make_app
 from biome_interpret.live.examples import read_examples
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 _TOKEN_VARIABLE = "BIOME_INTERPRET_TOKEN"
 _SHORTEST_TOKEN = 16
+_LARGEST_PORT = 65535
 # After Ctrl-C: for answers on their way, and for the model, in seconds.
 _GRACE = 3
 # Further ones are answered with status 503.
@@ -102,6 +104,8 @@ def _is_loopback(host: str) -> bool:
 
 def listening(host: str, port: int) -> socket.socket:
     """A socket that accepts connections. They wait until the server has started."""
+    if port > _LARGEST_PORT:
+        raise ConfigurationError(f"--port {port} is too large: it may be {_LARGEST_PORT} at most")
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -115,7 +119,7 @@ def listening(host: str, port: int) -> socket.socket:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
         listener.listen(128)
-    except (OSError, OverflowError) as error:
+    except OSError as error:
         listener.close()
         raise ConfigurationError(
             f"--port {port} on {host} cannot be used: {error}. Give another one, or --port 0 for "
@@ -172,8 +176,11 @@ def _own_interpreters(arguments: Namespace) -> Dict[str, Dict[str, Any]]:
     given = Namespace(
         interpreter=arguments.interpreter, output=None, granularity=None, tolerance=None
     )
-    configs: List[Dict[str, Any]] = loading.interpreter_configs(given)
-    return dict(zip(method_names(configs), configs))
+    # Their names tell them from those that the page offers in any case.
+    offered: List[Dict[str, Any]] = [{"type": name} for name in OPTIONS]
+    configs = [one for one in loading.interpreter_configs(given) if one not in offered]
+    names = method_names([*offered, *configs])
+    return dict(zip(names[len(offered) :], configs))
 
 
 def make_server(app: App, worker: Worker) -> "uvicorn.Server":

@@ -30,6 +30,10 @@ def read_examples(arguments: Namespace, archive: ServedArchive) -> List[Dict[str
         source = text_file(archive.predictor, path, arguments.input_format, arguments.fields)
         lines = list(islice(source.readable_lines(), _MOST_EXAMPLES))
         source.refuse_another_format(lines[:2], len(lines))
+    except ConfigurationError as error:
+        # `interpret` calls the file INPUT.
+        message = str(error).replace(f"INPUT {path}", f"--examples {path}")
+        raise ConfigurationError(message) from error
     except (OSError, SourceError) as error:
         raise ConfigurationError(f"--examples {path} cannot be read: {error}") from error
     found, reasons = [], []

@@ -94,9 +94,9 @@ def shipped_predictor() -> Predictor:
     return Predictor.from_path(str(ARCHIVE))
 
 
-def served(predictor: Optional[Predictor] = None, **loading: Any) -> ServedArchive:
+def served(with_predictor: Optional[Predictor] = None, **loading: Any) -> ServedArchive:
     found = Loading(str(ARCHIVE), **loading)
-    return ServedArchive(NAME, found, predictor or shipped_predictor())
+    return ServedArchive(NAME, found, with_predictor or shipped_predictor())
 
 
 def make_service(

@@ -102,9 +102,8 @@ def _methods(own: Mapping[str, Mapping[str, Any]]) -> Dict[str, Method]:
         name: Method(TITLES[name], {"type": name}, options) for name, options in OPTIONS.items()
     }
     for name, config in own.items():
-        if name not in found:
-            known = infer_params(interpreter_class(Params(dict(config))))
-            options = OPTIONS.get(config["type"], COMMON)
-            allowed = {key: one for key, one in options.items() if key in known}
-            found[name] = Method(name, config, allowed)
+        known = infer_params(interpreter_class(Params(dict(config))))
+        options = OPTIONS.get(config["type"], COMMON)
+        allowed = {key: one for key, one in options.items() if key in known}
+        found[name] = Method(name, config, allowed)
     return found
