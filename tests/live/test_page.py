@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from pathlib import Path
 from typing import Any, Dict, Iterator, List
 
@@ -12,6 +13,7 @@ from biome_interpret import GradientShap, IntegratedGradient, Interpretation
 from biome_interpret.live.answers.archives import Loading, ServedArchive
 from biome_interpret.live.answers.explaining import Limits
 from biome_interpret.live.answers.service import Service
+from tests.kinds.archives import ARCHIVES, load
 from tests.live.pages import Page
 from tests.live.servers import Running, make_service, running, served, shipped_predictor
 from tests.tiny_models import EXAMPLE_INPUTS, build_predictor
@@ -28,6 +30,7 @@ EXAMPLES = [
     {"inputs": {"sentence": "A dull, lifeless mess that wastes its cast."}, "gold": "negative"},
     {"inputs": {"sentence": "It's a lovely, funny film!"}, "gold": "negative"},
 ]
+CHOICE = ARCHIVES["multiple choice"]
 HOSTILE = [
     "</script><script>window.ran=1</script>",
     "</style><img src=x onerror=window.ran=1> <!-- <![CDATA[",
@@ -258,8 +261,8 @@ class TestEditAndSee:
 class TestSeveralArchives:
     @pytest.fixture(scope="class")
     def page(self, browser: Browser) -> Iterator[Page]:
-        """Of a server with the shipped model, a model of pairs and a tagger."""
-        archives = [served()]
+        """Of a server with the shipped model, a model of pairs, a tagger and one of choices."""
+        archives = [served(), ServedArchive("choice", Loading("choice"), load(CHOICE))]
         for kind in ("esim", "crf_tagger"):
             archives.append(ServedArchive(kind, Loading(kind), build_predictor(kind)))
         with running(Service(archives, {}, Limits(), [])) as server:
@@ -294,6 +297,22 @@ class TestSeveralArchives:
         assert [edit["path"] for edit in page.state()["edits"]] == [["hypothesis"], ["premise"]]
         assert "The scores of the edited words had foretold" in page.text(".change")
         assert page.browser.complaints() == []
+
+    def test_many_labels(self, page: Page) -> None:
+        page.open()
+        page.check("archives", "choice")
+        page.check("archives", "sst2_bilstm/model.tar.gz")
+        assert page.texts("#inputs .caption")[1] == "alternatives (one text on each line)"
+        page.explain("it is", "\n".join("abcdefghijklmn"))
+        rows = ".labels li:not([hidden]) button"
+        assert len(page.texts(rows)) == 12
+        page.browser.click(".prediction > .link")
+        labels = page.texts(rows)
+        assert sorted(map(int, labels)) == [*range(14)]
+        assert page.run("document.activeElement.textContent") == labels[12]
+        page.browser.press("Enter")
+        page.wait_for_answer()
+        assert [text.split()[1] for text in page.texts(".item h4")] == [labels[0], labels[12]]
 
     def test_the_spans_of_a_tagger(self, page: Page) -> None:
         page.open()
@@ -507,6 +526,14 @@ class TestErrors:
         page.browser.click(".labels li:nth-child(2) button")
         page.wait_for_answer()
         assert "You chose 16 explanations side by side." in page.text("#error")
+
+    def test_a_server_that_is_busy(self, browser: Browser) -> None:
+        with running(make_service(), most_waiting=0) as server:
+            page = Page(browser, address_of(server))
+            page.open()
+            page.explain(FILM)
+            assert "requests are waiting" in page.text("#error")
+            assert re.search(r" Wait \d+ s\. Then press Explain\.$", page.text("#error"))
 
     def test_a_server_that_is_gone(self, browser: Browser) -> None:
         with running(make_service()) as server:

@@ -70,8 +70,10 @@ function explanationsOf(targets) {
 
 // The chosen labels that the archive has. Null stands for the predicted one.
 function targetsOf(archive) {
-  const known = state.targets.filter((label) => archive.labels?.includes(label));
-  return known.length ? known : [null];
+  const shown = models.find((model) => model.archive === archive)?.before.answer?.prediction.labels ?? [];
+  const labels = new Set([...(archive.labels ?? []), ...shown.map(({ label }) => label)]);
+  const asked = state.targets.filter((label) => labels.has(label));
+  return asked.length ? asked : [null];
 }
 
 function bodyOf(archive) {

@@ -77,7 +77,7 @@ function drawBar(item, range) {
   const shareOf = (value) => (value - range[0]) / (range[1] - range[0]);
   const areNear = Math.abs(shareOf(item.output) - shareOf(item.baseline)) < 0.4;
   const mark = (cls, value, text) => {
-    const node = make("span", { class: `mark ${cls} ${shareOf(value) > 0.5 ? "left" : ""}` }, text);
+    const node = make("span", { class: `mark ${cls} ${shareOf(value) > 0.5 ? "left" : ""}` }, make("span", null, text));
     node.style.left = `${100 * shareOf(value)}%`;
     return node;
   };

@@ -150,6 +150,8 @@ function drawHows() {
     return make("label", null, button, " " + text);
   });
   byId("how").replaceChildren(byId("how").firstElementChild, ...buttons);
+  const keys = `Delete strikes a word out${canMask() ? ", M masks it" : ""}, R replaces it.`;
+  byId("keys").textContent = `With the keyboard: the arrow keys move between the words. ${keys}`;
 }
 
 function editByReader(node, how) {
