@@ -356,6 +356,14 @@ class TestShare:
         ]
         assert len(asked) >= 6 and not any("?" in url or "wonderful" in url for url in asked)
 
+    def test_a_link_that_is_pasted_into_the_open_page(self, page: Page) -> None:
+        page.explain(FILM)
+        link = page.run("location.hash")
+        page.explain("A dull mess.")
+        page.run(f"location.hash = {link!r}")
+        page.browser.wait("document.querySelectorAll('.item .tokens .t').length === 11")
+        assert page.run("document.querySelector('#inputs textarea').value") == FILM
+
     def test_a_broken_link_is_said(self, page: Page) -> None:
         page.open("#state=AAAA")
         page.browser.wait("document.getElementById('error').textContent")
@@ -475,24 +483,46 @@ class TestKeyboard:
 
 
 class TestSafety:
-    def test_hostile_texts_are_shown_and_nothing_runs(self, page: Page) -> None:
+    @pytest.mark.parametrize("text", HOSTILE)
+    def test_hostile_texts_are_shown_and_nothing_runs(self, page: Page, text: str) -> None:
         page.browser.resize(380, 800)
-        for text in HOSTILE:
-            page.explain(text)
-            assert page.texts(".item .tokens .t")
+        page.explain("A film.")
+        # A whole text as one unit, so that its markup is not taken apart.
+        page.option("A score for each", "sentence")
+        page.explain(text)
+        page.run("document.querySelectorAll('details').forEach(d => d.open = true)")
+        shown = page.texts(".item .tokens .t")[0]
+        assert shown.split()[0] == text.split()[0][:300]
+        for how in ("replace", "strike"):
+            page.browser.click(f"input[name=how][value={how}]")
             page.browser.click(".item .t[role=button]")
+            if how == "replace":
+                page.browser.type(text.replace("\ud800", "").replace("\udc00", "") + " film")
+                page.browser.press("Enter")
             page.wait_for_answer()
-            page.run("document.querySelectorAll('details').forEach(d => d.open = true)")
-            assert page.run("document.documentElement.scrollWidth") == 380
-            assert page.run("document.querySelectorAll('script, style, img').length") == 1
-            everything = page.run("document.getElementById('answer').innerHTML")
-            assert not set("\u202e\u2067\x00\x1b\ud800") & set(everything)
-        shown = page.text("#models")
-        assert "window.ran" not in shown and "xxx" in shown
+            assert text[:4] in page.text("#edits")
         page.run("document.querySelectorAll('*').forEach(e => e.focus && e.focus())")
         assert page.run("window.ran") is None
-        # The last text has a single word. Without it there is nothing to explain.
+        assert page.run("document.querySelectorAll('script, style, img').length") == 1
+        assert page.run("document.documentElement.scrollWidth") == 380
+        everything = page.run("document.getElementById('answer').innerHTML")
+        assert not set("\u202e\u2067\x00\x1b\ud800") & set(everything)
+        # Without its only unit nothing is left to explain, which the server says.
         assert all("422" in one for one in page.browser.complaints())
+
+    def test_hostile_examples(self, browser: Browser) -> None:
+        texts = [*HOSTILE, "A film."]
+        examples = [{"inputs": {"sentence": text}, "gold": text} for text in texts]
+        with running(make_service(examples=examples)) as server:
+            page = Page(browser, address_of(server))
+            page.open()
+            assert page.texts("#example option")[1].startswith(HOSTILE[0][:20])
+            page.choose("#example", str(len(HOSTILE)))
+            assert "✗ should be A film." in page.text(".verdict")
+            page.choose("#example", "1")
+            assert f"✗ should be {HOSTILE[1]}" in page.text(".verdict")
+            assert page.run("window.ran") is None and page.browser.complaints() == []
+            assert page.run("document.querySelectorAll('script, style, img').length") == 1
 
     def test_hostile_texts_in_a_link(self, page: Page) -> None:
         hostile = HOSTILE[1]

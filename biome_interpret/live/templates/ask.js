@@ -146,7 +146,7 @@ async function askEdited() {
   for (const model of models) model.after = null;
   if (!state.edits.length) {
     models.forEach(drawAfter);
-    showProgress("All words are back.");
+    showProgress("All words are restored.");
     return;
   }
   try {
@@ -164,5 +164,8 @@ async function askEdited() {
   }
 }
 
-const showProgress = (text) => (byId("status").textContent = text);
+function showProgress(text) {
+  byId("status").textContent = text;
+  byId("answer").setAttribute("aria-busy", text.endsWith("…"));
+}
 const announce = (text) => (byId("news").textContent = text);

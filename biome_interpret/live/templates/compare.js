@@ -37,7 +37,7 @@ function verdictAfter(before, after) {
   if (after?.error) return after.error;
   const [old, now] = [before.answer.prediction.label, after?.answer?.prediction.label];
   if (!after || old === null || now === null) return null;
-  return old === now ? "The edits leave the predicted label." : plain(`The edits change the label from ${old} to ${now}.`);
+  return old === now ? "The predicted label stays the same." : plain(`The edits change the label from ${old} to ${now}.`);
 }
 
 function drawCardAfter(card) {
@@ -57,7 +57,7 @@ function drawCardAfter(card) {
 
 function drawFailure({ model, i }) {
   const reason = model.after.error ?? model.after.answer?.explanations[i]?.error;
-  return make("p", { class: reason ? "error" : "quiet" }, reason ?? "After the edits the model does not label this.");
+  return make("p", { class: reason ? "error" : "quiet" }, reason ?? "The model does not label this after the edits.");
 }
 
 // The words after the edits, and below them how much each score has changed.

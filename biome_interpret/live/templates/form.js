@@ -70,7 +70,7 @@ function drawGroup(legend, key, entries, change) {
       const names = entries.map(([one]) => one).filter((one) => (one === name ? box.checked : state[key].includes(one)));
       if (!names.length) {
         box.checked = true;
-        return showProgress("One choice has to stay.");
+        return showProgress("Keep at least one choice.");
       }
       state[key] = names;
       change();
@@ -91,7 +91,7 @@ const CONTROLS = {
     const select = make("select");
     if (!choices.includes(usual)) select.append(make("option", { value: "" }, "not set"));
     for (const choice of choices) {
-      const mark = choice === usual ? " (usual)" : "";
+      const mark = choice === usual ? " (default)" : "";
       select.append(make("option", { value: choice }, choice.replaceAll("_", " ") + mark));
     }
     select.value = state.options[name] ?? usual ?? "";

@@ -41,6 +41,8 @@ async function restore() {
   checkedState(given);
   drawForm();
   drawHows();
+  models = [];
+  byId("answer").hidden = true;
   if (hasText()) await explain();
   const unknown = unknownNames(given);
   if (unknown.length) {

@@ -94,7 +94,7 @@ function toggleTarget(model, label) {
   const predicted = model.before.answer.prediction.label;
   const shown = targetsOf(model.archive).map((one) => one ?? predicted);
   const left = shown.includes(label) ? shown.filter((one) => one !== label) : [...shown, label];
-  if (!left.length) return showProgress("One label stays explained. Press another label.");
+  if (!left.length) return showProgress("Keep at least one label.");
   state.targets = left.length === 1 && left[0] === predicted && models.length === 1 ? [] : left;
   explain();
 }
@@ -112,13 +112,13 @@ function spokenResult({ archive, before: { answer, error }, cards }) {
   return plain(name + predicted + words.join(" "));
 }
 
-// The edits, each with a button that puts the word back.
+// The edits, each with a button that restores the word.
 function drawEdits() {
   const inputs = models.find((model) => model.before.body)?.before.body.inputs;
   const chips = state.edits.map((edit) => {
     const text = plain(String(at(inputs, edit.path) ?? "").slice(edit.start, edit.end)).slice(0, 60);
     const became = edit.how === "replace" ? [" → ", bdi(plain(edit.text).slice(0, 60))] : [];
-        const button = make("button", { type: "button" }, span("off", "Put back "), `${DONE[edit.how]}: `, bdi(text), ...became, " ✕");
+    const button = make("button", { type: "button" }, span("off", "Restore "), `${DONE[edit.how]}: `, bdi(text), ...became, " ✕");
     button.addEventListener("click", () => {
       state.edits = state.edits.filter((other) => other !== edit);
       changedEdits();
@@ -133,13 +133,13 @@ function drawEdits() {
 }
 
 function actionsOnEdits() {
-  const back = make("button", { type: "button", class: "link" }, "Put all back");
+  const back = make("button", { type: "button", class: "link" }, "Restore all words");
   back.addEventListener("click", () => {
     state.edits = [];
     changedEdits();
     byId("how").querySelector("input").focus();
   });
-  const keep = make("button", { type: "button", class: "link" }, "Go on with the edited text");
+  const keep = make("button", { type: "button", class: "link" }, "Keep the edited text");
   keep.addEventListener("click", () => {
     keepEdited();
     byId("inputs").querySelector("textarea").focus();
