@@ -208,6 +208,15 @@ class TestReport:
         assert methods == [f"{GRADIENT} (baseline: default)", f"{GRADIENT} (baseline: unknown)"]
         assert NAME in page
 
+    def test_two_targets_of_one_interpreter(self, client: Client) -> None:
+        both = [question(target=label) for label in ("positive", "negative")]
+        page = client.post("/api/report", {"requests": [request(*both)]}).content.decode()
+        data = re.search(r'id="data">(.*?)</script>', page, re.DOTALL)
+        assert data is not None
+        [record] = json.loads(data[1])
+        found = [(one["target"], one["method"]) for one in record["results"]]
+        assert found == [("positive", GRADIENT), ("negative", GRADIENT)]
+
     def test_a_failure_is_its_error(self, client: Client) -> None:
         body = {"requests": [request(question(options={"baseline": "mask"}))]}
         answered = client.post("/api/report", body)

@@ -23,8 +23,9 @@ def report(
     """The page that `interpret --html` writes, with a record for each answer."""
     _refuse_failures(answers)
     configs: List[Dict[str, Any]] = []
-    for answer in answers:
-        configs += [q.config for q in answer.request.questions if q.config not in configs]
+    for question in (one for answer in answers for one in answer.request.questions):
+        if question.config not in configs:
+            configs.append(question.config)
     names = method_names(configs)
     used = [archives[name] for name in dict.fromkeys(one.request.archive for one in answers)]
     about = {
