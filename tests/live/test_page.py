@@ -251,6 +251,22 @@ class TestEditAndSee:
         assert number(page.numbers()["output"][1]) == pytest.approx(after.output, rel=1e-3)
         assert "The scores of the edited words had foretold" in page.text(".change")
 
+    def test_places_are_counted_as_the_browser_does(self, page: Page, predictor: Predictor) -> None:
+        page.explain("🙂🙂 The film is\n thin 🙂 !")
+        page.click_word("thin")
+        assert "struck out: thin" in page.text("#edits")
+        edited = "🙂🙂 The film is\n 🙂 !"
+        after = explained(predictor, edited, target=page.texts(".item h4 b")[0])
+        assert number(page.numbers()["output"][1]) == pytest.approx(after.output, rel=1e-3)
+
+    def test_a_word_of_a_long_text_that_is_shown_later(self, page: Page) -> None:
+        page.explain("dull " * 450 + "wonderful")
+        assert len(page.texts(".item .tokens .t")) == 400
+        page.browser.click(".item .field button")
+        page.click_word("wonderful")
+        assert page.state()["edits"][0]["start"] == 450 * len("dull ")
+        assert len(page.texts(".change")) == 1
+
     def test_a_new_text_begins_without_edits(self, page: Page) -> None:
         page.explain(FILM)
         page.click_word("thin")
