@@ -33,7 +33,9 @@ from tests.live.servers import (
 ODD = {"sentence": "It's a \"film\" \\n of $HOME `ls` 'é' 😀\n{{ end }} ${x} -"}
 REQUESTS = [
     request(question()),
-    request(question(target="negative", options={"granularity": "word"}), inputs=ODD),
+    # It is not what the model predicts.
+    request(question(target="negative")),
+    request(question(options={"granularity": "word"}), inputs=ODD),
     request(question(SHAP, target=1, options={"baseline": "unknown", "noise_relative": True})),
     request(question("mine", options={"hold_special_tokens": True}), inputs=ODD),
 ]
