@@ -191,6 +191,25 @@ class TestExplain:
         less = -sum(score for score in one.scores if score < 0)
         assert widths["less"] / widths["plus"] == pytest.approx(less / plus, rel=1e-3)
 
+    def test_json_if_the_fields_are_not_known(self, browser: Browser, predictor: Predictor) -> None:
+        archive = served()
+        archive.fields = archive.fields._replace(complete=False)
+        with running(Service([archive], {}, Limits(), EXAMPLES)) as server:
+            page = Page(browser, address_of(server))
+            page.open()
+            assert page.texts("#inputs .caption") == ["Input (JSON)"]
+            hint = page.run("document.querySelector('#inputs textarea').placeholder")
+            assert json.loads(hint) == {"sentence": "…"}
+            page.explain('{"sentence": "A film')
+            assert page.text("#error").startswith("The input is not JSON")
+            page.explain(json.dumps({"sentence": FILM}))
+            page.click_word("thin")
+            edited = FILM.replace(" thin", "")
+            after = explained(predictor, edited, target="positive")
+            assert number(page.numbers()["output"][1]) == pytest.approx(after.output, rel=1e-3)
+            page.choose("#example", "0")
+            assert "✓ predicted correctly" in page.text(".verdict")
+
 
 class TestEditAndSee:
     def test_a_word_is_struck_out(self, page: Page, predictor: Predictor) -> None:
@@ -250,6 +269,19 @@ class TestEditAndSee:
         after = explained(predictor, "story is, but the performances are.", target="positive")
         assert number(page.numbers()["output"][1]) == pytest.approx(after.output, rel=1e-3)
         assert "The scores of the edited words had foretold" in page.text(".change")
+
+    def test_edits_in_quick_succession(self, page: Page, predictor: Predictor) -> None:
+        page.explain(FILM)
+        page.run(
+            "for (const word of ['thin', 'story', 'wonderful']) [...document.querySelectorAll("
+            "'.t[role=button]')].find(t => t.textContent === word).click()"
+        )
+        page.wait_for_answer()
+        after = explained(predictor, "The is, but the performances are.", target="positive")
+        assert number(page.numbers()["output"][1]) == pytest.approx(after.output, rel=1e-3)
+        asked = [e for e in page.browser.events if e["method"] == "Network.requestWillBeSent"]
+        asked = [e for e in asked if e["params"]["request"]["url"].endswith("api/explain")]
+        assert len(asked) == 2  # The text itself, and all edits at once.
 
     def test_places_are_counted_as_the_browser_does(self, page: Page, predictor: Predictor) -> None:
         page.explain("🙂🙂 The film is\n thin 🙂 !")

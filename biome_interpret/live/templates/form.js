@@ -40,11 +40,12 @@ function drawExamples() {
 const markExample = () => (byId("example").value = String(examples.indexOf(shownExample())).replace("-1", ""));
 
 function drawInputs() {
-  const labels = askedFields().map(({ name, kind, required }) => {
+  const labels = askedFields().map(({ name, kind, required, hint }) => {
     const box = make("textarea", {
       rows: kind === "text" ? 2 : 4,
       dir: "auto",
       spellcheck: "false",
+      placeholder: hint,
       required: required ? "" : null,
     });
     box.value = state.inputs[name] ?? "";

@@ -11,9 +11,13 @@ const named = (list, name) => list.find((one) => one.name === name);
 const askedArchives = () => state.archives.map((name) => named(setup.archives, name));
 const askedInterpreters = () => state.interpreters.map((name) => named(setup.interpreters, name));
 
-// If the server does not know an archive's input fields, one field holds the whole JSON.
+// If the server does not know all input fields of an archive, one field holds the whole JSON.
 const WHOLE = { name: "", kind: "json", required: true };
-const fieldsOf = (archive) => (archive.fields.length ? archive.fields : [WHOLE]);
+function fieldsOf({ fields, complete }) {
+  if (fields.length && complete) return fields;
+  const known = Object.fromEntries(fields.map(({ name }) => [name, "…"]));
+  return [{ ...WHOLE, hint: JSON.stringify(known) }];
+}
 
 // The input fields of the chosen archives, each once.
 function askedFields() {
