@@ -1,23 +1,31 @@
 """The addresses of the server, with the shipped model."""
 
+import argparse
 import gc
 import json
 import os
 import random
 import re
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Dict, List, Optional
+from unittest import mock
 from xml.etree import ElementTree
 
 import pytest
 
 from biome_interpret import GradientShap, IntegratedGradient, Interpretation
+from biome_interpret.live.answers.explaining import Limits
+from biome_interpret.live.answers.options import MOST_POINTS
+from biome_interpret.live.answers.requests import MOST_EXPLANATIONS
+from biome_interpret.live.arguments import add_arguments
 from tests.live.servers import (
     GRADIENT,
     INPUTS,
     NAME,
+    ROOT,
     SHAP,
     Client,
     make_service,
@@ -27,6 +35,7 @@ from tests.live.servers import (
     shipped_predictor,
 )
 
+PAGE = (ROOT / "docs" / "serve.md").read_text(encoding="utf-8")
 HOSTILE = "<script>alert(1)</script> film \u202e\x00 </title>"
 
 
@@ -236,10 +245,39 @@ class TestFigure:
         assert root.tag.endswith("svg")
         assert not [one for one in root.iter() if one.tag.endswith("script")]
 
+    def test_without_matplotlib_it_says_what_to_install(self, client: Client) -> None:
+        missing: Any = {"matplotlib": None, "matplotlib.figure": None}
+        with mock.patch.dict(sys.modules, missing):
+            answered = client.post("/api/figure", request(question()))
+            assert answered.status == 501
+            assert "pip install 'biome-interpret[plot]'" in answered.error
+            assert not make_service().setup()["figure"]
+
     def test_a_result_that_is_not_there(self, client: Client) -> None:
         answered = client.post("/api/figure", {**request(question()), "thing": 1})
         assert answered.status == 400
         assert answered.json["where"] == "thing"
+
+
+class TestDocumentation:
+    def test_its_request_is_answered(self, client: Client) -> None:
+        [body] = re.findall(r"/api/explain -d '(.+?)'\n```", PAGE, re.DOTALL)
+        answered = client.post("/api/explain", body.encode())
+        assert answered.status == 200
+        assert [len(one["results"]) for one in answered.json["explanations"]] == [1, 1]
+
+    def test_it_names_every_option(self) -> None:
+        parser = argparse.ArgumentParser()
+        add_arguments(parser)
+        flags = {flag for one in parser._actions for flag in one.option_strings[-1:]}
+        of_interpret = "--predictor-args --weights-file --dataset-reader-choice --threads"
+        left_out = {*of_interpret.split(), "--include-package", "--help"}
+        assert {flag for flag in flags if flag not in PAGE} == left_out
+
+    def test_it_has_the_limits(self) -> None:
+        limits = Limits()
+        for number in (limits.tokens, limits.evaluations, MOST_EXPLANATIONS, MOST_POINTS):
+            assert f"| {number:,} |" in PAGE
 
 
 def memory() -> int:
