@@ -48,7 +48,7 @@ docs: setup ## Build the documentation in build/docs; a warning is an error
 	@rm -rf .cache/mkdocs-jupyter
 	@$(PYTHON) -m mkdocs build --quiet --strict
 
-pictures: setup ## Make the pictures of docs/ anew (ARGS=--report for that of the report)
+pictures: setup ## Make the pictures of docs/ anew (ARGS=--report for those of its pages)
 	@$(PYTHON) scripts/docs/architecture.py
 	@$(PYTHON) scripts/docs/pictures.py $(ARGS)
 	@$(PYTHON) scripts/docs/refinement_figure.py

@@ -76,6 +76,7 @@ def import_all() -> None:
     require_allennlp()
     for name in _MODULES:
         __getattr__(name)
+    import_module("biome_interpret.live")  # Adds a command to `biome-interpret`.
 
 
 def __getattr__(name: str) -> Any:

@@ -14,6 +14,7 @@ def main() -> None:
     handler = signal.getsignal(signal.SIGINT)
     if handler is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
+    import biome_interpret.live  # noqa: F401 (it adds a command)
     from biome_interpret import import_all, require_allennlp
     from biome_interpret.commands.main import parse, run
 

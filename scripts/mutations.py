@@ -984,7 +984,7 @@ mutation(
     'permutation_type="samples"',
     'permutation_type="pairings"',
     *STATISTICS,
-
+)
 
 # Methods that remove words: exact values, unbiased samples, and texts without these words only.
 COALITIONS = "biome_interpret/attribution/coalitions"
@@ -1106,4 +1106,66 @@ mutation(
     "{i: tokens[i][:_LONGEST_TOKEN] for i in shown}",
     "biome_interpret/visualization/fragment.py",
     ("tests/visualization/test_fragment.py::TestInteractions",),
+)
+
+# The live page: nothing is answered that is not on the list, to nobody who may not ask.
+SAFETY = "biome_interpret/live/safety.py", ("tests/live/test_safety.py",)
+mutation("host-is-checked", "if name in self._hosts or", "if name or", *SAFETY)
+mutation(
+    "origin-is-checked",
+    "!= host.lower():",
+    '== "nowhere":',
+    *SAFETY,
+)
+mutation(
+    "token-is-compared",
+    'scheme.lower() == "bearer" and is_same',
+    'scheme.lower() == "bearer"',
+    *SAFETY,
+)
+mutation("chunks-are-counted", "if size > MOST_BYTES:", "if False:", *SAFETY)
+mutation("json-only", 'media_type.strip() != "application/json"', "False", *SAFETY)
+ASKED = "biome_interpret/live/answers", ("tests/live/answers/test_requests.py",)
+mutation(
+    "bounds-of-options",
+    "self.least <= value <= self.most",
+    "self.least <= value",
+    f"{ASKED[0]}/options.py",
+    ASKED[1],
+)
+mutation(
+    "methods-on-the-list",
+    "if not isinstance(name, str) or name not in self.methods:",
+    "if not isinstance(name, str):",
+    f"{ASKED[0]}/requests.py",
+    ASKED[1],
+)
+WORKER = "biome_interpret/live/worker.py", ("tests/live/test_worker.py",)
+mutation(
+    "queue-is-bounded",
+    "if len(self._waiting) >= self._most_waiting:",
+    "if False:",
+    *WORKER,
+)
+mutation("gone-clients-leave-the-queue", "self._waiting.remove(job)", "pass", *WORKER)
+mutation(
+    "gone-clients-stop-the-work",
+    "if is_cancelled():",
+    "if False:",
+    "biome_interpret/live/answers/explaining.py",
+    WORKER[1],
+)
+mutation(
+    "javascript-counts-pairs",
+    'sum(character > "\\uffff" for character in text)',
+    "0",
+    "biome_interpret/live/answers/places.py",
+    ("tests/live/answers/test_places.py",),
+)
+mutation(
+    "snippets-have-the-target",
+    '"--target": target if isinstance(target, str) else None',
+    '"--target": None',
+    "biome_interpret/live/answers/snippets.py",
+    ("tests/live/answers/test_snippets.py",),
 )

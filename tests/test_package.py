@@ -29,10 +29,12 @@ FLOORS = [
     ["predictors", "visualization"],
     ["commands"],
     ["distributed"],
+    ["live.answers"],
+    ["live"],
     ["__main__"],
 ]
 OPTIONAL = ["allennlp_models", "captum", "IPython", "matplotlib", "pandas", "prompt_toolkit"]
-OPTIONAL += ["pyarrow", "ray"]
+OPTIONAL += ["pyarrow", "ray", "starlette", "uvicorn"]
 
 
 def module_name(path: Path) -> str:

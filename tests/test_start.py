@@ -42,7 +42,8 @@ class TestImport:
 
     @pytest.mark.parametrize(
         "argv",
-        [["--help"], ["interpret", "--help"], ["report", "-h"], ["plugin", "-h"], ["--version"]],
+        [["--help"], ["interpret", "--help"], ["report", "-h"], ["plugin", "-h"], ["serve", "-h"]]
+        + [["--version"]],
     )
     def test_help_imports_no_allennlp(self, argv: List[str]) -> None:
         # It takes seconds. Without it, the help is there in a tenth of a second.

@@ -205,8 +205,7 @@ def _add_jobs(group: argparse._ArgumentGroup) -> None:
         type=partial(values.whole_number, at_least=1),
         metavar="N",
         help="the number of input lines that are explained and written together. With 1, each "
-        "line of a pipe is answered at once. A typed line always is. Default: 32; 128 with --engine "
-        "ray",
+        "line of a pipe is answered at once. A typed line always is. Default: 32, or 128 with Ray",
     )
     add(
         "--resume",

@@ -61,14 +61,18 @@ def interpreter_configs(arguments: Namespace) -> List[InterpreterConfig]:
 def check_archive(arguments: Namespace) -> None:
     """Raises `ConfigurationError` if the archive is something else, or if the input is one."""
     archive, texts = arguments.archive_file, arguments.input_file
-    is_local = os.path.exists(archive)
     if _is_archive(texts) and not arguments.use_dataset_reader:
         if not _is_archive(archive):
             raise ConfigurationError(
                 f"ARCHIVE and INPUT are swapped: give {texts} first, and then {archive}"
             )
         raise ConfigurationError(f"INPUT {texts} is a model; it must be a file of texts")
-    if is_local and not _is_archive(archive):
+    check_is_archive(archive)
+
+
+def check_is_archive(archive: str) -> None:
+    """Raises `ConfigurationError` if a file on this machine is something else."""
+    if os.path.exists(archive) and not _is_archive(archive):
         raise ConfigurationError(
             f"ARCHIVE {archive} is not a model: give a model.tar.gz, as `allennlp train` writes "
             f"it, or the folder that it was written to"
@@ -87,12 +91,7 @@ def _is_archive(path: str) -> bool:
 
 def load_predictor(arguments: Namespace) -> Predictor:
     """Loads the archive's predictor like `allennlp predict`, or raises `ConfigurationError`."""
-    try:
-        extra_args = json.loads(arguments.predictor_args.strip() or "{}")
-        if not isinstance(extra_args, dict):
-            raise ValueError("it is not an object")
-    except ValueError as error:
-        raise ConfigurationError(f"--predictor-args must be a JSON object: {error}") from error
+    extra_args = predictor_args(arguments)
     _check_device(arguments.cuda_device)
     try:
         archive = load_archive(
@@ -114,6 +113,17 @@ def load_predictor(arguments: Namespace) -> Predictor:
     except (Exception, SystemExit) as error:
         message = f"the archive's predictor cannot be made: {_reason(error)}"
         raise ConfigurationError(message) from error
+
+
+def predictor_args(arguments: Namespace) -> Dict[str, Any]:
+    """The value of `--predictor-args`. `ConfigurationError` if it is no object."""
+    try:
+        found = json.loads(arguments.predictor_args.strip() or "{}")
+        if not isinstance(found, dict):
+            raise ValueError("it is not an object")
+    except ValueError as error:
+        raise ConfigurationError(f"--predictor-args must be a JSON object: {error}") from error
+    return found
 
 
 def _check_device(index: int) -> None:

@@ -8,7 +8,7 @@ import tempfile
 import warnings
 from contextlib import contextmanager
 from functools import lru_cache, partial
-from typing import Callable, Iterator, List, Optional
+from typing import Callable, Iterator, List, NamedTuple, Optional, Sequence
 
 from biome_interpret import __version__
 from biome_interpret.commands import arguments as cli
@@ -16,6 +16,35 @@ from biome_interpret.commands import plugin, report
 from biome_interpret.commands.evaluating import arguments as evaluating
 
 _DESCRIPTION = "Explain which words made an AllenNLP model predict its label."
+
+
+class Command(NamedTuple):
+    """A command besides `interpret` and `evaluate`. `run` may return an exit status."""
+
+    name: str
+    help: str
+    description: str
+    add_arguments: Callable[[argparse.ArgumentParser], None]
+    run: Callable[[argparse.Namespace], Optional[int]]
+
+
+# A room above this one adds its own, since it imports this module.
+COMMANDS = [
+    Command(
+        "report",
+        "Make an HTML page from an output file of `interpret`.",
+        report.DESCRIPTION,
+        report.add_arguments,
+        report.run,
+    ),
+    Command(
+        "plugin",
+        "Add biome_interpret to AllenNLP's plugins, or remove it.",
+        plugin.DESCRIPTION,
+        plugin.add_arguments,
+        plugin.run,
+    ),
+]
 
 
 def main(argv: Optional[List[str]] = None, prog: str = "biome-interpret") -> None:
@@ -51,13 +80,12 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     _add_with_model(cli.add_subparser(commands, "interpret"), _interpret)
     _add_with_model(evaluating.add_subparser(commands, "evaluate"), _evaluate)
-    for name, module, help_text in (
-        ("report", report, "Make an HTML page from an output file of `interpret`."),
-        ("plugin", plugin, "Add biome_interpret to AllenNLP's plugins, or remove it."),
-    ):
-        subparser = commands.add_parser(name, description=module.DESCRIPTION, help=help_text)
-        module.add_arguments(subparser)
-        subparser.set_defaults(func=partial(_run, subparser.prog, module.run))
+    for command in COMMANDS:
+        subparser = commands.add_parser(
+            command.name, description=command.description, help=command.help
+        )
+        command.add_arguments(subparser)
+        subparser.set_defaults(func=partial(_run, subparser.prog, command.run))
     return parser
 
 
@@ -86,18 +114,7 @@ def _add_with_model(
     )
 
     def with_plugins(arguments: argparse.Namespace) -> int:
-        from allennlp.common.checks import ConfigurationError
-        from allennlp.common.util import import_module_and_submodules
-
-        from biome_interpret.errors import reason_of
-
-        _import_plugins()
-        for package in arguments.include_package:
-            try:
-                import_module_and_submodules(package)
-            except Exception as error:
-                message = f"--include-package {package!r}: {reason_of(error)}"
-                raise ConfigurationError(message) from error
+        import_packages(arguments.include_package)
         return command(arguments, subparser.prog)
 
     subparser.set_defaults(func=partial(_run, subparser.prog, with_plugins))
@@ -121,6 +138,25 @@ def _run(
         status = WRONG_USE if isinstance(error, ConfigurationError) else FAILED
     if status:
         sys.exit(status)
+
+
+def import_packages(packages: Sequence[str]) -> None:
+    """
+    AllenNLP's plugins, and then these packages, which register the classes of a model. Raises
+    `ConfigurationError` if one cannot be imported.
+    """
+    from allennlp.common.checks import ConfigurationError
+    from allennlp.common.util import import_module_and_submodules
+
+    from biome_interpret.errors import reason_of
+
+    _import_plugins()
+    for package in packages:
+        try:
+            import_module_and_submodules(package)
+        except Exception as error:
+            message = f"--include-package {package!r}: {reason_of(error)}"
+            raise ConfigurationError(message) from error
 
 
 @lru_cache(maxsize=None)

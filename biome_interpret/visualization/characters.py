@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from typing import Iterable, List, NamedTuple, Optional, Sequence
+from typing import Iterable, List, NamedTuple, Optional, Sequence, Tuple
 
 # Embeddings, overrides and isolates. Ordinary writing needs joiners and the marks U+200E, U+200F.
 _BIDIRECTIONAL = re.compile("[\u202a-\u202e\u2066-\u2069]")
@@ -55,10 +55,14 @@ def _plain_picture(character: str) -> str:
 
 
 class Piece(NamedTuple):
-    """A token as it is shown, and whether a space precedes it."""
+    """
+    A token as it is shown, whether a space precedes it, and where it begins and ends in the text
+    that contains the tokens; `None` if it is not there.
+    """
 
     text: str
     spaced: bool
+    place: Optional[Tuple[int, int]] = None
 
 
 def display_pieces(tokens: Sequence[str], texts: Iterable[str] = ()) -> List[Piece]:
@@ -67,9 +71,9 @@ def display_pieces(tokens: Sequence[str], texts: Iterable[str] = ()) -> List[Pie
     none of the texts contains them, marks of WordPiece, SentencePiece and byte-pair encodings give
     the spaces. Tokens without marks are separated by spaces, except for contractions: isn't.
     """
-    matches = [match for match in (_match(tokens, text) for text in texts) if match is not None]
-    if matches:
-        return min(matches, key=lambda match: match.num_skipped).pieces
+    match = best_match(tokens, texts)
+    if match is not None:
+        return match.pieces
     has_marks = any(token.startswith(_SPACE_MARKS) for token in tokens)
     pieces = []
     for position, token in enumerate(tokens):
@@ -92,15 +96,26 @@ def _contracts(tokens: Sequence[str], position: int) -> bool:
     return before[-1:].isalpha() and (is_part or token in _NOT)
 
 
-class _Match(NamedTuple):
+class Match(NamedTuple):
+    """The text that contains the tokens, and how many of its characters stand between them."""
+
+    text: str
     num_skipped: int
     pieces: List[Piece]
 
 
-def _match(tokens: Sequence[str], text: str) -> Optional[_Match]:
-    """Finds the tokens in the text, in order, and counts the characters between them."""
+def best_match(tokens: Sequence[str], texts: Iterable[str]) -> Optional[Match]:
+    """With the text that contains the tokens, in order; `None` if no text does."""
+    matches = [match for match in (_match(tokens, text) for text in texts) if match is not None]
+    return min(matches, key=lambda match: match.num_skipped) if matches else None
+
+
+def _match(tokens: Sequence[str], text: str) -> Optional[Match]:
     lowered = text.lower()
-    as_written = text if len(text) == len(lowered) else lowered
+    # The character of the text that each lower-case one comes from. Some, as İ, become two.
+    origins: Sequence[int] = range(len(text))
+    if len(text) != len(lowered):
+        origins = [i for i, character in enumerate(text) for _ in character.lower()]
     pieces: List[Piece] = []
     position, num_skipped, spaced, is_found = 0, 0, False, False
     for token in tokens:
@@ -116,13 +131,14 @@ def _match(tokens: Sequence[str], text: str) -> Optional[_Match]:
             continue
         if start < 0:
             return None
-        between = text[position:start]
+        between = lowered[position:start]
         spaced = spaced or any(map(str.isspace, between))
         num_skipped += len("".join(between.split()))
         position = start + len(core)
-        pieces.append(Piece(visible(as_written[start:position] or token), spaced))
+        first, end = origins[start], origins[position - 1] + 1
+        pieces.append(Piece(visible(text[first:end]), spaced, (first, end)))
         spaced, is_found = False, True
-    return _Match(num_skipped, pieces) if is_found else None
+    return Match(text, num_skipped, pieces) if is_found else None
 
 
 def without_mark(token: str) -> str:

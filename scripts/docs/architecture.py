@@ -22,6 +22,8 @@ PICTURE = ROOT / "docs" / "images" / "architecture.svg"
 
 # The question that each room answers.
 QUESTIONS = {
+    "live": "How does a browser ask, and who may?",
+    "live/answers": "What may be asked of a model, and what is answered?",
     "distributed": "How do many processes and machines share a corpus?",
     "commands": "How do people start a job, and what does it say?",
     "commands/jobs": "How does a whole file become records, in order?",
@@ -57,6 +59,7 @@ _EVERYBODYS = "errors.py"
 _FILLS = {
     "commands": "#fdf0dc",
     "distributed": "#fdf0dc",
+    "live": "#fdf0dc",
     "predictors": "#fdf0dc",
     "visualization": "#fdf0dc",
     "evaluation": "#e3f1e4",

@@ -1,7 +1,7 @@
 """
 Makes the pictures of the documentation anew, from the shipped model: what each option changes, the
 figures, the results behind the example report, and (with `--report`, where there is a Chromium) the
-picture of that report.
+picture of that report and those of the live page.
 """
 
 import argparse
@@ -175,12 +175,9 @@ def draw_figures(predictor: Predictor) -> None:
     figure.plot(both).savefig(ROOT / "docs" / "images" / "heat_map.svg", **settings)
 
 
-def photograph(page: Path, picture: Path) -> None:
-    from tests.visualization.browser import Browser, find_chromium
+def photograph(chromium: str, page: Path, picture: Path) -> None:
+    from tests.visualization.browser import Browser
 
-    chromium = find_chromium()
-    if chromium is None:
-        sys.exit("the picture of the report needs a Chromium on PATH")
     with Browser(chromium) as browser:
         browser.resize(1100, 860)
         browser.prefer(prefers_color_scheme="light")
@@ -191,7 +188,9 @@ def photograph(page: Path, picture: Path) -> None:
 
 def main(arguments: Optional[List[str]] = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--report", action="store_true", help="the picture of the report too")
+    parser.add_argument(
+        "--report", action="store_true", help="those of the report and live page too"
+    )
     with_report = parser.parse_args(arguments).report
     PICTURES.mkdir(exist_ok=True)
     for name, drawn in pictures():
@@ -205,7 +204,14 @@ def main(arguments: Optional[List[str]] = None) -> None:
         page = ROOT / "build" / "example-report.html"
         page.parent.mkdir(exist_ok=True)
         write_report(found, page, "Twelve reviews", ABOUT)
-        photograph(page, ROOT / "docs" / "images" / "report.png")
+        from scripts.docs.live_pictures import photograph_pages
+        from tests.visualization.browser import find_chromium
+
+        chromium = find_chromium()
+        if chromium is None:
+            sys.exit("the pictures of the report and of the live page need a Chromium on PATH")
+        photograph(chromium, page, ROOT / "docs" / "images" / "report.png")
+        photograph_pages(chromium, ROOT / "docs" / "images")
 
 
 if __name__ == "__main__":

@@ -16,6 +16,10 @@ import websocket
 
 _NAMES = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome"]
 _SECONDS = 60
+_CODES = {
+    **{"Tab": 9, "Enter": 13, "Escape": 27, "Space": 32, "End": 35, "Home": 36},
+    **{"ArrowLeft": 37, "ArrowUp": 38, "ArrowRight": 39, "ArrowDown": 40, "Delete": 46},
+}
 
 
 def find_chromium() -> Optional[str]:
@@ -43,6 +47,7 @@ class Browser:
             [path, *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
         )
         self._ids = itertools.count(1)
+        self._own = ""
         self.events: List[Dict[str, Any]] = []
         try:
             address = self._address()
@@ -97,8 +102,19 @@ class Browser:
     def open(self, path: Path, fragment: str = "") -> None:
         """Opens a page and waits until it has loaded and its script has run."""
         self.events.clear()
+        self._own = ""
         self.call("Page.navigate", url=path.as_uri() + fragment)
         self.wait("document.readyState === 'complete' && location.protocol === 'file:'")
+
+    def visit(self, address: str) -> None:
+        """Opens a page of a server anew. Its requests to this server are no complaints."""
+        self.call("Page.navigate", url="about:blank")
+        self.wait("document.readyState === 'complete' && location.protocol === 'about:'")
+        self.complaints()
+        self.events.clear()
+        self._own = address.split("#")[0]
+        self.call("Page.navigate", url=address)
+        self.wait("document.readyState === 'complete' && location.protocol !== 'about:'")
 
     def run(self, script: str) -> Any:
         """The value of an expression, or of its promise. `RuntimeError` if it throws."""
@@ -116,21 +132,41 @@ class Browser:
                 raise TimeoutError(condition)
             time.sleep(0.02)
 
-    def press(self, key: str) -> None:
-        codes = {"Tab": 9, "Escape": 27, "End": 35, "Home": 36, "ArrowLeft": 37, "ArrowRight": 39}
+    def press(self, key: str, modifiers: int = 0) -> None:
+        """Presses a key. The modifiers are 1 for Alt, 2 for Control and 8 for Shift."""
+        typed = {"Enter": "\r", "Space": " "}.get(key, key if len(key) == 1 else "")
+        code = _CODES.get(key, ord(key.upper()[0]))
         for event in ("keyDown", "keyUp"):
             self.call(
                 "Input.dispatchKeyEvent",
                 type=event,
-                key=key,
+                key=typed if key == "Space" else key,
                 code=key,
-                windowsVirtualKeyCode=codes[key],
+                windowsVirtualKeyCode=code,
+                modifiers=modifiers,
+                **({"text": typed} if typed and event == "keyDown" and not modifiers else {}),
             )
 
+    def type(self, text: str) -> None:
+        """Types into the element that has the focus."""
+        self.call("Input.insertText", text=text)
+
+    def click(self, selector: str) -> None:
+        """Clicks with the mouse in the middle of an element."""
+        element = f"document.querySelector({json.dumps(selector)})"
+        self.run(f"{element}.scrollIntoView({{block: 'center'}})")
+        x, y = self._middle(selector)
+        for event in ("mousePressed", "mouseReleased"):
+            self.call("Input.dispatchMouseEvent", type=event, x=x, y=y, button="left", clickCount=1)
+
     def hover(self, selector: str) -> None:
-        place = f"document.querySelector({json.dumps(selector)}).getClientRects()[0]"
-        x, y = self.run(f"(b => [b.x + b.width / 2, b.y + b.height / 2])({place})")
+        x, y = self._middle(selector)
         self.call("Input.dispatchMouseEvent", type="mouseMoved", x=x, y=y)
+
+    def _middle(self, selector: str) -> List[float]:
+        place = f"document.querySelector({json.dumps(selector)}).getClientRects()[0]"
+        middle: List[float] = self.run(f"(b => [b.x + b.width / 2, b.y + b.height / 2])({place})")
+        return middle
 
     def picture(self, path: Path, full: bool = False) -> None:
         image = self.call("Page.captureScreenshot", captureBeyondViewport=full)
@@ -151,7 +187,8 @@ class Browser:
                 found.append(parameters["entry"]["text"])
             elif event["method"] == "Network.requestWillBeSent":
                 url = parameters["request"]["url"]
-                if not url.startswith("file:") or parameters.get("type") != "Document":
+                is_page = url.startswith("file:") and parameters.get("type") == "Document"
+                if not is_page and not (self._own and url.startswith(self._own)):
                     found.append(url)
         return found
 

@@ -1,5 +1,6 @@
 """The units that get scores: tokens, words or sentences of a text field."""
 
+import re
 from functools import lru_cache
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence
 
@@ -13,6 +14,9 @@ from spacy.util import compile_infix_regex
 
 from biome_interpret.models.alignment.source_text import joined, locate, text_of, touch, unmarked
 from biome_interpret.models.alignment.special_tokens import special_tokens
+
+# A half of a character, which spaCy does not take.
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class Segment(NamedTuple):
@@ -102,7 +106,7 @@ def sentences(field: TextField, candidates: Sequence[str]) -> List[Segment]:
     indices = [segment.tokens[0] for segment in plain_tokens(field, candidates)]
     tokens = [field.tokens[index] for index in indices]
     text, offsets = locate(tokens, candidates) or joined(tokens)
-    found = _sentencizer()(text).sents
+    found = _sentencizer()(_SURROGATE.sub("\ufffd", text)).sents
     ends = [_end_of(sentence) for sentence in found if not sentence.text.isspace()]
     groups: Dict[int, List[int]] = {}
     for position, (start, end) in enumerate(offsets):

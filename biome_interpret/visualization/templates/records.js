@@ -22,15 +22,6 @@ function length(record) {
   return first ? first.fields.reduce((sum, field) => sum + field.tokens.length, 0) : 0;
 }
 
-function largestScore(fields) {
-  let largest = 0;
-  for (const field of fields) {
-    for (const score of field.scores) largest = Math.max(largest, Math.abs(score));
-  }
-  return largest;
-}
-const totalScore = (field) => field.scores.reduce((sum, score) => sum + Math.abs(score), 0);
-
 // The strings in an input, without its keys.
 function stringsIn(value) {
   if (typeof value === "string") return [value];

@@ -3,9 +3,11 @@
 (() => {
 const LEVELS = {{ levels }};
 
-{% include "format.js" %}
+{% include "shared/format.js" %}
 
 {% include "records.js" %}
+
+{% include "shared/words.js" %}
 
 {% include "text.js" %}
 
@@ -15,12 +17,13 @@ const LEVELS = {{ levels }};
 
 {% include "filters.js" %}
 
-{% include "tooltip.js" %}
+{% include "shared/tooltip.js" %}
 
 {% include "links.js" %}
 
-{% include "theme.js" %}
+{% include "shared/theme.js" %}
 
+followTokens(list);
 showTheme();
 fillFilters();
 update();

@@ -45,6 +45,7 @@ class TestSentences:
         ],
         "Really?! Yes!": ["Really?!", "Yes!"],
         "no end": ["no end"],
+        "Half a \ud83d smile. Yes!": ["Half a \ud83d smile.", "Yes!"],
         "ماذا؟ نعم.": ["ماذا؟", "نعم."],
     }
 

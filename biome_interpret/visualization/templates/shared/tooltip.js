@@ -18,7 +18,7 @@ function tipContent({ field, item, i }) {
 }
 
 function showTip(token) {
-  tip.replaceChildren(...tipContent(token.place));
+  tip.replaceChildren(...(token.place.tip ?? tipContent)(token.place));
   tip.hidden = false;
   const box = token.getClientRects()[0];
   const { offsetWidth: width, offsetHeight: height } = tip;
@@ -35,27 +35,21 @@ function hideTip() {
   }
 }
 
-for (const name of ["pointerover", "focusin"]) {
-  list.addEventListener(name, (event) => event.target.place && showTip(event.target));
+// Shows the scores of all tokens inside an element. The tab key stops once in each text. The arrow
+// keys move between its tokens.
+function followTokens(element) {
+  for (const name of ["pointerover", "focusin"]) {
+    element.addEventListener(name, (event) => event.target.place && showTip(event.target));
+  }
+  for (const name of ["pointerout", "focusout"]) {
+    element.addEventListener(name, (event) => event.target.place && hideTip());
+  }
+  element.addEventListener("keydown", (event) => {
+    if (event.key === "Escape") hideTip();
+    else if (event.target.place) moveTo(event, event.target);
+  });
 }
-for (const name of ["pointerout", "focusout"]) {
-  list.addEventListener(name, (event) => event.target.place && hideTip());
-}
-addEventListener(
-  "scroll",
-  () => {
-    if (tip.hidden) return;
-    if (document.activeElement.place) showTip(document.activeElement);
-    else hideTip();
-  },
-  { passive: true }
-);
-
-// The tab key stops once in each text. The arrow keys move between its tokens.
-list.addEventListener("keydown", (event) => {
-  if (event.key === "Escape") return hideTip();
-  const token = event.target;
-  if (!token.place) return;
+function moveTo(event, token) {
   const isRightToLeft = getComputedStyle(token.parentElement).direction === "rtl";
   const { nextElementSibling: next, previousElementSibling: previous } = token;
   const goals = {
@@ -71,4 +65,14 @@ list.addEventListener("keydown", (event) => {
   token.tabIndex = -1;
   goal.tabIndex = 0;
   goal.focus();
-});
+}
+
+addEventListener(
+  "scroll",
+  () => {
+    if (tip.hidden) return;
+    if (document.activeElement.place) showTip(document.activeElement);
+    else hideTip();
+  },
+  { passive: true }
+);

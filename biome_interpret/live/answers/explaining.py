@@ -1,0 +1,196 @@
+"""Answers a request: the prediction, and each explanation that is asked for."""
+
+import math
+import time
+from dataclasses import dataclass, replace
+from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Sequence
+
+from allennlp.common.checks import ConfigurationError
+from allennlp.common.util import JsonDict
+
+from biome_interpret.attribution.paths import PathMeasure
+from biome_interpret.errors import InterpretationError, reason_of
+from biome_interpret.interpretation import Interpretation
+from biome_interpret.interpreters import PathInterpreter
+from biome_interpret.live.answers.archives import ServedArchive
+from biome_interpret.live.answers.places import places_of
+from biome_interpret.live.answers.refusals import Refused
+from biome_interpret.live.answers.requests import Question, Request
+from biome_interpret.models.labelling.texts import InputText
+from biome_interpret.visualization.corpus import relative_delta
+from biome_interpret.visualization.spans import places, type_of
+
+# With one point on each path, which is enough for the prediction.
+_PREDICTING = {"type": "biome-integrated-gradient", "n_steps": 1}
+
+
+class Cancelled(Exception):
+    """Nobody waits for the answer any more."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Of one request."""
+
+    tokens: int = 512
+    evaluations: int = 20_000
+
+
+class Explained(NamedTuple):
+    """What one question gave: results, or the reason why there are none."""
+
+    question: Question
+    found: List[Interpretation]
+    seconds: float
+    error: Optional[str] = None
+
+
+class Answer(NamedTuple):
+    request: Request
+    num_tokens: int
+    predicted: List[Interpretation]
+    explained: List[Explained]
+    seconds: float
+
+
+def answer(
+    request: Request,
+    archive: ServedArchive,
+    limits: Limits,
+    is_cancelled: Callable[[], bool],
+) -> Answer:
+    """
+    Raises `Refused` if the text cannot be interpreted at all or takes too much, and `Cancelled`
+    between two explanations.
+    """
+    started = time.monotonic()
+    num_tokens = _num_tokens(request, archive)
+    if num_tokens > limits.tokens:
+        raise Refused(
+            413,
+            f"the text has {num_tokens} tokens, and {limits.tokens} are allowed: shorten it, or "
+            f"start the server with a larger --max-tokens",
+            "inputs",
+        )
+    try:
+        predicted = archive.interpreter(_PREDICTING).interpret_json(request.inputs)
+    except (InterpretationError, ConfigurationError) as error:
+        raise Refused(422, str(error), "inputs") from error
+    _refuse_too_many_evaluations(request, archive, limits, len(predicted))
+    explained = []
+    for question in request.questions:
+        if is_cancelled():
+            raise Cancelled
+        explained.append(_explained(question, archive, request.inputs))
+    return Answer(request, num_tokens, predicted, explained, time.monotonic() - started)
+
+
+def _num_tokens(request: Request, archive: ServedArchive) -> int:
+    try:
+        texts = InputText.read(archive.predictor, request.inputs)
+    except (InterpretationError, ConfigurationError) as error:
+        raise Refused(422, str(error), "inputs") from error
+    return sum(sum(text.lengths) for text in texts)
+
+
+def _refuse_too_many_evaluations(
+    request: Request, archive: ServedArchive, limits: Limits, num_things: int
+) -> None:
+    total = 0
+    for question in request.questions:
+        try:
+            total += max(num_things, 1) * _most_points(archive.interpreter(question.config))
+        except ConfigurationError:  # It becomes the error of this explanation.
+            continue
+    if total > limits.evaluations:
+        raise Refused(
+            413,
+            f"the request may take {total:,} evaluations, and {limits.evaluations:,} are allowed: "
+            f"ask for fewer explanations, or set max_evaluations, n_steps or n_perturbations",
+            "explanations",
+        )
+
+
+def _most_points(interpreter: PathInterpreter) -> int:
+    measure = interpreter.path_measure(len(interpreter._settings.background or []))
+    return len(measure.nodes) if isinstance(measure, PathMeasure) else measure.max_evaluations
+
+
+def _explained(question: Question, archive: ServedArchive, inputs: JsonDict) -> Explained:
+    started = time.monotonic()
+    found: List[Interpretation] = []
+    error = None
+    try:
+        interpreter = archive.interpreter(question.config)
+        target = question.target if question.target is not None else question.config.get("target")
+        found = [
+            replace(one, method=question.method)
+            for one in interpreter.interpret_json(inputs, target)
+        ]
+    except Exception as failure:  # The other explanations may succeed.
+        is_clear = isinstance(failure, (InterpretationError, ConfigurationError))
+        error = str(failure) if is_clear else reason_of(failure)
+    return Explained(question, found, time.monotonic() - started, error)
+
+
+def to_json(given: Answer) -> Dict[str, Any]:
+    """As the contract of the page has it. Numbers that are not finite become null."""
+    found = {
+        "archive": given.request.archive,
+        "inputs": given.request.inputs,
+        "num_tokens": given.num_tokens,
+        "prediction": _prediction(given.predicted),
+        "explanations": [_explanation(one, given.request.inputs) for one in given.explained],
+        "seconds": given.seconds,
+    }
+    return {name: value if name == "inputs" else _finite(value) for name, value in found.items()}
+
+
+def _prediction(predicted: Sequence[Interpretation]) -> Dict[str, Any]:
+    probabilities: Mapping[str, float] = (predicted[0].probabilities or {}) if predicted else {}
+    labels = [{"label": label, "probability": p} for label, p in probabilities.items()]
+    things = [
+        {
+            "label": one.target.label,
+            "type": type_of(one.target),
+            "words": one.target.words,
+            "probability": one.target.probability,
+        }
+        for one in predicted
+    ]
+    return {"label": labels[0]["label"] if labels else None, "labels": labels, "things": things}
+
+
+def _explanation(one: Explained, inputs: Any) -> Dict[str, Any]:
+    question = one.question
+    asked = {
+        "interpreter": question.method,
+        "target": question.target,
+        "options": question.options,
+        "seconds": one.seconds,
+    }
+    if one.error is not None:
+        return {**asked, "error": one.error}
+    results = [
+        {
+            "interpretation": found.to_json(),
+            "relative_delta": relative_delta(found),
+            "type": type_of(found.target),
+            "place": place and list(place),
+            "fields": [
+                {"name": name, **places_of(field.tokens, inputs).to_json()}
+                for name, field in found.fields.items()
+            ],
+        }
+        for found, place in zip(one.found, places(one.found))
+    ]
+    evaluations = sum(found.n_evaluations for found in one.found)
+    return {**asked, "evaluations": evaluations, "results": results}
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _finite(one) for name, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(one) for one in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

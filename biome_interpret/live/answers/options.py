@@ -1,0 +1,130 @@
+"""The options that a request may set, and the values that each takes."""
+
+from dataclasses import dataclass
+from typing import Any, Dict, Optional, Sequence
+
+from biome_interpret.attribution.aggregation import REDUCTIONS, STRATEGIES
+from biome_interpret.attribution.quadrature import RULES
+from biome_interpret.attribution.sampling import STRATA
+from biome_interpret.errors import shown
+from biome_interpret.live.answers.refusals import Refused
+from biome_interpret.models.alignment.segments import GRANULARITIES
+
+# The name of the baseline that is not given by a name otherwise.
+ZERO = "zero"
+BASELINES = (ZERO, "padding", "unknown", "mask", "mean")
+INFERENCE_MODES = ("logits", "softmax", "log_softmax", "loss")
+
+# The largest number of points for one explanation.
+MOST_POINTS = 512
+_LARGEST_SEED = 2**31 - 1
+
+
+@dataclass(frozen=True)
+class Option:
+    """
+    type : "choice", "number", "integer" or "flag".
+    default : `None` if the option is not set by default.
+    """
+
+    type: str
+    help: str
+    default: Any = None
+    choices: Optional[Sequence[str]] = None
+    least: Optional[float] = None
+    most: Optional[float] = None
+
+    def checked(self, where: str, value: Any) -> Any:
+        """The value, or a `Refused` that says what the option takes."""
+        if self._takes(value):
+            return value
+        raise Refused(400, f"{where} is {shown(value)}; it must be {self._kinds()}", where)
+
+    def _takes(self, value: Any) -> bool:
+        if self.type == "flag" or isinstance(value, bool):
+            return self.type == "flag" and isinstance(value, bool)
+        if self.choices is not None:
+            return isinstance(value, str) and value in self.choices
+        assert self.least is not None and self.most is not None
+        is_number = isinstance(value, int if self.type == "integer" else (int, float))
+        return is_number and self.least <= value <= self.most
+
+    def _kinds(self) -> str:
+        if self.type == "flag":
+            return "true or false"
+        if self.choices is not None:
+            return "one of " + ", ".join(map(repr, self.choices))
+        kind = "an integer" if self.type == "integer" else "a number"
+        return f"{kind} from {self.least:g} to {self.most:g}"
+
+    def to_json(self) -> Dict[str, Any]:
+        found = {
+            "type": self.type,
+            "choices": None if self.choices is None else list(self.choices),
+            "least": self.least,
+            "most": self.most,
+        }
+        given = {name: value for name, value in found.items() if value is not None}
+        return {**given, "default": self.default, "help": self.help}
+
+
+def _choice(choices: Sequence[str], default: Optional[str], help: str) -> Option:
+    return Option("choice", help, default, choices=list(choices))
+
+
+def _flag(default: bool, help: str) -> Option:
+    return Option("flag", help, default)
+
+
+def _integer(least: int, most: int, default: Optional[int], help: str) -> Option:
+    return Option("integer", help, default, least=least, most=most)
+
+
+def _number(least: float, most: float, default: Optional[float], help: str) -> Option:
+    return Option("number", help, default, least=least, most=most)
+
+
+_TOLERANCE = "Add points until the estimated error is at most this share of the scores."
+
+COMMON = {
+    "baseline": _choice(
+        BASELINES, ZERO, "x', what the text is compared with: zero, or the vector of a token."
+    ),
+    "inference_mode": _choice(INFERENCE_MODES, "logits", "The output that is explained."),
+    "granularity": _choice([*GRANULARITIES], "all_tokens", "The units that get scores."),
+    "granularity_aggregation_strategy": _choice(
+        [*STRATEGIES], "mean", "How the scores of tokens make that of a word or sentence."
+    ),
+    "hold_special_tokens": _flag(False, "Attribute nothing to special tokens."),
+    "input_x_gradient": _flag(True, "Multiply the gradients by (x − x')."),
+    "reduction": _choice([*REDUCTIONS], "sum", "How the dimensions of a vector make a score."),
+}
+
+_INTEGRATED_GRADIENT = {
+    "tolerance": _number(0.0001, 0.5, 0.01, _TOLERANCE),
+    "max_evaluations": _integer(3, MOST_POINTS, 257, "The largest number of points."),
+    "n_steps": _integer(1, MOST_POINTS, None, "A fixed number of points, without a tolerance."),
+    "quadrature": _choice([*RULES], None, "The rule for a fixed number of points."),
+}
+
+_GRADIENT_SHAP = {
+    "n_perturbations": _integer(1, MOST_POINTS, 10, "The number of random baselines."),
+    "noise_std": _number(0, 10, 0.1, "The standard deviation of the noise on the baseline."),
+    "noise_relative": _flag(False, "Whether it is relative to that of the text's embeddings."),
+    "sampling": _choice([*STRATA], "stratified", "How points on the paths are drawn."),
+    "seed": _integer(0, _LARGEST_SEED, 0, "The same seed gives the same scores."),
+    "tolerance": _number(0.0001, 0.5, None, _TOLERANCE),
+    "max_evaluations": _integer(
+        2, MOST_POINTS, None, "The largest number of points with a tolerance."
+    ),
+}
+
+# By the registered name of the interpreter.
+OPTIONS: Dict[str, Dict[str, Option]] = {
+    "biome-integrated-gradient": {**COMMON, **_INTEGRATED_GRADIENT},
+    "biome-gradient-shap": {**COMMON, **_GRADIENT_SHAP},
+}
+TITLES = {
+    "biome-integrated-gradient": "Integrated Gradients",
+    "biome-gradient-shap": "GradientSHAP",
+}

@@ -1,0 +1,192 @@
+"""Reads the bodies of requests. Everything in them is checked against what may be asked."""
+
+import json
+from dataclasses import dataclass
+from typing import Any, Collection, Dict, List, Mapping, NoReturn, Optional, Sequence
+
+from biome_interpret.errors import shown
+from biome_interpret.live.answers.options import ZERO, Option
+from biome_interpret.live.answers.refusals import Refused
+from biome_interpret.models.labelling import TargetSpec
+
+MOST_EXPLANATIONS = 12
+MOST_REQUESTS = 8
+_LONGEST_TITLE = 200
+_LARGEST_INDEX = 2**31 - 1
+
+
+@dataclass(frozen=True)
+class Method:
+    """
+    An interpreter that may be asked for.
+
+    config : the parameters that it has in any case, with its `type`.
+    options : those that a request may set.
+    """
+
+    title: str
+    config: Mapping[str, Any]
+    options: Mapping[str, Option]
+
+
+@dataclass(frozen=True)
+class Question:
+    """
+    One explanation that is asked for.
+
+    method : the name of the interpreter in the set-up.
+    options : as they were given.
+    config : all parameters of the interpreter, with its `type`.
+    """
+
+    method: str
+    target: TargetSpec
+    options: Dict[str, Any]
+    config: Dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Request:
+    archive: str
+    inputs: Dict[str, Any]
+    questions: List[Question]
+
+
+@dataclass(frozen=True)
+class Menu:
+    """What may be asked: the names of the archives, and the interpreters by name."""
+
+    archives: Sequence[str]
+    methods: Mapping[str, Method]
+
+    def request(self, body: Any, where: str = "", extra: Collection[str] = ()) -> Request:
+        """`extra` are further keys that the body may have."""
+        known = {"archive", "inputs", "explanations", *extra}
+        _object(body, where or "the request")
+        _refuse_unknown(body, known, where)
+        inputs = body.get("inputs")
+        if not isinstance(inputs, dict):
+            place = f"{where}inputs"
+            raise Refused(
+                400, f"{place} must be an object, as the predictor takes it: {shown(inputs)}", place
+            )
+        asked = _list(body, "explanations", where, 0, MOST_EXPLANATIONS)
+        questions = [
+            self._question(one, f"{where}explanations[{i}]") for i, one in enumerate(asked)
+        ]
+        return Request(self._archive(body.get("archive"), where), inputs, questions)
+
+    def single(self, body: Any) -> Request:
+        """A request with one explanation."""
+        request = self.request(body, extra=("thing",))
+        if len(request.questions) != 1:
+            raise Refused(400, "explanations must have one entry here", "explanations")
+        return request
+
+    def several(self, body: Any) -> "Several":
+        _object(body, "the request")
+        _refuse_unknown(body, {"title", "requests"}, "")
+        title = body.get("title")
+        if title is not None and not (isinstance(title, str) and len(title) <= _LONGEST_TITLE):
+            raise Refused(
+                400, f"title must be a string of {_LONGEST_TITLE} characters at most", "title"
+            )
+        given = _list(body, "requests", "", 1, MOST_REQUESTS)
+        requests = [self.request(one, f"requests[{i}].") for i, one in enumerate(given)]
+        for i, request in enumerate(requests):
+            if not request.questions:
+                place = f"requests[{i}].explanations"
+                raise Refused(400, f"{place} is empty: ask for one or more", place)
+        return Several(title, requests)
+
+    def _archive(self, name: Any, where: str) -> str:
+        if name is None and len(self.archives) == 1:
+            return self.archives[0]
+        if not isinstance(name, str) or name not in self.archives:
+            place = f"{where}archive"
+            known = ", ".join(map(repr, self.archives))
+            raise Refused(400, f"{place} is {shown(name)}; it must be one of {known}", place)
+        return name
+
+    def _question(self, body: Any, where: str) -> Question:
+        _object(body, where)
+        _refuse_unknown(body, {"interpreter", "target", "options"}, f"{where}.")
+        name = body.get("interpreter")
+        if not isinstance(name, str) or name not in self.methods:
+            place, known = f"{where}.interpreter", ", ".join(map(repr, self.methods))
+            raise Refused(400, f"{place} is {shown(name)}; it must be one of {known}", place)
+        options = body.get("options", {})
+        _object(options, f"{where}.options")
+        method = self.methods[name]
+        _refuse_unknown(options, method.options, f"{where}.options.")
+        given = {
+            option: method.options[option].checked(f"{where}.options.{option}", value)
+            for option, value in options.items()
+            if value is not None
+        }
+        target = _target(body.get("target"), f"{where}.target")
+        return Question(name, target, given, _config(method, given))
+
+
+@dataclass(frozen=True)
+class Several:
+    title: Optional[str]
+    requests: List[Request]
+
+
+def read_json(body: bytes) -> Any:
+    """The body as JSON, or a `Refused`."""
+    try:
+        return json.loads(body.decode("utf-8"), parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        reason = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
+        raise Refused(400, f"the body must be JSON in UTF-8: {reason}") from error
+
+
+def thing_in(body: Any) -> int:
+    """The result that is asked for, by its number from 0."""
+    return int(Option("integer", "", least=0, most=999).checked("thing", body.get("thing", 0)))
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _config(method: Method, given: Mapping[str, Any]) -> Dict[str, Any]:
+    """A default is left out, unless it replaces a parameter of the method."""
+    config = dict(method.config)
+    for name, value in given.items():
+        is_default = value == method.options[name].default
+        if is_default and name in config:
+            config[name] = None if value == ZERO else value
+        elif not is_default:
+            config[name] = value
+    return config
+
+
+def _target(value: Any, where: str) -> TargetSpec:
+    is_index = isinstance(value, int) and not isinstance(value, bool)
+    if value is None or isinstance(value, str) or (is_index and 0 <= value <= _LARGEST_INDEX):
+        target: TargetSpec = value
+        return target
+    raise Refused(400, f"{where} must be a label, its index, or null for the prediction", where)
+
+
+def _object(value: Any, where: str) -> None:
+    if not isinstance(value, dict):
+        raise Refused(400, f"{where} must be a JSON object, not {shown(value)}", where)
+
+
+def _list(body: Mapping[str, Any], key: str, where: str, least: int, most: int) -> List[Any]:
+    value, place = body.get(key), f"{where}{key}"
+    if not isinstance(value, list) or not least <= len(value) <= most:
+        raise Refused(400, f"{place} must be a list of {least} to {most} objects", place)
+    return value
+
+
+def _refuse_unknown(given: Mapping[str, Any], known: Collection[str], where: str) -> None:
+    for name in given:
+        if name not in known:
+            allowed = ", ".join(sorted(known))
+            message = f"{where}{name} is unknown: there are {allowed}"
+            raise Refused(400, message if len(name) <= 80 else "a key is unknown", where or None)

@@ -1,0 +1,158 @@
+"""The arguments of `serve`."""
+
+import argparse
+from functools import partial
+
+from biome_interpret.commands import values
+
+DEFAULT_HOST, DEFAULT_PORT = "127.0.0.1", 8765
+
+# The modules that use them take seconds to import. A test compares them.
+FORMATS = ("jsonl", "csv", "tsv", "txt")
+
+DESCRIPTION = """\
+Opens a page in the browser to type a text into. It shows what each model
+predicts for the text, and how much each word speaks for or against it. The
+page is served to this machine only, unless --host and --token are given.
+It needs the extra `serve`: pip install 'biome-interpret[serve]'"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add(
+        "archive_files",
+        nargs="+",
+        metavar="ARCHIVE",
+        help="the archived models (model.tar.gz, or their folders). The page shows several side "
+        "by side",
+    )
+    _add_page(parser.add_argument_group("page"))
+    _add_server(parser.add_argument_group("server"))
+    _add_model(parser.add_argument_group("models and predictors, of all archives"))
+
+
+def _add_page(group: argparse._ArgumentGroup) -> None:
+    add = group.add_argument
+    add(
+        "--examples",
+        metavar="FILE",
+        help="texts to choose from: a file as the INPUT of `interpret`. The first 500 are taken",
+    )
+    add("--input-format", choices=FORMATS, help="of --examples, as in `interpret`")
+    add(
+        "--field",
+        action="append",
+        dest="fields",
+        default=[],
+        type=values.renaming,
+        metavar="KEY[=NAME]",
+        help="of --examples: take the predictor's KEY from the column or JSON key NAME. May be "
+        "repeated",
+    )
+    add(
+        "--gold-field",
+        metavar="KEY",
+        help="of --examples: the key of the text's own label. Default: label, gold_label or gold, "
+        "if the predictor does not take it",
+    )
+    add(
+        "--interpreter",
+        action="append",
+        metavar="NAME|JSON|FILE",
+        help="offer this method too: its name or parameters as in `interpret`. May be repeated",
+    )
+
+
+def _add_server(group: argparse._ArgumentGroup) -> None:
+    add = group.add_argument
+    add("--no-browser", action="store_true", help="print the address, but open no browser")
+    add(
+        "--port",
+        type=partial(values.whole_number, at_least=0),
+        default=DEFAULT_PORT,
+        metavar="N",
+        help=f"0 takes a free one. Default: {DEFAULT_PORT}",
+    )
+    add(
+        "--host",
+        default=DEFAULT_HOST,
+        metavar="ADDRESS",
+        help=f"the address to listen on. One that other machines reach requires --token. Default: "
+        f"{DEFAULT_HOST}",
+    )
+    add(
+        "--token",
+        metavar="TEXT",
+        help="serve only those who know it: 16 characters or more. The environment variable "
+        "BIOME_INTERPRET_TOKEN does the same, and other users cannot see it in the list of "
+        "processes",
+    )
+    add(
+        "--allow-host",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="also answer to this name of the server, such as that of a proxy before it. May be "
+        "repeated",
+    )
+    add(
+        "--max-tokens",
+        type=partial(values.whole_number, at_least=1),
+        default=512,
+        metavar="N",
+        help="refuse longer texts. Default: 512",
+    )
+    add(
+        "--max-evaluations",
+        type=partial(values.whole_number, at_least=1),
+        default=20_000,
+        metavar="N",
+        help="refuse a request that may take more evaluations of a model. Default: 20000",
+    )
+    add(
+        "--queue",
+        type=partial(values.whole_number, at_least=1),
+        default=16,
+        metavar="N",
+        help="how many requests may wait while one is answered. Default: 16",
+    )
+
+
+def _add_model(group: argparse._ArgumentGroup) -> None:
+    add = group.add_argument
+    add("--predictor", metavar="NAME", help="the predictor to use. Default: the model's")
+    add("--predictor-args", default="", metavar="JSON", help="arguments for the predictor")
+    add("--weights-file", metavar="FILE", help="use these weights instead of the archive's")
+    add(
+        "-o",
+        "--overrides",
+        default="",
+        metavar="JSONNET",
+        help="changes to the archive's configuration, e.g. '{\"model.dropout\": 0.1}'",
+    )
+    add(
+        "--dataset-reader-choice",
+        choices=["train", "validation"],
+        default="validation",
+        help="which of the model's dataset readers. Default: validation",
+    )
+    add(
+        "--cuda-device",
+        type=values.device,
+        default=-1,
+        metavar="ID",
+        help="the GPU to use. Default: -1, the CPU",
+    )
+    add(
+        "--threads",
+        type=partial(values.whole_number, at_least=1),
+        metavar="N",
+        help="how many CPU threads PyTorch uses, as in `interpret`",
+    )
+    add(
+        "--include-package",
+        action="append",
+        default=[],
+        metavar="PACKAGE",
+        help="import this package first: it registers the classes of the model. May be repeated",
+    )

@@ -1,0 +1,171 @@
+// Asks the server: requests, errors in words, and what is asked about the chosen archives
+
+// A message for the reader.
+class Refusal extends Error {}
+
+const TOKEN = "biome-interpret token";
+const GONE = "The server does not answer. Start “biome-interpret serve” again. Then press Explain.";
+
+const MOST_BYTES = 65_536; // Of a request: the server answers no larger ones.
+const TOO_LONG = "The text is too long: at most 64 KB can be sent. Shorten the text.";
+
+async function send(route, body, signal) {
+  const headers = { "Content-Type": "application/json" };
+  const token = sessionStorage.getItem(TOKEN);
+  if (token) headers.Authorization = `Bearer ${token}`;
+  const text = body === undefined ? undefined : JSON.stringify(body);
+  if (text && new TextEncoder().encode(text).length > MOST_BYTES) throw new Refusal(TOO_LONG);
+  let answer;
+  try {
+    answer = await fetch(`api/${route}`, { method: text ? "POST" : "GET", headers, body: text, signal });
+  } catch (error) {
+    throw signal?.aborted ? error : new Refusal(GONE);
+  }
+  if (!answer.ok) throw await refusalOf(answer);
+  return answer;
+}
+const ask = async (route, body, signal) => (await send(route, body, signal)).json();
+
+const sentence = (text) => text.charAt(0).toUpperCase() + text.slice(1) + (/[.!?]$/.test(text) ? "" : ".");
+
+async function refusalOf(answer) {
+  let said;
+  try {
+    said = (await answer.json()).error;
+  } catch {
+    // Not an answer of this server: a proxy may stand between.
+  }
+  const refusal = new Refusal(said ? sentence(said) : `The server answered with the status ${answer.status}. Try again.`);
+  refusal.status = answer.status;
+  if (answer.status === 503) {
+    const seconds = Number(answer.headers.get("Retry-After")) || 1;
+    refusal.message += ` Wait ${count(seconds)} s. Then press Explain.`;
+  }
+  return refusal;
+}
+
+function showError(error) {
+  byId("error").textContent = error ? error.message : "";
+  byId("token-form").hidden = error?.status !== 401;
+  if (error?.status === 401) byId("token").focus();
+  else if (error && !(error instanceof Refusal)) throw error;
+}
+
+// What is asked of an archive: one explanation for each interpreter, baseline and target.
+function explanationsOf(targets) {
+  const found = [];
+  for (const { name, options } of askedInterpreters()) {
+    const own = Object.entries(state.options).filter(([key]) => key in options);
+    for (const baseline of options.baseline ? state.baselines : [null]) {
+      const set = Object.fromEntries(own);
+      if (baseline !== null && baseline !== options.baseline.default) set.baseline = baseline;
+      for (const target of targets) found.push({ interpreter: name, target, options: set });
+    }
+  }
+  const most = setup.limits.explanations;
+  if (found.length <= most) return found;
+  const said = `You chose ${count(found.length)} explanations side by side.`;
+  throw new Refusal(`${said} At most ${count(most)} can be shown. Choose fewer.`);
+}
+
+// The chosen labels that the archive has. Null stands for the predicted one.
+function targetsOf(archive) {
+  const shown = models.find((model) => model.archive === archive)?.before.answer?.prediction.labels ?? [];
+  const labels = new Set([...(archive.labels ?? []), ...shown.map(({ label }) => label)]);
+  const asked = state.targets.filter((label) => labels.has(label));
+  return asked.length ? asked : [null];
+}
+
+function bodyOf(archive) {
+  const explanations = explanationsOf(targetsOf(archive));
+  return { archive: archive.name, inputs: inputsOf(archive), explanations };
+}
+
+// The same about the edited text. The target stays, so that the outputs can be compared.
+function editedBodyOf(archive, { body, answer }) {
+  const label = archive.labels ? answer.prediction.label : null;
+  const explanations = body.explanations.map((one) => ({ ...one, target: one.target ?? label }));
+  return { archive: archive.name, inputs: editedInputs(archive, body.inputs), explanations };
+}
+
+// Whether the edits are in a text that the archive reads.
+const isEdited = ({ before: { answer, body } }) =>
+  Boolean(answer) && state.edits.some(({ path }) => isText(at(body.inputs, path)));
+
+let models = []; // For each chosen archive: what was asked and answered before and after the edits.
+let explaining = new AbortController();
+let editing = new AbortController();
+
+// Explains the text with each chosen archive.
+async function explain() {
+  explaining.abort();
+  editing.abort();
+  clearTimeout(pendingEdits);
+  explaining = new AbortController();
+  const { signal } = explaining;
+  showError(null);
+  try {
+    saveState();
+    const asked = askedArchives().map((archive) => ({ archive, before: { body: bodyOf(archive) } }));
+    showProgress(`Explaining with ${asked.length === 1 ? "the model" : `${asked.length} models`} …`);
+    const start = performance.now();
+    await Promise.all(asked.map((model) => answerInto(model.before, signal)));
+    models = asked;
+    byId("answer").classList.remove("stale");
+    drawModels();
+    const seconds = Number(((performance.now() - start) / 1000).toPrecision(2));
+    announce(models.map(spokenResult).join(" "));
+    if (state.edits.length) await askEdited();
+    else showProgress(`Done in ${seconds} s.`);
+  } catch (error) {
+    if (signal.aborted) return;
+    showProgress("");
+    showError(error);
+    byId("answer").classList.add("stale");
+  }
+}
+
+// Puts the answer, or the reason why there is none, beside what was asked.
+async function answerInto(asked, signal) {
+  try {
+    asked.answer = await ask("explain", asked.body, signal);
+  } catch (error) {
+    if (!(error instanceof Refusal) || error.status === 401 || askedArchives().length === 1) throw error;
+    asked.error = error.message;
+  }
+}
+
+// Asks about the edited text, and shows the answers beside those about the text as it was.
+async function askEdited() {
+  editing.abort();
+  editing = new AbortController();
+  const { signal } = editing;
+  showError(null);
+  saveState();
+  drawEdits();
+  for (const model of models) model.after = null;
+  if (!state.edits.length) {
+    models.forEach(drawAfter);
+    showProgress("All words are restored.");
+    return;
+  }
+  try {
+    const answered = models.filter(isEdited);
+    const asked = answered.map((model) => ({ body: editedBodyOf(model.archive, model.before) }));
+    await Promise.all(asked.map((after) => answerInto(after, signal)));
+    answered.forEach((model, i) => (model.after = asked[i]));
+    models.forEach(drawAfter);
+    showProgress("Done.");
+    announce(answered.map(spokenChange).join(" "));
+  } catch (error) {
+    if (signal.aborted) return;
+    showProgress("");
+    showError(error);
+  }
+}
+
+function showProgress(text) {
+  byId("status").textContent = text;
+  byId("answer").setAttribute("aria-busy", text.endsWith("…"));
+}
+const announce = (text) => (byId("news").textContent = text);

@@ -1,0 +1,171 @@
+// The answers: a column for each archive, with its prediction and its explanations
+
+const FIRST_LABELS = 12; // More labels are behind a button.
+
+// A text in one line, without characters that cannot be seen or that turn the direction.
+const plain = (text) => text.replace(/[\p{Cc}\p{Cs}\u2028-\u202e\u2066-\u2069]/gu, "\ufffd");
+
+function drawModels() {
+  const key = document.activeElement?.dataset.key;
+  hideTip();
+  byId("answer").hidden = false;
+  byId("models").replaceChildren(...models.map(drawModel));
+  byId("models").classList.toggle("single", models.length === 1);
+  drawEdits();
+  if (key) byId("models").querySelector(`[data-key="${CSS.escape(key)}"]`)?.focus();
+}
+
+function drawModel(model) {
+  const heading = make("h3", { class: models.length === 1 ? "off" : null }, bdi(model.archive.name));
+  model.cards = [];
+  if (model.before.error) return make("section", { class: "model" }, heading, span("error", model.before.error));
+  model.prediction = make("div", { class: "prediction" });
+  drawPrediction(model);
+  const cards = model.before.answer.explanations.flatMap((one, i) => drawExplanation(model, one, i));
+  if (!cards.length) cards.push(span("quiet", "The model labels nothing in this text."));
+  return make("section", { class: "model" }, heading, model.prediction, make("div", { class: "items" }, ...cards));
+}
+
+function drawPrediction(model) {
+  const { prediction } = model.before.answer;
+  if (prediction.labels.length) return drawLabels(model, prediction);
+  model.prediction.replaceChildren(drawThings("Prediction", prediction));
+}
+function drawThings(name, { things }) {
+  const found = things.map(({ type, words, probability }) => {
+    const parts = words ? [": ", bdi(plain(words))] : [];
+    return make("li", null, bdi(plain(type ?? "the loss")), ...parts, " ", probabilityOf(probability));
+  });
+  return make("ul", { class: "things", "aria-label": name }, ...found);
+}
+const probabilityOf = (p) => span("p", p === null || p === undefined ? "" : percent(p));
+
+function drawLabels(model, { label, labels }) {
+  const chosenLabels = targetsOf(model.archive).map((one) => one ?? label);
+  model.afterLabels = new Map();
+  const rows = labels.map((one, i) => {
+    const isChosen = chosenLabels.includes(one.label);
+    const row = drawLabel(model, one, isChosen);
+    row.hidden = i >= FIRST_LABELS && !isChosen;
+    return row;
+  });
+  const list = make("ul", { class: "labels", "aria-label": "Labels. Press one to explain it." }, ...rows);
+  const hiddenRows = rows.filter((row) => row.hidden);
+  model.prediction.replaceChildren(make("p", { class: "verdict" }, ...verdict(model)), list);
+  if (!hiddenRows.length) return;
+  const button = make("button", { type: "button", class: "link" }, `Show all ${count(rows.length)} labels`);
+  button.addEventListener("click", () => {
+    for (const row of hiddenRows) row.hidden = false;
+    button.remove();
+    hiddenRows[0].querySelector("button").focus();
+  });
+  model.prediction.append(button);
+}
+
+function drawLabel(model, { label, probability }, isChosen) {
+  const button = make(
+    "button",
+    { type: "button", "aria-pressed": isChosen, "data-key": `${model.archive.name} ${label}` },
+    bdi(plain(label))
+  );
+  button.addEventListener("click", () => toggleTarget(model, label));
+  const meter = make("span", { class: "meter" });
+  const fill = make("span");
+  fill.style.width = `${100 * (probability ?? 0)}%`;
+  meter.append(fill);
+  const after = span("after");
+  model.afterLabels.set(label, { after, meter });
+  return make("li", null, button, meter, probabilityOf(probability), after);
+}
+
+// "positive 98.2 %", and whether that is the gold label of the example.
+function verdict({ archive, before: { answer } }) {
+  const { label, labels } = answer.prediction;
+  const parts = ["Predicted: ", make("b", null, bdi(plain(label ?? "nothing"))), " ", probabilityOf(labels[0].probability)];
+  const given = shownExample()?.gold;
+  const gold = typeof given === "number" ? archive.labels?.[given] : given;
+  if (!isText(gold)) return parts;
+  const isRight = gold === label;
+  return [...parts, " ", isRight ? span("quiet", "✓ predicted correctly") : span("wrong", "✗ should be ", bdi(plain(gold)))];
+}
+
+// Explains a label, or leaves it out if it is explained. One label stays.
+function toggleTarget(model, label) {
+  const predicted = model.before.answer.prediction.label;
+  const shown = targetsOf(model.archive).map((one) => one ?? predicted);
+  const left = shown.includes(label) ? shown.filter((one) => one !== label) : [...shown, label];
+  if (!left.length) return showProgress("Keep at least one label.");
+  state.targets = left.length === 1 && left[0] === predicted && models.length === 1 ? [] : left;
+  explain();
+}
+
+function spokenResult({ archive, before: { answer, error }, cards }) {
+  const name = models.length > 1 ? `${archive.name}: ` : "";
+  if (error) return name + error;
+  const { label, labels } = answer.prediction;
+  const predicted = label === null ? "" : `Predicted ${label} ${percent(labels[0].probability)}. `;
+  const words = cards.slice(0, 3).map(({ item }) => {
+    const strongest = [...wordsBySize(item, 1), ...wordsBySize(item, -1)];
+    strongest.sort((a, b) => Math.abs(b.score) - Math.abs(a.score));
+    return `Strongest words for ${item.target ?? "the loss"}: ${spoken(strongest)}.`;
+  });
+  return plain(name + predicted + words.join(" "));
+}
+
+// The edits, each with a button that restores the word.
+function drawEdits() {
+  const inputs = models.find((model) => model.before.body)?.before.body.inputs;
+  const chips = state.edits.map((edit) => {
+    const text = plain(String(at(inputs, edit.path) ?? "").slice(edit.start, edit.end)).slice(0, 60);
+    const became = edit.how === "replace" ? [" → ", bdi(plain(edit.text).slice(0, 60))] : [];
+    const button = make("button", { type: "button" }, span("off", "Restore "), `${DONE[edit.how]}: `, bdi(text), ...became, " ✕");
+    button.addEventListener("click", () => {
+      state.edits = state.edits.filter((other) => other !== edit);
+      changedEdits();
+      (byId("edits").querySelector("button") || byId("how").querySelector("input")).focus();
+    });
+    return button;
+  });
+  if (chips.length) chips.push(...actionsOnEdits());
+  byId("edits").replaceChildren(...chips);
+  markWords();
+  byId("editing").hidden = !models.some(({ cards }) => cards.some(({ item }) => item.fields.some((field) => field.strings.length)));
+}
+
+function actionsOnEdits() {
+  const back = make("button", { type: "button", class: "link" }, "Restore all words");
+  back.addEventListener("click", () => {
+    state.edits = [];
+    changedEdits();
+    byId("how").querySelector("input").focus();
+  });
+  const keep = make("button", { type: "button", class: "link" }, "Keep the edited text");
+  keep.addEventListener("click", () => {
+    keepEdited();
+    byId("inputs").querySelector("textarea").focus();
+    explain();
+  });
+  return [back, keep];
+}
+
+// Writes the edited text into the form.
+function keepEdited() {
+  const texts = {};
+  for (const { archive, before } of models) {
+    if (before.body) Object.assign(texts, exampleTexts({ inputs: editedInputs(archive, before.body.inputs) }));
+  }
+  Object.assign(state, { inputs: texts, edits: [] });
+  drawInputs();
+  markExample();
+}
+
+// Many clicks in a row are asked about once.
+let pendingEdits = 0;
+function changedEdits() {
+  drawEdits();
+  saveState();
+  editing.abort();
+  showProgress("Asking about the edited text …");
+  clearTimeout(pendingEdits);
+  pendingEdits = setTimeout(askEdited, 150);
+}

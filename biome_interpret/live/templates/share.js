@@ -1,0 +1,64 @@
+// Share: the link, the code, the report and the picture
+
+async function copyText(what, text) {
+  try {
+    await navigator.clipboard.writeText(text);
+    showProgress(`Copied: ${what}.`);
+  } catch {
+    byId("copied-title").textContent = what;
+    byId("copied-text").value = text;
+    byId("copied").showModal();
+    byId("copied-text").select();
+  }
+}
+
+async function download(route, body, name) {
+  const file = URL.createObjectURL(await (await send(route, body)).blob());
+  make("a", { href: file, download: name }).click();
+  setTimeout(() => URL.revokeObjectURL(file), 60_000);
+  showProgress(`Downloaded: ${name}.`);
+}
+
+// A button whose error is shown where the others are.
+function shareButton(text, said, act) {
+  const button = make("button", { type: "button", "aria-label": said }, text);
+  button.addEventListener("click", async () => {
+    showError(null);
+    try {
+      await act();
+    } catch (error) {
+      showError(error);
+    }
+  });
+  return button;
+}
+
+// The report has the texts as they were, and after the edits.
+function reportBody() {
+  const asked = models.flatMap(({ before, after }) => [before, after]).filter((one) => one?.answer);
+  return { requests: asked.map(({ body }) => body) };
+}
+
+function drawShare() {
+  byId("share").replaceChildren(
+    shareButton("Copy link", "Copy link to this page, with its text and choices", () => {
+      saveState();
+      return copyText("the link, with the text in it", location.href);
+    }),
+    shareButton("Download report", "Download report: a page that needs no server", () =>
+      download("report", reportBody(), "interpretations.html")
+    )
+  );
+}
+
+function drawCopies({ model, i }, thing) {
+  const body = { ...model.before.body, explanations: [model.before.body.explanations[i]] };
+  const copy = (text, key) =>
+    shareButton(text, `Copy this explanation as ${text}`, async () => copyText(text, (await ask("snippets", body))[key]));
+  const buttons = [copy("Python", "python"), copy("Jsonnet", "jsonnet"), copy("command", "command")];
+  if (setup.figure) {
+    const act = () => download("figure", { ...body, thing }, "interpretation.svg");
+    buttons.push(shareButton("picture", "Download this explanation as a picture (SVG)", act));
+  }
+  return make("p", { class: "copies" }, span("quiet", "Copy as "), ...buttons);
+}

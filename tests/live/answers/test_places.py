@@ -1,0 +1,74 @@
+"""Where the tokens of a result stand in the strings of its input."""
+
+from typing import Any, List, Optional
+
+import pytest
+
+from biome_interpret import IntegratedGradient
+from biome_interpret.live.answers.places import places_of
+from tests.tiny_models import EXAMPLE_INPUTS, build_predictor
+
+
+def found(tokens: List[str], inputs: Any) -> List[Optional[str]]:
+    """The part of the input at each span, as JavaScript takes it."""
+    places = places_of(tokens, inputs)
+    parts: List[Optional[str]] = []
+    for span in places.spans:
+        if span is None:
+            parts.append(None)
+            continue
+        k, start, end = span
+        value = inputs
+        for key in places.strings[k]:
+            value = value[key]
+        units = value.encode("utf-16-le", "surrogatepass")
+        parts.append(units[2 * start : 2 * end].decode("utf-16-le", "surrogatepass"))
+    assert len(parts) == len(places.pieces) == len(tokens)
+    return parts
+
+
+@pytest.mark.parametrize(
+    "tokens, text, expected",
+    [
+        (["a", "film", "."], "A film.", ["A", "film", "."]),
+        (["[CLS]", "bor", "##ing", "[SEP]"], "Boring", [None, "Bor", "ing", None]),
+        (["<s>", "Ġa", "Ġfilm", "</s>"], " a film", [None, "a", "film", None]),
+        (["😀", "film", "😀"], "😀 film😀", ["😀", "film", "😀"]),
+        (["i̇yi", "film"], "İyi film", ["İyi", "film"]),
+        (["good", "good"], "good good", ["good", "good"]),
+        (["a", "[UNK]", "film"], "a 𝄞 film", ["a", None, "film"]),
+        (["other"], "A film.", [None]),
+        (["film"], "", [None]),
+    ],
+)
+def test_in_one_string(tokens: List[str], text: str, expected: List[Optional[str]]) -> None:
+    assert found(tokens, {"sentence": text}) == expected
+
+
+def test_the_right_string_of_several() -> None:
+    inputs = {"id": "film-7", "sentences": ["A film.", "Two dull films."], "n": 3, "none": None}
+    assert places_of(["two", "dull"], inputs).strings == [("sentences", 1)]
+    assert found(["two", "dull"], inputs) == ["Two", "dull"]
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_field_of_two_texts(order: int) -> None:
+    inputs = dict([("premise", "A 😀 dog runs."), ("hypothesis", "A cat.")][::order])
+    tokens = ["[CLS]", "a", "dog", "runs", ".", "[SEP]", "a", "cat", ".", "[SEP]"]
+    assert {*places_of(tokens, inputs).strings} == {("premise",), ("hypothesis",)}
+    expected = [None, "A", "dog", "runs", ".", None, "A", "cat", ".", None]
+    assert found(tokens, inputs) == expected
+
+
+@pytest.mark.parametrize("granularity", ["all_tokens", "token", "word", "sentence"])
+@pytest.mark.parametrize("name", ["lstm", "bert", "roberta", "esim", "simple_tagger"])
+def test_of_each_kind_of_model(name: str, granularity: str) -> None:
+    inputs = EXAMPLE_INPUTS[name]
+    [result, *_] = IntegratedGradient(
+        build_predictor(name), granularity=granularity
+    ).interpret_json(inputs)
+    for field in result.fields.values():
+        # Special tokens are not in the text.
+        words = [part for part in found(field.tokens, inputs) if part is not None]
+        joined = "".join(words).replace(" ", "")
+        assert joined in [text.replace(" ", "") for text in inputs.values()]
