@@ -38,6 +38,7 @@ from biome_interpret.commands.jobs.signals import Stopped, StopSignals
 from biome_interpret.commands.jobs.sinks import WriteError
 from biome_interpret.commands.jobs.sources import Source, SourceChanged, SourceError
 from biome_interpret.commands.jobs.text_files import text_file
+from biome_interpret.evaluation.methods.ours import WORDS
 from biome_interpret.evaluation.studies.gathering import Gathered
 from biome_interpret.evaluation.studies.rationales import RationaleField
 from biome_interpret.evaluation.studies.summary import Summary, summary_of
@@ -106,7 +107,7 @@ def _prepare_and_run(arguments: argparse.Namespace, signals: StopSignals) -> int
     for name, reason in named.study.left_out.items():
         say(f"left out: {name} ({reason})")
     about = {
-        **description(arguments, configs, predictor),
+        **description(arguments, [_without_words(config) for config in configs], predictor),
         "Removed by": ", ".join(named.study.removals),
         "Seed": str(arguments.seed),
     }
@@ -128,6 +129,11 @@ def _prepare_and_run(arguments: argparse.Namespace, signals: StopSignals) -> int
             signals.ignore()
             return _cut_short(destination.is_resumable, "interrupted", stopped.exit_status)
     return status
+
+
+def _without_words(config: Dict[str, Any]) -> Dict[str, Any]:
+    """The head of a page need not say of each row that it scores words."""
+    return {option: value for option, value in config.items() if option not in WORDS}
 
 
 def _maker(arguments: argparse.Namespace, source: Source, named: Named) -> StudyMaker:

@@ -13,6 +13,7 @@ from biome_interpret.evaluation.studies.summary import Summary, Table
 from biome_interpret.visualization.comparison.wording import (
     MARKS,
     bounds,
+    failures,
     figure_name,
     heading,
     mark,
@@ -91,6 +92,6 @@ def _remarks(summary: Summary) -> Iterator[str]:
             yield f"{row}: {note}"
     for name, reason in summary.left_out.items():
         yield f"left out: {name} ({reason})"
-    for name, errors in summary.errors.items():
+    for name, errors in failures(summary):
         line, reason = next(iter(errors.items()))
         yield f"{name}: {texts(len(errors))} failed, the first in line {line}: {reason}"

@@ -1,10 +1,10 @@
 """The names and numbers of figures, as people read them."""
 
-from typing import Optional
+from typing import Dict, List, Optional, Tuple
 
 from biome_interpret.evaluation import HIGHER, LOWER
 from biome_interpret.evaluation.studies.gathering import OTHER_WEIGHTS
-from biome_interpret.evaluation.studies.summary import SIGNIFICANT, Cell, Table
+from biome_interpret.evaluation.studies.summary import SIGNIFICANT, Cell, Summary, Table
 
 BEST_MARK, TIED_MARK = "*", "="
 MARKS = (
@@ -71,6 +71,20 @@ def mark(table: Table, row: str) -> str:
         return BEST_MARK
     p_value = table.cells[row].p_value
     return TIED_MARK if p_value is not None and p_value >= SIGNIFICANT else ""
+
+
+def failures(summary: Summary) -> List[Tuple[str, Dict[int, str]]]:
+    """The errors by line, once for rows with the same ones."""
+    names: Dict[str, List[str]] = {}
+    for name, errors in summary.errors.items():
+        names.setdefault(repr(errors), []).append(name)
+    return [
+        (
+            "every row" if {*summary.rows} <= {*same} else ", ".join(same),
+            summary.errors[same[0]],
+        )
+        for same in names.values()
+    ]
 
 
 def removal_title(table: Table) -> str:
