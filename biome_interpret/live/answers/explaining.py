@@ -175,7 +175,7 @@ def _explanation(one: Explained, inputs: Any) -> Dict[str, Any]:
             "type": type_of(found.target),
             "place": place and list(place),
             "fields": [
-                {"name": name, **places_of(field.tokens, inputs).to_json()}
+                {"name": name, **places_of(field.tokens, inputs, name).to_json()}
                 for name, field in found.fields.items()
             ],
         }
