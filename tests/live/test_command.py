@@ -153,6 +153,7 @@ def test_other_machines_are_served_with_a_token_only(run: CommandLine) -> None:
     "given, message",
     [
         (["--token", "short"], "--token must have 16 characters or more"),
+        (["--token", "a-token-of-many&characters"], "of A-Z, a-z, 0-9, - and _"),
         (["--token", "with spaces and more"], "--token must have 16 characters or more"),
         (["--host", "no such host"], "--host no such host cannot be used"),
         (["--port", "70000"], "--port 70000 is too large: it may be 65535 at most"),

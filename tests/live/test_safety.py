@@ -302,9 +302,12 @@ class TestToken:
                 body = request(question(GRADIENT))
                 assert client.post("/api/explain", body, authorization=given).status == 200
 
-    def test_it_is_not_taken_from_the_address(self) -> None:
+    @pytest.mark.parametrize(
+        "path", ["/api/setup?token={token}", "/%61pi/setup", "/api%2Fsetup", "/API/setup"]
+    )
+    def test_no_other_address_leads_around_it(self, path: str) -> None:
         with running(make_service(), token=TOKEN) as server:
-            assert server.client.get(f"/api/setup?token={TOKEN}").status == 401
+            assert server.client.get(path.format(token=TOKEN)).status in (401, 404)
 
 
 def _read_all(stream: socket.socket) -> bytes:

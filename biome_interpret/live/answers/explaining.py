@@ -122,11 +122,8 @@ def _explained(question: Question, archive: ServedArchive, inputs: JsonDict) -> 
     error = None
     try:
         interpreter = archive.interpreter(question.config)
-        target = question.target if question.target is not None else question.config.get("target")
-        found = [
-            replace(one, method=question.method)
-            for one in interpreter.interpret_json(inputs, target)
-        ]
+        results = interpreter.interpret_json(inputs, question.target)
+        found = [replace(one, method=question.method) for one in results]
     except Exception as failure:  # The other explanations may succeed.
         is_clear = isinstance(failure, (InterpretationError, ConfigurationError))
         error = str(failure) if is_clear else reason_of(failure)
@@ -134,7 +131,7 @@ def _explained(question: Question, archive: ServedArchive, inputs: JsonDict) -> 
 
 
 def to_json(given: Answer) -> Dict[str, Any]:
-    """As the contract of the page has it. Numbers that are not finite become null."""
+    """As docs/serve.md describes it. Numbers that are not finite become null."""
     found = {
         "archive": given.request.archive,
         "inputs": given.request.inputs,
@@ -178,7 +175,7 @@ def _explanation(one: Explained, inputs: Any) -> Dict[str, Any]:
             "type": type_of(found.target),
             "place": place and list(place),
             "fields": [
-                {"name": name, **places_of(field.tokens, inputs).to_json()}
+                {"name": name, **places_of(field.tokens, inputs, name).to_json()}
                 for name, field in found.fields.items()
             ],
         }

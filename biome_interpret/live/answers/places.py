@@ -33,9 +33,10 @@ class Places(NamedTuple):
         }
 
 
-def places_of(tokens: Sequence[str], inputs: Any) -> Places:
+def places_of(tokens: Sequence[str], inputs: Any, field: str) -> Places:
+    """`field` is the name of the field, which often is that of its key in the input."""
     found = dict(_strings(inputs, ()))
-    match, paths = _match(tokens, found)
+    match, paths = _match(tokens, found, field)
     pieces = display_pieces(tokens) if match is None else match.pieces
     shown = [" " * piece.spaced + piece.text for piece in pieces]
     places = [piece.place for piece in pieces]
@@ -43,17 +44,35 @@ def places_of(tokens: Sequence[str], inputs: Any) -> Places:
     return Places(shown, paths, [place and _span(place, texts) for place in places])
 
 
-def _match(tokens: Sequence[str], found: Dict[Path, str]) -> Tuple[Optional[Match], List[Path]]:
-    """The match with the fewest characters between tokens, and the strings that it is made of."""
+def _match(
+    tokens: Sequence[str], found: Dict[Path, str], field: str
+) -> Tuple[Optional[Match], List[Path]]:
+    """
+    The match, and the strings that it is made of: that of the field's name, or else those of which
+    the tokens leave out least.
+    """
     for number in range(1, len(found) + 1 if len(found) <= _FEW else 2):
-        groups = {
-            _BETWEEN.join(found[path] for path in paths): list(paths)
-            for paths in reversed([*permutations(found, number)])
-        }
-        match = best_match(tokens, groups)
-        if match is not None:
-            return match, groups[match.text]
+        matches: List[Tuple[bool, int, Match, List[Path]]] = []
+        for paths in permutations(found, number):
+            match = best_match(tokens, [_BETWEEN.join(found[path] for path in paths)])
+            if match is not None:
+                is_other = _name(paths[0]) != field
+                matches.append((is_other, _num_left_out(match), match, list(paths)))
+        if matches:
+            return min(matches, key=lambda one: one[:2])[2:]
     return None, []
+
+
+def _num_left_out(match: Match) -> int:
+    """The number of characters that are in no token."""
+    places = [piece.place for piece in match.pieces if piece.place is not None]
+    inside = sum(len("".join(match.text[start:end].split())) for start, end in places)
+    return len("".join(match.text.split())) - inside
+
+
+def _name(path: Path) -> str:
+    """As that of a field: `sentences[0]`."""
+    return "".join(f"[{key}]" if isinstance(key, int) else key for key in path)
 
 
 def _span(place: Tuple[int, int], texts: Sequence[str]) -> Optional[Tuple[int, int, int]]:

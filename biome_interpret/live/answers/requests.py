@@ -1,6 +1,7 @@
 """Reads the bodies of requests. Everything in them is checked against what may be asked."""
 
 import json
+import math
 from dataclasses import dataclass
 from typing import Any, Collection, Dict, List, Mapping, NoReturn, Optional, Sequence
 
@@ -137,7 +138,8 @@ class Several:
 def read_json(body: bytes) -> Any:
     """The body as JSON, or a `Refused`."""
     try:
-        return json.loads(body.decode("utf-8"), parse_constant=_refuse_constant)
+        text = body.decode("utf-8")
+        return json.loads(text, parse_constant=_refuse_constant, parse_float=_finite)
     except (ValueError, RecursionError) as error:
         reason = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
         raise Refused(400, f"the body must be JSON in UTF-8: {reason}") from error
@@ -149,7 +151,12 @@ def thing_in(body: Any) -> int:
 
 
 def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")
+    raise ValueError(f"{name} is not a number of JSON")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    return number if math.isfinite(number) else _refuse_constant(text[:40])
 
 
 def _config(method: Method, given: Mapping[str, Any]) -> Dict[str, Any]:

@@ -9,9 +9,9 @@ from biome_interpret.live.answers.places import places_of
 from tests.tiny_models import EXAMPLE_INPUTS, build_predictor
 
 
-def found(tokens: List[str], inputs: Any) -> List[Optional[str]]:
+def found(tokens: List[str], inputs: Any, field: str = "tokens") -> List[Optional[str]]:
     """The part of the input at each span, as JavaScript takes it."""
-    places = places_of(tokens, inputs)
+    places = places_of(tokens, inputs, field)
     parts: List[Optional[str]] = []
     for span in places.spans:
         if span is None:
@@ -47,15 +47,28 @@ def test_in_one_string(tokens: List[str], text: str, expected: List[Optional[str
 
 def test_the_right_string_of_several() -> None:
     inputs = {"id": "film-7", "sentences": ["A film.", "Two dull films."], "n": 3, "none": None}
-    assert places_of(["two", "dull"], inputs).strings == [("sentences", 1)]
+    assert places_of(["two", "dull"], inputs, "tokens").strings == [("sentences", 1)]
     assert found(["two", "dull"], inputs) == ["Two", "dull"]
+
+
+@pytest.mark.parametrize("hypothesis", ["A dog", "A dog.", "A dog. It runs."])
+def test_texts_that_are_alike(hypothesis: str) -> None:
+    inputs = {"premise": "A dog. It runs.", "hypothesis": hypothesis}
+    tokens = ["a", "dog"]
+    for field in inputs:
+        assert places_of(tokens, inputs, field).strings == [(field,)]
+    sentences = {"sentences": ["A dog.", hypothesis]}
+    assert places_of(tokens, sentences, "sentences[1]").strings == [("sentences", 1)]
+    # Without its name, the one that has least besides.
+    others = {"first": "A dog. It runs fast.", "second": hypothesis}
+    assert places_of(tokens, others, "tokens").strings == [("second",)]
 
 
 @pytest.mark.parametrize("order", [1, -1])
 def test_a_field_of_two_texts(order: int) -> None:
     inputs = dict([("premise", "A 😀 dog runs."), ("hypothesis", "A cat.")][::order])
     tokens = ["[CLS]", "a", "dog", "runs", ".", "[SEP]", "a", "cat", ".", "[SEP]"]
-    assert {*places_of(tokens, inputs).strings} == {("premise",), ("hypothesis",)}
+    assert {*places_of(tokens, inputs, "tokens").strings} == {("premise",), ("hypothesis",)}
     expected = [None, "A", "dog", "runs", ".", None, "A", "cat", ".", None]
     assert found(tokens, inputs) == expected
 
@@ -67,8 +80,8 @@ def test_of_each_kind_of_model(name: str, granularity: str) -> None:
     [result, *_] = IntegratedGradient(
         build_predictor(name), granularity=granularity
     ).interpret_json(inputs)
-    for field in result.fields.values():
+    for name_, field in result.fields.items():
         # Special tokens are not in the text.
-        words = [part for part in found(field.tokens, inputs) if part is not None]
+        words = [part for part in found(field.tokens, inputs, name_) if part is not None]
         joined = "".join(words).replace(" ", "")
         assert joined in [text.replace(" ", "") for text in inputs.values()]
