@@ -24,5 +24,9 @@ class Occlusion(CoalitionInterpreter):
     `CoalitionInterpreter`.
     """
 
+    def most_evaluations(self, num_units: int) -> int:
+        num_pairs = num_units * (num_units - 1) // 2
+        return num_units + (num_pairs if self._with_interactions else 0)
+
     def inquiry(self, units: Units) -> "Inquiry[UnitScores]":
         return occlusion(units.num, self._with_interactions)

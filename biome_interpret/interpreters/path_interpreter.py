@@ -65,6 +65,10 @@ class PathInterpreter(PlannedInterpreter):
     def plan(self, num_background: int) -> Plan:
         return self.path_measure(num_background)
 
+    def most_evaluations(self, num_units: int) -> int:
+        measure = self.path_measure(len(self._settings.background or []))
+        return len(measure.nodes) if isinstance(measure, PathMeasure) else measure.max_evaluations
+
     def path_measure(self, num_background: int) -> Union[PathMeasure, AdaptiveMeasure]:
         """
         The points of the paths, and their weights.

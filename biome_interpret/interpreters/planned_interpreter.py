@@ -158,6 +158,17 @@ class PlannedInterpreter(SaliencyInterpreter):
         """
         raise NotImplementedError
 
+    def most_evaluations(self, num_units: int) -> int:
+        """
+        The largest number of points at which a labelled instance is evaluated.
+
+        # Parameters
+
+        num_units : `int`
+            How many tokens, words or sentences get scores.
+        """
+        raise NotImplementedError
+
     def saliency_interpret_from_json(self, inputs: JsonDict) -> JsonDict:
         """
         Saliency in AllenNLP's form.

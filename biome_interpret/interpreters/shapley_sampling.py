@@ -71,6 +71,16 @@ class ShapleySampling(CoalitionInterpreter):
             options.whole_number("max_evaluations", most),
         )
 
+    def most_evaluations(self, num_units: int) -> int:
+        if num_units <= MOST_EXACT_UNITS:
+            return 1 << num_units
+        if self._sampling.tolerance is not None:
+            return self._sampling.max_evaluations
+        orders = self._sampling.num_orders + 1
+        if self._with_interactions:  # A round of orders more than asked for, and pairs.
+            orders = 2 * (orders + 4 * num_units)
+        return orders * num_units
+
     def inquiry(self, units: Units) -> "Inquiry[UnitScores]":
         if units.num <= MOST_EXACT_UNITS:
             return exact_shapley(units.num, self._with_interactions)

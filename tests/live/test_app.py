@@ -16,7 +16,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from biome_interpret import GradientShap, IntegratedGradient, Interpretation
+from biome_interpret import GradientShap, IntegratedGradient, Interpretation, Occlusion
 from biome_interpret.live.answers.explaining import Limits
 from biome_interpret.live.answers.options import MOST_POINTS
 from biome_interpret.live.answers.requests import MOST_EXPLANATIONS
@@ -73,7 +73,9 @@ class TestSetup:
             "baselines": ["zero", "padding", "unknown", "mean"],
             "mask": {"text": "xxunk", "kind": "unknown"},
         }
-        assert [one["name"] for one in setup["interpreters"]] == [GRADIENT, SHAP]
+        assert [one["name"] for one in setup["interpreters"]] == [
+            *[GRADIENT, SHAP, "biome-smooth-gradient", "biome-occlusion", "biome-shapley-sampling"]
+        ]
         tolerance = setup["interpreters"][0]["options"]["tolerance"]
         assert (tolerance["least"], tolerance["most"], tolerance["default"]) == (1e-4, 0.5, 0.01)
         assert setup["limits"]["tokens"] == 512
@@ -92,6 +94,7 @@ class TestExplain:
                 question(options={"granularity": "word"}),
                 question(SHAP, target="negative", options={"baseline": "unknown", "seed": 3}),
                 question(target=1, options={"inference_mode": "softmax", "n_steps": 20}),
+                question("biome-occlusion", options={"granularity": "word", "removal": "delete"}),
             ),
         )
         assert answered.status == 200
@@ -102,6 +105,7 @@ class TestExplain:
             IntegratedGradient(predictor, inference_mode="softmax", n_steps=20).interpret_json(
                 INPUTS, 1
             ),
+            Occlusion(predictor, granularity="word", removal="delete").interpret_json(INPUTS),
         ]
         assert list(map(interpretations, answered.json["explanations"])) == expected
         probabilities = expected[0][0].probabilities or {}
@@ -191,6 +195,7 @@ class TestExplain:
                 ([question(options={"n_steps": 90}), question(SHAP)], 0),
                 ([question(options={"n_steps": 90}), question(SHAP)] + [question(SHAP)], 110),
                 ([question(SHAP, options={"tolerance": 0.1, "max_evaluations": 99})], 0),
+                ([question("biome-occlusion", options={"removal": "delete"})], 0),
             ):
                 answered = server.client.post("/api/explain", request(*questions))
                 assert answered.status == (413 if evaluations else 200)

@@ -10,7 +10,7 @@ from allennlp.common import Params
 from allennlp.predictors import Predictor
 
 from biome_interpret.interpretation import Interpretation
-from biome_interpret.interpreters import PathInterpreter
+from biome_interpret.interpreters import PlannedInterpreter
 from biome_interpret.live.answers.input_fields import InputFields
 from biome_interpret.live.answers.masks import Mask, mask_of
 from biome_interpret.live.answers.options import BASELINES, ZERO
@@ -49,19 +49,19 @@ class ServedArchive:
         self.predictor = predictor
         self.fields = InputFields.of(predictor)
         self._example: Optional[Dict[str, Any]] = None
-        self._interpreters: OrderedDict[str, PathInterpreter] = OrderedDict()
+        self._interpreters: OrderedDict[str, PlannedInterpreter] = OrderedDict()
 
     def add_example(self, inputs: Dict[str, Any]) -> None:
         """An input that helps if the predictor's own keys could not be found."""
         self.fields = self.fields.with_example(inputs)
         self._example = None if self.fields.complete else inputs
 
-    def interpreter(self, config: Mapping[str, Any]) -> PathInterpreter:
+    def interpreter(self, config: Mapping[str, Any]) -> PlannedInterpreter:
         """`ConfigurationError` if the archive cannot have it."""
         key = json.dumps(config, sort_keys=True)
         if key not in self._interpreters:
             made = make_interpreter(Params(dict(config)), self.predictor)
-            assert isinstance(made, PathInterpreter)
+            assert isinstance(made, PlannedInterpreter)
             self._interpreters[key] = made
             if len(self._interpreters) > _MOST_INTERPRETERS:
                 self._interpreters.popitem(last=False)

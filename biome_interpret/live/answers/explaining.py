@@ -8,10 +8,8 @@ from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Seq
 from allennlp.common.checks import ConfigurationError
 from allennlp.common.util import JsonDict
 
-from biome_interpret.attribution.paths import PathMeasure
 from biome_interpret.errors import InterpretationError, reason_of
 from biome_interpret.interpretation import Interpretation
-from biome_interpret.interpreters import PathInterpreter
 from biome_interpret.live.answers.archives import ServedArchive
 from biome_interpret.live.answers.places import places_of
 from biome_interpret.live.answers.refusals import Refused
@@ -76,7 +74,8 @@ def answer(
         predicted = archive.interpreter(_PREDICTING).interpret_json(request.inputs)
     except (InterpretationError, ConfigurationError) as error:
         raise Refused(422, str(error), "inputs") from error
-    _refuse_too_many_evaluations(request, archive, limits, len(predicted))
+    things = max(1, len(predicted))
+    _refuse_too_many_evaluations(request, archive, limits, things, num_tokens)
     explained = []
     for question in request.questions:
         if is_cancelled():
@@ -94,26 +93,23 @@ def _num_tokens(request: Request, archive: ServedArchive) -> int:
 
 
 def _refuse_too_many_evaluations(
-    request: Request, archive: ServedArchive, limits: Limits, num_things: int
+    request: Request, archive: ServedArchive, limits: Limits, num_things: int, num_tokens: int
 ) -> None:
     total = 0
     for question in request.questions:
         try:
-            total += max(num_things, 1) * _most_points(archive.interpreter(question.config))
+            interpreter = archive.interpreter(question.config)
         except ConfigurationError:  # It becomes the error of this explanation.
             continue
+        total += num_things * interpreter.most_evaluations(num_tokens)
     if total > limits.evaluations:
         raise Refused(
             413,
             f"the request may take {total:,} evaluations, and {limits.evaluations:,} are allowed: "
-            f"ask for fewer explanations, or set max_evaluations, n_steps or n_perturbations",
+            f"ask for fewer explanations, or set max_evaluations, n_steps, n_perturbations or "
+            f"n_permutations",
             "explanations",
         )
-
-
-def _most_points(interpreter: PathInterpreter) -> int:
-    measure = interpreter.path_measure(len(interpreter._settings.background or []))
-    return len(measure.nodes) if isinstance(measure, PathMeasure) else measure.max_evaluations
 
 
 def _explained(question: Question, archive: ServedArchive, inputs: JsonDict) -> Explained:

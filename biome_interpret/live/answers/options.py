@@ -92,10 +92,14 @@ COMMON = {
     ),
     "inference_mode": _choice(INFERENCE_MODES, "logits", "The output that is explained."),
     "granularity": _choice([*GRANULARITIES], "all_tokens", "The units that get scores."),
+    "hold_special_tokens": _flag(False, "Attribute nothing to special tokens."),
+}
+
+_PATH = {
+    **COMMON,
     "granularity_aggregation_strategy": _choice(
         [*STRATEGIES], "mean", "How the scores of tokens make that of a word or sentence."
     ),
-    "hold_special_tokens": _flag(False, "Attribute nothing to special tokens."),
     "input_x_gradient": _flag(True, "Multiply the gradients by (x − x')."),
     "reduction": _choice([*REDUCTIONS], "sum", "How the dimensions of a vector make a score."),
 }
@@ -119,12 +123,37 @@ _GRADIENT_SHAP = {
     ),
 }
 
+_SMOOTH_GRADIENT = {
+    "n_perturbations": _integer(1, MOST_POINTS, 10, "The number of noisy texts."),
+    "noise_std": _number(0, 10, 0.1, "The standard deviation of the noise on the text."),
+    "noise_relative": _flag(True, "Whether it is relative to that of the text's embeddings."),
+    "seed": _GRADIENT_SHAP["seed"],
+}
+
+_COALITIONS = {
+    **COMMON,
+    "removal": _choice(
+        ["baseline", "delete"], "baseline", "Replace units by the baseline, or leave them out."
+    ),
+}
+
+_SHAPLEY = {
+    "n_permutations": _integer(2, MOST_POINTS, 16, "The number of random orders, beyond 12 units."),
+    "seed": _GRADIENT_SHAP["seed"],
+}
+
 # By the registered name of the interpreter.
 OPTIONS: Dict[str, Dict[str, Option]] = {
-    "biome-integrated-gradient": {**COMMON, **_INTEGRATED_GRADIENT},
-    "biome-gradient-shap": {**COMMON, **_GRADIENT_SHAP},
+    "biome-integrated-gradient": {**_PATH, **_INTEGRATED_GRADIENT},
+    "biome-gradient-shap": {**_PATH, **_GRADIENT_SHAP},
+    "biome-smooth-gradient": {**_PATH, **_SMOOTH_GRADIENT},
+    "biome-occlusion": _COALITIONS,
+    "biome-shapley-sampling": {**_COALITIONS, **_SHAPLEY},
 }
 TITLES = {
     "biome-integrated-gradient": "Integrated Gradients",
     "biome-gradient-shap": "GradientSHAP",
+    "biome-smooth-gradient": "SmoothGrad",
+    "biome-occlusion": "Occlusion",
+    "biome-shapley-sampling": "Shapley values",
 }

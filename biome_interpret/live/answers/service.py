@@ -97,7 +97,7 @@ class Service:
 
 
 def _methods(own: Mapping[str, Mapping[str, Any]]) -> Dict[str, Method]:
-    """The two interpreters of this package with all their options, and those of the user."""
+    """The interpreters of this package with all their options, and those of the user."""
     found = {
         name: Method(TITLES[name], {"type": name}, options) for name, options in OPTIONS.items()
     }

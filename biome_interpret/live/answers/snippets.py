@@ -10,6 +10,9 @@ from biome_interpret.live.answers.requests import Request
 _CLASSES = {
     "biome-integrated-gradient": "IntegratedGradient",
     "biome-gradient-shap": "GradientShap",
+    "biome-smooth-gradient": "SmoothGradient",
+    "biome-occlusion": "Occlusion",
+    "biome-shapley-sampling": "ShapleySampling",
 }
 _PREDICTOR = "from allennlp.predictors import Predictor"
 

@@ -5,8 +5,9 @@ from typing import Any, Dict
 
 import pytest
 from allennlp.common.from_params import infer_params
+from allennlp.interpret.saliency_interpreters import SaliencyInterpreter
 
-from biome_interpret import GradientShap, IntegratedGradient
+from biome_interpret import GradientShap
 from biome_interpret.live.answers.options import BASELINES, OPTIONS
 from biome_interpret.live.answers.refusals import Refused
 from biome_interpret.live.answers.requests import read_json
@@ -24,7 +25,7 @@ from tests.live.servers import (
     shipped_predictor,
 )
 
-CLASSES = {GRADIENT: IntegratedGradient, SHAP: GradientShap}
+CLASSES: Dict[str, Any] = {name: SaliencyInterpreter.by_name(name) for name in OPTIONS}
 MENU = make_service(own={"mine": {"type": GRADIENT, "granularity": "word"}}).menu
 
 
@@ -219,7 +220,7 @@ def test_an_interpreter_of_the_user_may_be_asked() -> None:
     background = [{"sentence": "A film."}]
     own = {"mine": {"type": SHAP, "background": background, "seed": 5}}
     with running(make_service(own=own)) as server:
-        offered = server.client.get("/api/setup").json["interpreters"][2]
+        offered = server.client.get("/api/setup").json["interpreters"][-1]
         assert offered["name"] == "mine"
         answered = server.client.post("/api/explain", request(question("mine")))
         [explanation] = answered.json["explanations"]
