@@ -67,7 +67,8 @@ def _cell(table: Table, row: str) -> Text:
     cell = table.cells[row]
     style = "bold" if row == table.best else ""
     return Text.assemble(
-        (f"{number(cell.interval.mean)}{mark(table, row)}", style), (f" {bounds(cell)}", "dim")
+        (f"{number(cell.interval.mean)}{mark(table, row)}", style),
+        (f" {bounds(table, row)}", "dim"),
     )
 
 

@@ -4,7 +4,7 @@ from typing import Dict, List, Optional, Tuple
 
 from biome_interpret.evaluation import HIGHER, LOWER
 from biome_interpret.evaluation.studies.gathering import OTHER_WEIGHTS
-from biome_interpret.evaluation.studies.summary import SIGNIFICANT, Cell, Summary, Table
+from biome_interpret.evaluation.studies.summary import SIGNIFICANT, Summary, Table
 
 BEST_MARK, TIED_MARK = "*", "="
 MARKS = (
@@ -59,11 +59,18 @@ def texts(number: int) -> str:
     return "1 text" if number == 1 else f"{number:,} texts"
 
 
-def bounds(cell: Cell) -> str:
-    """For example "[0.291, 0.334]"; empty for a single text."""
-    if cell.interval.low is None:
-        return ""
-    return f"[{number(cell.interval.low)}, {number(cell.interval.high)}]"
+def bounds(table: Table, row: str) -> str:
+    """
+    For example "[0.291, 0.334]"; empty for a single text. The number of texts follows if it is not
+    that of the column, as for the best order, which is found for short texts only.
+    """
+    interval = table.cells[row].interval
+    parts = []
+    if interval.low is not None:
+        parts.append(f"[{number(interval.low)}, {number(interval.high)}]")
+    if interval.num_texts != table.num_texts:
+        parts.append(texts(interval.num_texts))
+    return " ".join(parts)
 
 
 def mark(table: Table, row: str) -> str:

@@ -6,7 +6,7 @@ from biome_interpret.evaluation.studies.gathering import Gathered
 from biome_interpret.evaluation.studies.summary import Summary, summary_of
 from biome_interpret.visualization.comparison.terminal import drawn
 from biome_interpret.visualization.comparison.wording import number
-from tests.evaluation.studies.test_summary import good_and_bad
+from tests.evaluation.studies.test_summary import good_and_bad, record
 
 
 def summary(texts: List[List[Dict[str, Any]]], **left_out: str) -> Summary:
@@ -23,6 +23,15 @@ def test_a_row_has_its_mean_its_interval_and_its_mark() -> None:
     assert any(line.startswith("equal") and "0.619= [" in line for line in lines)
     assert any("comprehensiveness: 25 texts, 50 bins of a row left out" in line for line in lines)
     assert "good: a note" in lines
+
+
+def test_a_row_of_fewer_texts_says_how_many() -> None:
+    texts = good_and_bad(25)
+    for line, value in ((1, 0.9), (2, 0.8)):
+        texts[line - 1].append(record(line, "oracle-best", value))
+    lines = drawn(summary(texts)).splitlines()
+    [shown] = [line for line in lines if line.startswith("oracle-best")]
+    assert "0.850" in shown and shown.rstrip().endswith("] 2 texts")
 
 
 def test_errors_of_every_row_are_said_once_without_control_characters() -> None:
