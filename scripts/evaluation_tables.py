@@ -90,7 +90,7 @@ DATASETS = {
     "wnut": Dataset("WNUT-17 dev", _tweets, []),
 }
 
-_WORDS, _PIECES = ["unknown", "padding", "mean"], ["unknown", "padding", "mask"]
+_WORDS, _PIECES = ["unknown", "padding", "mean"], ["unknown", "mask"]
 RUNS = [
     Run("shipped", "sst2", _WORDS, ["delete", "unknown", "padding", "0"], 300),
     Run("shipped", "movies", _WORDS, ["delete", "unknown", "padding", "0"], 300),
@@ -98,8 +98,8 @@ RUNS = [
     Run("cnn", "movies", _WORDS, ["delete", "unknown", "padding", "0"], 300),
     Run("esim", "snli", _WORDS, ["delete", "unknown", "padding", "0"], 150),
     Run("tagger", "wnut", _WORDS, ["unknown", "padding", "0"], 300),
-    Run("minilm", "sst2", _PIECES, ["delete", "unknown", "mask", "0"], 50),
-    Run("minilm", "movies", _PIECES, ["delete", "unknown", "mask", "0"], 50),
+    Run("minilm", "sst2", _PIECES, ["delete", "mask"], 25),
+    Run("minilm", "movies", _PIECES, ["delete", "mask"], 25),
 ]
 TITLES = {
     "shipped": "the shipped biLSTM",

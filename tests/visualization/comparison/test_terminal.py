@@ -30,7 +30,7 @@ def test_a_row_of_fewer_texts_says_how_many() -> None:
     for line, value in ((1, 0.9), (2, 0.8)):
         texts[line - 1].append(record(line, "oracle-best", value))
     lines = drawn(summary(texts)).splitlines()
-    [shown] = [line for line in lines if line.startswith("oracle-best")]
+    shown = next(line for line in lines if line.startswith("oracle-best"))
     assert "0.850" in shown and shown.rstrip().endswith("] 2 texts")
 
 
