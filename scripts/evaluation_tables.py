@@ -16,7 +16,6 @@ import json
 import os
 import subprocess
 import sys
-from itertools import groupby
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence
 
@@ -25,11 +24,16 @@ sys.path.insert(0, str(ROOT))
 
 from benchmarks import data  # noqa: E402
 from benchmarks.cache import CACHE  # noqa: E402
+from biome_interpret.evaluation import METRICS  # noqa: E402
 
 SUMMARIES = ROOT / "benchmarks" / "evaluation.json"
 PAGE = ROOT / "docs" / "evaluation.md"
 RECORDS = CACHE.parent / "evaluation"
 BEGIN, END = "<!-- tables: begin -->", "<!-- tables: end -->"
+
+# Of the figures of removals, what benchmarks/evaluation.json holds.
+_KEPT = ["comprehensiveness", "sufficiency", "naopc_comprehensiveness", "deletion", "insertion"]
+_KEPT += ["tau_loo", "sign_violations", "infidelity_scaled"]
 
 INTERPRETERS = [
     "biome-integrated-gradient",
@@ -93,11 +97,11 @@ DATASETS = {
 _WORDS, _PIECES = ["unknown", "padding", "mean"], ["unknown", "mask"]
 RUNS = [
     Run("shipped", "sst2", _WORDS, ["delete", "unknown", "padding", "0"], 300),
-    Run("shipped", "movies", _WORDS, ["delete", "unknown", "padding", "0"], 300),
-    Run("cnn", "sst2", _WORDS, ["delete", "unknown", "padding", "0"], 300),
-    Run("cnn", "movies", _WORDS, ["delete", "unknown", "padding", "0"], 300),
-    Run("esim", "snli", _WORDS, ["delete", "unknown", "padding", "0"], 150),
-    Run("tagger", "wnut", _WORDS, ["unknown", "padding", "0"], 300),
+    Run("shipped", "movies", _WORDS, ["delete", "unknown", "padding", "0"], 150),
+    Run("cnn", "sst2", _WORDS, ["delete", "unknown", "padding", "0"], 150),
+    Run("cnn", "movies", _WORDS, ["delete", "unknown", "padding", "0"], 150),
+    Run("esim", "snli", _WORDS, ["delete", "unknown", "padding", "0"], 100),
+    Run("tagger", "wnut", _WORDS, ["unknown", "padding", "0"], 150),
     Run("minilm", "sst2", _PIECES, ["delete", "mask"], 25),
     Run("minilm", "movies", _PIECES, ["delete", "mask"], 25),
 ]
@@ -160,12 +164,11 @@ def evaluate(run: Run, limit: int) -> int:
 
 
 def _shortened(path: Path) -> Dict[str, Any]:
-    """What the page shows. A cell is its mean, its interval, and p against the best row."""
+    """A cell is its mean, its interval, and p against the best row."""
     summary = json.loads(path.read_text(encoding="utf-8"))
     tables = []
     for table in summary["tables"]:
-        is_removal = _group(table).startswith("Removed")
-        if is_removal and table["figure"] not in _SHOWN:
+        if table["figure"] in METRICS and table["figure"] not in _KEPT:
             continue
         cells = {}
         for row, cell in table["cells"].items():
@@ -230,42 +233,51 @@ def _section(run: Run, summary: Dict[str, Any]) -> Iterator[str]:
     yield f"### {DATASETS[run.dataset].title}, {TITLES[run.model]}"
     yield ""
     yield f"{summary['num_texts']} texts. {summary['about']['Version']}."
-    tables = summary["tables"]
-    for title, group in groupby(tables, key=_group):
-        yield from ["", f"**{title}**", ""]
-        yield from _table([*group], [*summary["rows"]])
-    concordance = [
-        f"{figure_name(name)} {number(value)}"
-        for name, value in summary["concordance"].items()
-        if value is not None
-    ]
-    yield from ["", f"Kendall's W over the removals: {', '.join(concordance) or 'one removal'}."]
+    yield ""
+    yield from _table(_columns(run, summary["tables"]), [*summary["rows"]])
+    concordance = ", ".join(
+        f"{figure_name(name)} {number(summary['concordance'][name])}"
+        for name in ("comprehensiveness", "sufficiency", "tau_loo")
+        if summary["concordance"].get(name) is not None
+    )
+    yield from ["", f"Kendall's W over {', '.join(run.removals)}: {concordance}."]
     for name, reason in summary["left_out"].items():
         yield from ["", f"Left out: {name} ({reason})"]
 
 
-# Of a removal. The others are in benchmarks/evaluation.json.
-_SHOWN = ["comprehensiveness", "sufficiency", "naopc_comprehensiveness", "deletion", "insertion"]
-_SHOWN += ["tau_loo", "sign_violations", "infidelity_scaled"]
-
-
-def _group(table: Dict[str, Any]) -> str:
-    if table["figure"] in ("average_precision", "f1", "iou"):
-        return f"Agreement with people: {table['removal']}"
-    return f"Removed by: {table['removal']}" if table["removal"] else "Cost of a text"
+def _columns(run: Run, tables: Sequence[Dict[str, Any]]) -> List[Dict[str, Any]]:
+    """What the page shows. The rest is in benchmarks/evaluation.json."""
+    first, second = run.removals[:2]
+    wanted = [
+        (first, "comprehensiveness"),
+        (second, "comprehensiveness"),
+        (first, "sufficiency"),
+        (first, "naopc_comprehensiveness"),
+        *((one["removal"], "average_precision") for one in tables),
+        ("", "evaluations"),
+    ]
+    found = {(one["removal"], one["figure"]): one for one in tables}
+    return [found[key] for key in dict.fromkeys(wanted) if key in found]
 
 
 def _table(tables: List[Dict[str, Any]], rows: Sequence[str]) -> Iterator[str]:
+    """Without the rows of the best and the worst order, which are of other texts."""
     from biome_interpret.visualization.comparison import wording
 
     arrows = {"higher": " ↑", "lower": " ↓", "": ""}
-    heads = [wording.figure_name(one["figure"]) + arrows[one["better"]] for one in tables]
+    heads = [
+        ", ".join(filter(None, [wording.figure_name(one["figure"]), one["removal"]]))
+        + arrows[one["better"]]
+        for one in tables
+    ]
     yield f"| row | {' | '.join(heads)} |"
     yield "|---" * (len(tables) + 1) + "|"
     for row in rows:
         cells = [_cell(one, row, wording.number) for one in tables]
-        if any(cells):
-            yield f"| {row} | {' | '.join(cells)} |"
+        if any(cells) and not row.startswith("oracle"):
+            name = row.replace("biome-", "").replace(" (baseline: default)", ", zero")
+            name = name.replace(" (baseline: ", ", ").replace(")", "")
+            yield f"| {name} | {' | '.join(cells)} |"
     yield f"| *texts* | {' | '.join(str(one['num_texts']) for one in tables)} |"
 
 
