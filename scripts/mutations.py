@@ -1095,9 +1095,9 @@ mutation(
 )
 mutation(
     "independent-draws-of-few-noisy-texts",
-    "self._n_perturbations % 2 == 0 and self._n_perturbations >= 4",
-    "True",
-    "biome_interpret/interpreters/smooth_gradient.py",
+    "is_paired = n % 2 == 0 and n >= 4",
+    "is_paired = n % 2 == 0",
+    "biome_interpret/attribution/sampling.py",
     ("tests/interpreters/test_smooth_gradient.py::TestStandardError",),
 )
 mutation(

@@ -75,6 +75,17 @@ def antithetic_strata(n: int) -> Strata:
     return [Stratum(units, length) for units, length in zip(parts, lengths.tolist())]
 
 
+def mirrored_strata(n: int) -> Strata:
+    """
+    All draws from the whole of [0, 1], each followed by its mirror image. Single ones if n is odd,
+    or below 4: the error of a mean is that of several independent draws.
+    """
+    is_paired = n % 2 == 0 and n >= 4
+    return (
+        [Stratum([[i, i + 1] for i in range(0, n, 2)], 1.0)] if is_paired else independent_strata(n)
+    )
+
+
 STRATA: Dict[str, Callable[[int], Strata]] = {
     "stratified": antithetic_strata,
     "independent": independent_strata,

@@ -5,12 +5,7 @@ from allennlp.interpret.saliency_interpreters import SaliencyInterpreter
 from allennlp.predictors import Predictor
 
 from biome_interpret.attribution.coalitions import Inquiry, Units, UnitScores
-from biome_interpret.attribution.coalitions.shapley import (
-    MOST_EXACT_UNITS,
-    Sampling,
-    exact_shapley,
-    sampled_shapley,
-)
+from biome_interpret.attribution.coalitions.shapley import Sampling, most_subsets, shapley
 from biome_interpret.interpreters import options
 from biome_interpret.interpreters.coalition_interpreter import CoalitionInterpreter
 
@@ -72,16 +67,7 @@ class ShapleySampling(CoalitionInterpreter):
         )
 
     def most_evaluations(self, num_units: int) -> int:
-        if num_units <= MOST_EXACT_UNITS:
-            return 1 << num_units
-        if self._sampling.tolerance is not None:
-            return self._sampling.max_evaluations
-        orders = self._sampling.num_orders + 1
-        if self._with_interactions:  # A round of orders more than asked for, and pairs.
-            orders = 2 * (orders + 4 * num_units)
-        return orders * num_units
+        return most_subsets(num_units, self._sampling)
 
     def inquiry(self, units: Units) -> "Inquiry[UnitScores]":
-        if units.num <= MOST_EXACT_UNITS:
-            return exact_shapley(units.num, self._with_interactions)
-        return sampled_shapley(units.num, self._sampling)
+        return shapley(units.num, self._sampling)

@@ -4,7 +4,7 @@ from allennlp.interpret.saliency_interpreters import SaliencyInterpreter
 from allennlp.predictors import Predictor
 
 from biome_interpret.attribution.paths import Noise, Path, PathMeasure
-from biome_interpret.attribution.sampling import Stratum
+from biome_interpret.attribution.sampling import mirrored_strata
 from biome_interpret.interpreters import options
 from biome_interpret.interpreters.path_interpreter import PathInterpreter
 
@@ -59,26 +59,17 @@ class SmoothGradient(PathInterpreter):
 
     def path_measure(self, num_background: int) -> PathMeasure:
         backgrounds: List[Optional[int]] = [*range(num_background)] or [None]
-        size = self._n_perturbations if self._noise_std else 1
-        weight = 1 / (size * len(backgrounds))
-        paths = [Path([1.0], [weight], b, self._noise(i)) for b in backgrounds for i in range(size)]
+        strata = mirrored_strata(self._n_perturbations if self._noise_std else 1)
+        noises = [
+            self._noise(unit[0], sign) for unit in strata[0].units for _, sign in zip(unit, (1, -1))
+        ]
+        weight = 1 / (len(noises) * len(backgrounds))
+        paths = [Path([1.0], [weight], b, noise) for b in backgrounds for noise in noises]
         is_random = self._noise_std and len(backgrounds) == 1
-        return PathMeasure(paths, [Stratum(self._draws(size), 1.0)] if is_random else None)
+        return PathMeasure(paths, strata if is_random else None)
 
-    @property
-    def _is_paired(self) -> bool:
-        # The error of a mean is that of several independent draws.
-        return self._n_perturbations % 2 == 0 and self._n_perturbations >= 4
-
-    def _noise(self, number: int) -> Optional[Noise]:
+    def _noise(self, number: int, sign: int) -> Optional[Noise]:
         if not self._noise_std:
             return None
-        sign = -1 if self._is_paired and number % 2 else 1
-        draw = (self._seed, number // 2 if self._is_paired else number)
+        draw = (self._seed, number)
         return Noise(draw, self._noise_std, self._noise_relative, sign, at_input=True)
-
-    def _draws(self, size: int) -> List[List[int]]:
-        """The texts of each draw: one, or one and its mirror image."""
-        if self._is_paired:
-            return [[i, i + 1] for i in range(0, size, 2)]
-        return [[i] for i in range(size)]

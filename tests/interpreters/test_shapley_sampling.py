@@ -12,7 +12,7 @@ from allennlp.common.checks import ConfigurationError
 from allennlp.interpret.saliency_interpreters import SaliencyInterpreter
 
 from biome_interpret import Interpretation, Occlusion, ShapleySampling
-from biome_interpret.interpreters import shapley_sampling
+from biome_interpret.attribution.coalitions import shapley
 from tests.interpreters.test_occlusion import label_of, logit, scores_of
 from tests.tiny_models import EXAMPLE_INPUTS, build_predictor
 
@@ -76,7 +76,7 @@ def test_one_word_gets_all() -> None:
 
 @pytest.fixture
 def always_sampled(monkeypatch: Any) -> None:
-    monkeypatch.setattr(shapley_sampling, "MOST_EXACT_UNITS", 0)
+    monkeypatch.setattr(shapley, "MOST_EXACT_UNITS", 0)
 
 
 def results(inputs: JsonDict, seeds: int, **options: Any) -> List[Interpretation]:
@@ -91,7 +91,7 @@ def results(inputs: JsonDict, seeds: int, **options: Any) -> List[Interpretation
 class TestSampled:
     def exact(self, monkeypatch: Any) -> Interpretation:
         with monkeypatch.context() as patch:
-            patch.setattr(shapley_sampling, "MOST_EXACT_UNITS", 12)
+            patch.setattr(shapley, "MOST_EXACT_UNITS", 12)
             return results(MIDDLE, 1, interactions=True)[0]
 
     def test_it_converges_to_the_exact_scores(self, monkeypatch: Any) -> None:

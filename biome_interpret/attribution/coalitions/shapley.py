@@ -77,6 +77,25 @@ class Sampling(NamedTuple):
     max_evaluations: int = 0
 
 
+def shapley(num_units: int, sampling: Sampling) -> "Inquiry[UnitScores]":
+    """Exact for few units, sampled for more."""
+    if num_units <= MOST_EXACT_UNITS:
+        return exact_shapley(num_units, sampling.with_interactions)
+    return sampled_shapley(num_units, sampling)
+
+
+def most_subsets(num_units: int, sampling: Sampling) -> int:
+    """The largest number of subsets that are asked, exactly or by sampling."""
+    if num_units <= MOST_EXACT_UNITS:
+        return 1 << num_units
+    if sampling.tolerance is not None:
+        return sampling.max_evaluations
+    orders = sampling.num_orders + 1
+    if sampling.with_interactions:  # Up to a round of orders more than asked for, and pairs.
+        orders = 2 * (orders + 4 * num_units)
+    return orders * num_units
+
+
 def sampled_shapley(num_units: int, sampling: Sampling) -> "Inquiry[UnitScores]":
     """
     The mean over random orders of the change of f when a unit joins those before it (Castro, Gómez
