@@ -16,8 +16,9 @@ USAGE = "%(prog)s ARCHIVE INPUT [INPUT ...] [options]"
 DESCRIPTION = """\
 Explain what a model predicts for each text: how much each token, word or
 sentence speaks for or against a label. The methods are Integrated Gradients
-and GradientSHAP. With --output-file, each text becomes a line of JSON. Without
-it, the texts are printed with their words shaded."""
+(the default), GradientSHAP, SmoothGrad, occlusion and Shapley values. With
+--output-file, each text becomes a line of JSON. Without it, the texts are
+printed with their words shaded."""
 
 EPILOG = """\
 examples:
@@ -46,9 +47,9 @@ examples:
 
 each line of the output:
   {"line": 1, "inputs": {...}, "interpretations": [{...}, ...]}
-  with a key "gold" beside "inputs" if the text's own label is known
   {"line": 2, "error": "the reason", "inputs": {...}}
-  "line" is the number of the input line. Texts that fail do not stop the job.
+  "line" is the number of the input line. If the text's own label is known, the
+  line also has a key "gold". Texts that fail do not stop the job.
 
 exit status:
   0    all texts were interpreted
@@ -56,7 +57,7 @@ exit status:
        changed the output or the input meanwhile
   2    the arguments or files cannot be used
   130  stopped by Ctrl-C (143: by `kill`)
-  141  the reader of a pipe has closed it
+  141  the program that reads the output has closed the pipe
 """
 
 
@@ -106,8 +107,8 @@ def _add_input(group: argparse._ArgumentGroup) -> None:
         "--input-format",
         choices=FORMATS,
         help="jsonl: a JSON object in each line. csv, tsv: rows under a header with the names of "
-        "the columns; tsv has no quotes. txt: a text in each line. Default: by the suffix of "
-        "INPUT, or jsonl",
+        "the columns; tsv has no quotes. txt: a text in each line. Default: by the file's "
+        "suffix, or jsonl",
     )
     add(
         "--field",
@@ -117,7 +118,7 @@ def _add_input(group: argparse._ArgumentGroup) -> None:
         type=values.renaming,
         metavar="KEY[=NAME]",
         help="take the predictor's KEY from the column or JSON key NAME, such as sentence=review. "
-        "May be repeated. For plain text: the KEY of each line. Default there: sentence",
+        "May be repeated. For plain text: the KEY of each line. Its default is sentence",
     )
     add(
         "--gold-field",
@@ -160,7 +161,7 @@ def _add_explanation(group: argparse._ArgumentGroup) -> None:
     add(
         "--target-field",
         metavar="KEY",
-        help="the key in each input line that holds what to explain: a label, an index, a list of "
+        help="the key in each input line that says what to explain: a label, an index, a list of "
         "them, or null for the predicted label",
     )
     add(
@@ -243,7 +244,7 @@ def _add_model(group: argparse._ArgumentGroup) -> None:
         metavar="N",
         help="how many CPU threads PyTorch uses. Default: the value of OMP_NUM_THREADS, or 1 for a "
         "small model, or one for each core. On a busy machine, 1 may be several times as fast. "
-        "With --engine ray: of each actor, 1 by default",
+        "With --engine ray: the threads of each actor. Default: 1",
     )
     add(
         "--use-dataset-reader",

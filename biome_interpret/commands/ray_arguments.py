@@ -46,7 +46,7 @@ def add_arguments(group: argparse._ArgumentGroup) -> None:
         type=partial(values.whole_number, at_least=1),
         metavar="N",
         help="the number of processes with a model of their own. Default: one for each core or "
-        "GPU, with a core left for reading",
+        "GPU, but one core is left for reading",
     )
     add(
         "--gpus-per-actor",
@@ -60,15 +60,15 @@ def add_arguments(group: argparse._ArgumentGroup) -> None:
         "--ray-address",
         metavar="ADDRESS",
         help="the cluster: HOST:PORT, or auto for the one that this machine belongs to. Default: "
-        "the variable RAY_ADDRESS, or else a Ray that is started here for this job",
+        "the variable RAY_ADDRESS. Without it, Ray is started on this machine for this job",
     )
     add(
         "--rows-per-file",
         type=partial(values.whole_number, at_least=1),
         default=_ROWS_PER_FILE,
         metavar="N",
-        help="the least number of rows of a Parquet file. After a crash, --resume explains texts "
-        f"that are in no file yet again. Default: {_ROWS_PER_FILE}",
+        help="the least number of rows of a Parquet file. After a crash, --resume explains all "
+        f"texts that are not in a file yet. Default: {_ROWS_PER_FILE}",
     )
 
 

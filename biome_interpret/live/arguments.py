@@ -12,9 +12,9 @@ FORMATS = ("jsonl", "csv", "tsv", "txt")
 
 DESCRIPTION = """\
 Opens a page in the browser to type a text into. It shows what each model
-predicts for the text, and how much each word speaks for or against it. The
-page is served to this machine only, unless --host and --token are given.
-It needs the extra `serve`: pip install 'biome-interpret[serve]'"""
+predicts for the text, and how much each word speaks for or against a label.
+Only this machine can open the page, unless --host and --token are given. The
+command needs the extra `serve`: pip install 'biome-interpret[serve]'"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -36,7 +36,7 @@ def _add_page(group: argparse._ArgumentGroup) -> None:
     add(
         "--examples",
         metavar="FILE",
-        help="texts to choose from: a file as the INPUT of `interpret`. The first 500 are taken",
+        help="texts to choose from, in a file that `interpret` can read. The first 500 are taken",
     )
     add("--input-format", choices=FORMATS, help="of --examples, as in `interpret`")
     add(
@@ -53,7 +53,7 @@ def _add_page(group: argparse._ArgumentGroup) -> None:
         "--gold-field",
         metavar="KEY",
         help="of --examples: the key of the text's own label. Default: label, gold_label or gold, "
-        "if the predictor does not take it",
+        "unless the predictor reads this key",
     )
     add(
         "--interpreter",
@@ -71,28 +71,27 @@ def _add_server(group: argparse._ArgumentGroup) -> None:
         type=partial(values.whole_number, at_least=0),
         default=DEFAULT_PORT,
         metavar="N",
-        help=f"0 takes a free one. Default: {DEFAULT_PORT}",
+        help=f"the port to listen on. 0 takes a free one. Default: {DEFAULT_PORT}",
     )
     add(
         "--host",
         default=DEFAULT_HOST,
         metavar="ADDRESS",
-        help=f"the address to listen on. One that other machines reach requires --token. Default: "
-        f"{DEFAULT_HOST}",
+        help="the address to listen on. One that other machines can reach requires --token. "
+        f"Default: {DEFAULT_HOST}",
     )
     add(
         "--token",
         metavar="TEXT",
-        help="serve only those who know it: 16 characters or more. The environment variable "
-        "BIOME_INTERPRET_TOKEN does the same, and other users cannot see it in the list of "
-        "processes",
+        help="answer only requests that have this token: 16 characters or more. The variable "
+        "BIOME_INTERPRET_TOKEN does the same. Other users do not see it in the list of processes",
     )
     add(
         "--allow-host",
         action="append",
         default=[],
         metavar="NAME",
-        help="also answer to this name of the server, such as that of a proxy before it. May be "
+        help="also accept this host name, such as that of a proxy in front of the server. May be "
         "repeated",
     )
     add(
@@ -100,21 +99,21 @@ def _add_server(group: argparse._ArgumentGroup) -> None:
         type=partial(values.whole_number, at_least=1),
         default=512,
         metavar="N",
-        help="refuse longer texts. Default: 512",
+        help="refuse texts of more tokens. Default: 512",
     )
     add(
         "--max-evaluations",
         type=partial(values.whole_number, at_least=1),
         default=20_000,
         metavar="N",
-        help="refuse a request that may take more evaluations of a model. Default: 20000",
+        help="refuse a request that may take more than N evaluations of a model. Default: 20000",
     )
     add(
         "--queue",
         type=partial(values.whole_number, at_least=1),
         default=16,
         metavar="N",
-        help="how many requests may wait while one is answered. Default: 16",
+        help="how many requests may wait while another is answered. Default: 16",
     )
 
 

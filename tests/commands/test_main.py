@@ -13,7 +13,9 @@ from tests.commands.command_line import CommandLine
 
 
 @pytest.mark.parametrize(
-    "arguments", [[], ["interpret"], ["report"], ["plugin"], ["serve"]], ids=lambda a: " ".join(a)
+    "arguments",
+    [[], ["interpret"], ["report"], ["plugin"], ["serve"], ["evaluate"]],
+    ids=lambda a: " ".join(a),
 )
 def test_help_fits_eighty_columns(
     command: CommandLine, arguments: list, monkeypatch: pytest.MonkeyPatch

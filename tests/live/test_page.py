@@ -268,7 +268,7 @@ class TestEditAndSee:
             page.click_word(word)
         after = explained(predictor, "story is, but the performances are.", target="positive")
         assert number(page.numbers()["output"][1]) == pytest.approx(after.output, rel=1e-3)
-        assert "The scores of the edited words had foretold" in page.text(".change")
+        assert "The scores of the edited words predicted" in page.text(".change")
 
     def test_edits_in_quick_succession(self, page: Page, predictor: Predictor) -> None:
         page.explain(FILM)
@@ -343,7 +343,7 @@ class TestSeveralArchives:
         page.click_word("animals")
         page.click_word("dogs")
         assert [edit["path"] for edit in page.state()["edits"]] == [["hypothesis"], ["premise"]]
-        assert "The scores of the edited words had foretold" in page.text(".change")
+        assert "The scores of the edited words predicted" in page.text(".change")
         assert page.browser.complaints() == []
 
     def test_many_labels(self, page: Page) -> None:

@@ -44,10 +44,10 @@ _MODEL += ["--predictor", "--predictor-args"]
 USAGE = "%(prog)s ARCHIVE DATA [options]"
 
 DESCRIPTION = """\
-Compare methods that explain a model: how well do the words that a method marks
-account for the prediction? Each method is a row of a table, each figure a
-column. Words are removed from the texts, and the model is asked again. The
-figures, their sources and what to make of them are in docs/evaluation.md."""
+Compare methods that explain a model: does the prediction depend on the words
+that a method marks? Words are removed from the texts, and the model is asked
+again. Each method is a row of a table, each figure a column. See
+docs/evaluation.md for the figures, their sources and how to read them."""
 
 EPILOG = """\
 examples:
@@ -63,10 +63,11 @@ examples:
     %(prog)s model.tar.gz dev.jsonl --field sentence=text \\
         --rationales rationale
   the same for a model of two texts
-    %(prog)s model.tar.gz pairs.jsonl --rationales marks1=premise \\
-        --rationales marks2=hypothesis
+    %(prog)s model.tar.gz pairs.jsonl \\
+        --rationales marks1=premise --rationales marks2=hypothesis
   a long run, which --resume continues
-    %(prog)s model.tar.gz dev.jsonl --output-file evaluated.jsonl --resume
+    %(prog)s model.tar.gz dev.jsonl \\
+        --output-file evaluated.jsonl --resume
 
 rows:
   random               random scores, the mean over --random-seeds seeds
@@ -75,8 +76,8 @@ rows:
                        AllenNLP's own: absolute scores, without a sign
   captum               Captum's LayerIntegratedGradients, if it is installed
   oracle-best, oracle-worst
-                       the best and the worst order of the words that there is,
-                       for texts of at most --most-words words, and 12
+                       the best and the worst possible order of the words,
+                       for texts of at most --most-words words, and at most 12
   the rest             those of --interpreter, also with each --baseline
 
 each line of --output-file belongs to a text and a row:
@@ -86,8 +87,8 @@ each line of --output-file belongs to a text and a row:
   {"line": 3, "row": "oracle-best", "skipped": "the reason", "words": {...}}
 
 exit status:
-  as that of `interpret`; 1 also means that a row or a removal that was named
-  had to be left out
+  as for `interpret`. 1 also means that a row or a removal had to be left out
+  although an option names it
 """
 
 
@@ -143,7 +144,7 @@ def _add_study(group: argparse._ArgumentGroup, take: Callable[..., None]) -> Non
         dest="baselines",
         default=[],
         metavar="NAME",
-        help="also run each --interpreter that has a baseline with this one: a name such as "
+        help="a further baseline for each --interpreter that has one: a name such as "
         "unknown, padding, mask or mean, or a number. May be repeated",
     )
     add(
@@ -161,9 +162,9 @@ def _add_study(group: argparse._ArgumentGroup, take: Callable[..., None]) -> Non
         dest="removals",
         metavar="HOW",
         help="how words are removed: delete leaves them out of the text; mask, unknown, padding, "
-        "mean or a number is a baseline that replaces their embeddings. Repeat it: a ranking that "
-        "only one removal gives proves little. A removal that the model cannot do is reported and "
-        f"left out. Default: {' and '.join(REMOVALS)}",
+        "mean or a number is a baseline that replaces their embeddings. Give several: a ranking by "
+        "only one removal proves little. A removal that does not work with the model is reported "
+        f"and left out. Default: {' and '.join(REMOVALS)}",
     )
     add(
         "--figure",
@@ -181,7 +182,7 @@ def _add_study(group: argparse._ArgumentGroup, take: Callable[..., None]) -> Non
         default=0,
         metavar="N",
         help="also explain N models in which more and more layers are shuffled, from the output to "
-        "the embeddings: scores that do not change say nothing of the model. Default: 0",
+        "the embeddings. Scores that do not change do not depend on the model. Default: 0",
     )
     add(
         "--sensitivity",
@@ -196,9 +197,9 @@ def _add_study(group: argparse._ArgumentGroup, take: Callable[..., None]) -> Non
         type=at_least_0,
         default=8,
         metavar="N",
-        help="search the best and the worst order of the words of each text that has at most N: "
-        "exactly from all 2^n subsets up to 12 words, by beam search beyond. The naopc figures and "
-        "the oracle rows need it. 0: never. Default: 8",
+        help="find the best and the worst order of the words of each text of at most N words: "
+        "exactly, from all 2^n subsets, up to 12 words, and by beam search beyond. The naopc "
+        "figures and the oracle rows need it. 0: never. Default: 8",
     )
     take(group, "--output")
     target = group.add_mutually_exclusive_group()
@@ -225,8 +226,8 @@ def _add_study(group: argparse._ArgumentGroup, take: Callable[..., None]) -> Non
         type=values.renaming,
         metavar="FIELD[=TEXTFIELD]",
         help="the key in each input line that holds people's marks: a list of 0 and 1, one for "
-        "each word. If the model reads several texts, TEXTFIELD is the one that the marks belong "
-        "to, such as premise. May be repeated",
+        "each word. If the model reads several texts, TEXTFIELD is the text field of the marks, "
+        "such as premise. May be repeated",
     )
     add(
         "--steps",
@@ -240,14 +241,14 @@ def _add_study(group: argparse._ArgumentGroup, take: Callable[..., None]) -> Non
         type=at_least_0,
         default=0,
         metavar="N",
-        help="of all that is drawn: random scores, random subsets, intervals. Default: 0",
+        help="the seed of everything random: scores, subsets, intervals. Default: 0",
     )
     add(
         "--random-seeds",
         type=at_least_1,
         default=5,
         metavar="N",
-        help="the number of random scores for each text. Default: 5",
+        help="how often random scores are drawn for each text. Default: 5",
     )
     add("--limit", type=at_least_1, metavar="N", help="evaluate the first N texts only")
 
@@ -277,7 +278,7 @@ def _add_output(group: argparse._ArgumentGroup, take: Callable[..., None]) -> No
         "--resume",
         action="store_true",
         help="continue the --output-file of a job that was stopped or killed. The archive, the "
-        "data and the options must be the same. The file is then that of an uninterrupted run, "
-        "except for the seconds in it",
+        "data and the options must be the same. The file is then equal to that of an "
+        "uninterrupted run, except for the seconds in it",
     )
     take(group, "--overwrite", "--fail-fast", "--file-friendly-logging")

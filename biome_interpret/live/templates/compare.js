@@ -95,7 +95,7 @@ function changeOf({ item, after }) {
   return [
     "The output changed by ",
     make("b", null, signed(after.output - item.output)),
-    `, from ${number(item.output)} to ${number(after.output)}. ${words} had foretold `,
+    `, from ${number(item.output)} to ${number(after.output)}. ${words} predicted `,
     make("b", null, signed(-scoreOfEdited(item))),
     ".",
   ];
