@@ -7,7 +7,7 @@ from benchmarks.figures import Bar, Figure
 from benchmarks.models import MODELS
 from benchmarks.results import Results
 
-_HEAD = "| model | figure | measured | 95 % interval | texts | bar | reached |"
+_HEAD = "| model | figure | measured | 95 % interval | texts | goal | reached |"
 _LINE = "|---|---|---|---|---|---|---|"
 
 
@@ -40,13 +40,15 @@ def _environments(results: Results) -> List[str]:
             for name in ("python", "torch", "allennlp", "captum", "transformers", "numpy")
         )
         gpu = f", {one['gpu']}" if one.get("gpu") else ""
-        lines.append(f"{one['cores']} cores, {one['threads']} threads{gpu}; {versions}.")
+        threads = "1 thread" if one["threads"] == 1 else f"{one['threads']} threads"
+        lines.append(f"- {one['cores']} cores, {threads}{gpu}; {versions}.")
     return [
         *lines,
         "",
-        "All comparisons are made side by side in one process, each text going through the "
-        "competitors by turns. Ratios are medians of the texts' own ratios, intervals bootstrapped "
-        "over the texts. Error is Σ|score − reference| / Σ|reference| over a text's tokens.",
+        "All competitors run in one process, unless a section says otherwise. They explain each "
+        "text in turn. Ratios are medians of the texts' own ratios. Intervals are bootstrap "
+        "intervals over the texts. The error is Σ|score − reference| / Σ|reference| over a text's "
+        "tokens.",
         "",
     ]
 
@@ -77,14 +79,14 @@ def _models(results: Results) -> List[str]:
 
 
 def _bars(results: Results, parts: Dict[str, Part]) -> List[str]:
-    """Everything that is to be reached, in one table."""
+    """All figures that have a goal, in one table."""
     rows = [
         _row(model, one, prefix=f"{part.title}: ")
         for part in parts.values()
         for model, one in results.figures(part.name)
         if one.bar is not None
     ]
-    return ["## Bars", "", _HEAD, _LINE, *rows, ""] if rows else []
+    return ["## Goals", "", _HEAD, _LINE, *rows, ""] if rows else []
 
 
 def _curves(part: Part, results: Results, image: Optional[str]) -> List[str]:

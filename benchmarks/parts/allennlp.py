@@ -124,12 +124,12 @@ def texts_with_spans(bench: Bench, predictor: Predictor) -> List[JsonDict]:
 PART = Part(
     "allennlp",
     "Against AllenNLP's own interpreter",
-    "`IntegratedGradient(predictor, n_steps=10)` and AllenNLP's interpreter, which always takes 10 "
-    "steps, by turns on each text, from JSON to shares: medians of the texts' own ratios. The "
-    "errors are on AllenNLP's objective, the loss. A bare pass: the text is read and indexed, and "
-    "its ten nodes, the text itself among them, go through the model once, and nothing else is "
-    "done. The tagger's texts are dev sentences with "
-    f"something found in them, put together until it finds {SPANS} spans or more.",
+    "`IntegratedGradient(predictor, n_steps=10)` against AllenNLP's interpreter, which always "
+    "takes 10 steps. Both explain each text in turn, from JSON to shares. Ratios are medians of "
+    "the texts' own ratios. The errors are on AllenNLP's objective, the loss. In a bare pass the "
+    "text is read and indexed, and its ten nodes go through the model once. One of the nodes is "
+    "the text itself. A bare pass does nothing else. The tagger's texts are dev sentences in "
+    f"which it finds something. They are joined until it finds {SPANS} spans or more.",
     ("lstm", "cnn", "esim", "tagger", "minilm"),
     run,
 )

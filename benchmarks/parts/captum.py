@@ -164,10 +164,11 @@ def _p95(values: List[float]) -> float:
 PART = Part(
     "captum",
     "Against Captum's `LayerIntegratedGradients`",
-    "Both from JSON to scores, on the predicted label's logit and from the zero vector, by turns "
-    "on each text. Captum as a careful user wires it: the text is read and indexed once, the label "
-    "is taken from a plain forward pass, all nodes go through in one pass, and the embedding "
-    "matrix has one more row, of zeros, whose id is the baseline.",
+    "Both explain each text in turn, from JSON to scores. They explain the logit of the predicted "
+    "label, from the zero vector. Captum is set up as a careful user would: the text is read and "
+    "indexed once, a plain forward pass predicts the label, and all nodes go through the model in "
+    "one pass. The embedding matrix has one more row, of zeros, and the id of this row is the "
+    "baseline.",
     ("lstm", "cnn", "minilm"),
     run,
 )

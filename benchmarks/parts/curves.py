@@ -79,8 +79,9 @@ def _ours(predictor, **options: Any) -> Method:
 PART = Part(
     "curves",
     "Error against evaluations and time",
-    "The predicted label's log-probability, AllenNLP's loss but for the sign: medians over the "
-    "texts of error and time, by turns on each text.",
+    "The explained output is the log-probability of the predicted label, which is minus "
+    "AllenNLP's loss. The figures are medians over the texts. The methods explain each text in "
+    "turn.",
     ("lstm", "cnn", "minilm"),
     run,
 )

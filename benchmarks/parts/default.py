@@ -74,8 +74,9 @@ def _percentile(values: List[float], percent: float) -> float:
 PART = Part(
     "default",
     "The default configuration",
-    "`IntegratedGradient(predictor)` as it is, on the predicted label's logit, against the "
-    "converged integral. Error is Σ|score − reference| / Σ|reference| over a text's tokens.",
+    "`IntegratedGradient(predictor)` with its default options, on the logit of the predicted "
+    "label, against the converged integral. The error is Σ|score − reference| / Σ|reference| over "
+    "a text's tokens.",
     ("lstm", "cnn", "esim", "tagger", "minilm"),
     run,
 )

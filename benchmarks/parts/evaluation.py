@@ -80,10 +80,10 @@ def _study(bench: Bench) -> Study:
 PART = Part(
     "evaluation",
     "Comparing methods: `biome-interpret evaluate`",
-    "Six methods on one removal, deletion: random scores, leave-one-out, occlusion, Integrated "
-    "Gradients, GradientSHAP and SmoothGrad, as they are configured by default. The figures are "
-    f"{', '.join(FIGURES)}. Each subset of words of a text is asked for once, whichever methods "
-    "want it.",
+    "Six methods with their default options: random scores, leave-one-out, occlusion, Integrated "
+    "Gradients, GradientSHAP and SmoothGrad. The only removal is deletion. The figures are "
+    f"{', '.join(FIGURES)}. The model is asked only once for each subset of a text's words, even "
+    "if several methods need it.",
     ("minilm",),
     run,
 )

@@ -134,10 +134,10 @@ def output_of_rows(
 PART = Part(
     "floor",
     "Against the floor",
-    "The floor is the prediction pass, and one forward and backward pass, to the embeddings only, "
-    "of as many points as ours evaluates, both ends of the path included, parameters being frozen; "
-    "reading, indexing and labelling, scores and checks are left out. Ours is all of it, from JSON "
-    "to shares.",
+    "The floor is the prediction pass, and one forward and backward pass over as many points as "
+    "ours evaluates. The points include both ends of the path. The backward pass ends at the "
+    "embeddings, and parameters are frozen. The floor leaves out reading, indexing, labelling, "
+    "scores and checks. Ours is everything, from JSON to shares.",
     ("lstm", "cnn", "esim", "tagger", "minilm"),
     run,
 )

@@ -199,10 +199,10 @@ def _tensor_float32() -> Iterator[None]:
 PART = Part(
     "gpu",
     "On a GPU",
-    "The SST-2 dev sentences with `interpret_batch_json`, in float32. The floor sends as many "
-    "points of each text as ours evaluated forward and backward, in passes of about 1,024 rows "
-    "(4,096 for the biLSTM), and predicts the texts. One text is compared with `predict_json` and "
-    "one bare pass with as many points.",
+    "The SST-2 dev sentences with `interpret_batch_json`, in float32. The floor predicts the "
+    "texts. It also takes as many points of each text as ours evaluated forward and backward, in "
+    "passes of about 1,024 rows (4,096 for the biLSTM). One text is compared with `predict_json` "
+    "and one bare pass over as many points.",
     ("lstm", "minilm", "bert"),
     run,
 )

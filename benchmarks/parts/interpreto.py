@@ -77,10 +77,11 @@ def environment() -> Path:
 PART = Part(
     "interpreto",
     "GradientSHAP against Interpreto's",
-    "Interpreto 0.5.2 explains the same fine-tuned MiniLM as a Hugging Face model, on PyTorch 2 "
-    "and in one environment with AllenNLP and ours, by turns on each text. Its scores are means of "
-    "absolute values over the embedding dimension: errors are each method's spread over seeds "
-    "around its own mean, in units of its mean absolute score.",
+    "Interpreto 0.5.2 explains the same fine-tuned MiniLM as a Hugging Face model. It runs on "
+    "PyTorch 2, in one environment with AllenNLP and ours. Both explain each text in turn. "
+    "Interpreto's scores are means of absolute values over the embedding dimension. So the error "
+    "of a method is its spread over seeds around its own mean, in units of its mean absolute "
+    "score.",
     ("minilm",),
     run,
 )

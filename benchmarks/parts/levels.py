@@ -84,9 +84,9 @@ def _errors(how: str, errors: Dict[int, List[float]], texts: int) -> List[Figure
 PART = Part(
     "levels",
     "Level by level",
-    "The error with so many nodes for every text, whatever it needs: placed as the default "
-    "configuration places them, and by Gauss-Legendre rules. Centre and width say where on the "
-    "path, from 0 at the baseline to 1 at the text, the gradient changes.",
+    "The error when every text gets the same number of nodes, whatever it needs. The nodes are "
+    "those of the default configuration, or those of Gauss-Legendre rules. Centre and width say "
+    "where on the path the gradient changes. 0 is the baseline and 1 the text.",
     ("lstm", "cnn", "esim", "tagger", "minilm"),
     run,
 )

@@ -44,8 +44,9 @@ def measured(model: str, positions: int, action: str) -> List[float]:
 PART = Part(
     "memory",
     "Peak memory",
-    "The largest resident size that the system reports for a process that loads the model and "
-    "interprets one long text, made of dev sentences; Python, PyTorch and AllenNLP are in it.",
+    "The largest resident size that the system reports for a process. The process loads the model "
+    "and interprets one long text, made of dev sentences. The size includes Python, PyTorch and "
+    "AllenNLP.",
     ("lstm", "minilm"),
     run,
 )

@@ -191,13 +191,13 @@ def _against_captum(
 PART = Part(
     "shap",
     "GradientSHAP",
-    f"`n_perturbations: {SAMPLES}`, `noise_std: {NOISE}`, `noise_relative: true`. Errors are taken "
-    "over seeds and tokens against the mean of 20,000 independent samples that were drawn and run "
-    "without this package; each text's error is divided by that of `sampling: independent`. "
-    "Captum's `GradientShap` is given as many noisy baselines as samples, so that all estimate the "
-    "same; the samples that it needs follow from its error by the law 1/√n. Times are from JSON to "
-    "scores, by turns. MiniLM's texts have "
-    f"{LONGEST_FOR_TRANSFORMER} words at the most.",
+    f"`n_perturbations: {SAMPLES}`, `noise_std: {NOISE}`, `noise_relative: true`. The reference is "
+    "the mean of 20,000 independent samples that were drawn and run without this package. Errors "
+    "are taken over seeds and tokens. Each text's error is divided by that of `sampling: "
+    "independent`. Captum's `GradientShap` gets as many noisy baselines as samples, so that all "
+    "methods estimate the same value. The number of samples that it needs follows from its error "
+    "by the law 1/√n. Times are from JSON to scores, and the methods explain each text in turn. "
+    f"MiniLM's texts have at most {LONGEST_FOR_TRANSFORMER} words.",
     ("lstm", "cnn", "minilm"),
     run,
 )

@@ -102,8 +102,8 @@ def _compared(bench: Bench, workers: Dict[str, Worker], action: str) -> Figure:
 PART = Part(
     "stacks",
     "Today's stack against AllenNLP's own",
-    "The same archive in two processes with one thread each, by turns on each text; CPU time. More "
-    "than 1: today's stack is faster.",
+    "The same archive in two processes with one thread each. Both explain each text in turn. "
+    "Ratios are of CPU time. With more than 1, today's stack is faster.",
     ("lstm", "cnn", "esim", "tagger", "minilm"),
     run,
 )

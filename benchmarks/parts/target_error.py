@@ -88,11 +88,11 @@ def _compared(bench: Bench, error: float) -> List[Figure]:
 PART = Part(
     "target-error",
     "Time to a given error, against AllenNLP's rule",
-    "On AllenNLP's own objective, the loss: ours with that `tolerance`, and AllenNLP's interpreter "
-    "with as many steps as each text needs to come within it, found beforehand and untimed. A bare "
-    "pass: reading, indexing and one pass with as many points as ours evaluates, and nothing else. "
-    "Of the fewest nodes: with the text itself and as many Gauss-Legendre nodes as just bring it "
-    "within the error, found beforehand.",
+    "The objective is AllenNLP's own, the loss. Ours has the given error as its `tolerance`. "
+    "AllenNLP's interpreter takes as many steps as each text needs to reach this error. This "
+    "number is found beforehand and not timed. A bare pass is reading, indexing and one pass over "
+    "as many points as ours evaluates. The fewest nodes are the text itself and as many "
+    "Gauss-Legendre nodes as just reach the error. They too are found beforehand.",
     ("lstm", "cnn", "minilm"),
     run,
 )

@@ -158,13 +158,13 @@ def _buckets(
 PART = Part(
     "throughput",
     "A corpus",
-    "The SST-2 dev sentences (ESIM: NLI dev pairs) with `interpret_json` one by one, and with "
-    "`interpret_batch_json`. The floor predicts the same texts, sorted by length, "
-    f"{TEXTS_PER_PREDICTION} together, and sends as many points of each as ours evaluated forward "
-    f"and backward in passes of {POSITIONS_PER_PASS} positions, with nothing around it. Reading: "
-    "from JSON to indexed tensors, which the floor leaves out. Where the points of one text fill a "
-    "pass, as on MiniLM, there is little to share: what reading and the floor alone come to says "
-    "how little.",
+    "The SST-2 dev sentences (ESIM: NLI dev pairs), explained one by one with `interpret_json`, "
+    "and together with `interpret_batch_json`. The floor predicts the same texts, sorted by "
+    f"length, {TEXTS_PER_PREDICTION} together. It also takes as many points of each text as ours "
+    f"evaluated forward and backward, in passes of {POSITIONS_PER_PASS} positions. It does nothing "
+    "else. Reading is the way from JSON to indexed tensors, which the floor leaves out. On MiniLM "
+    "the points of one text fill a pass, so texts gain little by sharing passes. The time of "
+    "reading and the floor alone shows how little.",
     ("lstm", "cnn", "esim", "minilm"),
     run,
 )

@@ -244,7 +244,7 @@ def _add_model(group: argparse._ArgumentGroup) -> None:
         metavar="N",
         help="how many CPU threads PyTorch uses. Default: the value of OMP_NUM_THREADS, or 1 for a "
         "small model, or one for each core. On a busy machine, 1 may be several times as fast. "
-        "With --engine ray: the threads of each actor. Default: 1",
+        "With --engine ray: the threads of each actor, 1 by default",
     )
     add(
         "--use-dataset-reader",

@@ -197,7 +197,7 @@ def _add_study(group: argparse._ArgumentGroup, take: Callable[..., None]) -> Non
         type=at_least_0,
         default=8,
         metavar="N",
-        help="find the best and the worst order of the words of each text of at most N words: "
+        help="find the best and the worst order of the words, for texts of at most N words: "
         "exactly, from all 2^n subsets, up to 12 words, and by beam search beyond. The naopc "
         "figures and the oracle rows need it. 0: never. Default: 8",
     )
