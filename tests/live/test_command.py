@@ -68,7 +68,7 @@ def test_it_serves_until_ctrl_c(tmp_path: Path) -> None:
         setup = server.client.get("/api/setup").json
         assert [one["name"] for one in setup["archives"]] == [NAME]
         assert setup["archives"][0]["labels"] == ["negative", "positive"]
-        assert setup["interpreters"][2]["title"] == f"{SHAP} (seed: 7)"
+        assert setup["interpreters"][-1]["title"] == f"{SHAP} (seed: 7)"
         found = server.client.get("/api/examples").json["examples"]
         assert found[:2] == [
             {"inputs": {"sentence": "Dull."}, "gold": "negative"},
