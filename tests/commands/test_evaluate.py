@@ -287,7 +287,7 @@ def test_models_with_other_weights_are_explained_too(command: CommandLine, out: 
 @pytest.mark.parametrize(
     "options, message",
     [
-        (["--removal", "nonsense"], "--removal nonsense is not delete"),
+        (["--removal", "nonsense"], "--removal nonsense is neither delete nor a baseline: "),
         (["--target", "positive", "--target", "negative"], "--target: give one label"),
         (["--target", "nonsense"], "the labels are 'negative', 'positive'"),
         (["--figure", "nonsense"], "comprehensiveness"),

@@ -161,6 +161,14 @@ class TestExplain:
         )
         assert tops[0] == tops[1]
 
+    def test_several_methods_are_named_where_the_result_is_read_out(self, page: Page) -> None:
+        page.open()
+        page.check("interpreters", "biome-occlusion")
+        page.explain(FILM)
+        said = page.text("#news")
+        assert "Strongest words for positive, Integrated Gradients: " in said
+        assert "Strongest words for positive, Occlusion: " in said
+
     def test_the_controls(self, page: Page, predictor: Predictor) -> None:
         page.explain(FILM)
         page.option("A score for each", "sentence")
