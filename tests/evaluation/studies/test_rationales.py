@@ -41,7 +41,7 @@ def test_the_text_of_the_field_is_taken_among_several() -> None:
     assert found == ("hypothesis", [False, True])
     with pytest.raises(InterpretationError, match="marks=FIELD; the fields are 'premise'"):
         marks_of(inputs, fields, MARKS)
-    with pytest.raises(InterpretationError, match="marks=third: there is no such text field"):
+    with pytest.raises(InterpretationError, match="marks=third names no text field: give"):
         marks_of(inputs, fields, RationaleField("marks", "third"))
 
 
