@@ -287,14 +287,14 @@ def test_models_with_other_weights_are_explained_too(command: CommandLine, out: 
 @pytest.mark.parametrize(
     "options, message",
     [
-        (["--removal", "nonsense"], "--removal nonsense is not delete"),
+        (["--removal", "nonsense"], "--removal nonsense is neither delete nor a baseline: "),
         (["--target", "positive", "--target", "negative"], "--target: give one label"),
         (["--target", "nonsense"], "the labels are 'negative', 'positive'"),
         (["--figure", "nonsense"], "comprehensiveness"),
         (["--leave-out", "nonsense"], "leave-one-out"),
         (["--limit", "0"], "positive integer"),
         (["--rationales", "="], "KEY or KEY=NAME"),
-        (["--resume"], "--resume requires the --output-file"),
+        (["--resume"], "--resume requires an output to continue"),
         (["--interpreter", "simple-gradient"], "no signed scores"),
         (
             ["--interpreter", '{"type": "biome-occlusion", "granularity": "token"}'],

@@ -161,6 +161,32 @@ class TestExplain:
         )
         assert tops[0] == tops[1]
 
+    def test_several_methods_are_named_where_the_result_is_read_out(self, page: Page) -> None:
+        page.open()
+        page.check("interpreters", "biome-occlusion")
+        page.explain(FILM)
+        said = page.text("#news")
+        assert "Strongest words for positive, Integrated Gradients: " in said
+        assert "Strongest words for positive, Occlusion: " in said
+
+    def test_occlusion_says_why_it_has_no_bar(self, page: Page) -> None:
+        page.open()
+        page.check("interpreters", "biome-occlusion")
+        page.check("interpreters", "biome-integrated-gradient")
+        page.explain(FILM)
+        assert [*page.numbers()] == ["output", "cost"] and not page.texts(".adds")
+        assert "Occlusion has no baseline output and no delta" in page.text("#meanings")
+
+    def test_words_that_are_left_out_have_no_baseline(self, page: Page) -> None:
+        page.open()
+        page.check("interpreters", "biome-occlusion")
+        page.option("removal", "delete")
+        page.explain(FILM)
+        page.check("baselines", "unknown")
+        headings = page.texts(".item h4")
+        assert headings[0].endswith(" · Integrated Gradients · baseline zero")
+        assert headings[2].endswith(" · Occlusion")
+
     def test_the_controls(self, page: Page, predictor: Predictor) -> None:
         page.explain(FILM)
         page.option("A score for each", "sentence")

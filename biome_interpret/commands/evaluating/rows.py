@@ -158,5 +158,7 @@ def _removals(arguments: Namespace, predictor: Predictor) -> Dict[str, Perturber
         try:
             found[name] = Perturber(predictor, baseline_of(name), output=arguments.output)
         except ConfigurationError as error:
-            raise ConfigurationError(f"--removal {name} is not {DELETE}, and {error}") from error
+            raise ConfigurationError(
+                f"--removal {name} is neither {DELETE} nor a baseline: {error}"
+            ) from error
     return found

@@ -18,7 +18,9 @@ class RandomRow(Row):
     """
 
     def __init__(self, seed: int, num_seeds: int) -> None:
-        super().__init__("random", f"the mean over {num_seeds} seeds")
+        super().__init__(
+            "random", "one seed" if num_seeds == 1 else f"the mean over {num_seeds} seeds"
+        )
         self._seed = seed
         self._num_seeds = num_seeds
 

@@ -52,8 +52,9 @@ def marks_of(inputs: Any, fields: Dict[str, List[str]], rationale: RationaleFiel
     name = rationale.field or (next(iter(fields)) if len(fields) == 1 else "")
     if name not in fields:
         known = ", ".join(map(repr, fields))
+        wrong = f"={name} names no text field" if name else ""
         raise InterpretationError(
-            f"--rationales {rationale.key}: give the text field that the marks belong to, "
+            f"--rationales {rationale.key}{wrong}: give the text field that the marks belong to, "
             f"{rationale.key}=FIELD; the fields are {known}"
         )
     if not isinstance(inputs, dict) or rationale.key not in inputs:
@@ -69,8 +70,9 @@ def marks_of(inputs: Any, fields: Dict[str, List[str]], rationale: RationaleFiel
     characters = _marked_characters(inputs, marks, "".join(map(_plain, fields[name])))
     if characters is None:
         raise InterpretationError(
-            f"the rationale {rationale.key!r} has {len(marks)} marks, and no text in the input "
-            f"with so many words is that of the field {name!r}"
+            f"the rationale {rationale.key!r} has {len(marks)} marks, but no text in the input "
+            f"has as many words and is that of the field {name!r}: give a mark for each word "
+            "between spaces, or add a list of the words to the line"
         )
     found: List[bool] = []
     start = 0

@@ -1,6 +1,6 @@
 """The summary of a study: means, intervals, comparisons, and whether rankings survive."""
 
-from typing import Any, Dict, List, NamedTuple, Optional, Sequence
+from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Sequence, Set
 
 from biome_interpret.evaluation import HIGHER, LOWER, METRICS
 from biome_interpret.evaluation.statistics import Interval, compare, holm, interval, kendalls_w
@@ -49,7 +49,8 @@ class Table(NamedTuple):
     better : `str`
         `"higher"` or `"lower"`; empty if rows are not ranked by it.
     num_texts : `int`
-        The number of texts that count: those for which all compared rows have a value.
+        The number of texts that count: those for which all compared rows have a value, or any row
+        if rows are not ranked.
     best : `str`, optional
         The row with the best mean.
     cells : `Dict[str, Cell]`
@@ -96,6 +97,8 @@ class Summary(NamedTuple):
     concordance : `Dict[str, Optional[float]]`
         For each figure Kendall's W of the rankings of the rows, one for each removal.
     curves : `List[Curve]`
+    empty : `List[Column]`
+        The columns to rank rows by that have no value for any text. They are no tables.
     """
 
     rows: Dict[str, str]
@@ -105,6 +108,7 @@ class Summary(NamedTuple):
     tables: List[Table]
     concordance: Dict[str, Optional[float]]
     curves: List[Curve]
+    empty: List[Column]
 
     def to_json(self) -> Dict[str, Any]:
         """Plain dicts and lists. Errors are only counted, since they may show the texts."""
@@ -113,6 +117,7 @@ class Summary(NamedTuple):
             "errors": {name: len(found) for name, found in self.errors.items()},
             "tables": [_table_json(table) for table in self.tables],
             "curves": [curve._asdict() for curve in self.curves],
+            "empty": [column._asdict() for column in self.empty],
         }
 
     def table(self, removal: str, figure: str) -> Optional[Table]:
@@ -148,15 +153,17 @@ def summary_of(
     seed : `int`
         Of the intervals and the comparisons.
     """
-    tables = []
+    tables, empty = [], []
     for column in sorted(gathered.values, key=lambda one: _place(one, gathered)):
+        if better_of(column.figure) and not _lines_with_value(gathered.values[column].values()):
+            empty.append(column)
         needs_sign = column.figure in METRICS and METRICS[column.figure].needs_sign
         without = (*unsigned, *_ORACLES) if needs_sign else ()
         table = _table(gathered, column, without, seed)
         if table is not None:
             tables.append(table)
     return Summary(
-        rows={row: notes.get(row, "") for row in gathered.rows},
+        rows={row: notes.get(row) or _note(row, gathered) for row in gathered.rows},
         left_out=left_out,
         num_texts=len(gathered.lines),
         errors=gathered.errors,
@@ -166,7 +173,21 @@ def summary_of(
             Curve(*column, {row: (sums[:-1] / sums[-1]).tolist() for row, sums in found.items()})
             for column, found in gathered.curves.items()
         ],
+        empty=empty,
     )
+
+
+def _lines_with_value(found: Iterable[Dict[int, Optional[float]]]) -> Set[int]:
+    return {line for values in found for line, value in values.items() if value is not None}
+
+
+def _note(row: str, gathered: Gathered) -> str:
+    """Oracles have other texts than the rows above them."""
+    if row not in _ORACLES:
+        return ""
+    lines = _lines_with_value(found.get(row, {}) for found in gathered.values.values())
+    number = f"{len(lines):,} of {len(gathered.lines):,} texts"
+    return f"its figures are means over {number}, so they are not compared with other rows"
 
 
 def _place(column: Column, gathered: Gathered) -> Any:
@@ -193,11 +214,12 @@ def _table(
     rows = [row for row in gathered.rows if row in found and row not in without]
     rows = [row for row in rows if any(value is not None for value in found[row].values())]
     compared = [row for row in rows if row not in _ORACLES]
-    # Methods are compared on the same texts. A cost is that of all texts.
+    # Methods are compared on the same texts. A cost is that of all texts that have one.
+    does_count = all if better else any
     common = [
         line
         for line in gathered.lines
-        if not better or all(found[row].get(line) is not None for row in compared)
+        if does_count(found[row].get(line) is not None for row in compared)
     ]
     values = {row: [found[row].get(line) for line in common] for row in rows}
     intervals = {row: interval(values[row], seed=seed) for row in rows}

@@ -33,7 +33,8 @@ function itemOf(explanation, { interpretation: one, fields, ...result }) {
 function methodOf({ interpreter, options }) {
   const { title, options: all } = named(setup.interpreters, interpreter);
   const parts = state.interpreters.length > 1 ? [title || interpreter] : [];
-  const baseline = options.baseline ?? all.baseline?.default;
+  const isDeleting = options.removal === "delete"; // Nothing takes the place of words.
+  const baseline = isDeleting ? null : (options.baseline ?? all.baseline?.default);
   if (state.baselines.length > 1 && baseline) parts.push(`baseline ${baseline}`);
   return parts.join(" · ");
 }

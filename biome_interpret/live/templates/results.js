@@ -102,12 +102,13 @@ function toggleTarget(model, label) {
 function spokenResult({ archive, before: { answer, error }, cards }) {
   const name = models.length > 1 ? `${archive.name}: ` : "";
   if (error) return name + error;
-  const { label, labels } = answer.prediction;
+  const { prediction: { label, labels }, explanations } = answer;
   const predicted = label === null ? "" : `Predicted ${label} ${percent(labels[0].probability)}. `;
-  const words = cards.slice(0, 3).map(({ item }) => {
+  const words = cards.slice(0, 3).map(({ i, item }) => {
+    const method = methodOf(explanations[i]);
     const strongest = [...wordsBySize(item, 1), ...wordsBySize(item, -1)];
     strongest.sort((a, b) => Math.abs(b.score) - Math.abs(a.score));
-    return `Strongest words for ${item.target ?? "the loss"}: ${spoken(strongest)}.`;
+    return `Strongest words for ${item.target ?? "the loss"}${method && `, ${method}`}: ${spoken(strongest)}.`;
   });
   return plain(name + predicted + words.join(" "));
 }

@@ -20,6 +20,7 @@ from biome_interpret.visualization.comparison.wording import (
     number,
     removal_title,
     texts,
+    without_values,
 )
 from biome_interpret.visualization.terminal import clean, make_console
 
@@ -86,11 +87,13 @@ def _remarks(summary: Summary) -> Iterator[str]:
     known = {name: value for name, value in summary.concordance.items() if value is not None}
     if known:
         yield ""
-        values = ", ".join(f"{figure_name(name)} {number(value)}" for name, value in known.items())
+        values = "; ".join(f"{figure_name(name)} {number(value)}" for name, value in known.items())
         yield f"Kendall's W of the rankings by removal (1: the same, 0: unrelated): {values}"
     for row, note in summary.rows.items():
         if note:
             yield f"{row}: {note}"
+    for figures in without_values(summary):
+        yield f"no text has a value: {figures}"
     for name, reason in summary.left_out.items():
         yield f"left out: {name} ({reason})"
     for name, errors in failures(summary):

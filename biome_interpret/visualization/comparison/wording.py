@@ -1,9 +1,9 @@
 """The names and numbers of figures, as people read them."""
 
-from typing import Dict, List, Optional, Tuple
+from typing import Dict, List, Optional, Tuple, Union
 
 from biome_interpret.evaluation import HIGHER, LOWER
-from biome_interpret.evaluation.studies.gathering import OTHER_WEIGHTS
+from biome_interpret.evaluation.studies.gathering import OTHER_WEIGHTS, Column
 from biome_interpret.evaluation.studies.summary import SIGNIFICANT, Summary, Table
 
 BEST_MARK, TIED_MARK = "*", "="
@@ -94,7 +94,15 @@ def failures(summary: Summary) -> List[Tuple[str, Dict[int, str]]]:
     ]
 
 
-def removal_title(table: Table) -> str:
+def without_values(summary: Summary) -> List[str]:
+    """The figures that have no value for any text, for example "words removed by: delete: F1"."""
+    figures: Dict[str, List[str]] = {}
+    for column in summary.empty:
+        figures.setdefault(removal_title(column), []).append(figure_name(column.figure))
+    return [f"{title}: {'; '.join(names)}" for title, names in figures.items()]
+
+
+def removal_title(table: Union[Table, Column]) -> str:
     """What a group of tables has in common."""
     if not table.removal:
         return "cost of a text"

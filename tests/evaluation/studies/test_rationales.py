@@ -41,13 +41,15 @@ def test_the_text_of_the_field_is_taken_among_several() -> None:
     assert found == ("hypothesis", [False, True])
     with pytest.raises(InterpretationError, match="marks=FIELD; the fields are 'premise'"):
         marks_of(inputs, fields, MARKS)
+    with pytest.raises(InterpretationError, match="marks=third names no text field: give"):
+        marks_of(inputs, fields, RationaleField("marks", "third"))
 
 
 @pytest.mark.parametrize(
     "inputs, message",
     [
         ({"text": "a b"}, "no such key; its keys are 'text'"),
-        ({"text": "a b", "marks": [1]}, "1 marks"),
+        ({"text": "a b", "marks": [1]}, "1 marks, but .* give a mark for each word"),
         ({"text": "a b", "marks": [1, 0, 1]}, "3 marks"),
         ({"text": "a c", "marks": [1, 0]}, "2 marks"),
         ({"text": "a b", "marks": "10"}, "must be a list of 0 and 1"),

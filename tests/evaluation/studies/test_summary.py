@@ -71,8 +71,10 @@ def test_rows_are_compared_on_the_texts_that_all_have() -> None:
 def test_oracles_are_shown_and_not_compared() -> None:
     texts = good_and_bad(10)
     texts[0].append(record(1, "oracle-best", 0.9))
-    table = summary(texts).table("delete", "comprehensiveness")
+    found = summary(texts)
+    table = found.table("delete", "comprehensiveness")
     assert table is not None and table.num_texts == 10 and table.best == "good"
+    assert "1 of 10 texts" in found.rows["oracle-best"] and found.rows["bad"] == ""
     assert table.cells["oracle-best"].interval.num_texts == 1
 
 
@@ -91,7 +93,14 @@ def test_costs_are_relative_to_the_scores_and_not_ranked() -> None:
     delta, evaluations = found.table("", "delta"), found.table("", "evaluations")
     assert delta is not None and delta.cells["good"].interval.mean == pytest.approx(0.1)
     assert evaluations is not None and evaluations.best is None
+    assert evaluations.num_texts == 2
     assert [one.by_row for one in found.curves] == [{"good": [1.0, 0.5, 0.0]}]
+
+
+def test_texts_without_scores_do_not_count_for_costs() -> None:
+    texts = [*good_and_bad(3), [{"line": 4, "row": "good", "error": "it failed"}]]
+    evaluations = summary(texts).table("", "evaluations")
+    assert evaluations is not None and evaluations.num_texts == 3
 
 
 def test_texts_on_which_methods_disagree_come_first() -> None:

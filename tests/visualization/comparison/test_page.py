@@ -65,6 +65,15 @@ def test_tables_curves_and_shaded_texts(browser: Browser, tmp_path: Path) -> Non
     assert len({*browser.run(colours)}) == 4
 
 
+def test_figures_without_a_value_are_named(browser: Browser, tmp_path: Path) -> None:
+    one = words(1, "one", [0.1, 2.0, -1.0, 0.0])
+    one["agreement"] = {"marks": {"f1": None}}
+    page_of([[one]], tmp_path / "page.html")
+    browser.open(tmp_path / "page.html")
+    said = browser.run("[...document.querySelectorAll('dd')].map(e => e.textContent)")
+    assert "agreement with marks: F1" in said
+
+
 def test_it_fits_a_narrow_window(browser: Browser, tmp_path: Path) -> None:
     path = tmp_path / "page.html"
     page_of([[words(1, "a" * 60, [1.0] * 4), words(1, "b", [2.0] * 4)]], path)

@@ -42,6 +42,15 @@ def test_errors_of_every_row_are_said_once_without_control_characters() -> None:
     assert "left out: captum (not there)" in lines
 
 
+def test_figures_without_a_value_are_named() -> None:
+    texts = good_and_bad(3)
+    for records in texts:
+        for one in records:
+            one["agreement"] = {"marks": {"f1": None, "iou": None}}
+    lines = drawn(summary(texts)).splitlines()
+    assert "no text has a value: agreement with marks: F1; IOU" in lines
+
+
 def test_numbers_are_short() -> None:
     shown = [number(one) for one in (None, 0.0, -0.12345, 12.345, 123.45, 12345.6, 0.00012)]
     assert shown == ["", "0.000", "−0.123", "12.35", "123.5", "1.2e+04", "1.2e−04"]
