@@ -94,7 +94,12 @@ def __dir__() -> List[str]:
 
 def _is_the_command() -> bool:
     """Whether this process is `biome-interpret`, which calls `import_all` after its own set-up."""
-    program = (getattr(sys, "argv", None) or [""])[0]
+    argv = getattr(sys, "argv", None) or [""]
+    if argv[0] == "-m":
+        # Python is looking for a module to run. From 3.10 on one can see which.
+        given = getattr(sys, "orig_argv", [])
+        return len(given) > len(argv) and given[-len(argv)] == "biome_interpret"
+    program = argv[0]
     # A process that the command spawns inherits `sys.argv`, but does not call `import_all`.
     main = sys.modules.get("__main__")
     is_spawned = sys.modules.get("__mp_main__", main) is not main

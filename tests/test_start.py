@@ -95,6 +95,25 @@ class TestImport:
             monkeypatch.setattr(sys, "argv", argv, raising=False)
         assert biome_interpret._is_the_command() == is_the_command
 
+    @pytest.mark.skipif(sys.version_info < (3, 10), reason="sys.orig_argv")
+    @pytest.mark.parametrize(
+        "module, is_the_command", [("biome_interpret", True), ("some.other", False)]
+    )
+    def test_the_module_is_lazy_too(
+        self, module: str, is_the_command: bool, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        given = ["report", "biome_interpret"]
+        monkeypatch.setattr(sys, "argv", ["-m", *given])
+        monkeypatch.setattr(sys, "orig_argv", ["python", "-W", "ignore", "-m", module, *given])
+        assert biome_interpret._is_the_command() == is_the_command
+
+    @pytest.mark.skipif(sys.version_info < (3, 10), reason="sys.orig_argv")
+    def test_the_help_of_the_module_imports_no_allennlp(self) -> None:
+        command = [sys.executable, "-X", "importtime", "-m", "biome_interpret", "--help"]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+        assert done.returncode == 0 and "interpret" in done.stdout
+        assert "allennlp" not in done.stderr and "torch" not in done.stderr
+
     def test_a_process_that_the_command_spawns_is_not_lazy(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
