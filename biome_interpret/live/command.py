@@ -8,6 +8,7 @@ import sys
 import threading
 import webbrowser
 from argparse import Namespace
+from contextlib import suppress
 from copy import copy
 from typing import TYPE_CHECKING, Any, Dict, List, Optional
 
@@ -207,7 +208,7 @@ def make_server(app: App, worker: Worker) -> "uvicorn.Server":
 
 def _run(server: "uvicorn.Server", listener: socket.socket) -> None:
     """Until Ctrl-C. `kill` ends the process as usual, once the answers are on their way."""
-    try:
+    # The server raises the signal again. A shell's background process may ignore that.
+    with suppress(KeyboardInterrupt):
         server.run(sockets=[listener])
-    except KeyboardInterrupt:
-        say("stopped")
+    say("stopped")
