@@ -547,7 +547,13 @@ mutation(
     PATH_INTEGRAL[0],
     ("tests/interpreters/test_tolerance.py",),
 )
-mutation("row-of-the-text-is-checked", "if self._batch.autocast:  #", "if True:  #", *PATH_INTEGRAL)
+mutation(
+    "row-of-the-text-is-checked",
+    "if self.batch.autocast:  #",
+    "if True:  #",
+    "biome_interpret/interpreters/engine/rows/checked_rows.py",
+    PATH_INTEGRAL[1],
+)
 
 PIPELINE = (
     "biome_interpret/interpreters/engine/pipeline.py",
@@ -710,7 +716,7 @@ mutation(
     "a-failing-pass-is-run-row-by-row",
     "if len(points.rows) == 1 or is_out_of_memory(error):",
     "if True:",
-    "biome_interpret/interpreters/engine/rows/path_integral.py",
+    "biome_interpret/interpreters/engine/rows/checked_rows.py",
     HONESTY,
 )
 mutation(
@@ -751,8 +757,8 @@ ASSEMBLY = (
 )
 mutation(
     "order-of-fields",
-    "calls in reversed(self.fields.values())",
-    "calls in self.fields.values()",
+    "calls in reversed(fields.values())",
+    "calls in fields.values()",
     *ASSEMBLY,
 )
 mutation(
@@ -812,8 +818,8 @@ mutation(
 )
 mutation(
     "a-study-compares-on-common-texts",
-    "if not better or all(",
-    "if True or all(",
+    "does_count = all if better else any",
+    "does_count = any",
     *SUMMARY,
 )
 mutation(

@@ -243,8 +243,7 @@ def _add_model(group: argparse._ArgumentGroup) -> None:
         type=partial(values.whole_number, at_least=1),
         metavar="N",
         help="how many CPU threads PyTorch uses. Default: the value of OMP_NUM_THREADS, or 1 for a "
-        "small model, or one for each core. On a busy machine, 1 may be several times as fast. "
-        "With --engine ray: the threads of each actor, 1 by default",
+        "small model, or one for each core. On a busy machine, 1 may be several times as fast",
     )
     add(
         "--use-dataset-reader",

@@ -46,7 +46,7 @@ def add_arguments(group: argparse._ArgumentGroup) -> None:
         type=partial(values.whole_number, at_least=1),
         metavar="N",
         help="the number of processes with a model of their own. Default: one for each core or "
-        "GPU, but one core is left for reading",
+        "GPU, but one core is left for reading. Each has --threads threads, 1 by default",
     )
     add(
         "--gpus-per-actor",

@@ -1,4 +1,7 @@
-"""Reads the values of arguments. Each message says what the argument takes."""
+"""
+Reads the values of arguments, and takes over whole arguments. Each message says what the argument
+takes.
+"""
 
 import argparse
 from typing import Optional, Tuple
@@ -38,3 +41,9 @@ def whole_number(text: str, at_least: int) -> int:
         kind = "a positive" if at_least else "a non-negative"
         raise argparse.ArgumentTypeError(f"{text!r} must be {kind} integer")
     return value
+
+
+def take(source: argparse.ArgumentParser, group: argparse._ArgumentGroup, *flags: str) -> None:
+    """Adds options of another parser as they are, as `parents` does with all of them."""
+    for flag in flags:
+        group._add_action(source._option_string_actions[flag])

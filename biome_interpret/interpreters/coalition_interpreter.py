@@ -57,6 +57,13 @@ class CoalitionInterpreter(PlannedInterpreter):
     def plan(self, num_background: int) -> Plan:
         return CoalitionPlan(self._checked_inquiry, self._deletes)
 
+    def most_evaluations(self, num_units: int) -> int:
+        return max(1, len(self._settings.background or [])) * self.most_subsets(num_units)
+
+    def most_subsets(self, num_units: int) -> int:
+        """The largest number of subsets that `inquiry` asks for."""
+        raise NotImplementedError
+
     def _checked_inquiry(self, units: Units) -> "Inquiry[UnitScores]":
         if self._with_interactions and units.num > MOST_INTERACTING_UNITS:
             raise InterpretationError(

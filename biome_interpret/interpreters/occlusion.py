@@ -24,7 +24,7 @@ class Occlusion(CoalitionInterpreter):
     `CoalitionInterpreter`.
     """
 
-    def most_evaluations(self, num_units: int) -> int:
+    def most_subsets(self, num_units: int) -> int:
         num_pairs = num_units * (num_units - 1) // 2
         return num_units + (num_pairs if self._with_interactions else 0)
 

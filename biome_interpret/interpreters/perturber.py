@@ -86,7 +86,7 @@ class Perturber:
         )
 
         def plan(num_background: int) -> CoalitionPlan:
-            return CoalitionPlan(_no_inquiry, is_deleted)
+            return CoalitionPlan(None, is_deleted)
 
         sites = find_sites(checked_predictor(predictor))
         self._pipeline = Pipeline(predictor, sites, settings, plan, needs_gradients=False)
@@ -108,8 +108,3 @@ class Perturber:
             one.error if one.error is not None else (one.interpretations or [None])[0]
             for one in outcomes
         ]
-
-
-def _no_inquiry(units: Units) -> "Inquiry[None]":
-    """Each question has an inquiry of its own."""
-    raise NotImplementedError

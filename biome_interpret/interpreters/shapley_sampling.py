@@ -66,7 +66,7 @@ class ShapleySampling(CoalitionInterpreter):
             options.whole_number("max_evaluations", most),
         )
 
-    def most_evaluations(self, num_units: int) -> int:
+    def most_subsets(self, num_units: int) -> int:
         return most_subsets(num_units, self._sampling)
 
     def inquiry(self, units: Units) -> "Inquiry[UnitScores]":

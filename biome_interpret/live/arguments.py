@@ -3,12 +3,14 @@
 import argparse
 from functools import partial
 
+from biome_interpret.commands import arguments as cli
 from biome_interpret.commands import values
 
 DEFAULT_HOST, DEFAULT_PORT = "127.0.0.1", 8765
 
-# The modules that use them take seconds to import. A test compares them.
-FORMATS = ("jsonl", "csv", "tsv", "txt")
+# Options of `interpret` that hold for all archives.
+_MODEL = ["--predictor", "--predictor-args", "--weights-file", "--overrides"]
+_MODEL += ["--dataset-reader-choice", "--cuda-device", "--threads"]
 
 DESCRIPTION = """\
 Opens a page in the browser to type a text into. It shows what each model
@@ -38,7 +40,7 @@ def _add_page(group: argparse._ArgumentGroup) -> None:
         metavar="FILE",
         help="texts to choose from, in a file that `interpret` can read. The first 500 are taken",
     )
-    add("--input-format", choices=FORMATS, help="of --examples, as in `interpret`")
+    add("--input-format", choices=cli.FORMATS, help="of --examples, as in `interpret`")
     add(
         "--field",
         action="append",
@@ -118,37 +120,10 @@ def _add_server(group: argparse._ArgumentGroup) -> None:
 
 
 def _add_model(group: argparse._ArgumentGroup) -> None:
-    add = group.add_argument
-    add("--predictor", metavar="NAME", help="the predictor to use. Default: the model's")
-    add("--predictor-args", default="", metavar="JSON", help="arguments for the predictor")
-    add("--weights-file", metavar="FILE", help="use these weights instead of the archive's")
-    add(
-        "-o",
-        "--overrides",
-        default="",
-        metavar="JSONNET",
-        help="changes to the archive's configuration, e.g. '{\"model.dropout\": 0.1}'",
-    )
-    add(
-        "--dataset-reader-choice",
-        choices=["train", "validation"],
-        default="validation",
-        help="which of the model's dataset readers. Default: validation",
-    )
-    add(
-        "--cuda-device",
-        type=values.device,
-        default=-1,
-        metavar="ID",
-        help="the GPU to use. Default: -1, the CPU",
-    )
-    add(
-        "--threads",
-        type=partial(values.whole_number, at_least=1),
-        metavar="N",
-        help="how many CPU threads PyTorch uses, as in `interpret`",
-    )
-    add(
+    shared = argparse.ArgumentParser(add_help=False)
+    cli.add_arguments(shared)
+    values.take(shared, group, *_MODEL)
+    group.add_argument(
         "--include-package",
         action="append",
         default=[],

@@ -194,3 +194,35 @@ def test_of_two_words_it_is_the_mean_of_both_orders() -> None:
 def test_wrong_options_are_named(options: Dict[str, Any], said: str) -> None:
     with pytest.raises(ConfigurationError, match=said):
         ShapleySampling(build_predictor("lstm"), **options)
+
+
+class TestMostEvaluations:
+    """No text takes more points than are announced."""
+
+    @pytest.mark.parametrize("num_words", [1, 5, 13, 14])
+    @pytest.mark.parametrize(
+        "options",
+        [{}, {"interactions": True}, {"tolerance": 0.001}]
+        + [{"tolerance": 0.9, "max_evaluations": 1}, {"removal": "delete"}],
+    )
+    def test_of_shapley_values(self, options: Dict[str, Any], num_words: int) -> None:
+        self.check(ShapleySampling(build_predictor("linear"), **options), num_words)
+
+    @pytest.mark.parametrize("options", [{}, {"interactions": True}])
+    def test_of_occlusion(self, options: Dict[str, Any]) -> None:
+        occlusion = Occlusion(build_predictor("linear"), **options)
+        assert self.check(occlusion, 7) == occlusion.most_evaluations(7)
+
+    def test_each_background_text_is_a_point(self) -> None:
+        predictor = build_predictor("linear")
+        background = [{"sentence": "a film"}, {"sentence": "the story"}]
+        several = Occlusion(predictor, background=background)
+        assert several.most_evaluations(7) == 2 * Occlusion(predictor).most_evaluations(7)
+
+    @staticmethod
+    def check(interpreter: Any, num_words: int) -> int:
+        sentence = " ".join(["fun", "bad", "film"] * 5).split()[:num_words]
+        [found] = interpreter.interpret_json({"sentence": " ".join(sentence)})
+        evaluations: int = found.n_evaluations
+        assert 0 < evaluations <= interpreter.most_evaluations(num_words)
+        return evaluations

@@ -15,8 +15,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from biome_interpret.commands.jobs.text_files import FORMATS
-from biome_interpret.live import arguments, command
+from biome_interpret.live import command
 from tests.commands.command_line import CommandLine, write_lines
 from tests.live.servers import ARCHIVE, NAME, ROOT, SHAP, Client, question, request
 
@@ -204,7 +203,3 @@ def test_without_the_extra_it_says_what_to_install(run: CommandLine, module: str
         done = run("serve", ARCHIVE)
     assert done.status == 2
     assert f"serve needs {module}: pip install 'biome-interpret[serve]'" in done.err
-
-
-def test_the_formats_are_those_of_interpret() -> None:
-    assert list(arguments.FORMATS) == FORMATS

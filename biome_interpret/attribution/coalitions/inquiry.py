@@ -126,12 +126,12 @@ class CoalitionPlan(NamedTuple):
 
     # Parameters
 
-    ask : `Callable[[Units], Inquiry]`
-        Makes the inquiry for one labelled instance.
+    ask : `Callable[[Units], Inquiry]`, optional
+        Makes the inquiry for one labelled instance. `None` if each has a question of its own.
     deletes : `bool`
         Whether removed units are left out of the TextField. If not, the baseline replaces their
         embeddings.
     """
 
-    ask: Callable[[Units], "Inquiry[Any]"]
+    ask: Optional[Callable[[Units], "Inquiry[Any]"]]
     deletes: bool

@@ -88,12 +88,12 @@ def most_subsets(num_units: int, sampling: Sampling) -> int:
     """The largest number of subsets that are asked, exactly or by sampling."""
     if num_units <= MOST_EXACT_UNITS:
         return 1 << num_units
-    if sampling.tolerance is not None:
-        return sampling.max_evaluations
-    orders = sampling.num_orders + 1
+    # The fewest orders are asked whatever the bound: a pair, or two rounds.
+    orders = 2 if sampling.tolerance is not None else sampling.num_orders + 1
     if sampling.with_interactions:  # Up to a round of orders more than asked for, and pairs.
         orders = 2 * (orders + 4 * num_units)
-    return orders * num_units
+    asked = orders * num_units
+    return asked if sampling.tolerance is None else max(sampling.max_evaluations, asked)
 
 
 def sampled_shapley(num_units: int, sampling: Sampling) -> "Inquiry[UnitScores]":

@@ -113,7 +113,7 @@ def add_subparser(
     )
     shared = argparse.ArgumentParser(add_help=False)
     cli.add_arguments(shared)
-    take = partial(_take, shared)
+    take = partial(values.take, shared)
     take(parser.add_argument_group("input"), "--input-format", "--field")
     _add_study(parser.add_argument_group("what is compared"), take)
     _add_output(parser.add_argument_group("output and long jobs"), take)
@@ -127,12 +127,6 @@ def add_subparser(
 
 def _defaults(parser: argparse.ArgumentParser) -> argparse.Namespace:
     return parser.parse_args(["ARCHIVE", "DATA"])
-
-
-def _take(shared: argparse.ArgumentParser, group: argparse._ArgumentGroup, *flags: str) -> None:
-    """Adds options of `interpret` as they are, as `parents` does with all of them."""
-    for flag in flags:
-        group._add_action(shared._option_string_actions[flag])
 
 
 def _add_study(group: argparse._ArgumentGroup, take: Callable[..., None]) -> None:

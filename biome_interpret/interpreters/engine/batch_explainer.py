@@ -6,7 +6,7 @@ from typing import Any, Callable, List, Optional, Sequence, Union
 import torch
 from allennlp.predictors import Predictor
 
-from biome_interpret.attribution.coalitions import CoalitionPlan, UnitScores
+from biome_interpret.attribution.coalitions import CoalitionPlan, Inquiry, Units, UnitScores
 from biome_interpret.attribution.paths import AdaptiveMeasure, PathMeasure
 from biome_interpret.interpretation import Interpretation
 from biome_interpret.interpreters.engine.assembly import Assembly, InstanceIntegrals
@@ -124,8 +124,7 @@ class BatchExplainer:
                 not probed.padding_matters,
                 self._planner.held_passes(batch.given_objective),
             )
-        makers = [plan.ask if job.question is None else job.question.ask for job in jobs]
-        found = answer_inquiries(makers, units, source)
+        found = answer_inquiries([_ask_of(plan, job) for job in jobs], units, source)
         notes = _notes(probed, rows)
         return [
             self._assembly.of_units(result, units, batch, row, item.objective, item.notes + notes)
@@ -199,6 +198,12 @@ class BatchExplainer:
         return PathStarts(
             settings.baseline, self._background, settings.hold_special_tokens, self._model.vocab
         )
+
+
+def _ask_of(plan: CoalitionPlan, job: Job) -> "Callable[[Units], Inquiry[Any]]":
+    ask = plan.ask if job.question is None else job.question.ask
+    assert ask is not None, "a plan without an inquiry is for questions only"
+    return ask
 
 
 def _notes(probed: ProbeResult, rows: CheckedRows) -> List[str]:
