@@ -2,11 +2,13 @@
 
 import math
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Sequence
+from typing import Any, Callable, Dict, Iterator, List, Mapping, NamedTuple, Optional, Sequence
 
 from allennlp.common.checks import ConfigurationError
 from allennlp.common.util import JsonDict
+from allennlp.models import Model
 
 from biome_interpret.errors import InterpretationError, reason_of
 from biome_interpret.interpretation import Interpretation
@@ -22,7 +24,9 @@ from biome_interpret.visualization.spans import places, type_of
 _PREDICTING = {"type": "biome-integrated-gradient", "n_steps": 1}
 
 
-class Cancelled(Exception):
+# The engine goes on after an `Exception`: it explains the text in another way. As after Ctrl-C, it
+# must not here.
+class Cancelled(BaseException):
     """Nobody waits for the answer any more."""
 
 
@@ -59,8 +63,26 @@ def answer(
 ) -> Answer:
     """
     Raises `Refused` if the text cannot be interpreted at all or takes too much, and `Cancelled`
-    between two explanations.
+    before the next pass of the model.
     """
+    with _cancelled_before_passes(archive.predictor._model, is_cancelled):
+        return _answer(request, archive, limits)
+
+
+@contextmanager
+def _cancelled_before_passes(model: Model, is_cancelled: Callable[[], bool]) -> Iterator[None]:
+    def check(*_: Any) -> None:
+        if is_cancelled():
+            raise Cancelled
+
+    hook = model.register_forward_pre_hook(check)
+    try:
+        yield
+    finally:
+        hook.remove()
+
+
+def _answer(request: Request, archive: ServedArchive, limits: Limits) -> Answer:
     started = time.monotonic()
     num_tokens = _num_tokens(request, archive)
     if num_tokens > limits.tokens:
@@ -76,11 +98,7 @@ def answer(
         raise Refused(422, str(error), "inputs") from error
     things = max(1, len(predicted))
     _refuse_too_many_evaluations(request, archive, limits, things, num_tokens)
-    explained = []
-    for question in request.questions:
-        if is_cancelled():
-            raise Cancelled
-        explained.append(_explained(question, archive, request.inputs))
+    explained = [_explained(one, archive, request.inputs) for one in request.questions]
     return Answer(request, num_tokens, predicted, explained, time.monotonic() - started)
 
 
