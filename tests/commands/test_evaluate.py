@@ -53,6 +53,19 @@ def test_the_table_has_the_rows_and_the_figures(command: CommandLine) -> None:
     assert "sufficiency" not in done.out and "oracle" not in done.out
 
 
+def test_without_the_search_for_orders_their_figures_are_left_out(
+    command: CommandLine, out: Path
+) -> None:
+    done = evaluate(
+        command, REVIEWS, "--limit", 1, "--most-words", 0, *WITHOUT, "--output-file", out
+    )
+    assert done.status == 0
+    expected = [name for name, is_default in FIGURES.items() if is_default and "naopc" not in name]
+    for one in read_lines(out):
+        for found in one["removals"].values():
+            assert sorted(found["figures"]) == sorted(expected)
+
+
 def test_one_seed_gives_the_same_table_to_the_digit(command: CommandLine) -> None:
     def table(seed: int) -> List[str]:
         done = evaluate(command, REVIEWS, "--limit", 3, *FEW, *WITHOUT, "--seed", seed)
@@ -293,6 +306,7 @@ def test_models_with_other_weights_are_explained_too(command: CommandLine, out: 
         (["--figure", "nonsense"], "comprehensiveness"),
         (["--leave-out", "nonsense"], "leave-one-out"),
         (["--limit", "0"], "positive integer"),
+        (["--figure", "naopc_sufficiency", "--most-words", "0"], "set it to 1 or more"),
         (["--rationales", "="], "KEY or KEY=NAME"),
         (["--resume"], "--resume requires an output to continue"),
         (["--interpreter", "simple-gradient"], "no signed scores"),

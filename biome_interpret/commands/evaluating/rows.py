@@ -93,7 +93,7 @@ def make_study(arguments: Namespace, configs: List[Config], predictor: Predictor
     interpreters = dict(zip(method_names(configs), loading.make_interpreters(configs, predictor)))
     rows = _built_in(arguments, predictor, refused)
     rows += [OwnRow(name, named.interpreter) for name, named in interpreters.items()]
-    names = arguments.figures or [name for name, is_default in FIGURES.items() if is_default]
+    names = _figures(arguments)
     study = Study(
         rows=rows,
         removals=_removals(arguments, predictor),
@@ -120,6 +120,21 @@ def make_study(arguments: Namespace, configs: List[Config], predictor: Predictor
         num_stages, num_noisy = arguments.randomization, arguments.sensitivity
         study.robustness = Robustness(predictor, again, num_stages, num_noisy, arguments.seed)
     return Named(study, interpreters)
+
+
+def _figures(arguments: Namespace) -> List[str]:
+    names: List[str] = arguments.figures or [
+        name for name, is_default in FIGURES.items() if is_default
+    ]
+    if arguments.most_words > 0:
+        return names
+    need_orders = [name for name in names if name.startswith("naopc")]
+    if arguments.figures and need_orders:
+        raise ConfigurationError(
+            f"--figure {need_orders[0]} needs the best and the worst order of the words, and "
+            f"--most-words 0 leaves them out: set it to 1 or more"
+        )
+    return [name for name in names if name not in need_orders]
 
 
 def _built_in(arguments: Namespace, predictor: Predictor, refused: Dict[str, str]) -> List[Row]:
