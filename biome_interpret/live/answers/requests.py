@@ -185,7 +185,7 @@ def _object(value: Any, where: str) -> None:
 
 
 def _list(body: Mapping[str, Any], key: str, where: str, least: int, most: int) -> List[Any]:
-    value, place = body.get(key), f"{where}{key}"
+    value, place = body.get(key, []), f"{where}{key}"
     if not isinstance(value, list) or not least <= len(value) <= most:
         raise Refused(400, f"{place} must be a list of {least} to {most} objects", place)
     return value

@@ -33,6 +33,12 @@ def asking(**options: Any) -> Dict[str, Any]:
     return request(question(options=options))
 
 
+def test_without_explanations_only_the_prediction_is_asked_for() -> None:
+    asked = MENU.request({"inputs": INPUTS})
+    assert asked == MENU.request({"inputs": INPUTS, "explanations": []})
+    assert asked.questions == []
+
+
 class TestRefused:
     @pytest.mark.parametrize(
         "body, where",
@@ -41,7 +47,7 @@ class TestRefused:
             ("text", "the request"),
             (None, "the request"),
             ({}, "inputs"),
-            ({"inputs": INPUTS}, "explanations"),
+            ({"inputs": INPUTS, "explanations": None}, "explanations"),
             ({"inputs": [INPUTS], "explanations": []}, "inputs"),
             ({"inputs": "text", "explanations": []}, "inputs"),
             ({**request(), "more": 1}, None),
