@@ -103,8 +103,9 @@ def sampled_shapley(num_units: int, sampling: Sampling) -> "Inquiry[UnitScores]"
     et al., 2022). The standard errors are those of the mean over pairs.
 
     Two neighbours i and j in a random order, with the set S before them, sample the interaction
-    f(S ∪ ij) − f(S ∪ i) − f(S ∪ j) + f(S) with its own weights. Their standard errors are those of
-    the mean over rounds of orders (see `_round`).
+    f(S ∪ ij) − f(S ∪ i) − f(S ∪ j) + f(S) with its own weights. With interactions, orders come in
+    rounds (see `_round`), and those of a round depend on each other. So all standard errors are
+    then those of the mean over rounds.
     """
     generator = numpy.random.default_rng([sampling.seed, num_units])
     orders: List[Order] = []
@@ -201,7 +202,8 @@ def _estimate(
     for own, order in zip(changes, orders):
         values = numpy.array([f[frozenset(order[joined:])] for joined in range(num_units + 1)])
         own[list(order)] = numpy.diff(values)
-    scores, errors = _mean_and_error(changes.reshape(-1, 2, num_units).mean(axis=1))
+    independent = _round_size(num_units) if sampling.with_interactions else 2
+    scores, errors = _mean_and_error(changes.reshape(-1, independent, num_units).mean(axis=1))
     share = None if errors is None else _share(float(errors.sum()), float(abs(scores).sum()))
     return UnitScores(
         scores,

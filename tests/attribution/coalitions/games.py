@@ -30,6 +30,18 @@ def additive_game(num_units: int, seed: int = 0) -> Tuple[Game, List[float]]:
     return {one: whole - sum(worths[i] for i in one) for one in subsets(num_units)}, worths
 
 
+class SaturatingGame(Game):
+    """Of any number of units. The more worth is there, the less a unit adds."""
+
+    def __init__(self, num_units: int, seed: int = 0) -> None:
+        super().__init__()
+        self._worths = numpy.random.default_rng(seed).normal(size=num_units)
+
+    def __missing__(self, removed: Subset) -> float:
+        value = float(numpy.tanh(self._worths.sum() - self._worths[list(removed)].sum()))
+        return self.setdefault(removed, value)
+
+
 def answered(inquiry: "Inquiry[Any]", game: Game) -> Tuple[Any, List[List[Subset]]]:
     """The result of the inquiry, and what it asked each time."""
     asked: List[List[Subset]] = []

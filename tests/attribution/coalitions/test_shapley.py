@@ -17,6 +17,7 @@ from biome_interpret.attribution.coalitions.shapley import (
 )
 from tests.attribution.coalitions.games import (
     Game,
+    SaturatingGame,
     Subset,
     additive_game,
     answered,
@@ -161,10 +162,16 @@ class TestSampled:
         # Unbiased: the mean over 400 seeds.
         assert (numpy.abs(scores.mean(axis=0) - truth.scores) < 4 * scores.std(axis=0) / 20).all()
         ratios = numpy.square(errors).mean(axis=0) / scores.var(axis=0)
-        if interactions:  # The orders of a round are chosen together, which may only help.
-            assert (ratios > 0.8).all()
-        else:
-            assert ((ratios > 0.8) & (ratios < 1.25)).all()
+        assert ((ratios > 0.8) & (ratios < 1.25)).all()
+
+    def test_standard_errors_with_interactions_are_those_of_rounds(self) -> None:
+        """The orders of a round depend on each other, most of all if units are many."""
+        game = SaturatingGame(24)
+        found = [sampled(24, game, 16, seed, interactions=True) for seed in range(150)]
+        deviations = numpy.array([one.scores for one in found]).std(axis=0)
+        errors = numpy.array([one.standard_errors for one in found])
+        ratios = numpy.square(errors).mean(axis=0) / deviations**2
+        assert 0.8 < ratios.mean() < 1.25
 
     @pytest.mark.parametrize("num_units", [5, 6])
     def test_interactions_are_unbiased_and_their_errors_honest(self, num_units: int) -> None:
