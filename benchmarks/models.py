@@ -91,6 +91,18 @@ class BenchModel:
             **({"language": str(spacy_folder())} if self.predictor == "sentence_tagger" else {}),
         )
 
+    def command_line(self) -> List[str]:
+        """The archive, trained if need be, and the options with which a command loads it."""
+        self.train()
+        found = [str(self.archive), "--predictor", self.predictor]
+        if self.module is not None:
+            found += ["--include-package", self.module]
+        if self.predictor == "sentence_tagger":
+            found += ["--predictor-args", json.dumps({"language": str(spacy_folder())})]
+        if self.is_transformer:
+            found += ["--overrides", json.dumps(_transformer_overrides())]
+        return found
+
     def metrics(self) -> Dict[str, Any]:
         """The dev metrics of the trained model."""
         metrics = json.loads((self.archive.parent / "metrics.json").read_text(encoding="utf-8"))

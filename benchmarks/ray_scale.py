@@ -4,8 +4,9 @@ of the local engine that share the lines. It needs the extra `ray` and no networ
 
     python -W ignore -m benchmarks.ray_scale [--lines 1000 20000] [--batch-size 128]
 
-The speed is that between the two numbers of lines, so that the start does not count. On a busy
-machine, look at the processor time.
+The model is the shipped biLSTM, or one of the benchmarks: `--model minilm`. The speed is that
+between the two numbers of lines, so that the start does not count. On a busy machine, look at the
+processor time.
 """
 
 import argparse
@@ -18,11 +19,22 @@ import time
 from pathlib import Path
 from typing import Callable, Dict, List, NamedTuple, Set
 
-ROOT = Path(__file__).parent.parent
+from benchmarks.cache import ROOT
+from benchmarks.models import MODELS
+
 ARCHIVE = ROOT / "fixtures" / "sst2_bilstm" / "model.tar.gz"
 REVIEWS = ROOT / "fixtures" / "reviews.jsonl"
 ACTOR = "ray::MapWorker(MapBatches(Interpreting))"
 NUM_PROCESSES = 2
+
+
+class Options(NamedTuple):
+    """
+    model : the archive, and the options that load it.
+    """
+
+    model: List[str]
+    batch_size: int
 
 
 class Run(NamedTuple):
@@ -44,8 +56,10 @@ def write_lines(path: Path, number: int) -> Path:
     return path
 
 
-def start(*arguments: object) -> subprocess.Popen:
-    command = [sys.executable, "-W", "ignore", "-m", "biome_interpret", "interpret", str(ARCHIVE)]
+def start(source: Path, options: Options, *arguments: object) -> subprocess.Popen:
+    archive, *loading = options.model
+    command = [sys.executable, "-W", "ignore", "-m", "biome_interpret", "interpret", archive]
+    command += [str(source), *loading, "--batch-size", str(options.batch_size)]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
     return subprocess.Popen(
         [*command, *map(str, arguments)],
@@ -56,20 +70,19 @@ def start(*arguments: object) -> subprocess.Popen:
     )
 
 
-def with_ray(folder: Path, number: int, batch_size: int) -> Run:
+def with_ray(folder: Path, number: int, options: Options) -> Run:
     source, out = write_lines(folder / "all.jsonl", number), folder / f"out-{number}"
-    arguments = (source, "--engine", "ray", "--actors", NUM_PROCESSES, "--output-dir", out)
-    return watch(lambda: [start(*arguments, "--batch-size", batch_size)])
+    arguments = ("--engine", "ray", "--actors", NUM_PROCESSES, "--output-dir", out)
+    return watch(lambda: [start(source, options, *arguments)])
 
 
-def local(folder: Path, number: int, batch_size: int) -> Run:
+def local(folder: Path, number: int, options: Options) -> Run:
     """Two processes side by side."""
     pairs = [
         (write_lines(folder / f"{i}.jsonl", number // NUM_PROCESSES), folder / f"{i}-{number}.out")
         for i in range(NUM_PROCESSES)
     ]
-    options = ("--batch-size", batch_size, "--output-file")
-    return watch(lambda: [start(source, *options, out) for source, out in pairs])
+    return watch(lambda: [start(source, options, "--output-file", out) for source, out in pairs])
 
 
 def watch(begin: Callable[[], List[subprocess.Popen]]) -> Run:
@@ -131,13 +144,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--lines", type=int, nargs=2, default=[1000, 20_000], metavar="N")
     parser.add_argument("--batch-size", type=int, default=128)
+    parser.add_argument("--model", choices=["cnn", "minilm"])
     parsed = parser.parse_args()
+    model = [str(ARCHIVE)] if parsed.model is None else MODELS[parsed.model].command_line()
+    options = Options(model, parsed.batch_size)
     few, many = parsed.lines
     with tempfile.TemporaryDirectory() as name:
         runs = {
-            engine.__name__: [
-                engine(Path(name), number, parsed.batch_size) for number in (few, many)
-            ]
+            engine.__name__: [engine(Path(name), number, options) for number in (few, many)]
             for engine in (with_ray, local)
         }
     speeds: Dict[str, List[float]] = {}

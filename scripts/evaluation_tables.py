@@ -191,21 +191,12 @@ def _lines_of(known: Dict[str, Any]) -> str:
 
 
 def _model(name: str) -> List[str]:
-    """The archive, and how it is loaded."""
+    """The archive, and the options that load it."""
     if name == "shipped":
         return [str(ROOT / "fixtures" / "sst2_bilstm" / "model.tar.gz")]
     from benchmarks import models
 
-    model = models.MODELS[name]
-    model.train()
-    found = [str(model.archive), "--predictor", model.predictor]
-    if model.module is not None:
-        found += ["--include-package", model.module]
-    if model.predictor == "sentence_tagger":
-        found += ["--predictor-args", json.dumps({"language": str(models.spacy_folder())})]
-    if model.is_transformer:
-        found += ["--overrides", json.dumps(models._transformer_overrides())]
-    return found
+    return models.MODELS[name].command_line()
 
 
 def _summaries() -> Dict[str, Any]:
