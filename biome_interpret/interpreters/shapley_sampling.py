@@ -35,7 +35,8 @@ class ShapleySampling(CoalitionInterpreter):
     tolerance : `float`, optional
         Double the number of orders of each text until Σ standard error / Σ |score| is at most this.
     max_evaluations : `int`, optional (default = `4096`)
-        The largest number of rows with a tolerance. A result that needed more says so.
+        The largest number of rows with a tolerance, for more than 12 units. A result that needed
+        more says so. A pair of orders is evaluated anyway; with interactions, two rounds of them.
     **kwargs
         The options of `CoalitionInterpreter`.
 
