@@ -330,9 +330,7 @@ def _check_together(arguments: argparse.Namespace) -> None:
         "--silent prints nothing: give --output-file or --html too": (
             arguments.silent and not has_output and arguments.html is None
         ),
-        "--resume requires an output to continue: give --output-file, or --output-dir with Ray": (
-            resume and not has_output
-        ),
+        "--resume requires an output to continue: give --output-file": resume and not has_output,
         "--resume cannot read standard input again: put the texts in a file": resume and is_piped,
         "--resume keeps what --overwrite replaces: give one of them": (
             resume and arguments.overwrite

@@ -1,5 +1,6 @@
 """What metrics are made of: settings, figures, orders of words, and inquiries side by side."""
 
+import math
 from itertools import chain
 from typing import (
     Any,
@@ -27,7 +28,7 @@ Scores = Sequence[float]
 NOTHING: Removed = frozenset()
 
 NO_WORD = "the text has no words"
-NO_PROBABILITY = "the model gives no probability"
+NO_PROBABILITY = "the model gives no finite probability"
 
 
 class Limits(NamedTuple):
@@ -157,11 +158,14 @@ def values(subsets: Iterable[Removed]) -> "Inquiry[Dict[Removed, float]]":
 
 
 def probabilities(subsets: Iterable[Removed]) -> "Inquiry[Optional[Dict[Removed, float]]]":
-    """The probability of the target for each subset, `None` if the model gives none."""
+    """
+    The probability of the target for each subset. `None` if the model gives none for one of them,
+    or none that is finite.
+    """
     answers = yield from _answers(subsets)
     found: Dict[Removed, float] = {}
     for subset, answer in answers.items():
-        if answer.probability is None:
+        if answer.probability is None or not math.isfinite(answer.probability):
             return None
         found[subset] = answer.probability
     return found

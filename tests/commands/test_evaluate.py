@@ -9,9 +9,17 @@ from typing import Any, Dict, List
 import pytest
 from allennlp.predictors import Predictor
 
+from biome_interpret import Occlusion
 from biome_interpret.commands.evaluating.arguments import BUILT_IN, FIGURES
+from biome_interpret.commands.evaluating.maker import StudyMaker, written_in
+from biome_interpret.commands.jobs.explaining import RecordMaker
+from biome_interpret.commands.jobs.text_files import text_file
 from biome_interpret.evaluation import METRICS
+from biome_interpret.evaluation.inquiries import Settings
+from biome_interpret.evaluation.methods import OwnRow
 from biome_interpret.evaluation.methods.theirs import EVALUATIONS
+from biome_interpret.evaluation.studies.study import Study
+from biome_interpret.interpreters.perturber import Perturber
 from tests.commands.command_line import (
     ARCHIVE,
     REVIEWS,
@@ -74,6 +82,20 @@ def test_one_seed_gives_the_same_table_to_the_digit(command: CommandLine) -> Non
 
     first = table(1)
     assert len(first) > 10 and first == table(1) != table(2)
+
+
+def test_the_seed_is_that_of_the_methods_too(command: CommandLine, out: Path) -> None:
+    def scores(seed: int, *options: Any) -> List[Any]:
+        methods = ["biome-gradient-shap", '{"type": "biome-smooth-gradient", "seed": 5}']
+        for method in methods:
+            options += ("--interpreter", method)
+        only = [option for name in BUILT_IN for option in ("--leave-out", name)]
+        options += ("--seed", seed, "--output-file", out, "--overwrite")
+        evaluate(command, REVIEWS, "--limit", 1, *FEW, *only, *options)
+        return [one["scores"] for one in read_lines(out)]
+
+    [shap, smooth], [other_shap, same_smooth] = scores(1), scores(2)
+    assert shap != other_shap and smooth == same_smooth
 
 
 def test_a_line_has_all_raw_values(command: CommandLine, out: Path) -> None:
@@ -186,6 +208,45 @@ def test_texts_that_fail_lose_nothing_else(command: CommandLine, tmp_path: Path)
     failed = {one["line"] for one in records if "error" in one}
     assert failed == {2, 3} and all("'sentence'" in o["error"] for o in records if o["line"] == 3)
     assert all("removals" in one for one in records if one["line"] in (1, 4))
+
+
+def test_a_text_on_which_all_methods_fail_is_a_failure(tmp_path: Path) -> None:
+    """The rows of the best and the worst order do not fail."""
+    data = write_lines(tmp_path / "data.jsonl", [{"sentence": "A warm film."}])
+    predictor = Predictor.from_path(str(ARCHIVE))
+    study = Study(
+        rows=[OwnRow("ours", Occlusion(predictor, granularity="word", baseline="mask"))],
+        removals={"0": Perturber(predictor, 0.0)},
+        settings=Settings(),
+        metrics={},
+        most_words=8,
+    )
+    source = text_file(predictor, str(data), None)
+    maker = StudyMaker(source, study, None, [], RecordMaker(source, [], []))
+    [record] = maker.records([*source.readable_lines()])
+    assert record.error is not None and "mask token" in record.error
+    path = tmp_path / "out.jsonl"
+    path.write_bytes(record.json)
+    assert written_in(path, study.names).failed == 1
+
+
+def test_advice_names_only_options_of_the_command(command: CommandLine, tmp_path: Path) -> None:
+    data = tmp_path / "data.csv"
+    data.write_text("review,label\nA warm film.,positive\n", encoding="utf-8")
+    done = evaluate(command, data, *FEW)
+    assert "--field sentence=NAME" in done.err and "--use-dataset-reader" not in done.err
+    done = evaluate(command, REVIEWS, "--resume")
+    assert "--output-file" in done.err and "--output-dir" not in done.err
+
+
+@pytest.mark.parametrize("batch_size", [1, 2])
+def test_the_first_texts_are_the_same_for_every_batch_size(
+    command: CommandLine, tmp_path: Path, batch_size: int
+) -> None:
+    lines = [{"sentence": "A dull film."}, {"sentence": "A warm film.", "why": [0, 1, 0]}]
+    data = write_lines(tmp_path / "data.jsonl", lines)
+    options = ["--batch-size", batch_size, "--rationales", "why"]
+    assert evaluate(command, data, *options, *FEW, *WITHOUT).status == 0
 
 
 class TestRationales:
@@ -328,6 +389,12 @@ def test_models_with_other_weights_are_explained_too(command: CommandLine, out: 
 def test_wrong_options_are_refused(command: CommandLine, options: List[str], message: str) -> None:
     done = evaluate(command, REVIEWS, *options)
     assert done.status == 2 and message in done.err and "Traceback" not in done.err
+
+
+def test_a_file_without_texts_is_refused(command: CommandLine, tmp_path: Path) -> None:
+    (tmp_path / "empty.jsonl").write_text("\n")
+    done = evaluate(command, tmp_path / "empty.jsonl", *FEW)
+    assert done.status == 2 and "empty.jsonl has no texts" in done.err
 
 
 def test_standard_input_is_refused(command: CommandLine) -> None:

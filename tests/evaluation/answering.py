@@ -1,6 +1,6 @@
 """Answers inquiries from a plain function of the words that are left."""
 
-from typing import Any, Callable, FrozenSet, List, Sequence
+from typing import Any, Callable, FrozenSet, List, Optional, Sequence
 
 from biome_interpret.attribution.coalitions import Answer, Removed
 
@@ -26,12 +26,12 @@ def answered(inquiry: Any, function: Function, num_words: int, asked: Any = None
         return stop.value
 
 
-def without_probability(inquiry: Any) -> Any:
-    """What the inquiry returns if f is 1 everywhere, and the model gives no probability."""
+def without_probability(inquiry: Any, given: Optional[float] = None) -> Any:
+    """What the inquiry returns if f is 1 everywhere, and the probability is this one."""
     try:
         subsets = next(inquiry)
         while True:
-            subsets = inquiry.send([Answer(1.0, None) for _ in subsets])
+            subsets = inquiry.send([Answer(1.0, given) for _ in subsets])
     except StopIteration as stop:
         return stop.value
 

@@ -162,7 +162,7 @@ class TestNoNaopc:
     def test_without_probabilities(self, metric: Any) -> None:
         limits = limits_of(linear([1.0, 2.0]), 2)
         found = without_probability(metric([1.0, 2.0], Settings(limits=limits)))
-        assert found == Figure(None, note="the model gives no probability")
+        assert found == Figure(None, note="the model gives no finite probability")
 
 
 @pytest.mark.parametrize("num_words", [3, 13])

@@ -1,3 +1,4 @@
+import math
 from math import log
 from typing import Any, Callable, List
 
@@ -163,10 +164,11 @@ def test_bins_of_a_text_without_words_are_counted(metric: Any) -> None:
 
 
 @pytest.mark.parametrize("metric", ALL)
-def test_a_model_without_probabilities_has_no_figure(metric: Any) -> None:
-    found = without_probability(metric([1.0, 2.0], Settings()))
+@pytest.mark.parametrize("given", [None, math.nan, math.inf])
+def test_a_model_without_probabilities_has_no_figure(metric: Any, given: Any) -> None:
+    found = without_probability(metric([1.0, 2.0], Settings()), given)
     assert found.value is None
-    assert found.note == "the model gives no probability"
+    assert found.note == "the model gives no finite probability"
 
 
 @pytest.mark.parametrize("metric", ALL)

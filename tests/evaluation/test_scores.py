@@ -173,7 +173,7 @@ class TestSoft:
     @pytest.mark.parametrize("metric", [metrics.soft_comprehensiveness, metrics.soft_sufficiency])
     def test_a_model_without_probabilities_has_no_figure(self, metric: Any) -> None:
         found = without_probability(metric([1.0, 2.0], Settings()))
-        assert found == Figure(None, note="the model gives no probability")
+        assert found == Figure(None, note="the model gives no finite probability")
 
 
 @pytest.mark.parametrize(

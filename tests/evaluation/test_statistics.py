@@ -177,6 +177,11 @@ class TestHolm:
 
 
 class TestKendallsW:
+    def test_numbers_that_differ_by_rounding_are_tied(self) -> None:
+        exact, rounded = [0.3, 0.3, 0.1], [0.1 + 0.2, 0.3, 0.1]
+        assert rounded[0] != rounded[1]
+        assert kendalls_w([rounded, exact]) == kendalls_w([exact, exact]) == pytest.approx(1)
+
     def test_agreement_and_its_opposite(self) -> None:
         assert kendalls_w([[1.0, 2.0, 3.0], [10.0, 20.0, 90.0]]) == pytest.approx(1)
         assert kendalls_w([[1.0, 2.0, 3.0], [3.0, 2.0, 1.0]]) == pytest.approx(0)

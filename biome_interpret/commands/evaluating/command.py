@@ -101,8 +101,11 @@ def _prepare_and_run(arguments: argparse.Namespace, signals: StopSignals) -> int
         arguments.batch_size,
         arguments.fail_fast,
         "evaluating",
+        has_reader=False,
     )
     total = source.count()
+    if total == 0:
+        raise ConfigurationError(f"{arguments.input_file} has no texts")
     job.check_first_texts(total)
     for name, reason in named.study.left_out.items():
         say(f"left out: {name} ({reason})")

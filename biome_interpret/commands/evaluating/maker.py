@@ -3,7 +3,7 @@
 import json
 import re
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import groupby, islice
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, Sequence, Tuple
 
@@ -16,9 +16,12 @@ from biome_interpret.errors import InterpretationError
 from biome_interpret.evaluation.methods import Text
 from biome_interpret.evaluation.studies.lines import line_of
 from biome_interpret.evaluation.studies.rationales import RationaleField, marks_of
-from biome_interpret.evaluation.studies.results import Case, Result
+from biome_interpret.evaluation.studies.results import ORACLES, Case, Result
 from biome_interpret.evaluation.studies.study import Study
 from biome_interpret.models.labelling import TargetSpec
+
+# The number of lines that show what the model allows.
+_NUM_FIRST = 32
 
 # The beginning of a line, which is all that a resumed job parses.
 _BEGINNING = re.compile(rb'\{"line": (\d+), "row": ("(?:[^"\\]|\\.)*"), "(\w+)"')
@@ -42,6 +45,8 @@ class StudyMaker:
 
     def check_first_texts(self, first: List[SourceLine]) -> None:
         """They also show which rows and removals the model allows."""
+        # Another --batch-size must leave out the same ones.
+        first = [*islice(self.source.readable_lines(), _NUM_FIRST)]
         self.checker.refuse_unknown_targets(first)
         cases, _ = self._read(first)
         texts = self.study.prepare(cases)
@@ -84,9 +89,9 @@ class StudyMaker:
 
     def _record(self, results: Sequence[Result]) -> Record:
         lines = b"".join(line_of(one, self.rationales) for one in results)
-        # A text counts as failed if no row has a score for it.
-        errors = [one.error for one in results if one.error is not None]
-        is_failed = len(errors) == len(results)
+        # A text counts as failed if no method has a score for it.
+        errors = [one.error for one in results if one.row not in ORACLES]
+        is_failed = None not in errors
         return Record(results[0].line, (), errors[0] if is_failed else None, lines)
 
 
@@ -96,6 +101,7 @@ def written_in(path: Path, rows: Sequence[str]) -> Written:
     Raises `ConfigurationError` if a line is not that of such a file.
     """
     written = Written()
+    num_methods = len({*rows} - {*ORACLES})
     with path.open("rb") as file:
         current, size, errors = 0, 0, 0
         for number, raw in enumerate(file):
@@ -110,9 +116,9 @@ def written_in(path: Path, rows: Sequence[str]) -> Written:
                     f"line {number + 1} of {path} was not written by this command"
                 )
             current, size = line, size + len(raw)
-            errors += found.group(3) == b"error"
+            errors += found.group(3) == b"error" and rows[row] not in ORACLES
             if row == len(rows) - 1:
-                written = written.plus(line, errors == len(rows), size)
+                written = written.plus(line, errors == num_methods, size)
                 size, errors = 0, 0
     return written
 

@@ -57,15 +57,16 @@ def row_configs(arguments: Namespace) -> List[Config]:
                     f"words, as sums over their tokens, and --target names the label"
                 )
         known = infer_params(interpreter_class(Params(dict(config))))
-        words = {option: value for option, value in WORDS.items() if option in known}
+        fixed = {**WORDS, "seed": config.get("seed", arguments.seed)}
+        fixed = {option: value for option, value in fixed.items() if option in known}
         takes_baseline = (
             "baseline" in known and "background" not in config and config.get("removal") != DELETE
         )
         for name in [None, *arguments.baselines]:
             if name is None:
-                own = {**config, **words}
+                own = {**config, **fixed}
             elif takes_baseline:
-                own = {**config, "baseline": baseline_of(name), **words}
+                own = {**config, "baseline": baseline_of(name), **fixed}
             else:
                 continue
             if own not in found:

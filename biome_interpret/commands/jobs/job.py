@@ -31,7 +31,8 @@ class FirstFailure(Exception):
 class Job:
     """
     Explains `batch_size` lines together. `fail_fast` stops it at the first text that fails. `doing`
-    is what the progress bar says.
+    is what the progress bar says. `has_reader` tells whether the command can use the model's
+    dataset reader.
     """
 
     source: Source
@@ -39,6 +40,7 @@ class Job:
     batch_size: int
     fail_fast: bool = False
     doing: str = "interpreting"
+    has_reader: bool = True
     written: Written = Written()
 
     def __post_init__(self) -> None:
@@ -114,7 +116,7 @@ class Job:
 
     def _explain_failures(self, errors: List[str]) -> None:
         """The first batch has failed. What went wrong is likely to be the same for all texts."""
-        advice = advice_on(errors[0], self.source)
+        advice = advice_on(errors[0], self.source, self.has_reader)
         if len(errors) > 1:
             say(f"all of the first {len(errors)} texts failed; the first: {errors[0]}")
         if advice is not None:

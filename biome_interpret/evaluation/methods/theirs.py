@@ -5,6 +5,7 @@ from typing import Dict, List, Optional, Sequence
 import torch
 from allennlp.common.util import JsonDict
 from allennlp.data import Instance
+from allennlp.data.fields import SequenceLabelField
 from allennlp.interpret.saliency_interpreters import SaliencyInterpreter
 from allennlp.predictors import Predictor
 
@@ -13,6 +14,8 @@ from biome_interpret.evaluation.methods.base import Outcome, Row, Scores, Text, 
 from biome_interpret.models.alignment.segments import words
 from biome_interpret.models.alignment.text_fields import texts_of
 from biome_interpret.models.isolation.random_states import RandomStates
+from biome_interpret.models.labelling import Labelling, labelled_instances
+from biome_interpret.models.labelling.tasks.tags import TagsLabelling
 from biome_interpret.models.tensors import device_of
 
 # How often each runs the model: constants of its code.
@@ -54,10 +57,22 @@ class AllenNLPRow(Row):
         by_key = self._interpreted(text.inputs, self._seed * 1_000_003 + text.line)
         instance = self._predictor._json_to_instance(dict(text.inputs))
         self._predictor._dataset_reader.apply_token_indexers(instance)
+        self._refuse_another_span(instance)
         scores: List[float] = []
         for key, name in zip(_keys(text), text.units.fields):
             scores += words_of_tokens(instance, name, by_key.get(key), text.units.fields[name])
         return Scores([scores], EVALUATIONS[self.name])
+
+    def _refuse_another_span(self, instance: Instance) -> None:
+        """AllenNLP knows no spans of malformed tags. It explains the first span that it knows."""
+        predictor = self._predictor
+        if not isinstance(Labelling.of(predictor), TagsLabelling):
+            return
+        output = predictor._model.forward_on_instance(instance)
+        ours = labelled_instances(predictor, instance, output)
+        theirs = predictor.predictions_to_labeled_instances(instance, output)
+        if ours and theirs and _tags(ours[0]) != _tags(theirs[0]):
+            raise InterpretationError(f"{self.name} explains another span of this text")
 
     def _interpreted(self, inputs: JsonDict, seed: int) -> Dict[str, List[float]]:
         """The scores of each field of the first labelled instance, by their keys."""
@@ -72,6 +87,12 @@ class AllenNLPRow(Row):
             raise InterpretationError("the model labels nothing in this text")
         scores: Dict[str, List[float]] = found["instance_1"]
         return scores
+
+
+def _tags(instance: Instance) -> List[List[str]]:
+    """The tags of its words; none if it labels no words."""
+    fields = instance.fields.values()
+    return [[*map(str, one.labels)] for one in fields if isinstance(one, SequenceLabelField)]
 
 
 def _keys(text: Text) -> List[str]:

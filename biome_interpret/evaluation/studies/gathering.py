@@ -6,16 +6,15 @@ from itertools import combinations
 from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy
-from numpy.typing import NDArray
 
 from biome_interpret.evaluation.scores import rank_correlation
 from biome_interpret.evaluation.studies.lines import AGREEMENTS
-from biome_interpret.evaluation.studies.results import BEST, WORST
+from biome_interpret.evaluation.studies.results import ORACLES
 
 Record = Dict[str, Any]
 
 # Rows that say nothing of what methods make of a text.
-_NO_METHODS = ("random", BEST, WORST)
+_NO_METHODS = ("random", *ORACLES)
 # Ranks of fewer words say little.
 _FEWEST_WORDS = 4
 NUM_DISAGREEMENTS = 5
@@ -70,8 +69,8 @@ class Gathered:
         By column, row and line.
     left_out : `Dict[Column, Dict[str, int]]`
         The number of bins that hold no word.
-    curves : `Dict[Column, Dict[str, numpy.ndarray]]`
-        Sums over texts, and the number of texts as the last item.
+    curves : `Dict[Column, Dict[str, Dict[int, List[float]]]]`
+        By column, row and line.
     errors : `Dict[str, Dict[int, str]]`
         By row and line.
     disagreements : `List[Disagreement]`
@@ -83,7 +82,7 @@ class Gathered:
     lines: List[int] = field(default_factory=list)
     values: Dict[Column, Dict[str, Dict[int, Optional[float]]]] = field(default_factory=dict)
     left_out: Dict[Column, Dict[str, int]] = field(default_factory=dict)
-    curves: Dict[Column, Dict[str, "NDArray[Any]"]] = field(default_factory=dict)
+    curves: Dict[Column, Dict[str, Dict[int, List[float]]]] = field(default_factory=dict)
     errors: Dict[str, Dict[int, str]] = field(default_factory=dict)
     _heap: List[Tuple[float, int, Disagreement]] = field(default_factory=list)
 
@@ -114,8 +113,8 @@ class Gathered:
                 counts = self.left_out.setdefault(column, {})
                 counts[row] = counts.get(row, 0) + found["left_out"].get(figure, 0)
             for figure, curve in found["curves"].items():
-                sums = self.curves.setdefault(Column(removal, figure), {})
-                sums[row] = sums.get(row, 0.0) + numpy.array([*curve, 1.0])
+                by_row = self.curves.setdefault(Column(removal, figure), {})
+                by_row.setdefault(row, {})[line] = curve
         for key, found in record.get("agreement", {}).items():
             if "error" in found:
                 self.errors.setdefault(f"rationale {key}", {})[line] = found["error"]

@@ -9,7 +9,7 @@ from biome_interpret.interpreters.engine.windows import Input
 from biome_interpret.models.labelling import TargetSpec
 from biome_interpret.models.objectives import Target
 
-BEST, WORST = "oracle-best", "oracle-worst"
+ORACLES = BEST, WORST = "oracle-best", "oracle-worst"
 
 Figures = Dict[str, Figure]
 

@@ -8,6 +8,7 @@ from allennlp.predictors import Predictor
 from biome_interpret.evaluation.methods import Row, Scores, Text
 from biome_interpret.evaluation.scores import max_sensitivity, rank_correlation
 from biome_interpret.models.execution.altered import with_noisy_embeddings, with_shuffled_layers
+from biome_interpret.models.labelling import TargetSpec
 from biome_interpret.models.objectives import Target
 
 # Of the noise, in standard deviations of the embedding matrix.
@@ -97,7 +98,7 @@ class Robustness:
     ) -> Dict[str, List[Union[Scores, Exception]]]:
         """The scores of each row. The label is that which the model itself predicts."""
         with_target = [
-            text._replace(target=text.target if target is None else target.label)
+            text._replace(target=text.target if target is None else _named(target))
             for text, target in pairs
         ]
         return {
@@ -105,6 +106,11 @@ class Robustness:
             for row in self.make_rows(predictor)
             if row.name in names
         }
+
+
+def _named(target: Target) -> TargetSpec:
+    """A label without a name is known by its index only."""
+    return target.index if target.label == str(target.index) else target.label
 
 
 def _stability(

@@ -69,15 +69,20 @@ class Study:
         """Of all rows, in the order of the results of a text."""
         return [row.name for row in self.rows] + [BEST, WORST] * self.has_oracle
 
+    @property
+    def _uses_limits(self) -> bool:
+        return self.has_oracle or any(name.startswith("naopc") for name in self.metrics)
+
     def prepare(self, cases: Sequence[Case]) -> List[Text]:
         """
-        Leaves out rows and removals that fail on all of the first texts. Returns a few of these,
-        and none if they cannot be read.
+        Leaves out rows and removals that fail on all of the first texts. Returns a few of these
+        that have words, and none if they cannot be read.
         """
         texts: List[Text] = []
         for name, perturber in [*self.removals.items()]:
             read = self._read(cases, perturber)
-            texts = texts or [one for one in read if isinstance(one, Text)][:_NUM_TRIED]
+            with_words = [one for one in read if isinstance(one, Text) and one.units.num]
+            texts = texts or with_words[:_NUM_TRIED]
             wrong = [one for one in read if isinstance(one, ConfigurationError)]
             if wrong and len(wrong) == len(read):  # The model does not have this baseline.
                 self.left_out[name] = reason_of(wrong[0])
@@ -161,7 +166,7 @@ class Study:
         """All metrics of all rows as one inquiry, which asks for each subset once."""
         known: Dict[Removed, Answer] = {}
         limits: Optional[Limits] = None
-        if 0 < units.num <= self.most_words:
+        if self._uses_limits and 0 < units.num <= self.most_words:
             [limits] = yield from together([find_limits(units.num)], known)
         settings = settings._replace(limits=limits)
         oracles: Dict[str, List[float]] = {}
@@ -209,7 +214,7 @@ class Study:
             skipped = None
             if found is None and not removals:
                 most = min(self.most_words, MAX_EXACT)
-                skipped = f"it has more than {most} words, or the model gives no probability"
+                skipped = f"it has more than {most} words, or the model gives no finite probability"
             time_of = seconds.get(name, 0.0)
             results.append(Result(text.line, name, text, found, time_of, removals, None, skipped))
         return results

@@ -1,17 +1,17 @@
 """The summary of a study: means, intervals, comparisons, and whether rankings survive."""
 
-from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Sequence, Set
+from typing import Any, Callable, Dict, Iterable, List, Mapping, NamedTuple, Optional, Sequence, Set
+
+import numpy
 
 from biome_interpret.evaluation import HIGHER, LOWER, METRICS
 from biome_interpret.evaluation.statistics import Interval, compare, holm, interval, kendalls_w
 from biome_interpret.evaluation.studies.gathering import COSTS, STABILITY, Column, Gathered
 from biome_interpret.evaluation.studies.lines import AGREEMENTS
-from biome_interpret.evaluation.studies.results import BEST, WORST
+from biome_interpret.evaluation.studies.results import ORACLES
 
 # A larger adjusted p-value does not tell a row from the best one.
 SIGNIFICANT = 0.05
-
-_ORACLES = (BEST, WORST)
 
 
 class Cell(NamedTuple):
@@ -67,7 +67,7 @@ class Table(NamedTuple):
 
 class Curve(NamedTuple):
     """
-    The mean probability of the target after each step.
+    The mean probability of the target after each step, over the texts of the figure's table.
 
     # Parameters
 
@@ -98,7 +98,7 @@ class Summary(NamedTuple):
         For each figure Kendall's W of the rankings of the rows, one for each removal.
     curves : `List[Curve]`
     empty : `List[Column]`
-        The columns to rank rows by that have no value for any text. They are no tables.
+        The columns, costs left out, that have no value for any text. They are no tables.
     """
 
     rows: Dict[str, str]
@@ -155,10 +155,12 @@ def summary_of(
     """
     tables, empty = [], []
     for column in sorted(gathered.values, key=lambda one: _place(one, gathered)):
-        if better_of(column.figure) and not _lines_with_value(gathered.values[column].values()):
+        # A cost may be unknown.
+        has_value = _lines_with_value(gathered.values[column].values())
+        if column.figure not in COSTS and not has_value:
             empty.append(column)
         needs_sign = column.figure in METRICS and METRICS[column.figure].needs_sign
-        without = (*unsigned, *_ORACLES) if needs_sign else ()
+        without = (*unsigned, *ORACLES) if needs_sign else ()
         table = _table(gathered, column, without, seed)
         if table is not None:
             tables.append(table)
@@ -169,10 +171,7 @@ def summary_of(
         errors=gathered.errors,
         tables=tables,
         concordance=_concordance(tables),
-        curves=[
-            Curve(*column, {row: (sums[:-1] / sums[-1]).tolist() for row, sums in found.items()})
-            for column, found in gathered.curves.items()
-        ],
+        curves=[_curve(gathered, column) for column in gathered.curves],
         empty=empty,
     )
 
@@ -183,11 +182,11 @@ def _lines_with_value(found: Iterable[Dict[int, Optional[float]]]) -> Set[int]:
 
 def _note(row: str, gathered: Gathered) -> str:
     """Oracles have other texts than the rows above them."""
-    if row not in _ORACLES:
+    if row not in ORACLES:
         return ""
     lines = _lines_with_value(found.get(row, {}) for found in gathered.values.values())
     number = f"{len(lines):,} of {len(gathered.lines):,} texts"
-    return f"its figures are means over {number}, so they are not compared with other rows"
+    return f"its figures are means over {number}. They are not compared with those of other rows"
 
 
 def _place(column: Column, gathered: Gathered) -> Any:
@@ -213,14 +212,9 @@ def _table(
     found = gathered.values[column]
     rows = [row for row in gathered.rows if row in found and row not in without]
     rows = [row for row in rows if any(value is not None for value in found[row].values())]
-    compared = [row for row in rows if row not in _ORACLES]
+    compared = [row for row in rows if row not in ORACLES]
     # Methods are compared on the same texts. A cost is that of all texts that have one.
-    does_count = all if better else any
-    common = [
-        line
-        for line in gathered.lines
-        if does_count(found[row].get(line) is not None for row in compared)
-    ]
+    common = _common_lines(gathered.lines, found, compared, all if better else any)
     values = {row: [found[row].get(line) for line in common] for row in rows}
     intervals = {row: interval(values[row], seed=seed) for row in rows}
     means = {row: one.mean for row, one in intervals.items() if one is not None}
@@ -240,6 +234,28 @@ def _table(
     return Table(*column, better, len(common), best, cells)
 
 
+def _common_lines(
+    lines: Sequence[int],
+    found: Mapping[str, Mapping[int, Any]],
+    rows: Sequence[str],
+    of_rows: Callable[[Iterable[bool]], bool],
+) -> List[int]:
+    """The lines for which all or any of the rows have something."""
+    return [line for line in lines if of_rows(found[row].get(line) is not None for row in rows)]
+
+
+def _curve(gathered: Gathered, column: Column) -> Curve:
+    found = gathered.curves[column]
+    compared = [row for row in found if row not in ORACLES]
+    common = _common_lines(gathered.lines, found, compared, all)
+    means = {}
+    for row, by_line in found.items():
+        curves = [by_line[line] for line in common if line in by_line]
+        if curves:
+            means[row] = numpy.mean(curves, axis=0).tolist()
+    return Curve(*column, means)
+
+
 def _against(best: str, values: Dict[str, List[Optional[float]]], seed: int) -> Dict[str, float]:
     others = [row for row in values if row != best]
     p_values = [
@@ -255,7 +271,7 @@ def _concordance(tables: Sequence[Table]) -> Dict[str, Optional[float]]:
         rows = [
             row
             for row in (same[0].cells if same else ())
-            if row not in _ORACLES and all(row in table.cells for table in same)
+            if row not in ORACLES and all(row in table.cells for table in same)
         ]
         if len(same) > 1:
             means = [[table.cells[row].interval.mean for row in rows] for table in same]

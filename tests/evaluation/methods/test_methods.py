@@ -24,12 +24,12 @@ from biome_interpret.models.execution.altered import copied
 from tests.tiny_models import EXAMPLE_INPUTS, build_predictor
 
 
-def text_of(name: str, predictor: Predictor, target: Any = None) -> Text:
+def text_of(name: str, predictor: Predictor, target: Any = None, inputs: Any = None) -> Text:
     def ask(units: Units) -> Any:
         [answer] = yield [frozenset()]
         return units, answer
 
-    inputs = EXAMPLE_INPUTS[name]
+    inputs = inputs or EXAMPLE_INPUTS[name]
     [(units, answer)] = Perturber(predictor, 0.0).results([Question(inputs, ask, target)])
     return Text(1, inputs, target, units, answer)
 
@@ -82,6 +82,19 @@ class TestAllenNLPs:
         row = AllenNLPRow("simple-gradient", copied(predictor), 0)
         [error] = row.scores([text_of("lstm", predictor, "negative")])
         assert "predicted label only" in str(error)
+
+    def test_another_span_is_refused(self) -> None:
+        """The tags are O I-PER U-LOC. AllenNLP takes the second span, since I- begins none."""
+        predictor = build_predictor("simple_tagger")
+        inputs = {"sentence": "in lives John"}
+        assert predictor.predict_json(inputs)["tags"] == ["O", "I-PER", "U-LOC"]
+        text = text_of("simple_tagger", predictor, inputs=inputs)
+        [error] = AllenNLPRow("simple-gradient", copied(predictor), 0).scores([text])
+        assert "another span" in str(error)
+        scores_of(
+            AllenNLPRow("simple-gradient", copied(predictor), 0),
+            text_of("simple_tagger", predictor),
+        )
 
 
 class TestCaptums:

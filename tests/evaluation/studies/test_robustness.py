@@ -30,7 +30,10 @@ def rows_of(predictor: Predictor) -> List[Row]:
 
 
 def results(kind: str, **options: Any) -> Dict[str, Result]:
-    predictor = build_predictor(kind)
+    return results_of(build_predictor(kind), kind, **options)
+
+
+def results_of(predictor: Predictor, kind: str, **options: Any) -> Dict[str, Result]:
     robustness = Robustness(predictor, rows_of, **options)
     study = Study(
         rows=rows_of(predictor),
@@ -67,6 +70,19 @@ def test_scores_of_shuffled_and_noisy_models_are_compared_for_the_same_label() -
     noisy = [scores_of(with_noisy_embeddings(predictor, RADIUS, 3 + i), label) for i in (0, 1)]
     assert ours.max_sensitivity == pytest.approx(max_sensitivity(own, noisy))
     assert 0 < ours.max_sensitivity < 1
+
+
+def test_a_label_without_a_name_is_explained_again() -> None:
+    predictor = build_predictor("cnn")
+    vocabulary = predictor._model.vocab
+    for names in (vocabulary._index_to_token, vocabulary._token_to_index):
+        names["labels"].clear()  # type: ignore[index]
+    predictor._model._label_namespace = "nameless_labels"
+    target = results_of(predictor, "cnn", num_stages=1)["ours"].target
+    assert target is not None and target.label == str(target.index)
+    found = results_of(predictor, "cnn", num_stages=1, num_noisy=1)["ours"].stability
+    assert found is not None and found.max_sensitivity is not None
+    assert None not in found.randomization
 
 
 def test_the_model_stays_as_it_is() -> None:

@@ -1,5 +1,6 @@
 """A study of tiny models."""
 
+from functools import partial
 from typing import Any, Dict, List, Optional, Sequence
 
 import pytest
@@ -90,6 +91,44 @@ def test_the_first_texts_show_what_cannot_be_done() -> None:
     assert [one.line for one in texts] == [1, 2]
     assert study.rows == [instead] and list(study.removals) == ["0.0"]
     assert "it fails" in study.left_out["a"] and "mask token" in study.left_out["mask"]
+
+
+def test_first_texts_without_words_do_not_count_against_rows_and_removals() -> None:
+    study = study_of("bert", Given("a", [1.0] * 14), removals=["delete"])
+    empty = [Case(line, {"sentence": ""}) for line in range(1, 6)]
+    texts = study.prepare([*empty, Case(6, EXAMPLE_INPUTS["bert"])])
+    assert [one.line for one in texts] == [6]
+    assert list(study.removals) == ["delete"] and study.left_out == {}
+
+
+@pytest.mark.parametrize("name", ["comprehensiveness", "naopc_sufficiency"])
+def test_orders_are_searched_only_if_something_uses_them(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+    inquire = Perturber.results
+
+    def results(perturber: Perturber, questions: Sequence[Any]) -> List[Any]:
+        return inquire(
+            perturber, [one._replace(ask=partial(counted, one.ask)) for one in questions]
+        )
+
+    def counted(ask: Any, units: Any) -> Any:
+        inquiry, answers = ask(units), None
+        while True:
+            try:
+                wanted = inquiry.send(answers)
+            except StopIteration as stop:
+                return stop.value
+            asked.extend(wanted)
+            answers = yield wanted
+
+    monkeypatch.setattr(Perturber, "results", results)
+    study = study_of("lstm", Given("a", range(6)))
+    study.metrics, study.most_words = {name: METRICS[name]}, 6
+    [[result]] = study.results([Case(1, {"sentence": "the film is not boring !"})])
+    assert figures(result)[name] is not None
+    assert (len({*asked}) == 2**6) == (name == "naopc_sufficiency")
 
 
 def test_wrong_texts_do_not_count_against_rows() -> None:

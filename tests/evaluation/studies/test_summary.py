@@ -78,6 +78,23 @@ def test_oracles_are_shown_and_not_compared() -> None:
     assert table.cells["oracle-best"].interval.num_texts == 1
 
 
+def test_curves_are_means_over_the_texts_that_all_rows_have() -> None:
+    texts = good_and_bad(3)
+    texts[0][0]["removals"]["delete"]["curves"] = {"deletion": [9.0, 9.0, 9.0]}
+    texts[0][1] = {"line": 1, "row": "bad", "error": "it failed"}
+    texts[1].append(record(2, "oracle-best", 0.9))
+    [curve] = summary(texts).curves
+    assert curve.by_row == dict.fromkeys(["good", "equal", "bad", "oracle-best"], [1.0, 0.5, 0.0])
+
+
+def test_figures_of_other_weights_without_a_value_are_named() -> None:
+    stability = {"randomization": [None], "max_sensitivity": None}
+    texts = [[record(1, "good", 0.1, stability=stability)]]
+    found = summary(texts)
+    assert [column.figure for column in found.empty] == [*stability]
+    assert found.table("other weights", "randomization") is None
+
+
 def test_concordance_needs_two_removals() -> None:
     texts = good_and_bad(6)
     assert summary(texts).concordance == {}
