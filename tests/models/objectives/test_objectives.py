@@ -17,6 +17,7 @@ from biome_interpret.models.objectives import forward_arguments, objective_for
 from biome_interpret.models.objectives.inference_modes import InferenceMode
 from biome_interpret.models.tensors import to_tensors
 from tests.kinds.predictors import KINDS, QUESTION, SOURCE
+from tests.tiny_models import build_predictor
 
 MODES = ("logits", "log_softmax", "softmax", "loss")
 
@@ -237,3 +238,10 @@ def test_coreference_jumps_along_the_path() -> None:
     [result, *_] = interpret(predictor, inputs)
     assert result.output == pytest.approx(f(1.0))
     assert "jumps" in result.notes[0]
+
+
+def test_a_span_may_cover_the_whole_text() -> None:
+    predictor = build_predictor("simple_tagger")
+    interpreter = IntegratedGradient(predictor, n_steps=2)
+    [found] = interpreter.interpret_json({"sentence": "."})
+    assert found.target.label == "U-PER" and found.target.words == "."

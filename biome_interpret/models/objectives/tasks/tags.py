@@ -1,6 +1,6 @@
 """Tags: a label for each token of a text."""
 
-from typing import Any, List, Optional
+from typing import Any, Dict, List, Optional
 
 import torch
 from allennlp.data import Instance
@@ -34,16 +34,22 @@ class TagsObjective(Objective):
             return None
         mask = _text_mask(tensors, tags.shape)
         if tensors.get("ignore_loss_on_o_tags"):
-            namespace = self.namespace or namespace_of(self.model, self.label)
-            indices = self.model.vocab.get_token_to_index_vocabulary(namespace)
-            mask &= tags != indices.get("O", -1)
+            mask &= tags != self._indices.get("O", -1)
         return Choices(logits, tags, mask)
+
+    @property
+    def _indices(self) -> Dict[str, int]:
+        """Of all tags that the model knows."""
+        namespace = self.namespace or namespace_of(self.model, self.label)
+        found: Dict[str, int] = self.model.vocab.get_token_to_index_vocabulary(namespace)
+        return found
 
     def target_of(self, instance: Instance, probability: Optional[float]) -> Target:
         label = instance.fields[self.label_name]
         assert isinstance(label, SequenceLabelField)
         tags = [str(tag) for tag in label.labels]
-        if "O" not in tags or "ignore_loss_on_o_tags" not in instance.fields:
+        # A span may cover the whole text. Without a tag "O", as for parts of speech, there is none.
+        if "O" not in self._indices or "ignore_loss_on_o_tags" not in instance.fields:
             return Target(" ".join(tags) or None, None, probability)
         words = None
         if isinstance(label.sequence_field, TextField):
