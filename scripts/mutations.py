@@ -818,13 +818,13 @@ mutation(
 )
 mutation(
     "a-study-compares-on-common-texts",
-    "does_count = all if better else any",
-    "does_count = any",
+    "compared, all if better else any)",
+    "compared, any)",
     *SUMMARY,
 )
 mutation(
     "oracles-are-not-compared",
-    "compared = [row for row in rows if row not in _ORACLES]",
+    "compared = [row for row in rows if row not in ORACLES]",
     "compared = rows",
     *SUMMARY,
 )
@@ -837,8 +837,8 @@ mutation(
 )
 mutation(
     "a-study-resumes-after-whole-texts",
-    "written = written.plus(line, errors == len(rows), size)",
-    "written = written.plus(line, errors == len(rows), 0)",
+    "written = written.plus(line, errors == num_methods, size)",
+    "written = written.plus(line, errors == num_methods, 0)",
     "biome_interpret/commands/evaluating/maker.py",
     ("tests/commands/test_evaluate.py",),
 )
@@ -1020,9 +1020,9 @@ mutation(
 mutation("reversed-orders", "[labelled, labelled[::-1]]", "[labelled, labelled]", *SHAPLEY)
 mutation("cut-of-a-cycle", "generator.integers(1, num_units)", "1", *SHAPLEY)
 mutation(
-    "errors-of-pairs-of-orders",
-    "changes.reshape(-1, 2, num_units)",
-    "changes.reshape(-1, 1, num_units)",
+    "errors-of-rounds-of-orders",
+    "independent = _round_size(num_units) if sampling.with_interactions else 2",
+    "independent = 2",
     *SHAPLEY,
 )
 mutation(
