@@ -836,6 +836,26 @@ mutation(
     ("tests/evaluation/studies/test_rationales.py",),
 )
 mutation(
+    "the-seed-of-a-study-is-that-of-its-methods",
+    '"seed": config.get("seed", arguments.seed)',
+    '"seed": config.get("seed", 0)',
+    "biome_interpret/commands/evaluating/rows.py",
+    ("tests/commands/test_evaluate.py",),
+)
+mutation(
+    "theirs-explain-the-same-span",
+    "if ours and theirs and _tags(ours[0]) != _tags(theirs[0]):",
+    "if False:",
+    "biome_interpret/evaluation/methods/theirs.py",
+    ("tests/evaluation/methods/test_methods.py",),
+)
+mutation(
+    "orders-are-searched-only-if-used",
+    "if self._uses_limits and 0 < units.num <= self.most_words:",
+    "if 0 < units.num <= self.most_words:",
+    *STUDY,
+)
+mutation(
     "a-study-resumes-after-whole-texts",
     "written = written.plus(line, errors == num_methods, size)",
     "written = written.plus(line, errors == num_methods, 0)",
@@ -1159,7 +1179,7 @@ mutation(
     "if is_cancelled():",
     "if False:",
     "biome_interpret/live/answers/explaining.py",
-    WORKER[1],
+    ("tests/live/answers/test_explaining.py",),
 )
 mutation(
     "javascript-counts-pairs",
