@@ -177,8 +177,14 @@ def _own_interpreters(arguments: Namespace) -> Dict[str, Dict[str, Any]]:
     # Their names tell them from those that the page offers in any case.
     offered: List[Dict[str, Any]] = [{"type": name} for name in OPTIONS]
     configs = [one for one in loading.interpreter_configs(given) if one not in offered]
-    names = method_names([*offered, *configs])
-    return dict(zip(names[len(offered) :], configs))
+    names = method_names([*offered, *configs])[len(offered) :]
+    for name, config in zip(names, configs):
+        if config.get("target") is not None:
+            raise ConfigurationError(
+                f"--interpreter {name} has a target, and the page explains the labels that are "
+                f"clicked: leave out 'target'"
+            )
+    return dict(zip(names, configs))
 
 
 def make_server(app: App, worker: Worker) -> "uvicorn.Server":

@@ -161,6 +161,10 @@ def test_other_machines_are_served_with_a_token_only(run: CommandLine) -> None:
         (["--examples", "{prose}"], "prose.jsonl is not JSONL"),
         (["--examples", "{broken}"], "has no text to choose from: line 2"),
         (["--interpreter", "nothing"], "'nothing' is neither a file nor one of the registered"),
+        (
+            ["--interpreter", "{target}"],
+            "target, and the page explains the labels that are clicked",
+        ),
         (["--predictor", "nothing"], "nothing"),
         (["--predictor-args", "["], "--predictor-args must be a JSON object"),
         (["--include-package", "nothing_here"], "--include-package 'nothing_here'"),
@@ -175,6 +179,7 @@ def test_what_cannot_be_used_is_named(
 ) -> None:
     files = {
         "{prose}": write_lines(tmp_path / "prose.jsonl", ["A film.", "Another."]),
+        "{target}": json.dumps({"type": SHAP, "target": "negative"}),
         "{broken}": write_lines(tmp_path / "broken.tsv", ["sentence\tyear", "A film."]),
     }
     filled = [str(files.get(one, one)) for one in given]

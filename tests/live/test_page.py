@@ -4,18 +4,31 @@ import json
 import os
 import re
 from pathlib import Path
-from typing import Any, Dict, Iterator, List
+from typing import Any, Dict, Iterator, List, Optional
 
 import pytest
 from allennlp.predictors import Predictor
 
-from biome_interpret import GradientShap, IntegratedGradient, Interpretation
+from biome_interpret import (
+    GradientShap,
+    IntegratedGradient,
+    Interpretation,
+    Occlusion,
+    SmoothGradient,
+)
 from biome_interpret.live.answers.archives import Loading, ServedArchive
 from biome_interpret.live.answers.explaining import Limits
 from biome_interpret.live.answers.service import Service
 from tests.kinds.archives import ARCHIVES, load
 from tests.live.pages import Page
-from tests.live.servers import Running, make_service, running, served, shipped_predictor
+from tests.live.servers import (
+    GRADIENT,
+    Running,
+    make_service,
+    running,
+    served,
+    shipped_predictor,
+)
 from tests.tiny_models import EXAMPLE_INPUTS, build_predictor
 from tests.visualization.browser import Browser, find_chromium
 from tests.visualization.test_fragment import luminance
@@ -235,6 +248,43 @@ class TestExplain:
             assert number(page.numbers()["output"][1]) == pytest.approx(after.output, rel=1e-3)
             page.choose("#example", "0")
             assert "✓ predicted correctly" in page.text(".verdict")
+
+
+def test_an_interpreter_of_the_user(browser: Browser, predictor: Predictor) -> None:
+    occlusion = {"type": "biome-occlusion", "baseline": "unknown"}
+    smooth = {"n_perturbations": 50, "inference_mode": "softmax"}
+    own = {"occlusion": occlusion, "smooth": {"type": "biome-smooth-gradient", **smooth}}
+    with running(make_service(own=own)) as server:
+        page = Page(browser, address_of(server))
+        page.open()
+        page.explain(FILM)
+        page.check("interpreters", "occlusion")
+        page.check("interpreters", GRADIENT)
+
+        def is_shown(card: int, baseline: Optional[str]) -> None:
+            interpreter = Occlusion(predictor, granularity="word", baseline=baseline)
+            [one] = interpreter.interpret_json({"sentence": FILM})
+            assert number(table(page, card)["thin"][0]) == pytest.approx(one.scores[3], rel=1e-3)
+
+        is_shown(0, "unknown")
+        for baseline in ("zero", "unknown"):
+            page.check("baselines", baseline)
+        headings = [text.split(" · ")[-1] for text in page.texts(".item h4")]
+        assert headings == ["baseline unknown", "baseline zero"]
+        is_shown(0, "unknown")
+        is_shown(1, None)
+        page.check("baselines", "default")
+        page.check("baselines", "unknown")
+        assert page.text(".item h4").endswith(" · baseline zero")
+        is_shown(0, None)
+        page.check("interpreters", "smooth")
+        page.check("interpreters", "occlusion")
+        assert "softmax (default)" in page.text("#options option")
+        hints = "[...document.querySelectorAll('#other-options input')].map(i => i.placeholder)"
+        assert "50" in page.run(hints)
+        interpreter = SmoothGradient(predictor, granularity="word", **smooth)
+        [one] = interpreter.interpret_json({"sentence": FILM})
+        assert number(table(page)["thin"][0]) == pytest.approx(one.scores[3], rel=1e-3)
 
 
 class TestEditAndSee:

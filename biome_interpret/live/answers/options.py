@@ -36,11 +36,11 @@ class Option:
 
     def checked(self, where: str, value: Any) -> Any:
         """The value, or a `Refused` that says what the option takes."""
-        if self._takes(value):
+        if self.takes(value):
             return value
         raise Refused(400, f"{where} is {shown(value)}; it must be {self._kinds()}", where)
 
-    def _takes(self, value: Any) -> bool:
+    def takes(self, value: Any) -> bool:
         if self.type == "flag" or isinstance(value, bool):
             return self.type == "flag" and isinstance(value, bool)
         if self.choices is not None:

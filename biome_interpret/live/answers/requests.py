@@ -160,15 +160,13 @@ def _finite(text: str) -> float:
 
 
 def _config(method: Method, given: Mapping[str, Any]) -> Dict[str, Any]:
-    """A default is left out, unless it replaces a parameter of the method."""
-    config = dict(method.config)
-    for name, value in given.items():
-        is_default = value == method.options[name].default
-        if is_default and name in config:
-            config[name] = None if value == ZERO else value
-        elif not is_default:
-            config[name] = value
-    return config
+    """A default is left out."""
+    changed = {
+        name: None if value == ZERO else value
+        for name, value in given.items()
+        if value != method.options[name].default
+    }
+    return {**method.config, **changed}
 
 
 def _target(value: Any, where: str) -> TargetSpec:

@@ -1,6 +1,7 @@
 """Everything that is served: the archives, what may be asked of them, and the examples."""
 
 import platform
+from dataclasses import replace
 from importlib.util import find_spec
 from typing import Any, Callable, Dict, List, Mapping, Sequence
 
@@ -12,7 +13,7 @@ from biome_interpret import __version__
 from biome_interpret.live.answers import sharing
 from biome_interpret.live.answers.archives import ServedArchive
 from biome_interpret.live.answers.explaining import Answer, Limits, answer, to_json
-from biome_interpret.live.answers.options import COMMON, OPTIONS, TITLES
+from biome_interpret.live.answers.options import COMMON, OPTIONS, TITLES, Option
 from biome_interpret.live.answers.requests import (
     MOST_EXPLANATIONS,
     MOST_REQUESTS,
@@ -25,6 +26,14 @@ from biome_interpret.live.answers.snippets import snippets
 from biome_interpret.predictors.saliency_predictor import interpreter_class
 
 IsCancelled = Callable[[], bool]
+
+_FIXED, _ADAPTIVE = ("n_steps", "quadrature"), ("tolerance", "max_evaluations")
+# Parameters, and the options that an interpreter does not take beside them.
+_INSTEAD_OF = {
+    "background": ("baseline",),
+    **dict.fromkeys(_FIXED, _ADAPTIVE),
+    **dict.fromkeys(_ADAPTIVE, _FIXED),
+}
 
 
 class Service:
@@ -105,5 +114,19 @@ def _methods(own: Mapping[str, Mapping[str, Any]]) -> Dict[str, Method]:
         known = infer_params(interpreter_class(Params(dict(config))))
         options = OPTIONS.get(config["type"], COMMON)
         allowed = {key: one for key, one in options.items() if key in known}
-        found[name] = Method(name, config, allowed)
+        found[name] = Method(name, config, _configured(allowed, config))
     return found
+
+
+def _configured(options: Mapping[str, Option], config: Mapping[str, Any]) -> Dict[str, Option]:
+    """
+    The options with the parameters as their defaults. Those that cannot be shown as an option, or
+    leave no room for one, stay as they are.
+    """
+    given = {name: value for name, value in config.items() if value is not None}
+    left_out = {other for name in given for other in _INSTEAD_OF.get(name, ())}
+    return {
+        name: replace(one, default=given.get(name, one.default))
+        for name, one in options.items()
+        if name not in left_out and (name not in given or one.takes(given[name]))
+    }

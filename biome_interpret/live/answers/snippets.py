@@ -20,8 +20,7 @@ _PREDICTOR = "from allennlp.predictors import Predictor"
 def snippets(request: Request, archive: ServedArchive) -> Dict[str, str]:
     """Of a request with one explanation."""
     [question] = request.questions
-    target = question.target if question.target is not None else question.config.get("target")
-    config = {name: value for name, value in question.config.items() if name != "target"}
+    target, config = question.target, question.config
     with_target = config if target is None else {**config, "target": target}
     return {
         "python": _python(request.inputs, config, target, archive.loading),

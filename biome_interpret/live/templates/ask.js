@@ -51,12 +51,18 @@ function showError(error) {
   else if (error && !(error instanceof Refusal)) throw error;
 }
 
+// The chosen baselines, each once. Null for an interpreter that offers none.
+function baselinesOf({ baseline }) {
+  if (!baseline) return [null];
+  return [...new Set(state.baselines.map((name) => (name === DEFAULT ? baseline.default : name)))];
+}
+
 // What is asked of an archive: one explanation for each interpreter, baseline and target.
 function explanationsOf(targets) {
   const found = [];
   for (const { name, options } of askedInterpreters()) {
     const own = Object.entries(state.options).filter(([key]) => key in options);
-    for (const baseline of options.baseline ? state.baselines : [null]) {
+    for (const baseline of baselinesOf(options)) {
       const set = Object.fromEntries(own);
       if (baseline !== null && baseline !== options.baseline.default) set.baseline = baseline;
       for (const target of targets) found.push({ interpreter: name, target, options: set });

@@ -29,13 +29,18 @@ function itemOf(explanation, { interpretation: one, fields, ...result }) {
   };
 }
 
+// The value of an option, given or by default.
+const valueOf = ({ interpreter, options }, name) =>
+  options[name] ?? named(setup.interpreters, interpreter).options[name]?.default;
+
 // What tells an explanation from the others beside it.
-function methodOf({ interpreter, options }) {
-  const { title, options: all } = named(setup.interpreters, interpreter);
-  const parts = state.interpreters.length > 1 ? [title || interpreter] : [];
-  const isDeleting = options.removal === "delete"; // Nothing takes the place of words.
-  const baseline = isDeleting ? null : (options.baseline ?? all.baseline?.default);
-  if (state.baselines.length > 1 && baseline) parts.push(`baseline ${baseline}`);
+function methodOf(explanation) {
+  const { interpreter, options } = explanation;
+  const parts = state.interpreters.length > 1 ? [named(setup.interpreters, interpreter).title] : [];
+  const isDeleting = valueOf(explanation, "removal") === "delete"; // Nothing takes the place of words.
+  const baseline = isDeleting ? null : valueOf(explanation, "baseline");
+  const isTold = state.baselines.length > 1 || "baseline" in options;
+  if (isTold && baseline) parts.push(`baseline ${baseline}`);
   return parts.join(" · ");
 }
 

@@ -39,10 +39,13 @@ function askedOptions() {
   }
   return options;
 }
+const DEFAULT = "default";
 function knownBaselines() {
-  const choices = setup.interpreters.flatMap(({ options }) => options.baseline?.choices || []);
+  const offered = setup.interpreters.flatMap(({ options }) => options.baseline ?? []);
   const isKnown = (name) => askedArchives().every(({ baselines }) => baselines.includes(name));
-  return [...new Set(choices)].filter(isKnown);
+  const known = [...new Set(offered.flatMap(({ choices }) => choices))].filter(isKnown);
+  const haveOne = new Set(offered.map((option) => option.default)).size < 2;
+  return haveOne ? known : [DEFAULT, ...known]; // That of each interpreter.
 }
 
 // The parts of a fragment, such as "#token=...&state=...".

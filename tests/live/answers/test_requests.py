@@ -222,6 +222,46 @@ class TestOptions:
             assert found.config == {"type": GRADIENT, "granularity": granularity}
 
 
+class TestConfigured:
+    """What an interpreter of the user may be asked, beside its own parameters."""
+
+    @pytest.mark.parametrize(
+        "config, defaults, left_out",
+        [
+            ({"baseline": "unknown", "tolerance": 0.1}, {"baseline": "unknown"}, "n_steps"),
+            ({"tolerance": 0.1}, {"tolerance": 0.1, "max_evaluations": 257}, "quadrature"),
+            ({"n_steps": 90}, {"n_steps": 90, "baseline": "zero"}, "tolerance"),
+            ({"quadrature": "trapezoid"}, {"quadrature": "trapezoid"}, "max_evaluations"),
+            ({"quadrature": "trapezoid", "n_steps": 900}, {}, "n_steps"),
+            ({"baseline": {"type": "mean"}}, {"tolerance": 0.01}, "baseline"),
+            ({"background": [INPUTS]}, {}, "baseline"),
+            ({"baseline": None}, {"baseline": "zero"}, "nothing"),
+        ],
+    )
+    def test_the_defaults_are_the_parameters(
+        self, config: Dict[str, Any], defaults: Dict[str, Any], left_out: str
+    ) -> None:
+        service = make_service(own={"mine": {"type": GRADIENT, **config}})
+        offered = service.setup()["interpreters"][-1]["options"]
+        assert {name: offered[name]["default"] for name in defaults} == defaults
+        assert left_out not in offered
+        for name, value in (("n_steps", 5), ("tolerance", 0.2), ("baseline", "mean")):
+            if name in offered:
+                body = request(question("mine", options={name: value}))
+                answered = service.explain(service.menu.request(body), lambda: False)
+                assert answered["explanations"][0]["results"]
+
+    def test_a_baseline_takes_the_place_of_theirs(self) -> None:
+        menu = make_service(own={"mine": {"type": GRADIENT, "baseline": "unknown"}}).menu
+        for options, baseline in (
+            ({}, "unknown"),
+            ({"baseline": "zero"}, None),
+            ({"baseline": "mean"}, "mean"),
+        ):
+            [found] = menu.request(request(question("mine", options=options))).questions
+            assert found.config == {"type": GRADIENT, "baseline": baseline}
+
+
 def test_an_interpreter_of_the_user_may_be_asked() -> None:
     background = [{"sentence": "A film."}]
     own = {"mine": {"type": SHAP, "background": background, "seed": 5}}

@@ -40,7 +40,7 @@ REQUESTS = [
     request(question("mine", options={"hold_special_tokens": True}), inputs=ODD),
 ]
 OWN: Dict[str, Dict[str, Any]] = {
-    "mine": {"type": SHAP, "seed": 5, "target": "negative", "background": [{"sentence": "It's."}]}
+    "mine": {"type": SHAP, "seed": 5, "background": [{"sentence": "It's."}]}
 }
 
 
