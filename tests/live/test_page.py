@@ -211,6 +211,30 @@ class TestExplain:
         assert number(page.numbers()["output"][0]) == pytest.approx(one.output, rel=1e-3)
         assert f"{one.n_evaluations} evaluations" in page.numbers()["cost"][0]
 
+    def test_defaults_that_differ(self, page: Page, predictor: Predictor) -> None:
+        page.open()
+        page.check("interpreters", "biome-gradient-shap")
+        page.check("interpreters", "biome-smooth-gradient")
+        page.explain(FILM)
+        assert "noise relative defaultyesno" in page.text("#other-options label")
+        hints = "[...document.querySelectorAll('#more-options input, #options input')]"
+        hints = page.run(f"{hints}.map(i => i.placeholder)")
+        assert "0.01 or not set" in hints and "257 or not set" in hints and "10" in hints
+
+        def smooth() -> float:
+            return number(table(page, 2)["thin"][0])
+
+        def expected(**options: Any) -> Any:
+            interpreter = SmoothGradient(predictor, granularity="word", **options)
+            [one] = interpreter.interpret_json({"sentence": FILM})
+            return pytest.approx(one.scores[3], rel=1e-3)
+
+        assert smooth() == expected()
+        page.option("noise relative", "false")
+        assert smooth() == expected(noise_relative=False) != expected()
+        page.option("noise relative", "")
+        assert smooth() == expected() and "noise_relative" not in page.state()["options"]
+
     def test_the_bar_leads_from_the_baseline_to_the_output(
         self, page: Page, predictor: Predictor
     ) -> None:

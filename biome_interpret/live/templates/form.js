@@ -87,35 +87,33 @@ function setOption(name, value) {
   explainAgain();
 }
 
+// Nothing is asked for until the reader chooses: each interpreter has its own default.
 const CONTROLS = {
-  choice(name, { choices, default: usual }) {
+  choice(name, { choices = [true, false], defaults }) {
     const select = make("select");
-    if (!choices.includes(usual)) select.append(make("option", { value: "" }, "not set"));
+    const usual = defaults.length > 1 ? "default" : (defaults[0] ?? "not set");
+    if (!choices.includes(usual)) select.append(make("option", { value: "" }, usual));
     for (const choice of choices) {
-      const mark = choice === usual ? " (default)" : "";
-      select.append(make("option", { value: choice }, choice.replaceAll("_", " ") + mark));
+      const words = { true: "yes", false: "no" }[choice] ?? choice.replaceAll("_", " ");
+      select.append(make("option", { value: choice }, words + (choice === usual ? " (default)" : "")));
     }
-    select.value = state.options[name] ?? usual ?? "";
-    select.addEventListener("change", () => setOption(name, select.value || undefined));
+    select.value = state.options[name] ?? (choices.includes(usual) ? usual : "");
+    select.addEventListener("change", () => setOption(name, choices.find((one) => String(one) === select.value)));
     return select;
   },
-  number(name, { least, most, default: usual, type }) {
+  number(name, { least, most, defaults, type }) {
     const attributes = { type: "number", min: least, max: most, step: type === "integer" ? 1 : "any" };
-    const input = make("input", { ...attributes, placeholder: usual ?? "not set" });
+    const placeholder = defaults.map((usual) => usual ?? "not set").join(" or ");
+    const input = make("input", { ...attributes, placeholder });
     input.value = state.options[name] ?? "";
     input.addEventListener("change", () => {
       if (input.reportValidity()) setOption(name, input.value === "" ? undefined : input.valueAsNumber);
     });
     return input;
   },
-  flag(name, { default: usual }) {
-    const box = make("input", { type: "checkbox" });
-    box.checked = state.options[name] ?? usual;
-    box.addEventListener("change", () => setOption(name, box.checked));
-    return box;
-  },
 };
 CONTROLS.integer = CONTROLS.number;
+CONTROLS.flag = CONTROLS.choice;
 
 function drawOption(name, option) {
   const help = name in CAPTIONS || !option.help ? null : span("quiet", " " + option.help);

@@ -28,16 +28,19 @@ function askedFields() {
   return [...fields.values()];
 }
 
-// The options of the chosen interpreters, each once. The baselines have a control of their own:
-// those that all chosen archives have.
+// The options of the chosen interpreters, each once, with all its defaults and what all of them take.
+// The baselines have a control of their own: those that all chosen archives have.
 function askedOptions() {
-  const options = new Map();
-  for (const interpreter of askedInterpreters()) {
-    for (const [name, option] of Object.entries(interpreter.options)) {
-      if (name !== "baseline" && !options.has(name)) options.set(name, option);
-    }
+  const found = new Map();
+  for (const [name, option] of askedInterpreters().flatMap((one) => Object.entries(one.options))) {
+    if (name !== "baseline") found.set(name, [...(found.get(name) ?? []), option]);
   }
-  return options;
+  return new Map([...found].map(([name, all]) => [name, joined(all)]));
+}
+function joined(all) {
+  const each = (key) => [...new Set(all.map((option) => option[key]))];
+  const [least, most] = [Math.max(...each("least")), Math.min(...each("most"))];
+  return { ...all[0], least, most, defaults: each("default"), help: each("help").join(" ") };
 }
 const DEFAULT = "default";
 function knownBaselines() {
