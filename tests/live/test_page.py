@@ -399,6 +399,42 @@ class TestEditAndSee:
         assert page.state()["edits"][0]["start"] == 450 * len("dull ")
         assert len(page.texts(".change")) == 1
 
+    def test_scores_that_predict_no_change(self, browser: Browser) -> None:
+        word_pieces = build_predictor("bert")
+        text = EXAMPLE_INPUTS["bert"]["sentence"]
+        with running(make_service(word_pieces)) as server:
+            page = Page(browser, address_of(server))
+            page.open()
+            page.explain(text)
+            page.click_word("surprising")  # Of several word pieces.
+            sums = {"granularity_aggregation_strategy": "sum"}
+            label = page.texts(".item h4 b")[0]
+            one = explained(word_pieces, text, target=label, **sums)
+            assert number(page.texts(".change b")[1]) == pytest.approx(
+                -one.scores[one.tokens.index("surprising")], rel=1e-3
+            )
+            assert page.texts(".adds .rest")  # The special tokens.
+            page.option("hold special tokens", "true")
+            assert page.texts(".adds") and not page.texts(".adds .rest")
+            for caption, value, usual in (
+                ("granularity aggregation strategy", "mean", "sum"),
+                ("reduction", "l2", "sum"),
+                ("input x gradient", "false", "true"),
+                ("A score for each", "sentence", "word"),
+            ):
+                assert "predicted" in page.text(".change")
+                page.option(caption, value)
+                assert "changed" in page.text(".change") and "predicted" not in page.text(".change")
+                if value == "sentence":
+                    assert not page.texts(".t.strike")
+                page.option(caption, usual)
+            # An edit of the whole sentence takes the place of that of its word.
+            page.option("A score for each", "sentence")
+            page.click_word(text, "mask")
+            assert [edit["how"] for edit in page.state()["edits"]] == ["mask"]
+            assert "predicted" in page.text(".change") and len(page.texts(".t.mask")) == 1
+            assert page.browser.complaints() == []
+
     def test_a_new_text_begins_without_edits(self, page: Page) -> None:
         page.explain(FILM)
         page.click_word("thin")

@@ -86,7 +86,7 @@ def _number(least: float, most: float, default: Optional[float], help: str) -> O
 
 _TOLERANCE = "Add points until the estimated error is at most this share of the scores."
 
-COMMON = {
+_COMMON = {
     "baseline": _choice(
         BASELINES, ZERO, "x', what the text is compared with: zero, or the vector of a token."
     ),
@@ -95,8 +95,8 @@ COMMON = {
     "hold_special_tokens": _flag(False, "Attribute nothing to special tokens."),
 }
 
-_PATH = {
-    **COMMON,
+PATH = {
+    **_COMMON,
     "granularity_aggregation_strategy": _choice(
         [*STRATEGIES], "mean", "How the scores of tokens make that of a word or sentence."
     ),
@@ -131,7 +131,7 @@ _SMOOTH_GRADIENT = {
 }
 
 _COALITIONS = {
-    **COMMON,
+    **_COMMON,
     "removal": _choice(
         ["baseline", "delete"], "baseline", "Replace units by the baseline, or leave them out."
     ),
@@ -144,9 +144,9 @@ _SHAPLEY = {
 
 # By the registered name of the interpreter.
 OPTIONS: Dict[str, Dict[str, Option]] = {
-    "biome-integrated-gradient": {**_PATH, **_INTEGRATED_GRADIENT},
-    "biome-gradient-shap": {**_PATH, **_GRADIENT_SHAP},
-    "biome-smooth-gradient": {**_PATH, **_SMOOTH_GRADIENT},
+    "biome-integrated-gradient": {**PATH, **_INTEGRATED_GRADIENT},
+    "biome-gradient-shap": {**PATH, **_GRADIENT_SHAP},
+    "biome-smooth-gradient": {**PATH, **_SMOOTH_GRADIENT},
     "biome-occlusion": _COALITIONS,
     "biome-shapley-sampling": {**_COALITIONS, **_SHAPLEY},
 }

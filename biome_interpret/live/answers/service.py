@@ -13,7 +13,7 @@ from biome_interpret import __version__
 from biome_interpret.live.answers import sharing
 from biome_interpret.live.answers.archives import ServedArchive
 from biome_interpret.live.answers.explaining import Answer, Limits, answer, to_json
-from biome_interpret.live.answers.options import COMMON, OPTIONS, TITLES, Option
+from biome_interpret.live.answers.options import OPTIONS, PATH, TITLES, Option
 from biome_interpret.live.answers.requests import (
     MOST_EXPLANATIONS,
     MOST_REQUESTS,
@@ -112,7 +112,7 @@ def _methods(own: Mapping[str, Mapping[str, Any]]) -> Dict[str, Method]:
     }
     for name, config in own.items():
         known = infer_params(interpreter_class(Params(dict(config))))
-        options = OPTIONS.get(config["type"], COMMON)
+        options = OPTIONS.get(config["type"], PATH)
         allowed = {key: one for key, one in options.items() if key in known}
         found[name] = Method(name, config, _configured(allowed, config))
     return found

@@ -2,9 +2,22 @@
 
 const known = (value) => value ?? undefined;
 
+// The value of an option, given or by default.
+const valueOf = ({ interpreter, options }, name) =>
+  options[name] ?? named(setup.interpreters, interpreter).options[name]?.default;
+
+// Whether each score is a part of the output, and not a length or the mean of several tokens.
+function areContributions(explanation) {
+  const isSum = (name) => [undefined, "sum"].includes(valueOf(explanation, name));
+  const isOfTokens = ["all_tokens", "token"].includes(valueOf(explanation, "granularity"));
+  const isWhole = isOfTokens || isSum("granularity_aggregation_strategy");
+  return isWhole && isSum("reduction") && valueOf(explanation, "input_x_gradient") !== false;
+}
+
 // A result in the form of the report's.
 function itemOf(explanation, { interpretation: one, fields, ...result }) {
   return {
+    contributes: areContributions(explanation),
     target: known(result.type),
     words: known(one.target.words),
     place: known(result.place),
@@ -28,10 +41,6 @@ function itemOf(explanation, { interpretation: one, fields, ...result }) {
     })),
   };
 }
-
-// The value of an option, given or by default.
-const valueOf = ({ interpreter, options }, name) =>
-  options[name] ?? named(setup.interpreters, interpreter).options[name]?.default;
 
 // What tells an explanation from the others beside it.
 function methodOf(explanation) {

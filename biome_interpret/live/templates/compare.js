@@ -91,14 +91,12 @@ function changeTip(after, field, i) {
 }
 
 function changeOf({ item, after }) {
+  const changed = make("b", null, signed(after.output - item.output));
+  const parts = ["The output changed by ", changed, `, from ${number(item.output)} to ${number(after.output)}.`];
+  const score = item.contributes ? scoreOfEdited(item) : null;
+  if (score === null) return parts;
   const words = state.edits.length === 1 ? "The score of the edited word" : "The scores of the edited words";
-  return [
-    "The output changed by ",
-    make("b", null, signed(after.output - item.output)),
-    `, from ${number(item.output)} to ${number(after.output)}. ${words} predicted `,
-    make("b", null, signed(-scoreOfEdited(item))),
-    ".",
-  ];
+  return [...parts, ` ${words} predicted `, make("b", null, signed(-score)), "."];
 }
 
 function spokenChange(model) {

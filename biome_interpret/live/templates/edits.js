@@ -113,19 +113,25 @@ function namesOf(field, spanOf) {
   });
 }
 
-// The edit that touches a token.
+// The edits that touch a token, and the one that covers the whole of it.
+function editsOf(field, i) {
+  const place = placeOf(field, i);
+  if (!place) return [];
+  return editsAt(place.path).filter(({ start, end }) => start < place.end && place.start < end);
+}
 function editOf(field, i) {
   const place = placeOf(field, i);
-  return place ? editsAt(place.path).find(({ start, end }) => start < place.end && place.start < end) : undefined;
+  return editsOf(field, i).find(({ start, end }) => start <= place.start && place.end <= end);
 }
 
-// The sum of the scores of all edited words.
+// The sum of the scores of all edited words. Null if only a part of a word, or of a sentence, is edited.
 function scoreOfEdited(item) {
   let sum = 0;
   for (const field of item.fields) {
-    field.scores.forEach((score, i) => {
+    for (const [i, score] of field.scores.entries()) {
       if (editOf(field, i)) sum += score;
-    });
+      else if (editsOf(field, i).length) return null;
+    }
   }
   return sum;
 }
@@ -133,7 +139,8 @@ function scoreOfEdited(item) {
 // Edits a word. The same edit again puts it back, and another takes its place.
 function editWord({ field, i }, how, text) {
   const edit = editOf(field, i);
-  state.edits = state.edits.filter((other) => other !== edit);
+  const touching = editsOf(field, i);
+  state.edits = state.edits.filter((other) => !touching.includes(other));
   if (edit?.how === how && text === undefined) return;
   state.edits.push({ ...placeOf(field, i), how, ...(text === undefined ? {} : { text }) });
 }

@@ -98,10 +98,13 @@ function chosen(names, known) {
   return found.length ? found : known.slice(0, 1);
 }
 
+// Scores of words that are parts of the output.
+const FIRST_OPTIONS = { granularity: "word", granularity_aggregation_strategy: "sum" };
+
 // A state that can be asked, made of whatever a link holds.
 function checkedState(value) {
   const given = isObject(value) ? value : {};
-  const options = isObject(given.options) ? given.options : { granularity: "word" };
+  const options = isObject(given.options) ? given.options : FIRST_OPTIONS;
   const inputs = isObject(given.inputs) ? given.inputs : {};
   state = {
     inputs: Object.fromEntries(Object.entries(inputs).filter(([, text]) => isText(text))),
