@@ -732,6 +732,21 @@ class TestErrors:
         page.explain(FILM)
         assert page.text("#error") == ""
 
+    def test_a_number_that_is_not_allowed_is_shown(self, page: Page) -> None:
+        page.explain(FILM)
+        is_open = "document.getElementById('more-options').open"
+        page.run(f"{is_open} = true")
+        page.option("n steps", "9999")
+        for ask in ("#explain", "input[name=baselines][value=unknown]"):
+            page.run(f"{is_open} = false; document.querySelector('h1').focus()")
+            page.browser.click(ask)
+            page.browser.wait(is_open)
+            assert page.run("document.activeElement.validationMessage").endswith("512.")
+        assert len(page.texts(".item")) == 1
+        page.option("n steps", "5")
+        assert page.text("#status").startswith("Done") and len(page.texts(".item")) == 2
+        assert page.browser.complaints() == []
+
     def test_more_explanations_than_fit(self, page: Page) -> None:
         page.explain(FILM)
         page.check("interpreters", "biome-gradient-shap")

@@ -166,12 +166,19 @@ const hasText = () => Object.values(state.inputs).some((text) => text.trim());
 
 // After a change of what is chosen, a result that is shown is made anew.
 function explainAgain() {
-  if (models.length && byId("question").checkValidity()) explain();
+  if (models.length && hasText() && byId("question").reportValidity()) explain();
   else {
     saveState();
     markStale("The choices have changed.");
   }
 }
+
+// The browser shows no message in a part that is closed.
+function openAround({ target }) {
+  const part = target.closest("details");
+  if (part) part.open = true;
+}
+byId("question").addEventListener("invalid", openAround, true);
 
 // Says that the result is not that of the form.
 function markStale(why) {
