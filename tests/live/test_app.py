@@ -231,11 +231,26 @@ class TestReport:
         found = [(one["target"], one["method"]) for one in record["results"]]
         assert found == [("positive", GRADIENT), ("negative", GRADIENT)]
 
-    def test_a_failure_is_its_error(self, client: Client) -> None:
-        body = {"requests": [request(question(options={"baseline": "mask"}))]}
-        answered = client.post("/api/report", body)
-        assert answered.status == 422
-        assert "mask token" in answered.error
+    def test_it_leaves_out_what_fails(self, client: Client) -> None:
+        fails = question(options={"baseline": "mask"})
+        requests = [request(fails), request(fails, question(SHAP))]
+        page = client.post("/api/report", {"requests": requests}).content.decode()
+        data = re.search(r'id="data">(.*?)</script>', page, re.DOTALL)
+        assert data is not None
+        [record] = json.loads(data[1])
+        assert [one["method"] for one in record["results"]] == [SHAP]
+        assert "mask" not in page.split("</dl>")[0].split("<dl")[1]
+
+    def test_if_everything_fails_it_is_the_error(self, client: Client) -> None:
+        fails = request(question(options={"baseline": "mask"}))
+        for address, body, where in (
+            ("report", {"requests": [fails, fails]}, "requests[0].explanations[0]"),
+            ("figure", fails, "explanations[0]"),
+        ):
+            answered = client.post(f"/api/{address}", body)
+            assert answered.status == 422
+            assert "mask token" in answered.error
+            assert answered.json["where"] == where
 
 
 class TestFigure:

@@ -604,6 +604,23 @@ class TestShare:
         assert "The story is thin, but" in report and "The story is, but" in report
         assert (tmp_path / "interpretation.svg").read_text(encoding="utf-8").startswith("<")
 
+    def test_a_report_without_what_fails(self, page: Page, tmp_path: Path) -> None:
+        page.open()
+        page.check("interpreters", "biome-occlusion")
+        page.check("interpreters", GRADIENT)
+        page.option("removal", "delete")
+        page.explain(FILM)
+        page.check("baselines", "unknown")
+        page.browser.call(
+            "Browser.setDownloadBehavior", behavior="allow", downloadPath=str(tmp_path)
+        )
+        page.browser.click(".share button:last-child")
+        page.wait_for_file(tmp_path / "interpretations.html")
+        page.check("baselines", "zero")
+        page.browser.click(".share button:last-child")
+        page.browser.wait("document.getElementById('error').textContent")
+        assert page.text("#error").startswith("removal='delete' and ")
+
 
 class TestKeyboard:
     def test_everything_without_a_mouse(self, page: Page) -> None:

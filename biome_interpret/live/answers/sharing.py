@@ -20,10 +20,13 @@ from biome_interpret.visualization.report import write_report
 def report(
     answers: Sequence[Answer], archives: Mapping[str, ServedArchive], title: Optional[str]
 ) -> bytes:
-    """The page that `interpret --html` writes, with a record for each answer."""
-    _refuse_failures(answers)
+    """
+    The page that `interpret --html` writes, with a record for each answer. It leaves out
+    explanations that failed, unless all of them did.
+    """
+    answers = _with_results(answers)
     configs: List[Dict[str, Any]] = []
-    for question in (one for answer in answers for one in answer.request.questions):
+    for question in (one.question for answer in answers for one in answer.explained):
         if question.config not in configs:
             configs.append(question.config)
     names = method_names(configs)
@@ -56,8 +59,9 @@ def report(
 
 def figure(answer: Answer, thing: int) -> bytes:
     """A bar chart of one result, as SVG. It needs matplotlib."""
-    _refuse_failures([answer])
     [explained] = answer.explained
+    if explained.error is not None:
+        raise Refused(422, explained.error, "explanations[0]")
     if thing >= len(explained.found):
         number = len(explained.found)
         message = f"there are {number} results: thing must be below" if number else "nothing is"
@@ -70,8 +74,11 @@ def figure(answer: Answer, thing: int) -> bytes:
     return stream.getvalue()
 
 
-def _refuse_failures(answers: Sequence[Answer]) -> None:
-    for answer in answers:
-        for one in answer.explained:
-            if one.error is not None:
-                raise Refused(422, one.error, "explanations")
+def _with_results(answers: Sequence[Answer]) -> List[Answer]:
+    found = [
+        answer._replace(explained=[one for one in answer.explained if one.error is None])
+        for answer in answers
+    ]
+    if not any(answer.explained for answer in found):
+        raise Refused(422, str(answers[0].explained[0].error), "requests[0].explanations[0]")
+    return [answer for answer in found if answer.explained]

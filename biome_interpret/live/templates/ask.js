@@ -26,7 +26,13 @@ async function send(route, body, signal) {
 }
 const ask = async (route, body, signal) => (await send(route, body, signal)).json();
 
-const sentence = (text) => text.charAt(0).toUpperCase() + text.slice(1) + (/[.!?]$/.test(text) ? "" : ".");
+// The names of options stay as they are written.
+function sentence(text) {
+  const [word] = text.match(/^\w*/);
+  const isOption = setup?.interpreters.some(({ options }) => Object.hasOwn(options, word));
+  const first = isOption ? text.charAt(0) : text.charAt(0).toUpperCase();
+  return first + text.slice(1) + (/[.!?]$/.test(text) ? "" : ".");
+}
 
 async function refusalOf(answer) {
   let said;
