@@ -17,9 +17,11 @@ from xml.etree import ElementTree
 import pytest
 
 from biome_interpret import GradientShap, IntegratedGradient, Interpretation, Occlusion
+from biome_interpret.live.answers.archives import Loading, ServedArchive
 from biome_interpret.live.answers.explaining import Limits
 from biome_interpret.live.answers.options import MOST_POINTS
 from biome_interpret.live.answers.requests import MOST_EXPLANATIONS
+from biome_interpret.live.answers.service import Service
 from biome_interpret.live.arguments import add_arguments
 from tests.live.servers import (
     GRADIENT,
@@ -230,6 +232,16 @@ class TestReport:
         [record] = json.loads(data[1])
         found = [(one["target"], one["method"]) for one in record["results"]]
         assert found == [("positive", GRADIENT), ("negative", GRADIENT)]
+
+    def test_of_many_archives_before_and_after_edits(self) -> None:
+        names = [f"model {i}" for i in range(5)]
+        archives = [ServedArchive(name, Loading(name), shipped_predictor()) for name in names]
+        with running(Service(archives, {}, Limits(), [])) as server:
+            asked = [{**request(question()), "archive": name} for name in names * 2]
+            assert server.client.post("/api/report", {"requests": asked}).status == 200
+            answered = server.client.post("/api/report", {"requests": [*asked, asked[0]]})
+            assert "requests must be a list of 1 to 10 objects" in answered.error
+            assert server.client.get("/api/setup").json["limits"]["requests"] == 10
 
     def test_it_leaves_out_what_fails(self, client: Client) -> None:
         fails = question(options={"baseline": "mask"})

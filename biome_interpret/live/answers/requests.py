@@ -11,7 +11,7 @@ from biome_interpret.live.answers.refusals import Refused
 from biome_interpret.models.labelling import TargetSpec
 
 MOST_EXPLANATIONS = 12
-MOST_REQUESTS = 8
+_MOST_REQUESTS = 8
 _LONGEST_TITLE = 200
 _LARGEST_INDEX = 2**31 - 1
 
@@ -60,6 +60,11 @@ class Menu:
     archives: Sequence[str]
     methods: Mapping[str, Method]
 
+    @property
+    def most_requests(self) -> int:
+        """Of a report. That of the page has one for each archive, and one more after edits."""
+        return max(_MOST_REQUESTS, 2 * len(self.archives))
+
     def request(self, body: Any, where: str = "", extra: Collection[str] = ()) -> Request:
         """`extra` are further keys that the body may have."""
         known = {"archive", "inputs", "explanations", *extra}
@@ -92,7 +97,7 @@ class Menu:
             raise Refused(
                 400, f"title must be a string of {_LONGEST_TITLE} characters at most", "title"
             )
-        given = _list(body, "requests", "", 1, MOST_REQUESTS)
+        given = _list(body, "requests", "", 1, self.most_requests)
         requests = [self.request(one, f"requests[{i}].") for i, one in enumerate(given)]
         for i, request in enumerate(requests):
             if not request.questions:

@@ -16,7 +16,6 @@ from biome_interpret.live.answers.explaining import Answer, Limits, answer, to_j
 from biome_interpret.live.answers.options import OPTIONS, PATH, TITLES, Option
 from biome_interpret.live.answers.requests import (
     MOST_EXPLANATIONS,
-    MOST_REQUESTS,
     Menu,
     Method,
     Request,
@@ -81,7 +80,7 @@ class Service:
                 "tokens": self._limits.tokens,
                 "evaluations": self._limits.evaluations,
                 "explanations": MOST_EXPLANATIONS,
-                "requests": MOST_REQUESTS,
+                "requests": self.menu.most_requests,
             },
             "gold": any("gold" in one for one in self.examples),
             "num_examples": len(self.examples),
