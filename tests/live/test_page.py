@@ -812,6 +812,18 @@ class TestErrors:
             page.browser.type(token)
             page.browser.press("Enter")
             page.browser.wait("document.querySelector('#inputs textarea')")
+            # A token that is damaged is wrong, whatever it has become.
+            for damaged in ("%", "%E2%82%AC", "a-token", ""):
+                page.run("sessionStorage.clear()")
+                page.browser.visit(f"{page.address}#token={damaged}")
+                page.browser.wait("!document.getElementById('token-form').hidden")
+                assert "token" in page.text("#error")
+            said = "document.getElementById('error').textContent"
+            page.run(f"{said} = ''")
+            page.browser.type("€")
+            page.browser.press("Enter")
+            page.browser.wait(said)
+            assert "token" in page.text("#error")
             page.run("sessionStorage.clear()")
             page.open(f"#token={token}")
             page.explain(FILM)

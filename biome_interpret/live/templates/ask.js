@@ -12,7 +12,8 @@ const TOO_LONG = "The text is too long: at most 64 KB can be sent. Shorten the t
 async function send(route, body, signal) {
   const headers = { "Content-Type": "application/json" };
   const token = sessionStorage.getItem(TOKEN);
-  if (token) headers.Authorization = `Bearer ${token}`;
+  // A header holds no other characters. A token has none that would change here.
+  if (token) headers.Authorization = `Bearer ${encodeURIComponent(token)}`;
   const text = body === undefined ? undefined : JSON.stringify(body);
   if (text && new TextEncoder().encode(text).length > MOST_BYTES) throw new Refusal(TOO_LONG);
   let answer;

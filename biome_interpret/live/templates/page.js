@@ -80,7 +80,7 @@ function keepToken(token) {
 }
 byId("token-form").addEventListener("submit", (event) => {
   event.preventDefault();
-  keepToken(byId("token").value);
+  keepToken(byId("token").value.trim());
 });
 addEventListener("hashchange", () => setup && restore());
 
@@ -90,7 +90,7 @@ const parts = partsOfFragment(location.hash);
 if (parts.has("token")) {
   const rest = parts.has("state") ? `#state=${parts.get("state")}` : location.pathname;
   history.replaceState(null, "", rest);
-  keepToken(decodeURIComponent(parts.get("token")));
+  keepToken(parts.get("token") ?? "");
 } else {
   begin();
 }
