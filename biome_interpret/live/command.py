@@ -142,7 +142,7 @@ def _service(arguments: Namespace) -> Service:
     ]
     for archive in archives:
         loading.set_threads(archive.predictor._model, arguments.threads)
-    examples = read_examples(arguments, archives[0])
+    examples = read_examples(arguments, archives)
     for archive in archives:
         if examples:
             archive.add_example(examples[0]["inputs"])

@@ -58,7 +58,8 @@ def serving(*given: str, environment: Optional[Dict[str, str]] = None) -> Iterat
 
 
 def test_it_serves_until_ctrl_c(tmp_path: Path) -> None:
-    lines = [{"sentence": "Dull.", "label": "negative"}, {"sentence": "Fine."}, "{", {"a": 1}]
+    lines = [{"sentence": "Dull.", "label": "negative"}, {"sentence": "Fine."}, {"a": 1}]
+    lines += ["{", {"sentence": " "}, {"sentence": "long " * 6000}]
     examples = write_lines(tmp_path / "examples.jsonl", lines)
     own = json.dumps({"type": SHAP, "seed": 7})
     given = ["--no-browser", "--examples", str(examples), "--interpreter", own]
@@ -69,7 +70,7 @@ def test_it_serves_until_ctrl_c(tmp_path: Path) -> None:
         assert setup["archives"][0]["labels"] == ["negative", "positive"]
         assert setup["interpreters"][-1]["title"] == f"{SHAP} (seed: 7)"
         found = server.client.get("/api/examples").json["examples"]
-        assert found[:2] == [
+        assert found == [
             {"inputs": {"sentence": "Dull."}, "gold": "negative"},
             {"inputs": {"sentence": "Fine."}},
         ]
@@ -79,6 +80,10 @@ def test_it_serves_until_ctrl_c(tmp_path: Path) -> None:
         out, err = server.process.communicate(timeout=30)
         assert server.process.returncode == 0
         assert out == ""
+        assert (
+            f"4 of the 6 texts of --examples {examples} cannot be chosen. The first: line 3: "
+            f"KeyError: 'sentence' (the predictor needs this key; the text has 'a')"
+        ) in err
         assert err.splitlines()[-1] == "stopped"
         assert "Traceback" not in err
 
@@ -160,6 +165,16 @@ def test_other_machines_are_served_with_a_token_only(run: CommandLine) -> None:
         (["--examples", "nothing.jsonl"], "--examples nothing.jsonl cannot be read"),
         (["--examples", "{prose}"], "prose.jsonl is not JSONL"),
         (["--examples", "{broken}"], "has no text to choose from: line 2"),
+        (
+            ["--examples", "{blank}"],
+            "has no text to choose from: line 1: ValueError: 'sentence' is",
+        ),
+        (["--examples", "{table}"], "choose from: the predictor needs 'sentence': name what holds"),
+        (
+            ["--examples", "{table}", "--field", "sentence=review", "--gold-field", "zz"],
+            "--gold-field zz: no text has this key; the keys are 'sentence', 'label'",
+        ),
+        (["--gold-field", "label"], "--gold-field is for --examples: give --examples FILE too"),
         (["--interpreter", "nothing"], "'nothing' is neither a file nor one of the registered"),
         (
             ["--interpreter", "{target}"],
@@ -179,6 +194,8 @@ def test_what_cannot_be_used_is_named(
 ) -> None:
     files = {
         "{prose}": write_lines(tmp_path / "prose.jsonl", ["A film.", "Another."]),
+        "{blank}": write_lines(tmp_path / "blank.jsonl", [{"sentence": ""}]),
+        "{table}": write_lines(tmp_path / "table.csv", ["review,label", "A film.,positive"]),
         "{target}": json.dumps({"type": SHAP, "target": "negative"}),
         "{broken}": write_lines(tmp_path / "broken.tsv", ["sentence\tyear", "A film."]),
     }
