@@ -55,7 +55,7 @@ class Option:
         if self.choices is not None:
             return "one of " + ", ".join(map(repr, self.choices))
         kind = "an integer" if self.type == "integer" else "a number"
-        return f"{kind} from {self.least:g} to {self.most:g}"
+        return f"{kind} from {self.least} to {self.most}"
 
     def to_json(self) -> Dict[str, Any]:
         found = {

@@ -13,6 +13,7 @@ from biome_interpret.models.labelling import TargetSpec
 MOST_EXPLANATIONS = 12
 _MOST_REQUESTS = 8
 _LONGEST_TITLE = 200
+_LONGEST_KEY = 80
 _LARGEST_INDEX = 2**31 - 1
 
 
@@ -66,9 +67,12 @@ class Menu:
         return max(_MOST_REQUESTS, 2 * len(self.archives))
 
     def request(self, body: Any, where: str = "", extra: Collection[str] = ()) -> Request:
-        """`extra` are further keys that the body may have."""
+        """
+        `where` is the place of the body, with a dot after it. `extra` are further keys that the
+        body may have.
+        """
         known = {"archive", "inputs", "explanations", *extra}
-        _object(body, where or "the request")
+        _object(body, where[:-1])
         _refuse_unknown(body, known, where)
         inputs = body.get("inputs")
         if not isinstance(inputs, dict):
@@ -90,7 +94,7 @@ class Menu:
         return request
 
     def several(self, body: Any) -> "Several":
-        _object(body, "the request")
+        _object(body, "")
         _refuse_unknown(body, {"title", "requests"}, "")
         title = body.get("title")
         if title is not None and not (isinstance(title, str) and len(title) <= _LONGEST_TITLE):
@@ -184,7 +188,8 @@ def _target(value: Any, where: str) -> TargetSpec:
 
 def _object(value: Any, where: str) -> None:
     if not isinstance(value, dict):
-        raise Refused(400, f"{where} must be a JSON object, not {shown(value)}", where)
+        message = f"{where or 'the request'} must be a JSON object, not {shown(value)}"
+        raise Refused(400, message, where or None)
 
 
 def _list(body: Mapping[str, Any], key: str, where: str, least: int, most: int) -> List[Any]:
@@ -198,5 +203,5 @@ def _refuse_unknown(given: Mapping[str, Any], known: Collection[str], where: str
     for name in given:
         if name not in known:
             allowed = ", ".join(sorted(known))
-            message = f"{where}{name} is unknown: there are {allowed}"
-            raise Refused(400, message if len(name) <= 80 else "a key is unknown", where or None)
+            place = f"{where}{name if len(name) <= _LONGEST_KEY else name[:_LONGEST_KEY] + '…'}"
+            raise Refused(400, f"{place} is unknown: there are {allowed}", place)

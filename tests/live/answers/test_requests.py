@@ -43,15 +43,15 @@ class TestRefused:
     @pytest.mark.parametrize(
         "body, where",
         [
-            ([], "the request"),
-            ("text", "the request"),
-            (None, "the request"),
+            ([], None),
+            ("text", None),
+            (None, None),
             ({}, "inputs"),
             ({"inputs": INPUTS, "explanations": None}, "explanations"),
             ({"inputs": [INPUTS], "explanations": []}, "inputs"),
             ({"inputs": "text", "explanations": []}, "inputs"),
-            ({**request(), "more": 1}, None),
-            ({**request(), "overrides": "{}"}, None),
+            ({**request(), "more": 1}, "more"),
+            ({**request(), "overrides": "{}"}, "overrides"),
             ({**request(), "archive": "/etc/passwd"}, "archive"),
             ({**request(), "archive": "../model.tar.gz"}, "archive"),
             ({**request(), "archive": "https://example.org/model.tar.gz"}, "archive"),
@@ -76,7 +76,8 @@ class TestRefused:
             (request(question(target=["positive"])), "explanations[0].target"),
             (request(question(options=[])), "explanations[0].options"),
             (request(question(options="x")), "explanations[0].options"),
-            (request({**question(), "type": SHAP}), "explanations[0]."),
+            (request({**question(), "type": SHAP}), "explanations[0].type"),
+            (request({**question(), "x" * 999: 1}), f"explanations[0].{'x' * 80}…"),
         ],
     )
     def test_what_is_wrong_is_named(self, body: Any, where: Any) -> None:
@@ -134,7 +135,13 @@ class TestRefused:
             MENU.request(asking(**{option: value}))
         assert refused.value.status == 400
         assert refused.value.where is not None
-        assert refused.value.where.startswith("explanations[0].options.")
+        assert refused.value.where == f"explanations[0].options.{option}"
+
+    def test_its_bounds_are_written_in_full(self) -> None:
+        with pytest.raises(Refused, match="must be an integer from 0 to 2147483647$"):
+            MENU.request(request(question(SHAP, options={"seed": -1})))
+        with pytest.raises(Refused, match=r"must be a number from 0\.0001 to 0\.5$"):
+            MENU.request(asking(tolerance=1))
 
     def test_several_requests(self) -> None:
         good = request(question())
@@ -143,7 +150,10 @@ class TestRefused:
             ({"requests": [good] * 9}, "requests"),
             ({"requests": [good], "title": 1}, "title"),
             ({"requests": [good], "title": "x" * 201}, "title"),
-            ({"requests": [good], "path": "/tmp/x"}, None),
+            ({"requests": [good], "path": "/tmp/x"}, "path"),
+            ([good], None),
+            ({"requests": [good, [good]]}, "requests[1]"),
+            ({"requests": [{**good, "more": 1}]}, "requests[0].more"),
             ({"requests": [good, request()]}, "requests[1].explanations"),
             (
                 {"requests": [good, request(question("x"))]},
