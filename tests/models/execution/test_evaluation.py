@@ -198,6 +198,18 @@ class GivesLossOnly(BasicClassifier):
         return {"loss": outputs["loss"]} if label is not None else {}
 
 
+@pytest.mark.skipif(not hasattr(torch, "compile"), reason="this PyTorch has no torch.compile")
+def test_a_compiled_model_has_the_scores_of_the_plain_one() -> None:
+    """Its graph is traced before the embeddings are replaced, and must be traced again."""
+    inputs = {"sentence": LONG}
+    [expected] = IntegratedGradient(build_predictor("bert")).interpret_json(inputs)
+    predictor = build_predictor("bert")
+    predictor._model.forward = torch.compile(predictor._model.forward, backend="aot_eager")
+    predictor.predict_json(inputs)
+    [found] = IntegratedGradient(predictor).interpret_json(inputs)
+    assert found.scores == pytest.approx(expected.scores, abs=1e-5)
+
+
 def test_minus_the_loss_is_explained_if_there_are_no_logits() -> None:
     batch = batch_of(as_kind(GivesLossOnly), [SHORT])
     assert batch.objective.needs_loss and not batch.given_objective.needs_loss
