@@ -137,8 +137,8 @@ def _add_explanation(group: argparse._ArgumentGroup) -> None:
         metavar="NAME|JSON|FILE",
         help='the method: a registered name, its parameters as JSON ({"type": NAME, ...}), or a '
         "Jsonnet file that holds them. The names are biome-integrated-gradient (the default), "
-        "biome-gradient-shap, biome-smooth-gradient, biome-occlusion, biome-shapley-sampling, and "
-        "those of AllenNLP. Repeat it to compare methods",
+        "biome-gradient-shap, biome-smooth-gradient, biome-occlusion and biome-shapley-sampling, "
+        "and those of your own classes. Repeat it to compare methods",
     )
     add(
         "--target",
@@ -212,8 +212,8 @@ def _add_jobs(group: argparse._ArgumentGroup) -> None:
         "--resume",
         action="store_true",
         help="continue the --output-file or --output-dir of a job that was stopped or killed. The "
-        "archive, the input and the options must be the same. An --output-file is then "
-        "byte-identical to that of an uninterrupted run",
+        "archive, the input, the options, and the versions of this package and of PyTorch must be "
+        "the same. An --output-file is then byte-identical to that of an uninterrupted run",
     )
     add(
         "--overwrite",

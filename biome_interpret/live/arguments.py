@@ -85,8 +85,9 @@ def _add_server(group: argparse._ArgumentGroup) -> None:
     add(
         "--token",
         metavar="TEXT",
-        help="answer only requests that have this token: 16 characters or more. The variable "
-        "BIOME_INTERPRET_TOKEN does the same. Other users do not see it in the list of processes",
+        help="answer only requests that have this token: 16 characters or more, of A-Z, a-z, 0-9, "
+        "- and _. Other users see it in the list of processes. The variable BIOME_INTERPRET_TOKEN "
+        "does the same and stays hidden from them",
     )
     add(
         "--allow-host",

@@ -74,7 +74,8 @@ rows:
   leave-one-out        f(x) - f(x without the word)
   simple-gradient, integrated-gradient, smooth-gradient
                        AllenNLP's own: absolute scores, without a sign
-  captum               Captum's LayerIntegratedGradients, if it is installed
+  captum-layer-integrated-gradients
+                       Captum's LayerIntegratedGradients, if it is installed
   oracle-best, oracle-worst
                        the best and the worst possible order of the words,
                        for texts of at most --most-words words, and at most 12
@@ -147,8 +148,8 @@ def _add_study(group: argparse._ArgumentGroup, take: Callable[..., None]) -> Non
         default=[],
         choices=BUILT_IN,
         metavar="ROW",
-        help=f"leave out a row that is not named by --interpreter: {', '.join(BUILT_IN)}. May be "
-        f"repeated",
+        help=f"leave out a row that is there by default: {', '.join(BUILT_IN)}. captum stands for "
+        f"captum-layer-integrated-gradients, oracle for both oracle rows. May be repeated",
     )
     add(
         "--removal",
