@@ -181,7 +181,7 @@ def _add_explanation(group: argparse._ArgumentGroup) -> None:
         "--tolerance",
         type=values.share,
         metavar="SHARE",
-        help="add evaluations until the estimated error is below this share of the scores. "
+        help="add evaluations until the estimated error is at most this share of the scores. "
         "Default: the interpreter's own value, or 0.01 for Integrated Gradients. GradientSHAP "
         "draws a fixed number of samples by default",
     )
