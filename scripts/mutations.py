@@ -1079,7 +1079,7 @@ mutation(
 )
 mutation(
     "texts-that-padding-changes-share-no-pass",
-    "not probed.padding_matters,",
+    "probed.may_pad,",
     "True,",
     "biome_interpret/interpreters/engine/batch_explainer.py",
     (f"{REMOVING[0]}::TestRowsThatMix",),

@@ -72,11 +72,22 @@ def rows_of(
 ) -> List[Row]:
     """The rows of a text. `text` holds what they share: id, file, line, input and gold labels."""
     if not interpretations:
-        return [{**text, "result": 1, "error": error}]
+        return [_storable({**text, "result": 1, "error": error})]
     return [
-        {**text, "result": number, **_row(one)}
+        _storable({**text, "result": number, **_row(one)})
         for number, one in enumerate(interpretations, start=1)
     ]
+
+
+def _storable(value: Any) -> Any:
+    """JSON may have half of a character, which Parquet does not hold: its code is written out."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode("utf-8")
+    if isinstance(value, (list, tuple)):
+        return type(value)(map(_storable, value))
+    if isinstance(value, dict):
+        return {name: _storable(one) for name, one in value.items()}
+    return value
 
 
 def gold_columns(gold: Any) -> Row:

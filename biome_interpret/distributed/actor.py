@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 # resumed would lose some of them. So larger batches are handed over text by text.
 _LARGE_BATCH = 16 * 1024 * 1024
 
+_NO_LINE = "the text has no line of JSON"
+
 
 @dataclass(frozen=True)
 class Explanation:
@@ -78,7 +80,7 @@ class BatchSource(Source):
     def inputs(self, line: SourceLine) -> Dict[str, Any]:
         raw = line.content
         if not isinstance(raw, bytes):
-            raise ValueError("the text has no line of JSON")
+            raise ValueError(_NO_LINE)
         return json_inputs(self._predictor, raw.decode("utf-8"), self._renamings)
 
 
@@ -116,11 +118,11 @@ class Interpreting:
         records = {record.line: record for record in self._maker.records(batch)}
         texts = []
         for i, (row, line) in enumerate(zip(given, lines)):
-            shared = {name: row.get(name) for name in ("id", "file", "line")}
+            shared = _shared(row)
             shared["input"] = None if line is None else line.decode("utf-8", "replace").rstrip("\n")
             record = records.get(i)
             if record is None:
-                texts.append(rows_of(shared, (), row["error"]))
+                texts.append(rows_of(shared, (), row.get("error") or _NO_LINE))
             else:
                 shared.update(gold_columns(record.gold))
                 texts.append(rows_of(shared, record.interpretations, record.error))
@@ -130,5 +132,16 @@ class Interpreting:
         return texts
 
     def _line(self, row: Row) -> Optional[bytes]:
-        line: Optional[bytes] = row[self._json_column] if self._json_column else line_of(row)
-        return line
+        line: Any = row[self._json_column] if self._json_column else line_of(row)
+        encoded: Optional[bytes] = line.encode("utf-8") if isinstance(line, str) else line
+        return encoded
+
+
+def _shared(row: Row) -> Row:
+    """Columns of the user may have these names. They are kept if their type is that of ours."""
+    kinds = {"file": str, "line": int}
+    found = {name: row.get(name) for name in ("id", *kinds)}
+    for name, kind in kinds.items():
+        if not isinstance(found[name], kind):
+            found[name] = None
+    return found

@@ -64,6 +64,28 @@ def test_keys_are_renamed_and_gold_labels_kept() -> None:
     assert third["gold"] is None
 
 
+def test_a_text_of_half_a_character_has_its_row() -> None:
+    explanation = Explanation(
+        MODEL, [{"type": "biome-integrated-gradient"}], gold_field="mine", json_column="json"
+    )
+    texts: List[Any] = [
+        {"id": 1, "json": b'{"sentence": "A \\ud83d film.", "mine": "\\ud83d"}'},
+        {"id": 2, "json": None},
+    ]
+    [table] = Interpreting(explanation)(pa.Table.from_pylist(texts))
+    first, second = table.to_pylist()
+    assert first["error"] is None and first["gold"] == "\\ud83d" and len(first["tokens"]) > 2
+    assert second["error"] == "the text has no line of JSON"
+
+
+def test_columns_of_another_type_are_not_those_of_a_file() -> None:
+    explanation = Explanation(MODEL, [{"type": "biome-integrated-gradient"}])
+    texts = [{**DULL, "id": "a", "line": "the first", "file": 7}]
+    [table] = Interpreting(explanation)(pa.Table.from_pylist(texts))
+    [row] = table.to_pylist()
+    assert (row["id"], row["line"], row["file"], row["error"]) == ("a", None, None, None)
+
+
 def test_threads_are_those_of_the_actor() -> None:
     before = torch.get_num_threads()
     try:

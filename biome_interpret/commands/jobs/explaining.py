@@ -20,6 +20,7 @@ from biome_interpret.errors import InterpretationError, reason_of
 from biome_interpret.interpretation import Interpretation
 from biome_interpret.interpreters import PlannedInterpreter, options
 from biome_interpret.models.labelling import GOLD, TargetSpec
+from biome_interpret.models.labelling.targets import OwnLabel
 
 logger = logging.getLogger(__name__)
 
@@ -165,6 +166,7 @@ class RecordMaker:
                         f"label, or it is null"
                     )
                 gold = options.target(inputs[self.gold_field])
+                gold = OwnLabel(gold) if isinstance(gold, int) else gold
                 targets = [gold if target == GOLD else target for target in targets]
             return targets[0] if len(targets) == 1 else targets or None
         if self.target_field not in inputs:

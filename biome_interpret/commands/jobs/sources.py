@@ -33,11 +33,11 @@ class SourceLine(NamedTuple):
     A text as it was read.
 
     number : the number of its (first) line, or of its instance, from 1.
-    content : the line, the row of a table, or the instance.
+    content : the line, the row of a table, or the instance; or why a row could not be parsed.
     """
 
     number: int
-    content: Union[bytes, List[str], Instance]
+    content: Union[bytes, List[str], Instance, Exception]
 
 
 class Source:

@@ -124,18 +124,26 @@ class Table(TextFile):
 
     def lines(self) -> Iterator[SourceLine]:
         with self._open() as file:
-            # A row that is not UTF-8 fails alone, in `inputs`.
+            # A row that is not UTF-8, or that cannot be parsed, fails alone, in `inputs`.
             numbered = (SourceLine(*pair) for pair in enumerate(file, start=1))
             lines = (_decoded(line, "surrogateescape") for line in numbered)
             rows = csv.reader(lines, **self.dialect)
             self._columns = self._renamed(next(rows, []))
-            start = rows.line_num + 1
-            for row in rows:
+            while True:
+                start = rows.line_num + 1
+                try:
+                    row = next(rows)
+                except StopIteration:
+                    return
+                except csv.Error as error:
+                    yield SourceLine(start, error)
+                    continue
                 if any(map(str.strip, row)):
                     yield SourceLine(start, row)
-                start = rows.line_num + 1
 
     def inputs(self, line: SourceLine) -> Dict[str, Any]:
+        if isinstance(line.content, Exception):
+            raise ValueError(f"the row cannot be read: {line.content}")
         assert isinstance(line.content, list)
         if len(line.content) != len(self._columns):
             raise ValueError(
@@ -206,13 +214,17 @@ def json_inputs(
             raise ValueError(f"the line is JSON, but not an object: {json.dumps(inputs)[:40]}")
     except RecursionError as error:
         raise ValueError("the line is nested too deeply to be read") from error
+    taken: Dict[str, Any] = {}
     for key, column in renamings:
         assert column is not None  # By `check_renamings`.
         if column not in inputs:
             has = ", ".join(map(repr, inputs)) or "none"
             raise ValueError(f"the line has no key {column!r} for --field {key}; it has {has}")
-        inputs[key] = inputs.pop(column)
-    return inputs
+        taken[key] = inputs[column]
+    # All at once: two keys may change places.
+    columns = {column for _, column in renamings}
+    rest = {name: value for name, value in inputs.items() if name not in columns}
+    return {**rest, **taken}
 
 
 def _reads_lines_itself(predictor: Predictor) -> bool:

@@ -121,7 +121,7 @@ class BatchExplainer:
                 units,
                 partial(self._planner.rows_per_pass, objective=batch.given_objective),
                 probed.instances_may_share,
-                not probed.padding_matters,
+                probed.may_pad,
                 self._planner.held_passes(batch.given_objective),
             )
         found = answer_inquiries([_ask_of(plan, job) for job in jobs], units, source)

@@ -149,7 +149,7 @@ class BatchPlanner:
         known = self._known.values()
         if len(texts) < 2 or not known or not all(one.instances_may_share for one in known):
             return [[i] for i in range(len(texts))]
-        only_equal = any(one.padding_matters for one in known)
+        only_equal = not all(one.may_pad for one in known)
         most = self.sizes.prediction_positions
         groups: List[_Group] = []
         for i in sorted(range(len(texts)), key=lambda i: texts[i].lengths):
@@ -171,10 +171,12 @@ class BatchPlanner:
             else sizes.numbers // self._embedding_dim
         )
         known = None if objective is None else self._known.get(objective.type_key)
-        if known is not None and known.bytes_per_position is not None:
+        bytes_per_position = None if known is None else known.bytes_per_position
+        # The model may have been moved since.
+        if bytes_per_position is not None and self.device.type == "cuda":
             memory = torch.cuda.get_device_properties(self.device).total_memory
             share = _MEMORY_SHARE * memory / sizes.groups_at_once
-            positions = min(positions, int(share / known.bytes_per_position))
+            positions = min(positions, int(share / bytes_per_position))
         return max(1, int(positions / size))
 
 

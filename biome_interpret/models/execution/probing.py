@@ -66,8 +66,8 @@ class ProbeResult:
         gradient of a row, or the model takes one row only.
     needs_loss : `bool`
         Whether the explained output is the loss of a batch.
-    padding_matters : `bool`
-        Whether padding appended to a text changes f.
+    padding_matters : `bool`, optional
+        Whether padding appended to a text changes f. `None` if that is not known.
     bypasses_embeddings : `bool`
         Whether f changes with the ids of the words although their embeddings are held.
     has_other_gradient : `bool`
@@ -76,16 +76,22 @@ class ProbeResult:
         The memory that a pass takes for each position of a short row. `None` if it is not known, or
         if memory does not bound the size of a pass.
     failed : `bool`
-        Whether the model raised an exception on several rows. This may be due to the probed text.
+        Whether the model raised an exception on several rows, or with padding. This may be due to
+        the probed text.
     """
 
     loss_reduction: Optional[int]
     needs_loss: bool
-    padding_matters: bool
+    padding_matters: Optional[bool]
     bypasses_embeddings: bool = False
     has_other_gradient: bool = False
     bytes_per_position: Optional[float] = None
     failed: bool = False
+
+    @property
+    def may_pad(self) -> bool:
+        """Whether texts of different lengths may share a pass."""
+        return self.padding_matters is False
 
     @property
     def instances_may_share(self) -> bool:
@@ -96,7 +102,7 @@ class ProbeResult:
     def notes(self) -> List[str]:
         """For the results of all texts."""
         conditions = {
-            PADDING_NOTE: self.padding_matters,
+            PADDING_NOTE: self.padding_matters is True,
             ALONE_NOTE: self.loss_reduction is None,
             BYPASS_NOTE: self.bypasses_embeddings,
             GRADIENT_NOTE: self.has_other_gradient,
@@ -121,14 +127,15 @@ def probe(batch: ExplainedBatch, want_gradients: bool = True) -> ProbeResult:
         found = {None}
     except Exception:  # A model that takes one row only may fail in any way.
         found, failed = {None}, True
+    padding_matters = _padding_matters(batch)
     return ProbeResult(
         loss_reduction=found.pop() if len(found) == 1 else None,
         needs_loss=batch.objective.needs_loss,
-        padding_matters=_padding_matters(batch),
+        padding_matters=padding_matters,
         bypasses_embeddings=batch.bypasses_embeddings,
         has_other_gradient=want_gradients and has_other_gradient(batch),
         bytes_per_position=_bytes_per_position(batch) if want_gradients else None,
-        failed=failed,
+        failed=failed or padding_matters is None,
     )
 
 
@@ -192,9 +199,9 @@ def _loss_reduction(
     return None
 
 
-def _padding_matters(batch: ExplainedBatch) -> bool:
+def _padding_matters(batch: ExplainedBatch) -> Optional[bool]:
     try:
         padded = batch.padded_value(_PADDING)
     except Exception:  # The text may be as long as the model allows.
-        return False
+        return None
     return not close(batch.values[0], batch.values.new_tensor(padded))

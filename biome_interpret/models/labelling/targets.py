@@ -1,6 +1,6 @@
 """Labelled instances with other targets than the prediction."""
 
-from typing import Any, Callable, List, Mapping, Sequence, Union
+from typing import Any, Callable, Collection, List, Mapping, Sequence, Union
 
 from allennlp.data import Instance
 from allennlp.data.fields import Field, LabelField
@@ -17,6 +17,16 @@ GOLD = "gold"
 
 # A label's name or index, or `GOLD`; `None` is the prediction.
 TargetSpec = Union[str, int, None]
+
+
+class OwnLabel(int):
+    """
+    A number that labels a text in a dataset. It is the name of a label, as dataset readers take
+    it; the index if no label has this name.
+    """
+
+    def among(self, names: Collection[str]) -> Union[str, int]:
+        return str(int(self)) if str(int(self)) in names else int(self)
 
 
 def targeted(
@@ -71,6 +81,8 @@ def _retargeted(
 ) -> Instance:
     objective = objective_for(model, instance, Logits())
     read(objective, instance)
+    if isinstance(target, OwnLabel):
+        target = target.among(objective.labels.values())
     label: Any = instance.fields.get(objective.label_name)
     result = Instance(dict(instance.fields))
     result.indexed = instance.indexed
@@ -106,7 +118,5 @@ def _gold(
             f"target '{GOLD}' needs the text's own {name}, which it lacks: interpret an instance "
             f"that the dataset reader labelled, or give the name of a label with the input"
         )
-    # A number that is a label's name is taken as the name, as dataset readers do.
-    names = set(objective.labels.values())
-    values = [str(v) if isinstance(v, int) and str(v) in names else v for v in values]
+    values = [OwnLabel(v) if isinstance(v, int) else v for v in values]
     return [_retargeted(model, labelled[0], v, read) for v in values]

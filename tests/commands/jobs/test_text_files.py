@@ -61,6 +61,18 @@ class TestTables:
         assert second["error"] == "ValueError: the row is not UTF-8"
         assert third["inputs"] == {"sentence": "Fine.", "id": "10"}
 
+    def test_a_row_that_cannot_be_parsed_fails_alone(
+        self, command: CommandLine, tmp_path: Path, out: Path
+    ) -> None:
+        source = tmp_path / "reviews.csv"
+        long = b"x" * 140_000
+        source.write_bytes(b"sentence,id\nA\rdull film.,7\n" + long + b",8\nFine.,9\n")
+        assert command.interpret(source, "--output-file", out).status == 1
+        first, second, third = read_lines(out)
+        assert "the row cannot be read: new-line character" in first["error"]
+        assert "field larger than field limit" in second["error"]
+        assert third["inputs"] == {"sentence": "Fine.", "id": "9"} and third["line"] == 4
+
     def test_a_column_that_is_named_twice_is_refused(
         self, command: CommandLine, tmp_path: Path
     ) -> None:
