@@ -130,6 +130,24 @@ def test_if_padding_matters_only_texts_of_equal_length_share_a_pass() -> None:
         assert_alike(result, expected)
 
 
+class CountsUpToALimit(CountsPositions):
+    """The first text is as long as it allows. So it cannot be padded to see what this changes."""
+
+    def forward(self, tokens: Any, label: Any = None, metadata: Any = None) -> Dict[str, Any]:
+        if tokens["tokens"]["tokens"].size(1) > 15:
+            raise RuntimeError("too many positions")
+        return super().forward(tokens, label, metadata)
+
+
+def test_if_padding_cannot_be_tried_texts_of_other_lengths_share_no_pass() -> None:
+    texts = [" ".join(["a dull film"] * count) for count in (5, 4)]
+    inputs = [{"sentence": text} for text in (texts[0], texts[1], f"{texts[1]} .")]
+    results = IntegratedGradient(as_kind(CountsUpToALimit)).interpret_batch_json(inputs)
+    alone = [IntegratedGradient(as_kind(CountsUpToALimit)).interpret_json(one) for one in inputs]
+    for [result], [expected] in zip(results, alone):
+        assert result.scores == pytest.approx(expected.scores, rel=1e-4)
+
+
 class Counting(BasicClassifier):
     """Counts forward passes, and their rows. A model's own attributes would be put back."""
 

@@ -1,3 +1,4 @@
+import json
 import os
 import threading
 import time
@@ -9,6 +10,8 @@ import torch
 from allennlp.predictors import Predictor
 
 from biome_interpret import IntegratedGradient
+from biome_interpret.commands.jobs.explaining import NamedInterpreter, RecordMaker
+from biome_interpret.commands.jobs.text_files import text_file
 from tests.commands.command_line import (
     ARCHIVE,
     CommandLine,
@@ -18,6 +21,7 @@ from tests.commands.command_line import (
     write_lines,
 )
 from tests.commands.jobs.long_job import count_lines, run_job
+from tests.tiny_models import build_predictor
 
 
 def test_a_batch_that_fails_is_explained_text_by_text(
@@ -37,6 +41,25 @@ def test_a_batch_that_fails_is_explained_text_by_text(
     records = read_lines(out)
     assert records[3]["error"] == "MemoryError: no room for so much"
     assert [r["line"] for r in records if "interpretations" in r] == [1, 2, 3, *range(5, 11)]
+
+
+def test_a_gold_number_is_the_name_of_a_label_if_there_is_one(tmp_path: Path) -> None:
+    """The labels are "1" and "0", with the indices 0 and 1. An index is meant by no dataset."""
+    predictor = build_predictor("lstm")
+    to_index = predictor._model.vocab._token_to_index["labels"]
+    to_name = predictor._model.vocab._index_to_token["labels"]
+    for index, name in enumerate(["1", "0"]):
+        del to_index[to_name[index]]
+        to_name[index], to_index[name] = name, index
+    lines = [{"sentence": "a dull film", "mine": gold} for gold in (0, 1, "1")]
+    source = text_file(predictor, str(write_lines(tmp_path / "texts.jsonl", lines)), None)
+    interpreters = [NamedInterpreter(IntegratedGradient(predictor, n_steps=2), "ours")]
+    maker = RecordMaker(source, interpreters, ["gold"], gold_field="mine")
+    records = maker.records([*source.readable_lines()])
+    found = [json.loads(record.json)["interpretations"][0]["target"] for record in records]
+    assert [one["label"] for one in found] == ["0", "1", "1"]
+    [[by_index]] = interpreters[0].interpreter.interpret_each([{"sentence": "a dull film"}], [0])
+    assert by_index.target.label == "1"
 
 
 def test_nan_becomes_an_error(command: CommandLine, out: Path, tmp_path: Path) -> None:

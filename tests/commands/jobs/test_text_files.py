@@ -42,6 +42,18 @@ class TestTables:
         assert done.status == 2
         assert "has no column 'text'; it has 'review', 'id'" in done.err
 
+    @pytest.mark.parametrize("suffix", ["csv", "jsonl"])
+    def test_two_keys_may_change_places(
+        self, command: CommandLine, tmp_path: Path, out: Path, suffix: str
+    ) -> None:
+        source, row = tmp_path / f"reviews.{suffix}", {"sentence": "7", "id": "A dull film."}
+        text = "sentence,id\n7,A dull film.\n" if suffix == "csv" else json.dumps(row)
+        source.write_text(text, encoding="utf-8")
+        fields = ["--field", "sentence=id", "--field", "id=sentence"]
+        assert command.interpret(source, *fields, "--output-file", out).status == 0
+        [(_, found)] = inputs(out)
+        assert found == {"sentence": "A dull film.", "id": "7"}
+
     def test_a_field_of_several_lines_has_the_number_of_its_first(
         self, command: CommandLine, tmp_path: Path, out: Path
     ) -> None:

@@ -171,6 +171,16 @@ def test_memory_bounds_the_rows_of_a_pass_on_a_gpu(monkeypatch: pytest.MonkeyPat
     assert rows < unbounded
 
 
+def test_a_model_that_has_left_its_gpu_is_not_bounded_by_it() -> None:
+    planner = BatchPlanner(8, None, torch.device("cpu"))
+    batch = batch_of(as_kind(BasicClassifier), ["a dull film"])
+    objective = batch.given_objective
+    known = replace(planner.probed(objective, lambda: batch), bytes_per_position=2**20)
+    unbounded = planner.rows_per_pass(20, objective)
+    planner._known[objective.type_key] = known
+    assert planner.rows_per_pass(20, objective) == unbounded
+
+
 @pytest.mark.parametrize("name", ["lstm", "cnn", "bert"])
 def test_the_memory_of_a_pass_is_foretold(name: str) -> None:
     predictor = build_predictor(name)
