@@ -135,9 +135,13 @@ def progress_of(counter: Any) -> Iterator[None]:
     thread = threading.Thread(target=watch, daemon=True)
     thread.start()
     try:
-        yield
-        show()
+        try:
+            yield
+        finally:
+            is_done.set()
+            thread.join()
+        # The job is done, whatever became of its counter.
+        with suppress(ray.exceptions.RayError):
+            show()
     finally:
-        is_done.set()
-        thread.join()
         bar.close()
