@@ -420,8 +420,8 @@ TARGETS = (
 mutation("gold-once", "found += [] if position else _gold(", "found += _gold(", *TARGETS)
 mutation(
     "numbers-that-are-names",
-    "str(v) if isinstance(v, int) and str(v) in names else v",
-    "v",
+    "str(int(self)) if str(int(self)) in names else int(self)",
+    "int(self)",
     *TARGETS,
 )
 
@@ -523,8 +523,15 @@ BATCHING = (
     ("tests/models/execution/test_batching.py", "tests/interpreters/test_batching.py"),
 )
 mutation(
+    "padding-that-cannot-be-tried-is-not-harmless",
+    "return self.padding_matters is False",
+    "return not self.padding_matters",
+    "biome_interpret/models/execution/probing.py",
+    ("tests/interpreters/test_batching.py",),
+)
+mutation(
     "memory-bounds-a-pass",
-    "min(positions, int(share / known.bytes_per_position))",
+    "min(positions, int(share / bytes_per_position))",
     "positions",
     *BATCHING,
 )
