@@ -176,8 +176,10 @@ def _shortened(path: Path) -> Dict[str, Any]:
             numbers = [found["mean"], found["low"], found["high"], cell["p_value"]]
             cells[row] = [None if one is None else float(f"{one:.4g}") for one in numbers]
         tables.append({**table, "cells": cells})
-    kept = ("about", "rows", "left_out", "num_texts", "errors", "concordance")
-    return {**{name: summary[name] for name in kept}, "tables": tables}
+    # Overrides say where this machine has the pretrained model.
+    about = {name: value for name, value in summary["about"].items() if name != "Overrides"}
+    kept = ("rows", "left_out", "num_texts", "errors", "concordance")
+    return {"about": about, **{name: summary[name] for name in kept}, "tables": tables}
 
 
 def _lines_of(known: Dict[str, Any]) -> str:

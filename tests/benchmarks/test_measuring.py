@@ -1,5 +1,6 @@
 """The benchmark's own pieces: what it measures with has to be right."""
 
+import re
 import time
 from pathlib import Path
 from typing import List
@@ -13,7 +14,7 @@ from allennlp.predictors import Predictor
 from benchmarks import data, minilm
 from benchmarks.bare import BareText, label
 from benchmarks.bench import Bench
-from benchmarks.cache import Store
+from benchmarks.cache import ROOT, Store
 from benchmarks.competitors import (
     AllenNLPSteps,
     CaptumModel,
@@ -275,3 +276,9 @@ class TestData:
         path = tmp_path / "model.safetensors"
         path.write_bytes(len(header).to_bytes(8, "little") + header + numbers.tobytes())
         assert torch.equal(minilm.read_safetensors(path)["a"], torch.arange(6.0).reshape(2, 3))
+
+
+@pytest.mark.parametrize("name", ["results.json", "evaluation.json"])
+def test_committed_results_name_no_folder_of_a_machine(name: str) -> None:
+    text = (ROOT / "benchmarks" / name).read_text(encoding="utf-8")
+    assert re.findall(r"(?<![\w.])/(?:tmp|home|root|work|opt|Users)/", text) == []
