@@ -1079,7 +1079,7 @@ mutation(
 )
 mutation(
     "texts-with-words-left-out-are-run-alone-too",
-    "if not is_close(alone.value, answers[index].value, size):",
+    "if not close(alone.values[0], evaluation.values[index], size):",
     "if False:",
     DELETION[0],
     (f"{REMOVING[0]}::TestRowsThatMix",),
@@ -1093,7 +1093,7 @@ mutation(
 )
 mutation(
     "rows-without-words-are-checked",
-    "self._rows.check_inputs(rows, evaluation.values.cpu())",
+    "self._rows.check_inputs(own, one.values.cpu())",
     "pass",
     ANSWERS,
     (f"{REMOVING[0]}::TestRowsThatMix",),

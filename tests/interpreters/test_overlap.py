@@ -1,12 +1,15 @@
 """Several groups of texts are under way at once where the device works by itself."""
 
+from functools import partial
 from typing import Any, Callable, Iterator, List, Tuple
 
 import pytest
 import torch
 
-from biome_interpret import GradientShap, IntegratedGradient
-from biome_interpret.interpreters import PathInterpreter
+from biome_interpret import GradientShap, IntegratedGradient, Occlusion, ShapleySampling
+from biome_interpret.interpreters import PlannedInterpreter
+from biome_interpret.interpreters.engine.rows import answers
+from biome_interpret.interpreters.engine.rows.answers import ReplacedUnits
 from biome_interpret.interpreters.engine.rows.overlap import Task, run_overlapped
 from biome_interpret.interpreters.engine.rows.path_integral import PathIntegral
 from biome_interpret.models.execution import batching
@@ -14,6 +17,9 @@ from tests.interpreters.test_batching import assert_alike, variations
 from tests.tiny_models import EXAMPLE_INPUTS, build_predictor
 
 CPU = torch.device("cpu")
+
+DELETING = partial(Occlusion, removal="delete")
+COALITIONS = [Occlusion, DELETING, partial(ShapleySampling, n_permutations=4)]
 
 
 def tasks(events: List[str], stops: List[int]) -> Iterator[Task[int]]:
@@ -59,7 +65,7 @@ def test_one_at_once_is_one_after_the_other() -> None:
     ]
 
 
-def passes_of(interpreter: PathInterpreter, inputs: List[Any]) -> Tuple[List[Any], List[bool]]:
+def passes_of(interpreter: PlannedInterpreter, inputs: List[Any]) -> Tuple[List[Any], List[bool]]:
     """The results, and for each forward pass whether it is one with gradients."""
     model: Any = interpreter.predictor._model
     passes: List[bool] = []
@@ -84,14 +90,17 @@ def like_a_gpu(monkeypatch: pytest.MonkeyPatch) -> batching.PassSizes:
     return sizes
 
 
+@pytest.mark.parametrize("method", [IntegratedGradient, *COALITIONS])
 @pytest.mark.parametrize("name", ["lstm", "esim", "crf_tagger", "bert"])
 def test_results_are_the_same_in_the_passes_of_a_gpu(
-    name: str, monkeypatch: pytest.MonkeyPatch
+    name: str, method: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    if method is DELETING and name == "crf_tagger":
+        pytest.skip("its tags refer to its words")
     inputs = variations(EXAMPLE_INPUTS[name])
-    expected = IntegratedGradient(build_predictor(name)).interpret_batch_json(inputs)
+    expected = method(build_predictor(name)).interpret_batch_json(inputs)
     monkeypatch.setitem(batching.SIZES, "cpu", batching.SIZES["cuda"])
-    found = IntegratedGradient(build_predictor(name)).interpret_batch_json(inputs)
+    found = method(build_predictor(name)).interpret_batch_json(inputs)
     assert len(found) == len(expected)
     for one, other in zip(found, expected):
         assert_alike(one, other)
@@ -102,20 +111,34 @@ def test_the_next_group_is_predicted_while_a_pass_is_under_way(
 ) -> None:
     monkeypatch.setitem(batching.SIZES, "cpu", like_a_gpu._replace(window=4))
     events: List[str] = []
-    record(monkeypatch, PathIntegral, "_launch", lambda: events.append("start"))
-    record(monkeypatch, PathIntegral, "_collect", lambda: events.append("fetch"))
+    record(monkeypatch, PathIntegral, "_launch", lambda *_: events.append("start"))
+    record(monkeypatch, PathIntegral, "_collect", lambda *_: events.append("fetch"))
     interpreter = IntegratedGradient(build_predictor("lstm"), n_steps=4)
     interpreter.interpret_batch_json([EXAMPLE_INPUTS["lstm"]] * 12)
     assert events == ["start", "start", "fetch", "start", "fetch", "fetch"]
 
 
+@pytest.mark.parametrize("method", COALITIONS)
+def test_the_next_group_is_predicted_while_words_are_removed(
+    method: Any, like_a_gpu: batching.PassSizes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(batching.SIZES, "cpu", like_a_gpu._replace(window=4))
+    events: List[str] = []
+    record(monkeypatch, ReplacedUnits, "_launch", lambda *_: events.append("start"))
+    record(monkeypatch, answers, "launch_texts", lambda *_: events.append("start"))
+    record(monkeypatch, answers, "answers_of", lambda *_: events.append("fetch"))
+    method(build_predictor("lstm")).interpret_batch_json([EXAMPLE_INPUTS["lstm"]] * 12)
+    assert events[:3] == ["start", "start", "fetch"]
+    assert events[-2:] == ["fetch", "fetch"]
+
+
 def record(
-    monkeypatch: pytest.MonkeyPatch, owner: type, name: str, note: Callable[[], None]
+    monkeypatch: pytest.MonkeyPatch, owner: Any, name: str, note: Callable[..., None]
 ) -> None:
     method = getattr(owner, name)
 
     def noted(*args: Any) -> Any:
-        note()
+        note(*args)
         return method(*args)
 
     monkeypatch.setattr(owner, name, noted)
@@ -133,22 +156,32 @@ def test_all_texts_share_the_passes_of_a_gpu(method: Any, like_a_gpu: batching.P
     assert passes.count(True) <= 4
 
 
-@pytest.mark.parametrize("method", [IntegratedGradient, GradientShap])
+@pytest.mark.parametrize(
+    "method, starts",
+    [(IntegratedGradient, PathIntegral), (GradientShap, PathIntegral), (Occlusion, ReplacedUnits)],
+)
 def test_starting_a_pass_reads_no_number_from_the_device(
-    method: Any, monkeypatch: pytest.MonkeyPatch
+    method: Any, starts: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     interpreter = method(build_predictor("bert"))
     inputs = variations(EXAMPLE_INPUTS["bert"])
     interpreter.interpret_batch_json(inputs)  # Some passes are compared with their rows alone.
     read: List[str] = []
-    launch = PathIntegral._launch
+
+    def note(name: str, tensor: torch.Tensor, *_: Any) -> None:
+        # Integers are tables of the alignment. They stay on the CPU.
+        if tensor.is_floating_point():
+            read.append(name)
+
+    launch, starts_seen = starts._launch, []
 
     def watched(*args: Any) -> Any:
+        starts_seen.append(args)
         with monkeypatch.context() as patch:
             for name in ("item", "tolist", "cpu", "numpy", "__float__"):
-                record(patch, torch.Tensor, name, lambda name=name: read.append(name))
+                record(patch, torch.Tensor, name, partial(note, name))
             return launch(*args)
 
-    monkeypatch.setattr(PathIntegral, "_launch", watched)
+    monkeypatch.setattr(starts, "_launch", watched)
     interpreter.interpret_batch_json(inputs)
-    assert read == []
+    assert starts_seen and read == []

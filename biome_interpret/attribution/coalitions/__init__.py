@@ -7,4 +7,3 @@ from .inquiry import Interactions as Interactions
 from .inquiry import Removed as Removed
 from .inquiry import Units as Units
 from .inquiry import UnitScores as UnitScores
-from .inquiry import answers_of as answers_of

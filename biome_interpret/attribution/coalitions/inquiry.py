@@ -40,13 +40,6 @@ class Answer(NamedTuple):
     probability: Optional[float]
 
 
-def answers_of(values: Sequence[float], probabilities: Sequence[float]) -> List[Answer]:
-    """One for each value. There may be no probabilities."""
-    if not probabilities:
-        return [Answer(value, None) for value in values]
-    return [Answer(*pair) for pair in zip(values, probabilities)]
-
-
 class Units(NamedTuple):
     """
     The units of a labelled instance: words, tokens or sentences. They are numbered from 0, through

@@ -95,7 +95,7 @@ class BatchExplainer:
         """
         try:
             if isinstance(self._plan, CoalitionPlan):
-                return self._asked(self._plan, batch, items, jobs)
+                return (yield from self._asked(self._plan, batch, items, jobs))
             return (yield from self._integrated(self._plan, batch, items, jobs, complete))
         except RowsMixed:
             self._planner.record_mixing(batch.given_objective)
@@ -107,7 +107,7 @@ class BatchExplainer:
         batch: ExplainedBatch,
         items: Sequence[Item],
         jobs: Sequence[Job],
-    ) -> List[Any]:
+    ) -> Task[List[Any]]:
         """What the inquiries return. Scores become an `Interpretation`."""
         probed = self._probed(batch)
         texts = [job.text.strings for job in jobs]
@@ -124,7 +124,7 @@ class BatchExplainer:
                 probed.may_pad,
                 self._planner.held_passes(batch.given_objective),
             )
-        found = answer_inquiries([_ask_of(plan, job) for job in jobs], units, source)
+        found = yield from answer_inquiries([_ask_of(plan, job) for job in jobs], units, source)
         notes = _notes(probed, rows)
         return [
             self._assembly.of_units(result, units, batch, row, item.objective, item.notes + notes)

@@ -1,20 +1,19 @@
 """Texts with some of their tokens left out, and what a model says of them."""
 
 import math
-from typing import Any, Callable, Dict, Hashable, List, Mapping, Sequence, Set
+from typing import Any, Callable, Dict, Hashable, List, Mapping, Sequence, Set, Tuple
 
 import torch
 from allennlp.data import Instance, Token, Vocabulary
 from allennlp.data.fields import Field, ListField, NamespaceSwappingField, TextField
 from allennlp.models import Model
 
-from biome_interpret.attribution.coalitions import Answer, answers_of
 from biome_interpret.errors import InterpretationError, is_out_of_memory, reason_of
 from biome_interpret.models.alignment.special_tokens import unknown_text
 from biome_interpret.models.alignment.text_fields import texts_of
 from biome_interpret.models.execution.batching import run_in_passes
-from biome_interpret.models.execution.comparison import HeldPasses, is_close
-from biome_interpret.models.execution.row_values import RowsMixed, check_finite
+from biome_interpret.models.execution.comparison import HeldPasses, close
+from biome_interpret.models.execution.row_values import Evaluation, RowsMixed
 from biome_interpret.models.objectives import Objective, forward_arguments
 from biome_interpret.models.tensors import to_tensors
 
@@ -94,16 +93,17 @@ def _refers_to(field: Field[Any], texts: Sequence[TextField]) -> bool:
     return isinstance(sequence, TextField) and any(sequence.tokens == t.tokens for t in texts)
 
 
-def run_texts(
+def launch_texts(
     model: Model,
     objective: Objective,
     instances: Sequence[Instance],
     texts_per_pass: Callable[[int], int],
     may_pad: bool,
     held: HeldPasses,
-) -> List[Answer]:
+) -> List[Tuple[List[int], Evaluation]]:
     """
-    f of each labelled instance, and the model's probability for its target.
+    Starts passes of f of each labelled instance, and of the model's probability for its target.
+    Their results stay on the device.
 
     # Parameters
 
@@ -114,26 +114,30 @@ def run_texts(
     held : `HeldPasses`
         Of the model and the type of objective.
 
+    # Returns
+
+    `List[Tuple[List[int], Evaluation]]`
+        For each pass the indices of its instances, and what it gives.
+
     # Raises
 
     `RowsMixed`
         If texts that were run alone too give something else.
     `InterpretationError`
-        If the model fails, or f is not finite.
+        If the model fails.
     """
     lengths = [_num_tokens(instance) for instance in instances]
-    found: Dict[int, Answer] = {}
 
-    def run(places: List[int]) -> None:
+    def launch(places: List[int]) -> Tuple[List[int], Evaluation]:
         own = [instances[place] for place in places]
-        answers = _run(model, objective, own)
+        evaluation = _launch(model, objective, own)
         if held.is_due(len(own), len(own)):
-            size = max(abs(answer.value) for answer in answers)
+            size = float(evaluation.values.abs().max())
             for index in {len(own) // 2, len(own) - 1}:
-                [alone] = _run(model, objective, [own[index]])
-                if not is_close(alone.value, answers[index].value, size):
+                alone = _launch(model, objective, [own[index]])
+                if not close(alone.values[0], evaluation.values[index], size):
                     raise RowsMixed
-        found.update(zip(places, answers))
+        return places, evaluation
 
     groups: Dict[Hashable, List[int]] = {}
     for place in sorted(range(len(instances)), key=lambda place: lengths[place]):
@@ -142,13 +146,14 @@ def run_texts(
         else:
             key = str(instances[place].get_padding_lengths())
         groups.setdefault(key, []).append(place)
+    passes: List[Tuple[List[int], Evaluation]] = []
     for places in groups.values():
         size = 1 if objective.needs_loss else texts_per_pass(max(1, lengths[places[-1]]))
-        run_in_passes(places, size, run)
-    return [found[place] for place in range(len(instances))]
+        passes += run_in_passes(places, size, launch)
+    return passes
 
 
-def _run(model: Model, objective: Objective, instances: Sequence[Instance]) -> List[Answer]:
+def _launch(model: Model, objective: Objective, instances: Sequence[Instance]) -> Evaluation:
     try:
         tensors = to_tensors(instances, model)
         with torch.no_grad():
@@ -164,8 +169,7 @@ def _run(model: Model, objective: Objective, instances: Sequence[Instance]) -> L
         ) from error
     if values.shape != (len(instances),):
         raise RowsMixed
-    check_finite(values)
-    return answers_of(values.tolist(), probabilities)
+    return Evaluation(values, {}, probabilities)
 
 
 def _num_tokens(instance: Instance) -> int:

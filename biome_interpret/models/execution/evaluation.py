@@ -122,7 +122,7 @@ class ExplainedBatch:
         """The model's probability for each instance's target."""
         with torch.no_grad():
             found = self.objective.probabilities(self._model_outputs, self._tensors)
-        return [*found] or [None] * len(self.instances)
+        return [None] * len(self.instances) if found is None else [*found.tolist()]
 
     @cached_property
     def label_probabilities(self) -> List[Optional[Dict[str, float]]]:
@@ -259,7 +259,7 @@ class ExplainedBatch:
                 if values.shape != ((1,) if self.objective.needs_loss else (len(rows),)):
                     raise RowsMixed
                 gradients = self._gradients(rows, values, leaves) if want_gradients else {}
-        probabilities: Sequence[float] = ()
+        probabilities = None
         if want_probabilities:
             probabilities = self.objective.probabilities(outputs, tensors)
         return Evaluation(values.detach().double(), gradients, probabilities)
@@ -307,10 +307,11 @@ class ExplainedBatch:
             own = {key: points_of_call[i : i + 1] for key, points_of_call in points.items()}
             parts.append(self.launch([row], own, want_gradients, want_probabilities))
             check_finite(parts[-1].values)
+        probabilities = [part.probabilities for part in parts if part.probabilities is not None]
         return Evaluation(
             torch.cat([part.values for part in parts]),
             {key: torch.cat([part.gradients[key] for part in parts]) for key in parts[0].gradients},
-            [probability for part in parts for probability in part.probabilities],
+            torch.cat(probabilities) if len(probabilities) == len(rows) else None,
         )
 
     @property

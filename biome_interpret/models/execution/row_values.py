@@ -1,10 +1,11 @@
 """What is found for the rows of a pass."""
 
 import math
-from typing import Dict, NamedTuple, Sequence
+from typing import Dict, List, NamedTuple, Optional, Sequence
 
 import torch
 
+from biome_interpret.attribution.coalitions import Answer
 from biome_interpret.errors import InterpretationError
 from biome_interpret.models.embedding.calls import CallKey
 
@@ -17,12 +18,31 @@ class Evaluation(NamedTuple):
     values : f of each row, in float64. Shape: (rows,).
     gradients : for each call, ∂f/∂point of each row; empty if gradients were not requested.
     probabilities : the model's probability for the target of each row, if they were requested and
-        the model gives one. They are requested without gradients only.
+        the model gives one. They are requested without gradients only. Shape: (rows,).
     """
 
     values: torch.Tensor
     gradients: PointsByCall
-    probabilities: Sequence[float] = ()
+    probabilities: Optional[torch.Tensor] = None
+
+
+def answers_of(passes: Sequence[Evaluation]) -> List[Answer]:
+    """
+    Fetches what passes without gradients gave: one answer for each row.
+
+    # Raises
+
+    `InterpretationError`
+        If f is not finite.
+    """
+    found: List[Answer] = []
+    for one in passes:
+        check_finite(one.values)
+        values = one.values.tolist()
+        own = one.probabilities
+        probabilities = [None] * len(values) if own is None else own.tolist()
+        found += [Answer(*pair) for pair in zip(values, probabilities)]
+    return found
 
 
 class RowsMixed(InterpretationError):

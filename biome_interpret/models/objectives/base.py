@@ -213,10 +213,13 @@ class Objective(Registrable):
             raise NoOutput()
         return self.mode(outputs, choices)
 
-    def probabilities(self, outputs: Outputs, tensors: TensorDict) -> List[float]:
-        """The model's probability for each row's target; empty if its output has none."""
+    def probabilities(self, outputs: Outputs, tensors: TensorDict) -> Optional[torch.Tensor]:
+        """
+        The model's probability for each row's target. Shape: (rows,). `None` if its output has
+        none.
+        """
         choices = self.choices(outputs, tensors)
-        return [] if choices is None else Softmax()(outputs, choices).tolist()
+        return None if choices is None else Softmax()(outputs, choices)
 
     def label_probabilities(self, outputs: Outputs, tensors: TensorDict) -> LabelProbabilities:
         """Empty if labels are not for the text as a whole."""

@@ -1,6 +1,6 @@
 """Minus the loss as the explained number, for the whole batch or row by row."""
 
-from typing import Hashable, List, Optional, Tuple
+from typing import Hashable, Optional, Tuple
 
 import torch
 from allennlp.data import Instance
@@ -68,7 +68,7 @@ class _WrappedObjective(Objective):
                 f"({type(error).__name__}: {error})"
             ) from error
 
-    def probabilities(self, outputs: Outputs, tensors: TensorDict) -> List[float]:
+    def probabilities(self, outputs: Outputs, tensors: TensorDict) -> Optional[torch.Tensor]:
         return self.inner.probabilities(outputs, tensors)
 
     def label_probabilities(self, outputs: Outputs, tensors: TensorDict) -> LabelProbabilities:

@@ -5,29 +5,30 @@ from typing import Any, Callable, Dict, List, Optional, Protocol, Sequence, Set,
 from allennlp.data import Instance
 from allennlp.models import Model
 
-from biome_interpret.attribution.coalitions import Answer, Inquiry, Removed, Units, answers_of
+from biome_interpret.attribution.coalitions import Answer, Inquiry, Removed, Units
 from biome_interpret.attribution.paths import Path
 from biome_interpret.interpreters.engine.rows.checked_rows import CheckedRows
+from biome_interpret.interpreters.engine.rows.overlap import Task
 from biome_interpret.interpreters.engine.rows.points import AT_BASELINE, Row
 from biome_interpret.interpreters.engine.rows.units import BatchUnits
 from biome_interpret.models.execution.batching import run_in_passes
 from biome_interpret.models.execution.comparison import HeldPasses
-from biome_interpret.models.execution.deletion import run_texts, without_tokens
+from biome_interpret.models.execution.deletion import launch_texts, without_tokens
 from biome_interpret.models.execution.evaluation import ExplainedBatch
-from biome_interpret.models.execution.row_values import check_finite
+from biome_interpret.models.execution.row_values import Evaluation, answers_of
 
 # An instance of the batch, and the units that are removed from it.
 Asked = Tuple[int, Removed]
 
 
 class Answering(Protocol):
-    def answers(self, asked: Sequence[Asked]) -> List[Answer]:
-        """f for each of some texts. All share passes."""
+    def answers(self, asked: Sequence[Asked]) -> Task[List[Answer]]:
+        """f for each of some texts. All share passes. It stops when these are started."""
 
 
 def answer_inquiries(
     makers: Sequence[Callable[[Units], "Inquiry[Any]"]], batch_units: BatchUnits, source: Answering
-) -> List[Any]:
+) -> Task[List[Any]]:
     """
     What the inquiry of each instance returns. They run side by side. The same question is answered
     once for each instance.
@@ -39,15 +40,16 @@ def answer_inquiries(
     given: Dict[int, Optional[List[Answer]]] = dict.fromkeys(range(len(inquiries)))
     while given:
         wanted: Dict[int, Sequence[Removed]] = {}
-        for row, answers in given.items():
+        for row, own in given.items():
             try:
-                wanted[row] = inquiries[row].send(answers)  # type: ignore[arg-type]
+                wanted[row] = inquiries[row].send(own)  # type: ignore[arg-type]
             except StopIteration as stop:
                 results[row] = stop.value
         asked = {(row, one): None for row, subsets in wanted.items() for one in subsets}
         new = [one for one in asked if one not in known]
         if new:
-            known.update(zip(new, source.answers(new)))
+            answers = yield from source.answers(new)
+            known.update(zip(new, answers))
         given = {row: [known[row, one] for one in subsets] for row, subsets in wanted.items()}
     return [results[row] for row in range(len(inquiries))]
 
@@ -74,7 +76,7 @@ class ReplacedUnits:
         # Instances that had a row with x in a pass.
         self._checked: Set[int] = set()
 
-    def answers(self, asked: Sequence[Asked]) -> List[Answer]:
+    def answers(self, asked: Sequence[Asked]) -> Task[List[Answer]]:
         rows = [
             Row(instance, path, AT_BASELINE, removed)
             for instance, removed in asked
@@ -85,9 +87,9 @@ class ReplacedUnits:
         self._checked |= unchecked | asked_texts
         nothing: Removed = frozenset()
         rows += [Row(i, self._paths[0], AT_BASELINE, nothing) for i in sorted(unchecked)]
-        by_row = [
-            answer for one in run_in_passes(rows, self._rows_per_pass, self._pass) for answer in one
-        ]
+        passes = run_in_passes(rows, self._rows_per_pass, self._launch)
+        yield
+        by_row = self._collect(rows, passes)
         found, first = [], 0
         for _, removed in asked:
             count = len(self._paths) if removed else 1
@@ -95,11 +97,18 @@ class ReplacedUnits:
             first += count
         return found
 
-    def _pass(self, rows: List[Row]) -> List[Answer]:
-        evaluation = self._rows.launch_values(rows, want_probabilities=True)
-        check_finite(evaluation.values)
-        self._rows.check_inputs(rows, evaluation.values.cpu())
-        return answers_of(evaluation.values.tolist(), evaluation.probabilities)
+    def _launch(self, rows: List[Row]) -> Evaluation:
+        return self._rows.launch_values(rows, want_probabilities=True)
+
+    def _collect(self, rows: Sequence[Row], passes: Sequence[Evaluation]) -> List[Answer]:
+        """Fetches and checks what passes gave: one answer for each row."""
+        answers = answers_of(passes)
+        first = 0
+        for one in passes:
+            own = rows[first : first + len(one.values)]
+            self._rows.check_inputs(own, one.values.cpu())
+            first += len(own)
+        return answers
 
 
 class DeletedUnits:
@@ -137,7 +146,7 @@ class DeletedUnits:
         self._may_pad = may_pad
         self._held = held
 
-    def answers(self, asked: Sequence[Asked]) -> List[Answer]:
+    def answers(self, asked: Sequence[Asked]) -> Task[List[Answer]]:
         batch = self._batch
         # Special tokens stay: a text without them only is the text itself.
         found = {
@@ -146,7 +155,7 @@ class DeletedUnits:
             if not any(self._units.tokens(*one).values())
         }
         changed = [one for one in asked if one not in found]
-        answers = run_texts(
+        passes = launch_texts(
             self._model,
             batch.objective,
             [self._without(*one) for one in changed],
@@ -154,7 +163,9 @@ class DeletedUnits:
             self._may_pad,
             self._held,
         )
-        found.update(zip(changed, answers))
+        yield
+        for places, evaluation in passes:
+            found.update(zip((changed[place] for place in places), answers_of([evaluation])))
         return [found[one] for one in asked]
 
     def _without(self, row: int, removed: Removed) -> Instance:

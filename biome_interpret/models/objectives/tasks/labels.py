@@ -115,8 +115,8 @@ class LabelObjective(_NamedLabelsObjective):
     def _has_probability(self) -> bool:
         return not self._is_value and (self.reading is None or self.reading.gives_probability)
 
-    def probabilities(self, outputs: Outputs, tensors: TensorDict) -> List[float]:
-        return super().probabilities(outputs, tensors) if self._has_probability else []
+    def probabilities(self, outputs: Outputs, tensors: TensorDict) -> Optional[torch.Tensor]:
+        return super().probabilities(outputs, tensors) if self._has_probability else None
 
     def label_probabilities(self, outputs: Outputs, tensors: TensorDict) -> LabelProbabilities:
         second = torch.ones_like(tensors[self.label_name].reshape(-1, 1))

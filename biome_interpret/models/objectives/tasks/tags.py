@@ -1,6 +1,6 @@
 """Tags: a label for each token of a text."""
 
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, Optional
 
 import torch
 from allennlp.data import Instance
@@ -79,9 +79,9 @@ class CrfTagsObjective(TagsObjective):
         log_likelihood = self._log_likelihood(choices, tensors)
         return log_likelihood.exp() if isinstance(self.mode, Softmax) else log_likelihood
 
-    def probabilities(self, outputs: Outputs, tensors: TensorDict) -> List[float]:
+    def probabilities(self, outputs: Outputs, tensors: TensorDict) -> Optional[torch.Tensor]:
         choices = self.choices(outputs, tensors)
-        return [] if choices is None else self._log_likelihood(choices, tensors).exp().tolist()
+        return None if choices is None else self._log_likelihood(choices, tensors).exp()
 
     def _log_likelihood(self, choices: Choices, tensors: TensorDict) -> torch.Tensor:
         """Shape: (rows,)."""
