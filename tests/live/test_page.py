@@ -498,6 +498,26 @@ class TestSeveralArchives:
         page.wait_for_answer()
         assert [text.split()[1] for text in page.texts(".item h4")] == [labels[0], labels[12]]
 
+    def test_a_word_of_an_alternative(self, page: Page) -> None:
+        page.open()
+        page.check("archives", "choice")
+        page.check("archives", "sst2_bilstm/model.tar.gz")
+        texts = ["a good film", "a bad film", "good", "bad film"]
+        page.explain("it is", "\n".join(texts))
+        page.click_word("bad")
+        [edit] = page.state()["edits"]
+        assert edit == {"path": ["alternatives", 1], "start": 2, "end": 5, "how": "strike"}
+        label = page.texts(".item h4 b")[0]
+        inputs = {"prefix": "it is", "alternatives": ["a good film", "a film", *texts[2:]]}
+        [after] = IntegratedGradient(load(CHOICE), granularity="word").interpret_json(
+            inputs, target=label
+        )
+        assert number(page.numbers()["output"][1]) == pytest.approx(after.output, rel=1e-3)
+        page.run("[...document.querySelectorAll('#edits .link')].pop().click()")
+        page.wait_for_answer()
+        assert page.state()["inputs"]["alternatives"].split("\n")[1] == "a film"
+        assert page.browser.complaints() == []
+
     def test_the_spans_of_a_tagger(self, page: Page) -> None:
         page.open()
         page.check("archives", "crf_tagger")

@@ -1,6 +1,6 @@
 """Where the tokens of a result stand in the strings of its input."""
 
-from itertools import permutations
+from itertools import islice, permutations
 from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple, Union
 
 from biome_interpret.visualization.characters import Match, best_match, display_pieces
@@ -8,8 +8,10 @@ from biome_interpret.visualization.characters import Match, best_match, display_
 # The keys and indices that lead to a string inside the input.
 Path = Tuple[Union[str, int], ...]
 
-# Of as many strings at most, a field may hold several, in any order.
-_FEW = 3
+# A field may hold this many strings, in any order.
+_MOST_STRINGS = 3
+# An input of a thousand strings has too many orders to try all.
+_MOST_ORDERS = 300
 _BETWEEN = "\n"
 
 
@@ -41,26 +43,38 @@ def places_of(tokens: Sequence[str], inputs: Any, field: str) -> Places:
     shown = [" " * piece.spaced + piece.text for piece in pieces]
     places = [piece.place for piece in pieces]
     texts = [found[path] for path in paths]
-    return Places(shown, paths, [place and _span(place, texts) for place in places])
+    return Places(shown, [*paths], [place and _span(place, texts) for place in places])
 
 
 def _match(
     tokens: Sequence[str], found: Dict[Path, str], field: str
-) -> Tuple[Optional[Match], List[Path]]:
+) -> Tuple[Optional[Match], Sequence[Path]]:
     """
     The match, and the strings that it is made of: that of the field's name, or else those of which
-    the tokens leave out least.
+    the tokens leave out least. An alternative stands beside a text that all of them share.
     """
-    for number in range(1, len(found) + 1 if len(found) <= _FEW else 2):
-        matches: List[Tuple[bool, int, Match, List[Path]]] = []
-        for paths in permutations(found, number):
-            match = best_match(tokens, [_BETWEEN.join(found[path] for path in paths)])
-            if match is not None:
-                is_other = _name(paths[0]) != field
-                matches.append((is_other, _num_left_out(match), match, list(paths)))
-        if matches:
-            return min(matches, key=lambda one: one[:2])[2:]
+    named = [path for path in found if _name(path) == field]
+    others = [path for path in found if _name(path) != field]
+    for number in range(1, min(_MOST_STRINGS, len(found)) + 1):
+        for orders in (_orders_with(named, others, number), permutations(others, number)):
+            matches = []
+            for paths in islice(orders, _MOST_ORDERS if number > 1 else None):
+                match = best_match(tokens, [_BETWEEN.join(found[path] for path in paths)])
+                if match is not None:
+                    matches.append((_num_left_out(match), match, paths))
+            if matches:
+                return min(matches, key=lambda one: one[0])[1:]
     return None, []
+
+
+def _orders_with(
+    named: Sequence[Path], others: Sequence[Path], number: int
+) -> Iterator[Tuple[Path, ...]]:
+    """Orders of so many strings that have the named one at any place."""
+    for path in named:
+        for rest in permutations(others, number - 1):
+            for place in range(number):
+                yield (*rest[:place], path, *rest[place:])
 
 
 def _num_left_out(match: Match) -> int:

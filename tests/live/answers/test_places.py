@@ -73,6 +73,19 @@ def test_a_field_of_two_texts(order: int) -> None:
     assert found(tokens, inputs) == expected
 
 
+@pytest.mark.parametrize("number", [2, 3, 40])
+def test_alternatives_beside_a_text_that_they_share(number: int) -> None:
+    alternatives = [*(f"a film of {year}" for year in range(1980, 1978 + number)), "Same", "Same"]
+    inputs = {"id": "q-7", "prefix": "It is", "alternatives": alternatives, "n": 3}
+    for i, text in enumerate(alternatives):
+        tokens = ["[CLS]", "it", "is", "[SEP]", *text.lower().split(), "[SEP]"]
+        places = places_of(tokens, inputs, f"alternatives[{i}]")
+        assert places.strings == [("prefix",), ("alternatives", i)]
+        parts = found(tokens, inputs, f"alternatives[{i}]")
+        assert parts == [None, "It", "is", None, *text.split(), None]
+    assert found(["it", "is", "other"], inputs, "alternatives[0]") == [None] * 3
+
+
 @pytest.mark.parametrize("granularity", ["all_tokens", "token", "word", "sentence"])
 @pytest.mark.parametrize("name", ["lstm", "bert", "roberta", "esim", "simple_tagger"])
 def test_of_each_kind_of_model(name: str, granularity: str) -> None:
