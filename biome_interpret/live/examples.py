@@ -14,6 +14,7 @@ from biome_interpret.commands.jobs.text_files import TextFile, text_file
 from biome_interpret.errors import reason_of
 from biome_interpret.live.answers.archives import ServedArchive
 from biome_interpret.live.answers.input_fields import InputFields
+from biome_interpret.live.answers.requests import is_gold
 
 _MOST_EXAMPLES = 500
 # Of one example as JSON. A longer one could not be sent back.
@@ -93,7 +94,7 @@ def _read(
 
 def _example(inputs: Dict[str, Any], gold_field: Optional[str], known: Any) -> Dict[str, Any]:
     names = [gold_field] if gold_field else [one for one in _GOLD_NAMES if one not in known]
-    gold = next((inputs[name] for name in names if inputs.get(name) is not None), None)
+    gold = next((inputs[name] for name in names if is_gold(inputs.get(name))), None)
     rest = {name: value for name, value in inputs.items() if name not in names}
     return {"inputs": rest} if gold is None else {"inputs": rest, "gold": gold}
 

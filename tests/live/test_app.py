@@ -224,6 +224,16 @@ class TestReport:
         assert methods == [f"{GRADIENT} (baseline: default)", f"{GRADIENT} (baseline: unknown)"]
         assert NAME in page
 
+    def test_it_shows_the_gold_labels(self, client: Client) -> None:
+        golds = ("negative", "other", 1, ["positive"], None)
+        requests = [{**request(question()), "gold": gold} for gold in golds]
+        page = client.post("/api/report", {"requests": requests}).content.decode()
+        data = re.search(r'id="data">(.*?)</script>', page, re.DOTALL)
+        assert data is not None
+        shown = [(one.get("gold"), one.get("right")) for one in json.loads(data[1])]
+        assert shown == [("negative", False), *[(None, None)] * 2, ("positive", True), (None, None)]
+        assert "2 gold labels are not among the labels of the model." in page
+
     def test_two_targets_of_one_interpreter(self, client: Client) -> None:
         both = [question(target=label) for label in ("positive", "negative")]
         page = client.post("/api/report", {"requests": [request(*both)]}).content.decode()

@@ -58,7 +58,8 @@ def serving(*given: str, environment: Optional[Dict[str, str]] = None) -> Iterat
 
 
 def test_it_serves_until_ctrl_c(tmp_path: Path) -> None:
-    lines = [{"sentence": "Dull.", "label": "negative"}, {"sentence": "Fine."}, {"a": 1}]
+    lines: List[Any] = [{"sentence": "Dull.", "label": "negative"}]
+    lines += [{"sentence": "Fine.", "label": {"a": 1}}, {"a": 1}]
     lines += ["{", {"sentence": " "}, {"sentence": "long " * 6000}]
     examples = write_lines(tmp_path / "examples.jsonl", lines)
     own = json.dumps({"type": SHAP, "seed": 7})

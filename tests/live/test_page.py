@@ -142,6 +142,29 @@ class TestExplain:
         assert "✗ should be negative" in page.text(".verdict")
         assert page.state()["inputs"] == EXAMPLES[1]["inputs"]
 
+    def test_a_gold_label_that_the_model_does_not_have(self, browser: Browser) -> None:
+        """The label with an index is another one in each vocabulary, so 1 is the name "1"."""
+        text = EXAMPLES[0]["inputs"]
+        examples = [{"inputs": text, "gold": 1}]
+        with running(make_service(examples=examples)) as server:
+            page = Page(browser, address_of(server))
+            page.open()
+            page.choose("#example", "0")
+            said = "The gold label 1 is not among the labels of the model."
+            assert page.text(".verdict").endswith(said)
+        numbered = build_predictor("lstm")
+        labels = numbered._model.vocab._index_to_token["labels"]
+        indices = numbered._model.vocab._token_to_index["labels"]
+        for index, name in enumerate(["1", "0"]):
+            del indices[labels[index]]
+            labels[index], indices[name] = name, index
+        with running(make_service(numbered, examples=examples)) as server:
+            page = Page(browser, address_of(server))
+            page.open()
+            page.choose("#example", "0")
+            is_right = page.text(".verdict b") == "1"
+            assert ("predicted correctly" if is_right else "should be 1") in page.text(".verdict")
+
     def test_a_click_on_a_label_explains_it(self, page: Page, predictor: Predictor) -> None:
         page.explain(FILM)
         page.browser.click(".labels li:nth-child(2) button")
@@ -197,8 +220,36 @@ class TestExplain:
         page.explain(FILM)
         page.check("baselines", "unknown")
         headings = page.texts(".item h4")
+        assert len(headings) == 3 and not page.texts(".item .error")
         assert headings[0].endswith(" · Integrated Gradients · baseline zero")
         assert headings[2].endswith(" · Occlusion")
+
+    def test_a_bound_is_sent_where_it_bounds_something(self, page: Page) -> None:
+        page.open()
+        page.check("interpreters", "biome-gradient-shap")
+        page.explain(FILM)
+
+        def costs() -> List[str]:
+            assert not page.texts(".item .error")
+            rows = page.texts(".item .meaning tr")
+            return [row.split(" evaluations")[0] for row in rows if row.startswith("cost")]
+
+        page.option("Tolerance", "0.0001")
+        page.option("max evaluations", "20")
+        assert all(int(cost[len("cost") :]) <= 20 for cost in costs())
+        page.option("Tolerance", "")
+        assert costs()[1] == "cost10"  # Without a tolerance there is nothing to bound.
+        page.option("n steps", "7")
+        assert costs() == ["cost7", "cost10"]
+        assert page.state()["options"]["max_evaluations"] == 20
+
+    def test_what_the_share_of_the_delta_is_a_share_of(self, page: Page) -> None:
+        meaning = "[...document.querySelectorAll('.meaning tr')].map(r => r.lastChild.textContent)"
+        page.explain(FILM)
+        assert "its share of Σ |score|, over the scores shown" in page.run(meaning)[2]
+        assert "not sums" not in page.run(meaning)[2]
+        page.option("granularity aggregation strategy", "mean")
+        assert "These are not sums of the scores of tokens" in page.run(meaning)[2]
 
     def test_the_controls(self, page: Page, predictor: Predictor) -> None:
         page.explain(FILM)
@@ -568,6 +619,39 @@ class TestShare:
         page.browser.wait("document.querySelectorAll('.item .tokens .t').length === 11")
         assert page.run("document.querySelector('#inputs textarea').value") == FILM
 
+    def test_a_link_keeps_the_options_of_other_interpreters(self, page: Page) -> None:
+        page.open()
+        page.check("interpreters", "biome-occlusion")
+        page.check("interpreters", GRADIENT)
+        page.explain(FILM)
+        first = {"granularity": "word", "granularity_aggregation_strategy": "sum"}
+        assert page.state()["options"] == first
+        page.open(page.run("location.hash"))
+        page.wait_for_answer()
+        assert page.state()["options"] == first
+        page.check("interpreters", GRADIENT)
+        body = [
+            json.loads(event["params"]["request"]["postData"])
+            for event in page.browser.events
+            if event["method"] == "Network.requestWillBeSent"
+            and event["params"]["request"]["url"].endswith("api/explain")
+        ][-1]
+        asked = {one["interpreter"]: one["options"] for one in body["explanations"]}
+        assert asked[GRADIENT] == first and asked["biome-occlusion"] == {"granularity": "word"}
+
+    def test_an_option_that_a_link_leaves_out_has_its_default(self, page: Page) -> None:
+        """Links of an earlier version show what they showed: the mean."""
+        page.explain(FILM)
+        state = page.state()
+        del state["options"]["granularity_aggregation_strategy"]
+        page.open("#state=" + page.run(f"btoa({json.dumps(json.dumps(state))})"))
+        page.browser.wait("document.querySelector('.item')")
+        assert page.state() == state
+        assert "mean (default)" in page.run(
+            "[...document.querySelectorAll('#other-options label')].map(l =>"
+            " l.querySelector('select')?.selectedOptions[0].textContent)"
+        )
+
     def test_a_broken_link_is_said(self, page: Page) -> None:
         page.open("#state=AAAA")
         page.browser.wait("document.getElementById('error').textContent")
@@ -595,6 +679,31 @@ class TestShare:
         page.browser.click(f".copies button[aria-label='Copy this explanation as {name}']")
         page.browser.wait("document.getElementById('status').textContent.startsWith('Copied')")
         assert wanted in page.run("navigator.clipboard.readText()")
+
+    def test_what_is_copied_is_what_is_shown(self, page: Page, predictor: Predictor) -> None:
+        page.explain(FILM)
+        page.run("navigator.clipboard.writeText = text => { window.copied = text; }")
+        edited = FILM.replace("wonderful", "awful")
+
+        def copied(name: str) -> str:
+            page.run("window.copied = ''")
+            page.browser.click(f".copies button[aria-label='Copy this explanation as {name}']")
+            page.browser.wait("window.copied")
+            return str(page.run("window.copied"))
+
+        assert FILM in copied("Python") and page.text(".copies > span") == "Copy as "
+        page.click_word("wonderful", "replace")
+        page.browser.type("awful")
+        page.browser.press("Enter")
+        page.wait_for_answer()
+        assert page.text(".copies > span") == "Copy the edited text as "
+        assert edited in copied("command") and "--target=positive" in copied("command")
+        found: Dict[str, Any] = {}
+        exec(copied("Python").replace("for result in", "results =").split(":\n")[0], found)
+        [one] = found["results"]
+        assert number(page.numbers()["output"][1]) == pytest.approx(one.output, rel=1e-3)
+        page.click_word("wonderful", "replace")
+        assert FILM in copied("Python") and page.text(".copies > span") == "Copy as "
 
     def test_what_cannot_be_copied_is_shown(self, page: Page) -> None:
         page.explain(FILM)
@@ -627,19 +736,33 @@ class TestShare:
     def test_a_report_without_what_fails(self, page: Page, tmp_path: Path) -> None:
         page.open()
         page.check("interpreters", "biome-occlusion")
-        page.check("interpreters", GRADIENT)
-        page.option("removal", "delete")
+        page.option("Tolerance", "0.1")
+        page.option("n steps", "5")
         page.explain(FILM)
-        page.check("baselines", "unknown")
         page.browser.call(
             "Browser.setDownloadBehavior", behavior="allow", downloadPath=str(tmp_path)
         )
         page.browser.click(".share button:last-child")
         page.wait_for_file(tmp_path / "interpretations.html")
-        page.check("baselines", "zero")
+        page.check("interpreters", "biome-occlusion")
         page.browser.click(".share button:last-child")
         page.browser.wait("document.getElementById('error').textContent")
-        assert page.text("#error").startswith("removal='delete' and ")
+        assert page.text("#error").startswith("tolerance and n_steps exclude each other")
+
+    def test_a_report_has_the_gold_label_of_the_example(self, page: Page, tmp_path: Path) -> None:
+        page.choose("#example", "1")
+        page.click_word("lovely")
+        page.browser.call(
+            "Browser.setDownloadBehavior", behavior="allow", downloadPath=str(tmp_path)
+        )
+        page.browser.click(".share button:last-child")
+        page.wait_for_file(tmp_path / "interpretations.html")
+        report = (tmp_path / "interpretations.html").read_text(encoding="utf-8")
+        data = re.search(r'id="data">(.*?)</script>', report, re.DOTALL)
+        assert data is not None
+        before, after = json.loads(data[1])
+        assert (before["gold"], before["right"]) == ("negative", False)
+        assert "gold" not in after  # The edited text may have another one.
 
 
 class TestKeyboard:
@@ -739,9 +862,9 @@ class TestSafety:
             page.open()
             assert page.texts("#example option")[1].startswith(HOSTILE[0][:20])
             page.choose("#example", str(len(HOSTILE)))
-            assert "✗ should be A film." in page.text(".verdict")
+            assert "The gold label A film. is not among" in page.text(".verdict")
             page.choose("#example", "1")
-            assert f"✗ should be {HOSTILE[1]}" in page.text(".verdict")
+            assert f"The gold label {HOSTILE[1]} is not among" in page.text(".verdict")
             assert page.run("window.ran") is None and page.browser.complaints() == []
             assert page.run("document.querySelectorAll('script, style, img').length") == 1
 

@@ -25,6 +25,8 @@ class Option:
     """
     type : "choice", "number", "integer" or "flag".
     default : `None` if the option is not set by default.
+    needs, without : options that must be set, and must not be set, for this one to mean anything.
+        The interpreter refuses it otherwise, and the page does not send it.
     """
 
     type: str
@@ -33,6 +35,8 @@ class Option:
     choices: Optional[Sequence[str]] = None
     least: Optional[float] = None
     most: Optional[float] = None
+    needs: Sequence[str] = ()
+    without: Sequence[str] = ()
 
     def checked(self, where: str, value: Any) -> Any:
         """The value, or a `Refused` that says what the option takes."""
@@ -63,6 +67,8 @@ class Option:
             "choices": None if self.choices is None else list(self.choices),
             "least": self.least,
             "most": self.most,
+            "needs": list(self.needs) or None,
+            "without": list(self.without) or None,
         }
         given = {name: value for name, value in found.items() if value is not None}
         return {**given, "default": self.default, "help": self.help}
@@ -76,8 +82,8 @@ def _flag(default: bool, help: str) -> Option:
     return Option("flag", help, default)
 
 
-def _integer(least: int, most: int, default: Optional[int], help: str) -> Option:
-    return Option("integer", help, default, least=least, most=most)
+def _integer(least: int, most: int, default: Optional[int], help: str, **use: Any) -> Option:
+    return Option("integer", help, default, least=least, most=most, **use)
 
 
 def _number(least: float, most: float, default: Optional[float], help: str) -> Option:
@@ -106,7 +112,13 @@ PATH = {
 
 _INTEGRATED_GRADIENT = {
     "tolerance": _number(0.0001, 0.5, 0.01, _TOLERANCE),
-    "max_evaluations": _integer(3, MOST_POINTS, 257, "The largest number of points."),
+    "max_evaluations": _integer(
+        3,
+        MOST_POINTS,
+        257,
+        "The largest number of points, if it is not fixed.",
+        without=["n_steps", "quadrature"],
+    ),
     "n_steps": _integer(1, MOST_POINTS, None, "A fixed number of points, without a tolerance."),
     "quadrature": _choice([*RULES], None, "The rule for a fixed number of points."),
 }
@@ -119,7 +131,11 @@ _GRADIENT_SHAP = {
     "seed": _integer(0, _LARGEST_SEED, 0, "The same seed gives the same scores."),
     "tolerance": _number(0.0001, 0.5, None, _TOLERANCE),
     "max_evaluations": _integer(
-        2, MOST_POINTS, None, "The largest number of points with a tolerance."
+        2,
+        MOST_POINTS,
+        None,
+        "With a tolerance only: the largest number of points.",
+        needs=["tolerance"],
     ),
 }
 

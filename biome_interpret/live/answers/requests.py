@@ -49,9 +49,12 @@ class Question:
 
 @dataclass(frozen=True)
 class Request:
+    """`gold` is the text's own label, if it is known: see `is_gold`."""
+
     archive: str
     inputs: Dict[str, Any]
     questions: List[Question]
+    gold: Any = None
 
 
 @dataclass(frozen=True)
@@ -84,7 +87,12 @@ class Menu:
         questions = [
             self._question(one, f"{where}explanations[{i}]") for i, one in enumerate(asked)
         ]
-        return Request(self._archive(body.get("archive"), where), inputs, questions)
+        archive, gold = self._archive(body.get("archive"), where), body.get("gold")
+        if gold is not None and not is_gold(gold):
+            place = f"{where}gold"
+            message = f"{place} is {shown(gold)}; it must be a label, or a list of labels or tags"
+            raise Refused(400, message, place)
+        return Request(archive, inputs, questions, gold)
 
     def single(self, body: Any) -> Request:
         """A request with one explanation."""
@@ -102,7 +110,7 @@ class Menu:
                 400, f"title must be a string of {_LONGEST_TITLE} characters at most", "title"
             )
         given = _list(body, "requests", "", 1, self.most_requests)
-        requests = [self.request(one, f"requests[{i}].") for i, one in enumerate(given)]
+        requests = [self.request(one, f"requests[{i}].", ["gold"]) for i, one in enumerate(given)]
         for i, request in enumerate(requests):
             if not request.questions:
                 place = f"requests[{i}].explanations"
@@ -142,6 +150,12 @@ class Menu:
 class Several:
     title: Optional[str]
     requests: List[Request]
+
+
+def is_gold(value: Any) -> bool:
+    """Whether a report can show it: a label (a string or a number), or a list of labels or tags."""
+    labels = value if isinstance(value, list) else [value]
+    return all(isinstance(one, (str, int, float)) for one in labels)
 
 
 def read_json(body: bytes) -> Any:

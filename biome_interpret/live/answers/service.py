@@ -125,7 +125,11 @@ def _configured(options: Mapping[str, Option], config: Mapping[str, Any]) -> Dic
     given = {name: value for name, value in config.items() if value is not None}
     left_out = {other for name in given for other in _INSTEAD_OF.get(name, ())}
     return {
-        name: replace(one, default=given.get(name, one.default))
+        name: replace(
+            one,
+            default=given.get(name, one.default),
+            needs=[other for other in one.needs if other not in given],
+        )
         for name, one in options.items()
         if name not in left_out and (name not in given or one.takes(given[name]))
     }

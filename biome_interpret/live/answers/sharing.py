@@ -43,6 +43,7 @@ def report(
         {
             "line": i,
             "inputs": answer.request.inputs,
+            "gold": answer.request.gold,
             "interpretations": [
                 replace(found, method=names[configs.index(one.question.config)]).to_json()
                 for one in answer.explained

@@ -58,9 +58,18 @@ function showError(error) {
   else if (error && !(error instanceof Refusal)) throw error;
 }
 
-// The chosen baselines, each once. Null for an interpreter that offers none.
-function baselinesOf({ baseline }) {
-  if (!baseline) return [null];
+// What an option of an interpreter is set to, by the reader or by default. Null if it is not set.
+const settingOf = (options, name) => (name in options ? (state.options[name] ?? options[name].default) : null);
+// An option means nothing without the one that it needs, or beside others.
+const isSet = (options) => (name) => settingOf(options, name) !== null;
+function isOfUse(options, name) {
+  const { needs = [], without = [] } = options[name];
+  return needs.every(isSet(options)) && !without.some(isSet(options));
+}
+
+// The chosen baselines, each once. Null if the interpreter uses none.
+function baselinesOf({ baseline, ...others }) {
+  if (!baseline || settingOf(others, "removal") === "delete") return [null];
   return [...new Set(state.baselines.map((name) => (name === DEFAULT ? baseline.default : name)))];
 }
 
@@ -68,7 +77,7 @@ function baselinesOf({ baseline }) {
 function explanationsOf(targets) {
   const found = [];
   for (const { name, options } of askedInterpreters()) {
-    const own = Object.entries(state.options).filter(([key]) => key in options);
+    const own = Object.entries(state.options).filter(([key]) => key in options && isOfUse(options, key));
     for (const baseline of baselinesOf(options)) {
       const set = Object.fromEntries(own);
       if (baseline !== null && baseline !== options.baseline.default) set.baseline = baseline;
@@ -119,7 +128,8 @@ async function explain() {
   showError(null);
   try {
     saveState();
-    const asked = askedArchives().map((archive) => ({ archive, before: { body: bodyOf(archive) } }));
+    const gold = shownExample()?.gold;
+    const asked = askedArchives().map((archive) => ({ archive, gold, before: { body: bodyOf(archive) } }));
     showProgress(`Explaining with ${asked.length === 1 ? "the model" : `${asked.length} models`} …`);
     const start = performance.now();
     await Promise.all(asked.map((model) => answerInto(model.before, signal)));

@@ -14,9 +14,10 @@ function areContributions(explanation) {
   return isWhole && isSum("reduction") && valueOf(explanation, "input_x_gradient") !== false;
 }
 
-// A result in the form of the report's.
-function itemOf(explanation, { interpretation: one, fields, ...result }) {
+// A result in the form of the report's. `thing` is its number among those of its explanation.
+function itemOf(explanation, { interpretation: one, fields, ...result }, thing) {
   return {
+    thing,
     contributes: areContributions(explanation),
     target: known(result.type),
     words: known(one.target.words),
@@ -73,7 +74,7 @@ function drawExplanation(model, explanation, i) {
 }
 
 function drawCard(model, explanation, result, [i, j]) {
-  const item = itemOf(explanation, result);
+  const item = itemOf(explanation, result, j);
   const card = { model, i, item, scale: largestScore(item.fields), tokens: [] };
   const decorate = (node, index) => decorateToken(card, node, index);
   const fields = item.fields.map((field) => drawField(item, field, card.scale, decorate));
@@ -85,7 +86,7 @@ function drawCard(model, explanation, result, [i, j]) {
   const details = more("Scores as a table", () => [(card.table = make("div", null, ...tablesOf(card)))]);
   const notes = item.notes.map((note) => make("p", { class: "quiet" }, "Note: " + note));
   const heading = drawHeading(item, explanation);
-  card.node = make("section", { class: "item" }, heading, card.halves, card.numbers, ...notes, details, drawCopies(card, j));
+  card.node = make("section", { class: "item" }, heading, card.halves, card.numbers, ...notes, details, drawCopies(card));
   model.cards.push(card);
   drawNumbers(card);
   return card.node;
@@ -107,11 +108,12 @@ function rowsOf(item) {
 const WORDS = {
   output: "f(x): the explained number for the text",
   baseline: "f(x′): the same number for the baseline",
-  delta: "what the scores of all tokens miss of output − baseline, and its share of Σ |score|",
+  delta: "what the scores of all tokens miss of output − baseline. In brackets: its share of Σ |score|, over the scores shown",
   "estimated error": "how far the scores may be off, as a share of Σ |score|",
   unassigned: "scores at positions without a word",
   cost: "points at which the model was run, and the time",
 };
+const NOT_SUMS = ". These are not sums of the scores of tokens, which makes the share larger";
 
 // The bars and the numbers, before and after the edits.
 function drawNumbers(card) {
@@ -122,7 +124,8 @@ function drawNumbers(card) {
     const values = columns.map((column) => column.get(term) ?? null);
     if (values.every((value) => value === null)) return null;
     const cells = values.map((value) => make("td", { class: "n" }, value ?? "–"));
-    return make("tr", null, make("th", { scope: "row" }, term), ...cells, make("td", { class: "quiet" }, words));
+    const said = term === "delta" && !card.item.contributes ? words + NOT_SUMS : words;
+    return make("tr", null, make("th", { scope: "row" }, term), ...cells, make("td", { class: "quiet" }, said));
   });
   const heads = ["number", "before", "after", "meaning"].map((name, i) =>
     make("th", { scope: "col", class: i % 3 ? "n" : null }, name)

@@ -3,7 +3,7 @@
 // The result after the edits about the same thing: the same label, and the same words of a tagger.
 function itemAfter({ model, i, item }) {
   const explanation = model.after?.answer?.explanations[i];
-  const found = (explanation?.results ?? []).map((result) => itemOf(explanation, result));
+  const found = (explanation?.results ?? []).map((result, j) => itemOf(explanation, result, j));
   return found.find((other) => other.target === item.target && other.words === item.words) ?? null;
 }
 
@@ -48,6 +48,7 @@ function drawCardAfter(card) {
   card.change?.remove();
   card.afterHalf = after ? drawHalf(card, after) : null;
   card.name.hidden = !after;
+  card.copied.textContent = after ? "Copy the edited text as " : "Copy as ";
   if (after) card.halves.append(card.afterHalf);
   card.change = after ? make("p", { class: "change" }, ...changeOf(card)) : failed ? drawFailure(card) : null;
   if (card.change) card.halves.after(card.change);

@@ -79,14 +79,15 @@ function drawLabel(model, { label, probability }, isChosen) {
 }
 
 // "positive 98.2 %", and whether that is the gold label of the example.
-function verdict({ archive, before: { answer } }) {
+function verdict({ gold, before: { answer } }) {
   const { label, labels } = answer.prediction;
   const parts = ["Predicted: ", make("b", null, bdi(plain(label ?? "nothing"))), " ", probabilityOf(labels[0].probability)];
-  const given = shownExample()?.gold;
-  const gold = typeof given === "number" ? archive.labels?.[given] : given;
-  if (!isText(gold)) return parts;
-  const isRight = gold === label;
-  return [...parts, " ", isRight ? span("quiet", "✓ predicted correctly") : span("wrong", "✗ should be ", bdi(plain(gold)))];
+  if (!isText(gold) && typeof gold !== "number") return parts;
+  const wanted = String(gold); // A number is the name of a label.
+  if (wanted === label) return [...parts, " ", span("quiet", "✓ predicted correctly")];
+  const shown = bdi(plain(wanted));
+  if (labels.some((one) => one.label === wanted)) return [...parts, " ", span("wrong", "✗ should be ", shown)];
+  return [...parts, " ", span("quiet", "The gold label ", shown, " is not among the labels of the model.")];
 }
 
 // Explains a label, or leaves it out if it is explained. One label stays.

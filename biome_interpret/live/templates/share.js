@@ -33,10 +33,13 @@ function shareButton(text, said, act) {
   return button;
 }
 
-// The report has the texts as they were, and after the edits.
+// The report has the texts as they were, with the gold label of the example, and after the edits.
 function reportBody() {
-  const asked = models.flatMap(({ before, after }) => [before, after]).filter((one) => one?.answer);
-  return { requests: asked.map(({ body }) => body) };
+  const asked = models.flatMap(({ before, after, gold }) => [
+    { ...before, gold },
+    { ...after, gold: undefined },
+  ]);
+  return { requests: asked.filter(({ answer }) => answer).map(({ body, gold }) => ({ ...body, gold })) };
 }
 
 function drawShare() {
@@ -51,14 +54,25 @@ function drawShare() {
   );
 }
 
-function drawCopies({ model, i }, thing) {
-  const body = { ...model.before.body, explanations: [model.before.body.explanations[i]] };
+// What a copy is of: the edited text, if the card shows it.
+function shownBody({ model, i, after }) {
+  const { body } = after ? model.after : model.before;
+  return { ...body, explanations: [body.explanations[i]] };
+}
+
+function drawCopies(card) {
   const copy = (text, key) =>
-    shareButton(text, `Copy this explanation as ${text}`, async () => copyText(text, (await ask("snippets", body))[key]));
+    shareButton(text, `Copy this explanation as ${text}`, async () =>
+      copyText(text, (await ask("snippets", shownBody(card)))[key])
+    );
   const buttons = [copy("Python", "python"), copy("Jsonnet", "jsonnet"), copy("command", "command")];
   if (setup.figure) {
-    const act = () => download("figure", { ...body, thing }, "interpretation.svg");
+    const act = () => {
+      const { thing } = card.after ?? card.item;
+      return download("figure", { ...shownBody(card), thing }, "interpretation.svg");
+    };
     buttons.push(shareButton("picture", "Download this explanation as a picture (SVG)", act));
   }
-  return make("p", { class: "copies" }, span("quiet", "Copy as "), ...buttons);
+  card.copied = span("quiet", "Copy as ");
+  return make("p", { class: "copies" }, card.copied, ...buttons);
 }

@@ -28,11 +28,11 @@ function askedFields() {
   return [...fields.values()];
 }
 
-// The options of the chosen interpreters, each once, with all its defaults and what all of them take.
-// The baselines have a control of their own: those that all chosen archives have.
-function askedOptions() {
+// The options of interpreters, each once, with all its defaults and what all of them take. The
+// baselines have a control of their own: those that all chosen archives have.
+function optionsOf(interpreters) {
   const found = new Map();
-  for (const [name, option] of askedInterpreters().flatMap((one) => Object.entries(one.options))) {
+  for (const [name, option] of interpreters.flatMap((one) => Object.entries(one.options))) {
     if (name !== "baseline") found.set(name, [...(found.get(name) ?? []), option]);
   }
   return new Map([...found].map(([name, all]) => [name, joined(all)]));
@@ -42,6 +42,7 @@ function joined(all) {
   const [least, most] = [Math.max(...each("least")), Math.min(...each("most"))];
   return { ...all[0], least, most, defaults: each("default"), help: each("help").join(" ") };
 }
+const askedOptions = () => optionsOf(askedInterpreters());
 const DEFAULT = "default";
 function knownBaselines() {
   const offered = setup.interpreters.flatMap(({ options }) => options.baseline ?? []);
@@ -98,7 +99,8 @@ function chosen(names, known) {
   return found.length ? found : known.slice(0, 1);
 }
 
-// Scores of words that are parts of the output.
+// Scores of words that are parts of the output. A link says both. What a link leaves out has the
+// interpreter's own default: older links meant the mean.
 const FIRST_OPTIONS = { granularity: "word", granularity_aggregation_strategy: "sum" };
 
 // A state that can be asked, made of whatever a link holds.
@@ -116,7 +118,7 @@ function checkedState(value) {
     edits: Array.isArray(given.edits) ? given.edits.filter(isEdit).slice(0, MOST_EDITS) : [],
   };
   state.baselines = chosen(given.baselines, knownBaselines());
-  for (const [name, option] of askedOptions()) {
+  for (const [name, option] of new Map([...optionsOf(setup.interpreters), ...askedOptions()])) {
     if (isValue(option, options[name])) state.options[name] = options[name];
   }
   return state;
@@ -124,8 +126,13 @@ function checkedState(value) {
 
 // The names in a link that this server does not know.
 function unknownNames(value) {
-  const lists = { archives: setup.archives, interpreters: setup.interpreters };
+  const namesOfAll = (list) => list.map(({ name }) => name);
+  const lists = {
+    archives: namesOfAll(setup.archives),
+    interpreters: namesOfAll(setup.interpreters),
+    baselines: knownBaselines(),
+  };
   return Object.entries(lists).flatMap(([key, known]) =>
-    Array.isArray(value?.[key]) ? value[key].filter((name) => isText(name) && !named(known, name)) : []
+    Array.isArray(value?.[key]) ? value[key].filter((name) => isText(name) && !known.includes(name)) : []
   );
 }

@@ -4,6 +4,7 @@ import json
 from typing import Any, Dict
 
 import pytest
+from allennlp.common.checks import ConfigurationError
 from allennlp.common.from_params import infer_params
 from allennlp.interpret.saliency_interpreters import SaliencyInterpreter
 
@@ -52,6 +53,7 @@ class TestRefused:
             ({"inputs": "text", "explanations": []}, "inputs"),
             ({**request(), "more": 1}, "more"),
             ({**request(), "overrides": "{}"}, "overrides"),
+            ({**request(), "gold": "positive"}, "gold"),
             ({**request(), "archive": "/etc/passwd"}, "archive"),
             ({**request(), "archive": "../model.tar.gz"}, "archive"),
             ({**request(), "archive": "https://example.org/model.tar.gz"}, "archive"),
@@ -154,6 +156,8 @@ class TestRefused:
             ([good], None),
             ({"requests": [good, [good]]}, "requests[1]"),
             ({"requests": [{**good, "more": 1}]}, "requests[0].more"),
+            ({"requests": [good, {**good, "gold": {"a": 1}}]}, "requests[1].gold"),
+            ({"requests": [{**good, "gold": [["B-PER"]]}]}, "requests[0].gold"),
             ({"requests": [good, request()]}, "requests[1].explanations"),
             (
                 {"requests": [good, request(question("x"))]},
@@ -218,6 +222,16 @@ class TestOptions:
                     more = {"tolerance": 0.1} if key == "max_evaluations" else {}
                     CLASSES[name](shipped_predictor(), **{key: given}, **more)
 
+    def test_an_option_that_means_nothing_is_refused_by_the_interpreter(self) -> None:
+        """So the page does not send it."""
+        for name, options in OPTIONS.items():
+            for key, one in options.items():
+                for other in [*one.needs, *one.without]:
+                    value = options[other].least or (options[other].choices or [None])[0]
+                    beside = {other: value} if other in one.without else {}
+                    with pytest.raises(ConfigurationError, match=key):
+                        CLASSES[name](shipped_predictor(), **{key: one.least}, **beside)
+
     def test_the_baselines_are_registered(self) -> None:
         assert {*BASELINES} - {"zero"} <= {*Baseline.list_available()}
 
@@ -260,6 +274,11 @@ class TestConfigured:
                 body = request(question("mine", options={name: value}))
                 answered = service.explain(service.menu.request(body), lambda: False)
                 assert answered["explanations"][0]["results"]
+
+    def test_what_an_option_needs_may_be_among_them(self) -> None:
+        for config, needs in (({}, ["tolerance"]), ({"tolerance": 0.9}, None)):
+            offered = make_service(own={"mine": {"type": SHAP, **config}}).setup()
+            assert offered["interpreters"][-1]["options"]["max_evaluations"].get("needs") == needs
 
     def test_a_baseline_takes_the_place_of_theirs(self) -> None:
         menu = make_service(own={"mine": {"type": GRADIENT, "baseline": "unknown"}}).menu
