@@ -20,6 +20,7 @@ from biome_interpret.live.answers.archives import Loading, ServedArchive
 from biome_interpret.live.answers.explaining import Limits
 from biome_interpret.live.answers.service import Service
 from tests.kinds.archives import ARCHIVES, load
+from tests.kinds.predictors import KINDS
 from tests.live.pages import Page
 from tests.live.servers import (
     GRADIENT,
@@ -585,6 +586,80 @@ class TestSeveralArchives:
         gone = [text for text in page.texts(".item > p.quiet") if "does not label this" in text]
         assert gone and len(page.texts(".change")) + len(gone) == len(spans)
 
+    def test_a_link_to_an_alternative(self, page: Page) -> None:
+        """How many labels there are is not known before the text is read."""
+        page.open()
+        page.check("archives", "choice")
+        page.check("archives", "sst2_bilstm/model.tar.gz")
+        page.explain("it is", "good\nbad\na film\na bad film")
+        pressed = ".labels button[aria-pressed=true]"
+        predicted = page.text(pressed)
+        for label in ("3", predicted) if predicted != "3" else ("2", "3"):
+            page.run(
+                "[...document.querySelectorAll('.labels button')]"
+                f".find(b => b.textContent === '{label}').click()"
+            )
+            page.wait_for_answer()
+        [other] = page.texts(pressed)
+        assert other != predicted
+        page.open(page.run("location.hash"))
+        page.browser.wait("document.querySelector('.item')")
+        page.wait_for_answer()
+        assert page.texts(pressed) == [other] and page.text(".item h4 b") == other
+        page.explain("it is", "good\nbad")
+        assert page.texts(pressed) == [
+            predicted if predicted in "01" else page.texts(".labels button")[0]
+        ]
+
+
+def test_several_labels_at_once(browser: Browser) -> None:
+    several = KINDS.kinds["several labels at once"].build_or_skip()
+    text = {"sentence": "the film is not boring , but a clever story !"}
+    found = IntegratedGradient(several, granularity="word").interpret_json(text)
+    labels = [str(one.target.label) for one in found]
+    assert len(labels) == 2
+    examples = [{"inputs": text, "gold": gold} for gold in (labels[::-1], labels[:1] * 2, ["x"])]
+    for example, said in zip(
+        examples, ("✓ predicted", f"✗ should be {labels[0]}", "label x is not")
+    ):
+        with running(make_service(several, examples=[example])) as server:
+            page = Page(browser, address_of(server))
+            page.open()
+            page.choose("#example", "0")
+            assert said in page.text(".verdict")
+    assert page.text(".verdict").startswith(f"Predicted: {labels[0]} ")
+    assert f", {labels[1]} " in page.text(".verdict")
+    assert page.texts(".labels button[aria-pressed=true]") == labels
+
+
+def test_an_edit_of_a_text_with_several_labels(browser: Browser) -> None:
+    """The labels stay, although the model may predict others after the edits."""
+    several = KINDS.kinds["several labels at once"].build_or_skip()
+    text = "the film is not boring , but a clever story !"
+    with running(make_service(several)) as server:
+        page = Page(browser, address_of(server))
+        page.open()
+        page.explain(text)
+        labels = page.texts(".item h4 b")
+        page.click_word("clever")
+        assert page.texts(".item h4 b") == labels and len(page.texts(".change")) == 2
+        for card, label in enumerate(labels):
+            [after] = IntegratedGradient(several, granularity="word").interpret_json(
+                {"sentence": text.replace(" clever", "")}, target=label
+            )
+            rows = page.texts(f".items > :nth-child({card + 1}) .meaning tbody tr:first-child td")
+            assert number(rows[1]) == pytest.approx(after.output, rel=1e-3)
+        page.run("navigator.clipboard.writeText = text => { window.copied = text; }")
+        page.run(
+            "window.copied = ''; [...document.querySelectorAll('.copies button')].filter(b =>"
+            " b.textContent === 'command')[1].click()"
+        )
+        page.browser.wait("window.copied")
+        assert f"--target={labels[1]}" in page.run("window.copied")
+        page.browser.click(".labels li:nth-child(3) button")
+        page.wait_for_answer()
+        assert len(page.texts(".item h4 b")) == len(page.texts(".change")) == 3
+
 
 class TestShare:
     def test_a_link_holds_everything(self, page: Page) -> None:
@@ -659,12 +734,14 @@ class TestShare:
 
     def test_a_link_cannot_ask_for_what_is_not_offered(self, page: Page) -> None:
         page.explain("A film.")
-        state = {**page.state(), "archives": ["/etc/passwd"], "baselines": [{"type": "x"}]}
+        state = {**page.state(), "archives": ["/etc/passwd"], "baselines": [{"type": "x"}, "mask"]}
         state["options"] = {"granularity": "word", "n_steps": 10**9, "reduction": {"type": "x"}}
         state["edits"] = [{"path": ["__proto__"], "start": 0, "end": 3, "how": "strike"}, 7, None]
+        state["targets"] = ["positive", "a label of another model"]
         page.open("#state=" + page.run(f"btoa({json.dumps(json.dumps(state))})"))
         page.browser.wait("document.getElementById('error').textContent")
-        assert page.text("#error") == "This server does not have /etc/passwd. It shows what it has."
+        said = "This server does not have /etc/passwd, mask, a label of another model."
+        assert page.text("#error") == f"{said} It shows what it has."
         assert page.texts(".item .tokens .t") == ["A", "film", "."]
         assert page.state()["options"] == {"granularity": "word"}
 
@@ -878,6 +955,14 @@ class TestSafety:
 
 
 class TestErrors:
+    def test_a_text_of_spaces(self, page: Page) -> None:
+        page.explain("  \n ")
+        said = "document.querySelector('#inputs textarea').validationMessage"
+        assert page.run(said) == "There are only spaces here. Write a text."
+        assert page.run("document.activeElement.tagName") == "TEXTAREA"
+        page.explain(FILM)
+        assert page.run(said) == "" and page.texts(".item") and page.browser.complaints() == []
+
     def test_a_text_that_is_too_long(self, page: Page) -> None:
         page.explain(FILM)
         page.explain("word " * 4000)
@@ -923,6 +1008,14 @@ class TestErrors:
             page.explain(FILM)
             assert "requests are waiting" in page.text("#error")
             assert re.search(r" Wait \d+ s\. Then press Explain\.$", page.text("#error"))
+
+    def test_a_server_that_stops_meanwhile(self, browser: Browser) -> None:
+        with running(make_service()) as server:
+            page = Page(browser, address_of(server))
+            page.open()
+            server.worker.stop()
+            page.explain(FILM)
+            assert page.text("#error") == "The server was stopped."
 
     def test_a_server_that_is_gone(self, browser: Browser) -> None:
         with running(make_service()) as server:

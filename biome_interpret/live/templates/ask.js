@@ -44,10 +44,8 @@ async function refusalOf(answer) {
   }
   const refusal = new Refusal(said ? sentence(said) : `The server answered with the status ${answer.status}. Try again.`);
   refusal.status = answer.status;
-  if (answer.status === 503) {
-    const seconds = Number(answer.headers.get("Retry-After")) || 1;
-    refusal.message += ` Wait ${count(seconds)} s. Then press Explain.`;
-  }
+  const seconds = Number(answer.headers.get("Retry-After"));
+  if (answer.status === 503 && seconds) refusal.message += ` Wait ${count(seconds)} s. Then press Explain.`;
   return refusal;
 }
 
@@ -90,24 +88,41 @@ function explanationsOf(targets) {
   throw new Refusal(`${said} At most ${count(most)} can be shown. Choose fewer.`);
 }
 
-// The chosen labels that the archive has. Null stands for the predicted one.
-function targetsOf(archive) {
+// The chosen labels that the archive has, as far as it is known. Null stands for what is predicted.
+function knownTargets(archive) {
   const shown = models.find((model) => model.archive === archive)?.before.answer?.prediction.labels ?? [];
   const labels = new Set([...(archive.labels ?? []), ...shown.map(({ label }) => label)]);
-  const asked = state.targets.filter((label) => labels.has(label));
+  return state.targets.filter((label) => labels.has(label));
+}
+function targetsOf(archive) {
+  const asked = knownTargets(archive);
   return asked.length ? asked : [null];
 }
+// The chosen labels that no model has.
+function unknownTargets() {
+  if (models.some(({ before }) => !before.answer)) return [];
+  const known = models.flatMap(({ archive }) => knownTargets(archive));
+  return models.length ? state.targets.filter((label) => !known.includes(label)) : [];
+}
+// What the model predicts: a label, or several labels at once. Null for other things, such as spans.
+const predictedOf = ({ labels, things }) => (labels.length ? things.map(({ label }) => label) : [null]);
 
 function bodyOf(archive) {
   const explanations = explanationsOf(targetsOf(archive));
   return { archive: archive.name, inputs: inputsOf(archive), explanations };
 }
 
-// The same about the edited text. The target stays, so that the outputs can be compared.
-function editedBodyOf(archive, { body, answer }) {
-  const label = archive.labels ? answer.prediction.label : null;
-  const explanations = body.explanations.map((one) => ({ ...one, target: one.target ?? label }));
-  return { archive: archive.name, inputs: editedInputs(archive, body.inputs), explanations };
+// The same about the edited text. The targets stay, so that the outputs can be compared: what was
+// predicted becomes an explanation for each label. `origins` says from which one it comes.
+function editedQuestion(archive, { body, answer }) {
+  const each = body.explanations.flatMap((one, i) => {
+    const targets = one.target === null ? predictedOf(answer.prediction) : [one.target];
+    return targets.map((target) => [i, { ...one, target }]);
+  });
+  const found = each.length <= setup.limits.explanations ? each : [...body.explanations.entries()];
+  const explanations = found.map(([, one]) => one);
+  const inputs = editedInputs(archive, body.inputs);
+  return { body: { archive: archive.name, inputs, explanations }, origins: found.map(([i]) => i) };
 }
 
 // Whether the edits are in a text that the archive reads.
@@ -118,8 +133,11 @@ let models = []; // For each chosen archive: what was asked and answered before 
 let explaining = new AbortController();
 let editing = new AbortController();
 
+const hasOtherTargets = ({ archive, before: { body, answer } }) =>
+  Boolean(answer) && targetsOf(archive).some((target) => body.explanations.every((one) => one.target !== target));
+
 // Explains the text with each chosen archive.
-async function explain() {
+async function explain(isAgain = false) {
   explaining.abort();
   editing.abort();
   clearTimeout(pendingEdits);
@@ -134,6 +152,8 @@ async function explain() {
     const start = performance.now();
     await Promise.all(asked.map((model) => answerInto(model.before, signal)));
     models = asked;
+    // Which labels there are may depend on the text, such as the number of alternatives.
+    if (!isAgain && asked.some(hasOtherTargets)) return await explain(true);
     byId("answer").classList.remove("stale");
     drawModels();
     const seconds = Number(((performance.now() - start) / 1000).toPrecision(2));
@@ -174,7 +194,7 @@ async function askEdited() {
   }
   try {
     const answered = models.filter(isEdited);
-    const asked = answered.map((model) => ({ body: editedBodyOf(model.archive, model.before) }));
+    const asked = answered.map((model) => editedQuestion(model.archive, model.before));
     await Promise.all(asked.map((after) => answerInto(after, signal)));
     answered.forEach((model, i) => (model.after = asked[i]));
     models.forEach(drawAfter);

@@ -14,10 +14,10 @@ function areContributions(explanation) {
   return isWhole && isSum("reduction") && valueOf(explanation, "input_x_gradient") !== false;
 }
 
-// A result in the form of the report's. `thing` is its number among those of its explanation.
-function itemOf(explanation, { interpretation: one, fields, ...result }, thing) {
+// A result in the form of the report's. `asked` are the number of its explanation, and its own there.
+function itemOf(explanation, { interpretation: one, fields, ...result }, asked) {
   return {
-    thing,
+    asked,
     contributes: areContributions(explanation),
     target: known(result.type),
     words: known(one.target.words),
@@ -73,9 +73,9 @@ function drawExplanation(model, explanation, i) {
   return [make("section", { class: "item" }, heading, make("p", { class: "error" }, explanation.error))];
 }
 
-function drawCard(model, explanation, result, [i, j]) {
-  const item = itemOf(explanation, result, j);
-  const card = { model, i, item, scale: largestScore(item.fields), tokens: [] };
+function drawCard(model, explanation, result, asked) {
+  const item = itemOf(explanation, result, asked);
+  const card = { model, item, scale: largestScore(item.fields), tokens: [] };
   const decorate = (node, index) => decorateToken(card, node, index);
   const fields = item.fields.map((field) => drawField(item, field, card.scale, decorate));
   card.halves = make("div", { class: "halves" });

@@ -1,10 +1,15 @@
 // After an edit: the new prediction and scores beside the old ones
 
 // The result after the edits about the same thing: the same label, and the same words of a tagger.
-function itemAfter({ model, i, item }) {
-  const explanation = model.after?.answer?.explanations[i];
-  const found = (explanation?.results ?? []).map((result, j) => itemOf(explanation, result, j));
+function itemAfter({ model, item }) {
+  const found = explanationsAfter(model, item).flatMap(([k, explanation]) =>
+    (explanation.results ?? []).map((result, j) => itemOf(explanation, result, [k, j]))
+  );
   return found.find((other) => other.target === item.target && other.words === item.words) ?? null;
+}
+// Those that were asked in place of the item's explanation, with their numbers.
+function explanationsAfter({ after }, { asked: [i] }) {
+  return [...(after?.answer?.explanations ?? []).entries()].filter(([k]) => after.origins[k] === i);
 }
 
 function drawAfter(model) {
@@ -56,8 +61,8 @@ function drawCardAfter(card) {
   card.table?.replaceChildren(...tablesOf(card));
 }
 
-function drawFailure({ model, i }) {
-  const reason = model.after.error ?? model.after.answer?.explanations[i]?.error;
+function drawFailure({ model, item }) {
+  const reason = model.after.error ?? explanationsAfter(model, item).find(([, { error }]) => error)?.[1].error;
   return make("p", { class: reason ? "error" : "quiet" }, reason ?? "The model does not label this after the edits.");
 }
 

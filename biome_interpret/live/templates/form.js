@@ -49,8 +49,14 @@ function drawInputs() {
       required: required ? "" : null,
     });
     box.value = state.inputs[name] ?? "";
+    const checkBlank = () => {
+      const isBlank = required && box.value && !box.value.trim();
+      box.setCustomValidity(isBlank ? "There are only spaces here. Write a text." : "");
+    };
+    checkBlank();
     box.addEventListener("input", () => {
       state.inputs[name] = box.value;
+      checkBlank();
       state.edits = [];
       markExample();
       markStale("The text has changed.");

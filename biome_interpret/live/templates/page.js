@@ -44,7 +44,7 @@ async function restore() {
   models = [];
   byId("answer").hidden = true;
   if (hasText()) await explain();
-  const unknown = unknownNames(given);
+  const unknown = [...unknownNames(given), ...unknownTargets()];
   if (unknown.length) {
     problem = new Refusal(plain(`This server does not have ${unknown.join(", ")}. It shows what it has.`));
   }

@@ -40,8 +40,12 @@ function drawThings(name, { things }) {
 }
 const probabilityOf = (p) => span("p", p === null || p === undefined ? "" : percent(p));
 
-function drawLabels(model, { label, labels }) {
-  const chosenLabels = targetsOf(model.archive).map((one) => one ?? label);
+// The labels that are explained, chosen or predicted.
+const explainedLabels = ({ archive, before: { answer } }) =>
+  targetsOf(archive).flatMap((one) => (one === null ? predictedOf(answer.prediction) : [one]));
+
+function drawLabels(model, { labels }) {
+  const chosenLabels = explainedLabels(model);
   model.afterLabels = new Map();
   const rows = labels.map((one, i) => {
     const isChosen = chosenLabels.includes(one.label);
@@ -80,23 +84,30 @@ function drawLabel(model, { label, probability }, isChosen) {
 
 // "positive 98.2 %", and whether that is the gold label of the example.
 function verdict({ gold, before: { answer } }) {
-  const { label, labels } = answer.prediction;
-  const parts = ["Predicted: ", make("b", null, bdi(plain(label ?? "nothing"))), " ", probabilityOf(labels[0].probability)];
-  if (!isText(gold) && typeof gold !== "number") return parts;
-  const wanted = String(gold); // A number is the name of a label.
-  if (wanted === label) return [...parts, " ", span("quiet", "✓ predicted correctly")];
-  const shown = bdi(plain(wanted));
-  if (labels.some((one) => one.label === wanted)) return [...parts, " ", span("wrong", "✗ should be ", shown)];
-  return [...parts, " ", span("quiet", "The gold label ", shown, " is not among the labels of the model.")];
+  const { label, labels, things } = answer.prediction;
+  const parts = things.flatMap(({ label: one, probability }, i) => [
+    i ? ", " : "Predicted: ",
+    make("b", null, bdi(plain(one ?? "nothing"))),
+    " ",
+    probabilityOf(probability),
+  ]);
+  if (gold === undefined) return parts;
+  // As in the report. A number is the name of a label, and a list has all labels.
+  const wanted = [...new Set([gold].flat().map(String))].sort();
+  const predicted = Array.isArray(gold) ? predictedOf(answer.prediction).sort() : [label];
+  if (JSON.stringify(wanted) === JSON.stringify(predicted)) return [...parts, " ", span("quiet", "✓ predicted correctly")];
+  const unknown = wanted.filter((name) => labels.every((one) => one.label !== name));
+  if (!unknown.length) return [...parts, " ", span("wrong", "✗ should be ", bdi(plain(wanted.join(", ") || "nothing")))];
+  return [...parts, " ", span("quiet", "The gold label ", bdi(plain(unknown[0])), " is not among the labels of the model.")];
 }
 
 // Explains a label, or leaves it out if it is explained. One label stays.
 function toggleTarget(model, label) {
-  const predicted = model.before.answer.prediction.label;
-  const shown = targetsOf(model.archive).map((one) => one ?? predicted);
+  const predicted = predictedOf(model.before.answer.prediction);
+  const shown = explainedLabels(model);
   const left = shown.includes(label) ? shown.filter((one) => one !== label) : [...shown, label];
   if (!left.length) return showProgress("Keep at least one label.");
-  state.targets = left.length === 1 && left[0] === predicted && models.length === 1 ? [] : left;
+  state.targets = JSON.stringify(left) === JSON.stringify(predicted) && models.length === 1 ? [] : left;
   explain();
 }
 
@@ -105,8 +116,8 @@ function spokenResult({ archive, before: { answer, error }, cards }) {
   if (error) return name + error;
   const { prediction: { label, labels }, explanations } = answer;
   const predicted = label === null ? "" : `Predicted ${label} ${percent(labels[0].probability)}. `;
-  const words = cards.slice(0, 3).map(({ i, item }) => {
-    const method = methodOf(explanations[i]);
+  const words = cards.slice(0, 3).map(({ item }) => {
+    const method = methodOf(explanations[item.asked[0]]);
     const strongest = [...wordsBySize(item, 1), ...wordsBySize(item, -1)];
     strongest.sort((a, b) => Math.abs(b.score) - Math.abs(a.score));
     return `Strongest words for ${item.target ?? "the loss"}${method && `, ${method}`}: ${spoken(strongest)}.`;
