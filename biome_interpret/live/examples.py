@@ -81,7 +81,7 @@ def _read(
 ) -> Tuple[TextFile, List[SourceLine]]:
     try:
         source = text_file(archive.predictor, path, arguments.input_format, arguments.fields)
-        lines = list(islice(source.readable_lines(), _MOST_EXAMPLES))
+        lines = list(islice(source.readable_lines(), _MOST_EXAMPLES + 1))
         source.refuse_another_format(lines[:2], len(lines))
     except ConfigurationError as error:
         # `interpret` calls the file INPUT.
@@ -89,7 +89,9 @@ def _read(
         raise ConfigurationError(message) from error
     except (OSError, SourceError) as error:
         raise ConfigurationError(f"--examples {path} cannot be read: {error}") from error
-    return source, lines
+    if len(lines) > _MOST_EXAMPLES:
+        say(f"the first {_MOST_EXAMPLES} texts of --examples {path} are taken: it has more")
+    return source, lines[:_MOST_EXAMPLES]
 
 
 def _example(inputs: Dict[str, Any], gold_field: Optional[str], known: Any) -> Dict[str, Any]:

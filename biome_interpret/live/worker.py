@@ -74,7 +74,7 @@ class Worker:
         """From the event loop. Raises `Refused` if the queue is full."""
         with self._changed:
             if self._is_stopped:
-                raise Refused(503, "the server was stopped")
+                raise Refused(503, "the server was stopped: start it again")
             if len(self._waiting) >= self._most_waiting:
                 seconds = math.ceil(self._seconds * (len(self._waiting) + 1))
                 wait = max(1, min(seconds, _LONGEST_WAIT))
@@ -100,7 +100,7 @@ class Worker:
             self._is_stopped = True
             for job in [*self._waiting, *([self._running] if self._running else [])]:
                 job.cancel()
-                job.finish(None, Refused(503, "the server was stopped"))
+                job.finish(None, Refused(503, "the server was stopped: start it again"))
             self._waiting.clear()
             self._changed.notify()
 

@@ -591,7 +591,8 @@ class TestSeveralArchives:
         page.open()
         page.check("archives", "choice")
         page.check("archives", "sst2_bilstm/model.tar.gz")
-        page.explain("it is", "good\nbad\na film\na bad film")
+        page.explain("it is", "good\nbad\na film\na bad film\n\n")
+        assert len(page.texts(".labels button")) == 4  # Blank lines at the end are no texts.
         pressed = ".labels button[aria-pressed=true]"
         predicted = page.text(pressed)
         for label in ("3", predicted) if predicted != "3" else ("2", "3"):
@@ -1015,7 +1016,7 @@ class TestErrors:
             page.open()
             server.worker.stop()
             page.explain(FILM)
-            assert page.text("#error") == "The server was stopped."
+            assert page.text("#error") == "The server was stopped: start it again."
 
     def test_a_server_that_is_gone(self, browser: Browser) -> None:
         with running(make_service()) as server:

@@ -168,7 +168,7 @@ class TestFailures:
         assert not server.worker.close(0.05)
         for one in asking:
             assert one.result().status == 503
-            assert one.result().error == "the server was stopped"
+            assert one.result().error == "the server was stopped: start it again"
         assert server.client.post("/api/explain", body("three")).status == 503
         Gate.opened.release()
         assert server.worker.close(30)

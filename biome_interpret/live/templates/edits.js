@@ -13,7 +13,7 @@ function inputsOf(archive) {
   for (const { name, kind, required } of fieldsOf(archive)) {
     const text = state.inputs[name] ?? "";
     if (!text.trim() && !required) continue;
-    inputs[name] = kind === "json" ? parsed(text, name) : kind === "texts" ? text.split("\n") : text;
+    inputs[name] = kind === "json" ? parsed(text, name) : kind === "texts" ? text.trimEnd().split("\n") : text;
   }
   return WHOLE.name in inputs ? inputs[WHOLE.name] : inputs;
 }
