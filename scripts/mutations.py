@@ -795,12 +795,19 @@ mutation(
 FINGERPRINT = "biome_interpret/commands/jobs/fingerprint.py", ("tests/commands/jobs",)
 mutation(
     "only-the-same-job-is-resumed",
-    "if part != ABOUT and before.get(part) != now.get(part)\n",
+    "if part not in (ABOUT, LEARNT) and before.get(part) != now.get(part)\n",
     "if False\n",
     *FINGERPRINT,
 )
 mutation(
     "changed-archive", 'return {"sha256": _digest(path)}', 'return {"sha256": ""}', *FINGERPRINT
+)
+mutation(
+    "a-resumed-job-learns-again",
+    "again += [batch] * (first in destination.learnt)",
+    "again += [batch] * (first == 1)",
+    "biome_interpret/commands/jobs/job.py",
+    ("tests/commands/jobs/test_resuming.py",),
 )
 
 mutation(

@@ -91,6 +91,11 @@ class Perturber:
         sites = find_sites(checked_predictor(predictor))
         self._pipeline = Pipeline(predictor, sites, settings, plan, needs_gradients=False)
 
+    @property
+    def learnt(self) -> Any:
+        """As that of `PlannedInterpreter`."""
+        return self._pipeline.learnt
+
     def results(self, questions: Sequence[Question]) -> List[Any]:
         """
         # Returns

@@ -271,6 +271,14 @@ class PlannedInterpreter(SaliencyInterpreter):
             for outcome in self.outcomes(inputs, targets)
         ]
 
+    @property
+    def learnt(self) -> Any:
+        """
+        What texts have shown about the model so far, such as whether rows mix. Later texts are run
+        accordingly. It is there to be compared: it differs if further texts showed more.
+        """
+        return self._pipeline.learnt
+
     def outcomes(
         self,
         inputs: Sequence[Input],

@@ -43,6 +43,10 @@ class StudyMaker:
     rationales: Sequence[RationaleField]
     checker: RecordMaker
 
+    @property
+    def learnt(self) -> List[Any]:
+        return self.study.learnt
+
     def check_first_texts(self, first: List[SourceLine]) -> None:
         """They also show which rows and removals the model allows."""
         # Another --batch-size must leave out the same ones.

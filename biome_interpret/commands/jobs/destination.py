@@ -22,6 +22,7 @@ class Destination(NamedTuple):
     before : the records of earlier runs.
     is_resumable : whether a later run can continue this one.
     about : what a report says of the job.
+    job : the content of the job file; `None` without one.
     """
 
     sinks: List[Sink]
@@ -29,6 +30,21 @@ class Destination(NamedTuple):
     before: Written = Written()
     is_resumable: bool = False
     about: Mapping[str, str] = {}
+    job: Optional[fingerprint.Fingerprint] = None
+
+    @property
+    def learnt(self) -> List[int]:
+        """The first lines of the batches that showed something about the model."""
+        learnt: List[int] = [] if self.job is None else self.job[fingerprint.LEARNT]
+        return learnt
+
+    def add_learnt(self, first_line: int) -> None:
+        """Keeps it for a later run that continues this one. May raise `WriteError`."""
+        if self.job is None or self.records is None or first_line in self.learnt:
+            return
+        self.learnt.append(first_line)
+        with fingerprint.saved(self.job, self.records):
+            pass
 
     @property
     def is_printed(self) -> bool:
@@ -110,21 +126,23 @@ def output_file(
         raise ConfigurationError(
             f"--html is made from the lines in --output-file, and {path} does not keep them"
         )
-    job = of_job() if is_resumable else None
+    job = None
+    if is_resumable:
+        job = {fingerprint.ABOUT: about, fingerprint.LEARNT: [], **of_job()}
     before = Written()
     file = stack.enter_context(closing(RecordFile(path)))
     _refuse_content(arguments, path)  # Another job may have written it since the first check.
     if arguments.resume and job is not None and path.stat().st_size:
-        fingerprint.check(job, path)
+        job = fingerprint.check(job, path)
         before = read(path)
         file.cut(before.size)
         about = fingerprint.described(path) or about
     elif job is not None:
         # If the process is killed inside the block, the output is as before, or empty: then
         # `--resume` starts again.
-        with fingerprint.saved({fingerprint.ABOUT: about, **job}, path):
+        with fingerprint.saved(job, path):
             file.cut()
     elif is_file:
         fingerprint.forget(path)
         file.cut()
-    return Destination([file], path if is_file else None, before, is_resumable, about)
+    return Destination([file], path if is_file else None, before, is_resumable, about, job)

@@ -56,6 +56,10 @@ class RecordMaker:
     target_field: Optional[str] = None
     gold_field: Optional[str] = None
 
+    @property
+    def learnt(self) -> List[Any]:
+        return [one.interpreter.learnt for one in self.interpreters]
+
     def records(self, batch: List[SourceLine]) -> List[Record]:
         """One for each text, in order. A text that fails does not affect the others."""
         failed: Dict[int, Record] = {}

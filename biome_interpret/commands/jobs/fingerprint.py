@@ -21,6 +21,8 @@ Fingerprint = Dict[str, Any]
 
 # The part that describes the job for its report. Runs of one job may differ in it, by their date.
 ABOUT = "about"
+# The part with the first lines of the batches that showed something about the model.
+LEARNT = "learnt"
 
 _CHUNK = 1 << 20
 # The most characters of a value in a message.
@@ -80,19 +82,24 @@ def forget(output_file: Path) -> None:
         raise WriteError(str(path), error) from error
 
 
-def check(fingerprint: Fingerprint, output_file: Path) -> None:
-    """Raises a `ConfigurationError` that names the differences, if another job began the output."""
+def check(fingerprint: Fingerprint, output_file: Path) -> Fingerprint:
+    """
+    The saved fingerprint. Raises a `ConfigurationError` that names the differences, if another job
+    began the output.
+    """
     path = job_file(output_file)
     try:
         before = json.loads(path.read_text(encoding="utf-8"))
         if not isinstance(before, dict):
             raise ValueError("it is not a JSON object")
-    except (OSError, ValueError, RecursionError) as error:
+        before[LEARNT] = [int(line) for line in before.get(LEARNT, [])]
+    except (OSError, ValueError, TypeError, RecursionError) as error:
         raise ConfigurationError(
             f"cannot resume {output_file}: its job file {path} cannot be read"
         ) from error
     advice = "give --overwrite in place of --resume to start again"
     refuse_another(fingerprint, before, output_file, advice)
+    return before
 
 
 def refuse_another(
@@ -107,7 +114,7 @@ def refuse_another(
     differences = [
         _difference(part, before.get(part), now.get(part))
         for part in {**before, **now}
-        if part != ABOUT and before.get(part) != now.get(part)
+        if part not in (ABOUT, LEARNT) and before.get(part) != now.get(part)
     ]
     if differences:
         raise ConfigurationError(

@@ -18,6 +18,10 @@ from biome_interpret.commands.jobs.sources import Source, SourceLine
 class Maker(Protocol):
     """Makes the records of texts, such as `RecordMaker`."""
 
+    @property
+    def learnt(self) -> Any:
+        """What texts have shown about the model. It differs if further texts showed more."""
+
     def records(self, batch: List[SourceLine]) -> List[Record]: ...
 
     def check_first_texts(self, first: List[SourceLine]) -> None: ...
@@ -73,7 +77,7 @@ class Job:
             disable=destination.is_printed,
         )
         with closing(bar):
-            for records in self._records(destination.before.last_line):
+            for records in self._records(destination):
                 failed = [one for one in records if one.error is not None and self.fail_fast]
                 if failed:
                     records = [one for one in records if one.line < failed[0].line]
@@ -84,19 +88,31 @@ class Job:
             sink.check()
         self.source.check()
 
-    def _records(self, done: int) -> Iterator[List[Record]]:
-        """The records of each batch, without the lines up to `done`."""
+    def _records(self, destination: Destination) -> Iterator[List[Record]]:
+        """
+        The records of each batch, without those of earlier runs. What a batch shows about the model
+        may change the notes of later ones. So it is noted where something was learnt. A resumed job
+        explains these batches again, and then knows what the earlier runs knew.
+        """
+        done = destination.before.last_line
         is_first = True
+        again: List[List[SourceLine]] = []
         for batch in self._batches:
+            first = batch[0].number
             if batch[-1].number <= done:
+                again += [batch] * (first in destination.learnt)
                 continue
-            if is_first and done:
-                self._warm_up(batch[0].number)
+            while again:
+                self.maker.records(again.pop(0))
+            learnt = self.maker.learnt
             records = [one for one in self.maker.records(batch) if one.line > done]
             errors = [one.error for one in records if one.error is not None]
             if is_first and not done and len(errors) == len(records):
                 self._explain_failures(errors)
             is_first = False
+            # Before the records: if they are there, so is this.
+            if self.maker.learnt != learnt:
+                destination.add_learnt(first)
             yield records
 
     def _write(
@@ -121,14 +137,3 @@ class Job:
             say(f"all of the first {len(errors)} texts failed; the first: {errors[0]}")
         if advice is not None:
             say(advice)
-
-    def _warm_up(self, before: int) -> None:
-        """
-        Interpreters test on their first texts whether rows of a batch are independent. Here they
-        see the same first texts as in a job that was not stopped.
-        """
-        for batch in self.source.batches(self.batch_size):
-            if batch[0].number >= before:
-                return
-            if any(record.error is None for record in self.maker.records(batch)):
-                return

@@ -1,7 +1,7 @@
 """What a row of a study is."""
 
 import logging
-from typing import Callable, List, NamedTuple, Optional, Sequence, Union
+from typing import Any, Callable, List, NamedTuple, Optional, Sequence, Union
 
 from biome_interpret.attribution.coalitions import Answer, Units
 from biome_interpret.interpreters.engine.windows import Input
@@ -92,6 +92,11 @@ class Row:
         self.is_signed = is_signed
         self.takes_target = takes_target
         self.instead = instead
+
+    @property
+    def learnt(self) -> Any:
+        """As that of `PlannedInterpreter`, if it learns from texts."""
+        return None
 
     def scores(self, texts: Sequence[Text]) -> List[Outcome]:
         """The scores of each text, or its error."""

@@ -1,7 +1,7 @@
 """The interpreters of this package."""
 
 import logging
-from typing import List, Optional, Sequence, Union
+from typing import Any, List, Optional, Sequence, Union
 
 from biome_interpret.errors import InterpretationError
 from biome_interpret.evaluation.methods.base import Outcome, Row, Scores, Text
@@ -34,6 +34,10 @@ class OwnRow(Row):
     ) -> None:
         super().__init__(name, note, instead=instead)
         self.interpreter = interpreter
+
+    @property
+    def learnt(self) -> Any:
+        return self.interpreter.learnt
 
     def scores(self, texts: Sequence[Text]) -> List[Outcome]:
         return [self._scores(text, result) for text, result in zip(texts, self._interpreted(texts))]

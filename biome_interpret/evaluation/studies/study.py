@@ -70,6 +70,12 @@ class Study:
         return [row.name for row in self.rows] + [BEST, WORST] * self.has_oracle
 
     @property
+    def learnt(self) -> List[Any]:
+        """As that of `PlannedInterpreter`, of all rows and removals."""
+        rows = [row.learnt for row in self.rows]
+        return rows + [perturber.learnt for perturber in self.removals.values()]
+
+    @property
     def _uses_limits(self) -> bool:
         return self.has_oracle or any(name.startswith("naopc") for name in self.metrics)
 

@@ -1,6 +1,6 @@
 """Makes the labelled instances of a text, each with the objective that explains it."""
 
-from typing import Any, Callable, Dict, Hashable, List, NamedTuple, Optional, Sequence, Set
+from typing import Any, Callable, Dict, Hashable, List, NamedTuple, Optional, Sequence, Set, Tuple
 
 from allennlp.common.util import JsonDict
 from allennlp.data import Instance
@@ -82,6 +82,11 @@ class ItemMaker:
         self._readings: Dict[Hashable, Reading] = {}
         # Classes of objectives with a loss that is not a sum over rows.
         self.non_additive: Set[type] = set()
+
+    @property
+    def learnt(self) -> Tuple[Any, ...]:
+        """As that of `BatchPlanner`."""
+        return dict(self._readings), frozenset(self.non_additive)
 
     def items(self, index: int, job: Job, said: JsonDict) -> List[Item]:
         """

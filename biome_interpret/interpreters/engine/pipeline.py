@@ -73,6 +73,11 @@ class Pipeline:
         )
         self._explainer = BatchExplainer(predictor, sites, settings, plan, self._planner)
 
+    @property
+    def learnt(self) -> Tuple[Any, ...]:
+        """What texts have shown about the model. It differs if further texts showed more."""
+        return *self._planner.learnt, *self._item_maker.learnt
+
     def outcomes(
         self,
         inputs: Sequence[Input],

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from dataclasses import replace
 from typing import (
+    Any,
     Callable,
     DefaultDict,
     Dict,
@@ -11,6 +12,7 @@ from typing import (
     NamedTuple,
     Optional,
     Sequence,
+    Tuple,
     TypeVar,
 )
 
@@ -114,6 +116,12 @@ class BatchPlanner:
     @property
     def has_probed(self) -> bool:
         return bool(self._known)
+
+    @property
+    def learnt(self) -> Tuple[Any, ...]:
+        """What is remembered of the model. It is equal to another one if nothing was added."""
+        held = {key: held.compared for key, held in self._held.items()}
+        return dict(self._known), dict(self._num_failed), held
 
     def probed(self, objective: Objective, make_batch: Callable[[], ExplainedBatch]) -> ProbeResult:
         """

@@ -1,5 +1,7 @@
 """Compares what a model gives for a row alone with what it gives for the row in a batch."""
 
+from typing import Tuple
+
 import torch
 
 from biome_interpret.models.execution.evaluation import ROUNDING
@@ -24,6 +26,11 @@ class HeldPasses:
         self._num_rows = max(num_rows, self._num_rows)
         self._has_several_texts |= num_texts > 1
         return True
+
+    @property
+    def compared(self) -> Tuple[int, bool]:
+        """The most rows of such a pass, and whether one had several texts."""
+        return self._num_rows, self._has_several_texts
 
 
 def close(expected: torch.Tensor, found: torch.Tensor, size: float = 0.0) -> bool:

@@ -7,10 +7,17 @@ from pathlib import Path
 from typing import Any, List, Sequence
 
 import pytest
+from allennlp.models import Model
 
 from biome_interpret import IntegratedGradient
+from biome_interpret.models.execution.probing import ALONE_NOTE
 from tests.commands.command_line import ARCHIVE, CommandLine, reviews, write_lines
-from tests.commands.jobs.long_job import run_job
+from tests.commands.jobs.long_job import QUICK, run_job
+from tests.models.execution.test_probing import MixesLongTexts
+
+
+def without_times(written: bytes) -> bytes:
+    return re.sub(rb'"seconds": [0-9.e-]+', b"", written)
 
 
 class TestResume:
@@ -44,10 +51,9 @@ class TestResume:
             assert run_job(command, source, out, "--resume").status == 1
             assert out.read_bytes() == whole
 
-    def test_interprets_the_first_texts_again(
+    def test_explains_the_texts_again_that_showed_how_the_model_behaves(
         self, command: CommandLine, source: Path, out: Path, whole: bytes
     ) -> None:
-        # An interpreter keeps what it learns about a model from its first texts.
         seen: List[List[str]] = []
         interpret_each = IntegratedGradient.interpret_each
 
@@ -59,11 +65,38 @@ class TestResume:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(IntegratedGradient, "interpret_each", watched)
             run_job(command, source, out, "--resume")
-        lines = source.read_bytes().splitlines()
-        assert seen[0][0] == json.loads(lines[0])["sentence"]
+        learnt = json.loads(Path(f"{out}.job.json").read_text())["learnt"]
+        assert learnt[0] == 1 and len(learnt) < 4
         # Then the whole batch of the first missing line, and the batches after it.
-        assert seen[1][0] == json.loads(lines[32])["sentence"]
-        assert sum(map(len, seen[1:])) < len(lines) - 24
+        lines = source.read_bytes().splitlines()
+        starts = [line for line in learnt if line < 33] + [33, 41, 49, 57]
+        firsts = [json.loads(lines[line - 1])["sentence"] for line in starts]
+        assert [texts[0] for texts in seen] == firsts
+
+    @pytest.mark.parametrize("name", ["interpret", "evaluate"])
+    def test_what_was_learnt_late_is_known_again(
+        self, command: CommandLine, out: Path, tmp_path: Path, name: str
+    ) -> None:
+        Model.register("mixes_long_texts", exist_ok=True)(MixesLongTexts)
+        lines: List[Any] = [{"sentence": f"A dull {word}"} for word in "film plot cast end".split()]
+        long = {"sentence": "A warm and clever film about two friends."}
+        source = write_lines(tmp_path / "texts.jsonl", [*lines * 2, lines[0], long, *lines * 3])
+        arguments: List[Any] = [ARCHIVE, source, "-o", '{"model.type": "mixes_long_texts"}']
+        arguments += [*QUICK[:2], "--batch-size", "4", "--output-file", out]
+        if name == "evaluate":
+            arguments += ["--leave-out", "captum", "--figure", "comprehensiveness"]
+        assert command(name, *arguments).status == 0
+        whole = out.read_bytes()
+        records = [*map(json.loads, whole.splitlines())]
+        if name == "interpret":
+            notes = [one["interpretations"][0]["notes"] for one in records]
+            assert notes[:8] == [[]] * 8 and notes[12:] == [[ALONE_NOTE]] * 10
+        # In the batch of the long text, and after it.
+        for number in (10, 12, 18):
+            before = [one["line"] <= number for one in records].count(True)
+            out.write_bytes(b"".join(whole.splitlines(keepends=True)[:before]))
+            assert command(name, *arguments, "--resume").status == 0
+            assert without_times(out.read_bytes()) == without_times(whole), number
 
     def test_with_a_dataset_reader(self, command: CommandLine, out: Path, tmp_path: Path) -> None:
         rows = [{"text": review["sentence"]} for review in reviews(20)]
