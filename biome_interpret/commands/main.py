@@ -55,7 +55,12 @@ def main(argv: Optional[List[str]] = None, prog: str = "biome-interpret") -> Non
 def parse(argv: Optional[List[str]] = None, prog: str = "biome-interpret") -> argparse.Namespace:
     """Without importing AllenNLP. `SystemExit` if it printed help or an error."""
     parser = _parser(prog)
-    arguments = parser.parse_args(argv)
+    arguments, rest = parser.parse_known_args(argv)
+    # Once an option stands behind the first input, argparse takes no more inputs.
+    if rest and "more_input_files" in arguments and not any(one[:1] == "-" for one in rest):
+        arguments.more_input_files += rest
+    elif rest:
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
     if "func" not in arguments:
         parser.print_help()
         parser.exit()

@@ -6,6 +6,7 @@ from typing import List
 
 import pytest
 
+from biome_interpret.commands.main import parse
 from tests.commands.command_line import ARCHIVE, CommandLine
 
 
@@ -28,8 +29,19 @@ def test_options_of_ray_require_it(
 
 
 def test_several_inputs_require_it(command: CommandLine, two: Path) -> None:
-    done = command.interpret(two, two)
-    assert done.status == 2 and "more than one INPUT requires --engine ray" in done.err
+    for given in ([two, two], [two, "--silent", two], ["--silent", two, two]):
+        done = command.interpret(*given)
+        assert done.status == 2 and "more than one INPUT requires --engine ray" in done.err
+
+
+def test_inputs_may_stand_behind_options(command: CommandLine) -> None:
+    given = ["a", "--engine", "ray", "b", "--output-dir", "out", "c"]
+    for arguments in (given, [*given[1:], "a"]):
+        parsed = parse(["interpret", str(ARCHIVE), *arguments])
+        assert {parsed.input_file, *parsed.more_input_files} == {"a", "b", "c"}
+        assert (parsed.archive_file, parsed.output_dir) == (str(ARCHIVE), "out")
+    done = command.interpret("a", "--engine", "ray", "b", "--actor-s", "c")
+    assert done.status == 2 and "unrecognized arguments: b --actor-s c" in done.err
 
 
 @pytest.mark.parametrize(
