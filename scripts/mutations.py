@@ -501,8 +501,14 @@ PROBING = (
 )
 mutation(
     "gradients-of-rows-are-compared",
-    "if same_gradients(alone.gradients, together.gradients, 0, len(probes) ** reduction):",
+    "if same_gradients(alone.gradients, together.gradients, row, len(probes) ** reduction):",
     "if True:",
+    *PROBING,
+)
+mutation(
+    "another-row-than-the-first-is-compared",
+    "(_PROBES[::-1], len(_PROBES) - 1)]",
+    "(_PROBES, 0)]",
     *PROBING,
 )
 mutation(
@@ -568,8 +574,14 @@ PIPELINE = (
 )
 mutation(
     "failed-texts-are-tried-alone",
-    "if one is None or (one.error is not None and len(jobs) > 1):",
-    "if one is None:",
+    "if len(jobs) > 1 and (one is None or one.error is not None):",
+    "if len(jobs) > 1 and one is None:",
+    *PIPELINE,
+)
+mutation(
+    "texts-are-held-against-their-own-predictions",
+    "if self._planner.held_texts.is_due(len(jobs), len(jobs)):",
+    "if False:",
     *PIPELINE,
 )
 mutation(

@@ -121,6 +121,67 @@ def test_texts_share_no_pass_if_that_would_change_them(kind: type) -> None:
         assert_alike(result, expected)
 
 
+class LabelsByTheBatch(BasicClassifier):
+    """Its logits are those of each text, and its probabilities those of all texts of a batch."""
+
+    def forward(self, *args: Any, **kwargs: Any) -> Dict[str, Any]:  # type: ignore[override]
+        outputs = super().forward(*args, **kwargs)
+        return {**outputs, "probs": outputs["logits"].softmax(dim=0)}
+
+
+@pytest.mark.parametrize("interpreter", METHODS)
+def test_texts_are_not_predicted_together_if_that_would_change_their_label(
+    interpreter: Any,
+) -> None:
+    inputs = [{"sentence": f"a {word} film"} for word in ("dull", "clever", "boring", "good")]
+    results = interpreter(as_kind(LabelsByTheBatch)).interpret_batch_json(inputs)
+    expected = one_by_one(interpreter(as_kind(LabelsByTheBatch)), inputs)
+    for [result], [alone] in zip(results, expected):
+        assert_alike([result], [alone])
+        assert result.target.probability == alone.target.probability == pytest.approx(1.0)
+
+
+class ComparesRows(BasicClassifier):
+    """Compares each row with all rows: a number for each pair. Those of a row alone are one."""
+
+    def forward(self, tokens: Any, label: Any = None, metadata: Any = None) -> Dict[str, Any]:
+        vectors = super().forward(tokens)["logits"]
+        return {"logits": vectors @ vectors.t()}
+
+    def make_output_human_readable(self, output_dict: Dict[str, Any]) -> Dict[str, Any]:
+        return output_dict
+
+
+@pytest.mark.parametrize("interpreter", METHODS)
+def test_numbers_of_pairs_of_rows_are_not_those_of_rows(interpreter: Any) -> None:
+    inputs = [{"sentence": f"a {word} film"} for word in ("dull", "clever", "boring")]
+    results = interpreter(as_kind(ComparesRows)).interpret_batch_json(inputs)
+    # One point in a pass.
+    alone = interpreter(as_kind(ComparesRows), batch_size=1).interpret_batch_json(inputs)
+    for result, expected in zip(results, alone):
+        assert_alike(result, expected)
+
+
+class LossOfShortTexts(BasicClassifier):
+    """It has logits for long texts only."""
+
+    def forward(self, tokens: Any, label: Any = None, metadata: Any = None) -> Dict[str, Any]:
+        outputs = super().forward(tokens, label, metadata)
+        if tokens["tokens"]["tokens"].size(1) < 3:
+            outputs["probs"] = outputs.pop("logits").softmax(dim=-1)
+        return outputs
+
+
+@pytest.mark.parametrize("interpreter", METHODS)
+def test_what_was_learnt_of_a_loss_does_not_hold_for_logits(interpreter: Any) -> None:
+    short, long = {"sentence": "dull film"}, {"sentence": "a dull film"}
+    together = interpreter(as_kind(LossOfShortTexts))
+    [[first], [second]] = together.interpret_batch_json([short, long])
+    assert first.output_name == "loss" and second.output_name == "logits"
+    [expected] = interpreter(as_kind(LossOfShortTexts)).interpret_json(long)
+    assert_alike([second], [expected])
+
+
 def test_if_padding_matters_only_texts_of_equal_length_share_a_pass() -> None:
     long = " ".join(["a dull film"] * 5)
     inputs = [{"sentence": text} for text in (long, f"{long} .", long, f"{long} .")]

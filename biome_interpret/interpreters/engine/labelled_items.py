@@ -21,7 +21,7 @@ from biome_interpret.models.labelling.own_label import (
 )
 from biome_interpret.models.labelling.targets import TargetSpec, targeted
 from biome_interpret.models.labelling.texts import InputText
-from biome_interpret.models.objectives import Objective, objective_for
+from biome_interpret.models.objectives import Objective, Target, objective_for
 from biome_interpret.models.objectives.inference_modes import (
     InferenceMode,
     LogSoftmax,
@@ -52,6 +52,11 @@ class Item(NamedTuple):
     instance: Instance
     objective: Objective
     notes: List[str]
+
+    @property
+    def target(self) -> Target:
+        """What is explained. Its probability is not known yet."""
+        return self.objective.target_of(self.instance, None)
 
 
 class _Labelled(NamedTuple):

@@ -30,6 +30,7 @@ from biome_interpret.interpreters.engine.rows.settings import Settings
 from biome_interpret.interpreters.engine.windows import Input, Window
 from biome_interpret.models.embedding.sites import EmbeddingSite, max_embedding_dim
 from biome_interpret.models.execution.batching import BatchPlanner
+from biome_interpret.models.execution.comparison import has_same_numbers
 from biome_interpret.models.execution.evaluation import ExplainedBatch
 from biome_interpret.models.execution.prediction import Prediction, predict
 from biome_interpret.models.execution.probing import ProbeResult
@@ -180,9 +181,9 @@ class Pipeline:
             # If rows mixed, they are run one by one from now on.
         for job, one in zip(jobs, found):
             # What fails in a batch may succeed alone, without padding.
-            if one is None or (one.error is not None and len(jobs) > 1):
-                one = yield from self._outcome_alone(job, complete)
-            outcomes.append(one)
+            if len(jobs) > 1 and (one is None or one.error is not None):
+                [one] = yield from self._group_outcomes([job], complete)
+            outcomes.append(one or (yield from self._outcome_alone(job, complete)))
         return outcomes
 
     def _outcome_alone(self, job: Job, complete: bool) -> Task[Outcome]:
@@ -209,6 +210,8 @@ class Pipeline:
         for members in self._batches(items, prediction):
             batch_items = [items[k] for k in members]
             batch = self._batch(batch_items, prediction, self._settings.autocast)
+            if self._planner.held_texts.is_due(len(jobs), len(jobs)):
+                self._hold_texts(batch, batch_items, items, jobs)
             explaining = (batch, batch_items, [jobs[item.job] for item in batch_items], complete)
             found = yield from self._explainer.results(*explaining)
             results.update(zip(members, found))
@@ -219,6 +222,34 @@ class Pipeline:
             self._failed(errors[i], outputs[i]) if i in errors else Outcome(outputs[i], by_job[i])
             for i in range(len(jobs))
         ]
+
+    def _hold_texts(
+        self,
+        batch: ExplainedBatch,
+        batch_items: Sequence[Item],
+        items: Sequence[Item],
+        jobs: Sequence[Job],
+    ) -> None:
+        """
+        Holds two texts against the same texts predicted alone. A model may make its label or its
+        probabilities from all rows of a pass.
+
+        # Raises
+
+        `RowsMixed`
+            If they differ.
+        """
+        for row in {len(batch_items) // 2, len(batch_items) - 1}:
+            item = batch_items[row]
+            own = [one for one in items if one.job == item.job]
+            [outputs], prediction = self._predicted([jobs[item.job]])
+            alone = self._item_maker.items(0, jobs[item.job], outputs)
+            place = next(i for i, one in enumerate(own) if one is item)
+            if [one.target for one in alone] != [one.target for one in own] or not has_same_numbers(
+                self._batch([alone[place]], prediction, autocast=False), batch, row
+            ):
+                self._planner.texts_mix = True
+                raise RowsMixed
 
     def _predicted(self, jobs: Sequence[Job]) -> Tuple[List[JsonDict], Optional[Prediction]]:
         try:

@@ -108,6 +108,9 @@ class BatchPlanner:
         self._known: Dict[Hashable, ProbeResult] = {}
         self._num_failed: DefaultDict[Hashable, int] = defaultdict(int)
         self._held: DefaultDict[Hashable, HeldPasses] = defaultdict(HeldPasses)
+        # The prediction passes, and whether texts were found to influence one another there.
+        self.held_texts = HeldPasses()
+        self.texts_mix = False
 
     @property
     def sizes(self) -> PassSizes:
@@ -155,7 +158,7 @@ class BatchPlanner:
     def groups(self, texts: Sequence[InputText]) -> List[List[int]]:
         """The indices of the texts of each pass. These are of similar length: little is padded."""
         known = self._known.values()
-        if len(texts) < 2 or not known or not all(one.instances_may_share for one in known):
+        if self.texts_mix or not known or not all(one.instances_may_share for one in known):
             return [[i] for i in range(len(texts))]
         only_equal = not all(one.may_pad for one in known)
         most = self.sizes.prediction_positions

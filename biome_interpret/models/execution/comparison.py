@@ -4,7 +4,7 @@ from typing import Tuple
 
 import torch
 
-from biome_interpret.models.execution.evaluation import ROUNDING
+from biome_interpret.models.execution.evaluation import ROUNDING, ExplainedBatch
 from biome_interpret.models.execution.row_values import PointsByCall
 
 
@@ -57,3 +57,12 @@ def same_gradients(alone: PointsByCall, together: PointsByCall, row: int, scale:
     pairs = [(alone[key][0], scale * gradients[row]) for key, gradients in together.items()]
     size = max((float(g.abs().max()) for pair in pairs for g in pair), default=0.0)
     return all(close(expected, found, size) for expected, found in pairs)
+
+
+def has_same_numbers(alone: ExplainedBatch, together: ExplainedBatch, row: int) -> bool:
+    """Whether the only text of a batch has the f and the probability of a row of another batch."""
+    pairs = [
+        (alone.outputs[0], together.outputs[row], max(map(abs, together.outputs))),
+        (alone.probabilities[0] or 0.0, together.probabilities[row] or 0.0, 1.0),
+    ]
+    return all(is_close(expected, found, size) for expected, found, size in pairs)

@@ -118,10 +118,11 @@ def probe(batch: ExplainedBatch, want_gradients: bool = True) -> ProbeResult:
     alone = batch.evaluate([0], batch.uneven_points(_PROBES[:1]), want_gradients)
     failed = False
     try:
-        # Batches of two and of three rows must agree.
+        # Batches of two and of three rows must agree. The row is the first of one, and the last of
+        # the other: a model may take all numbers from its first row.
         found = {
-            _loss_reduction(batch, alone, _PROBES[:count], want_gradients)
-            for count in range(2, len(_PROBES) + 1)
+            _loss_reduction(batch, alone, probes, row, want_gradients)
+            for probes, row in [(_PROBES[:2], 0), (_PROBES[::-1], len(_PROBES) - 1)]
         }
     except RowsMixed:
         found = {None}
@@ -181,20 +182,25 @@ def graph_bytes(batch: ExplainedBatch, probes: Sequence[float]) -> int:
 
 
 def _loss_reduction(
-    batch: ExplainedBatch, alone: Evaluation, probes: Sequence[float], want_gradients: bool
+    batch: ExplainedBatch,
+    alone: Evaluation,
+    probes: Sequence[float],
+    row: int,
+    want_gradients: bool,
 ) -> Optional[int]:
+    """`row` is that of `alone` among the probes."""
     needs_loss = batch.objective.needs_loss
     together = batch.evaluate([0] * len(probes), batch.uneven_points(probes), want_gradients)
     # An output near 0 is rounded as much as that of another point.
     size = float(together.values.abs().max())
-    if not needs_loss and not close(alone.values[0], together.values[0], size):
+    if not needs_loss and not close(alone.values[0], together.values[row], size):
         return None
     if not want_gradients:
         return None if needs_loss else SUM
     if needs_loss and not any(gradient.any() for gradient in alone.gradients.values()):
         return None  # Gradients of zero fit a sum and a mean alike.
     for reduction in (SUM, MEAN) if needs_loss else (SUM,):
-        if same_gradients(alone.gradients, together.gradients, 0, len(probes) ** reduction):
+        if same_gradients(alone.gradients, together.gradients, row, len(probes) ** reduction):
             return reduction
     return None
 

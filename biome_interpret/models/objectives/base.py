@@ -113,8 +113,8 @@ class Objective(Registrable):
 
     @property
     def type_key(self) -> Hashable:
-        """Equal for objectives that read a model's output in the same way."""
-        return (type(self),)
+        """Equal for objectives that read the same output of a model in the same way."""
+        return type(self), self.output_name
 
     @classmethod
     def fits(cls, model: Model, label: Field[Any]) -> bool:
