@@ -579,6 +579,12 @@ mutation(
     *PIPELINE,
 )
 mutation(
+    "groups-that-were-made-before-are-split-too",
+    "if len(jobs) > 1 and self._planner.texts_mix:",
+    "if False:",
+    *PIPELINE,
+)
+mutation(
     "texts-are-held-against-their-own-predictions",
     "if self._planner.held_texts.is_due(len(jobs), len(jobs)):",
     "if False:",

@@ -171,6 +171,8 @@ class Pipeline:
         outcomes: List[Outcome] = []
         found: List[Optional[Outcome]] = [None] * len(jobs)
         try:
+            if len(jobs) > 1 and self._planner.texts_mix:  # Since these jobs became a group.
+                raise RowsMixed
             found = [*(yield from self._explained(jobs, complete))]
         except LossNotAdditive as error:
             self._item_maker.non_additive.add(error.objective_class)

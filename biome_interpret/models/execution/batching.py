@@ -124,7 +124,8 @@ class BatchPlanner:
     def learnt(self) -> Tuple[Any, ...]:
         """What is remembered of the model. It is equal to another one if nothing was added."""
         held = {key: held.compared for key, held in self._held.items()}
-        return dict(self._known), dict(self._num_failed), held
+        texts = self.held_texts.compared, self.texts_mix
+        return dict(self._known), dict(self._num_failed), held, texts
 
     def probed(self, objective: Objective, make_batch: Callable[[], ExplainedBatch]) -> ProbeResult:
         """
