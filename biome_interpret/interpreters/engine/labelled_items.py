@@ -1,6 +1,18 @@
 """Makes the labelled instances of a text, each with the objective that explains it."""
 
-from typing import Any, Callable, Dict, Hashable, List, NamedTuple, Optional, Sequence, Set, Tuple
+from typing import (
+    Any,
+    Callable,
+    Dict,
+    FrozenSet,
+    Hashable,
+    List,
+    NamedTuple,
+    Optional,
+    Sequence,
+    Set,
+    Tuple,
+)
 
 from allennlp.common.util import JsonDict
 from allennlp.data import Instance
@@ -12,6 +24,7 @@ from biome_interpret.interpreters.engine.rows.settings import Settings
 from biome_interpret.models.embedding.sites import EmbeddingSite
 from biome_interpret.models.evidence.evidence import Evidence
 from biome_interpret.models.labelling.base import labelled_instances
+from biome_interpret.models.labelling.inputs import input_fields
 from biome_interpret.models.labelling.own_label import (
     OwnLabel,
     contradiction,
@@ -24,6 +37,7 @@ from biome_interpret.models.labelling.texts import InputText
 from biome_interpret.models.objectives import Objective, Target, objective_for
 from biome_interpret.models.objectives.inference_modes import (
     InferenceMode,
+    Logits,
     LogSoftmax,
     Loss,
 )
@@ -57,6 +71,13 @@ class Item(NamedTuple):
     def target(self) -> Target:
         """What is explained. Its probability is not known yet."""
         return self.objective.target_of(self.instance, None)
+
+
+class _Said(NamedTuple):
+    """The model's readable output for a text, and the fields of the text that are no label."""
+
+    output: JsonDict
+    inputs: FrozenSet[str] = frozenset()
 
 
 class _Labelled(NamedTuple):
@@ -93,14 +114,14 @@ class ItemMaker:
         """As that of `BatchPlanner`."""
         return dict(self._readings), frozenset(self.non_additive)
 
-    def items(self, index: int, job: Job, said: JsonDict) -> List[Item]:
+    def items(self, index: int, job: Job, output: JsonDict) -> List[Item]:
         """
         # Parameters
 
         index : `int`
             Of the job.
         job : `Job`
-        said : `JsonDict`
+        output : `JsonDict`
             The model's readable output for the text.
 
         # Raises
@@ -108,12 +129,17 @@ class ItemMaker:
         `InterpretationError`
             If nothing labels the prediction, or if the label contradicts the logits.
         """
-        predictor, text = self._predictor, job.text
+        predictor, text, said = self._predictor, job.text, _Said(output)
+        if text.is_labelled:
+            labelled = [self._read_label(text.instance, said)]
+        else:
+            found = labelled_instances(predictor, text.instance, output)
+            said = _Said(output, input_fields(predictor, text.instance, found, output))
+            labelled = [self._labelled(one, said) for one in found]
 
-        def read(objective: Objective, instance: Instance) -> None:
-            self._read(objective, instance, said)
+        def objective_of(instance: Instance) -> Objective:
+            return self._objective(instance, said, Logits())
 
-        labelled = self._labelled(text, said)
         predictions = {id(one.instance): one for one in labelled}
         instances = targeted(
             predictor,
@@ -121,7 +147,7 @@ class ItemMaker:
             [one.instance for one in labelled],
             job.targets,
             text.labels,
-            read,
+            objective_of,
         )
         if job.question is not None:
             instances = _only(instances, job.question.instance)
@@ -130,30 +156,25 @@ class ItemMaker:
             for one in instances
         ]
 
-    def _labelled(self, text: InputText, said: JsonDict) -> List[_Labelled]:
-        """The instance with the model's prediction, or with the predictor's own label."""
-        if text.is_labelled:
-            return [self._read_label(text.instance, said)]
-        found: List[_Labelled] = []
-        for instance in labelled_instances(self._predictor, text.instance, said):
-            one = self._read_label(instance, said)
-            if not _agrees(one, said):
-                one = self._read_again(instance, said)
-            named = with_own_label(self._predictor, instance, one.objective, one.own)
-            found.append(one if named is instance else self._read_label(named, said))
-        return found
+    def _labelled(self, instance: Instance, said: _Said) -> _Labelled:
+        """The instance with the model's prediction."""
+        one = self._read_label(instance, said)
+        if not _agrees(one, said.output):
+            one = self._read_again(instance, said)
+        named = with_own_label(self._predictor, instance, one.objective, one.own)
+        return one if named is instance else self._read_label(named, said)
 
-    def _read_label(self, instance: Instance, said: JsonDict) -> _Labelled:
-        objective = self._objective(instance, said)
-        return _Labelled(instance, objective, OwnLabel.of(objective, said))
+    def _read_label(self, instance: Instance, said: _Said) -> _Labelled:
+        objective = self._objective(instance, said, self._settings.mode)
+        return _Labelled(instance, objective, OwnLabel.of(objective, said.output))
 
-    def _read_again(self, instance: Instance, said: JsonDict) -> _Labelled:
+    def _read_again(self, instance: Instance, said: _Said) -> _Labelled:
         """What was read from another text may not hold. What holds here is kept."""
         before = dict(self._readings)
         self._readings.clear()
         found = self._read_label(instance, said)
         self._readings = {**before, **self._readings}
-        if not _agrees(found, said):
+        if not _agrees(found, said.output):
             self._readings = before
         return found
 
@@ -163,7 +184,7 @@ class ItemMaker:
         instance: Instance,
         known: Optional[_Labelled],
         refuse: bool,
-        said: JsonDict,
+        said: _Said,
     ) -> Item:
         """`known` is what was read of the prediction. It is refused if it contradicts itself."""
         _, objective, own = known or self._read_label(instance, said)
@@ -175,13 +196,13 @@ class ItemMaker:
             )
         if own.best is not None and own.name is not None:
             objective.name_as((own.best, own.name))
-        notes = doubts(objective, own, said)
+        notes = doubts(objective, own, said.output)
         return Item(index, instance, objective, notes if wrong is None else [wrong, *notes])
 
-    def _objective(self, instance: Instance, said: JsonDict) -> Objective:
-        mode = self._settings.mode
-        objective = objective_for(self._predictor._model, instance, mode, self.non_additive)
-        self._read(objective, instance, said)
+    def _objective(self, instance: Instance, said: _Said, mode: InferenceMode) -> Objective:
+        model, non_additive = self._predictor._model, self.non_additive
+        objective = objective_for(model, instance, mode, non_additive, said.inputs)
+        self._read(objective, instance, said.output)
         reading = objective.reading
         if reading is not None and reading.meaning == VALUE and _needs_label(mode):
             raise InterpretationError(

@@ -16,6 +16,17 @@ from biome_interpret.models.registry import by_priority
 from biome_interpret.models.signatures import forward_signature
 
 
+class NotLabelled(InterpretationError):
+    """Nothing labels what a model predicts. `why` is more about it."""
+
+    def __init__(self, predictor: Predictor, why: str = "") -> None:
+        super().__init__(
+            f"{type(predictor).__name__} does not implement `predictions_to_labeled_instances`, "
+            f"and no `Labelling` knows what {type(predictor._model).__name__} predicts, so that "
+            f"there is no labelled instance to interpret{why}: register a `Labelling` for it"
+        )
+
+
 class Labelling(Registrable):
     """
     Makes labelled instances for a type of predictor. The first registered class that fits the
@@ -63,11 +74,7 @@ class Labelling(Registrable):
         for labelling in by_priority(cls):
             if labelling.fits(predictor):
                 return labelling()
-        raise InterpretationError(
-            f"{type(predictor).__name__} does not implement `predictions_to_labeled_instances`, "
-            f"and no `Labelling` knows what {type(predictor._model).__name__} predicts, so that "
-            f"there is no labelled instance to interpret: register a `Labelling` for it"
-        )
+        raise NotLabelled(predictor)
 
 
 @Labelling.register("predictor")

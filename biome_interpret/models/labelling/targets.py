@@ -9,8 +9,7 @@ from allennlp.predictors import Predictor
 
 from biome_interpret.errors import InterpretationError
 from biome_interpret.models.labelling.base import Labelling, refused
-from biome_interpret.models.objectives import MultiLabelObjective, Objective, objective_for
-from biome_interpret.models.objectives.inference_modes import Logits
+from biome_interpret.models.objectives import MultiLabelObjective, Objective
 
 # The target that stands for a text's own label.
 GOLD = "gold"
@@ -35,7 +34,7 @@ def targeted(
     labelled: Sequence[Instance],
     targets: Sequence[TargetSpec],
     own_labels: Mapping[str, Any],
-    read: Callable[[Objective, Instance], None],
+    objective_of: Callable[[Instance], Objective],
 ) -> List[Instance]:
     """
     One instance for each labelled instance and target. If a target makes labelled instances equal,
@@ -49,38 +48,34 @@ def targeted(
         The same, with each prediction as its label.
     own_labels : `Mapping[str, Any]`
         What `GOLD` stands for, by field name: fields from a dataset reader, or values of the input.
-    read : `Callable[[Objective, Instance], None]`
-        Tells the objective of a labelled instance how the model's output is read.
+    objective_of : `Callable[[Instance], Objective]`
+        The objective of a labelled instance, which knows how the model's output is read.
 
     # Raises
 
     `InterpretationError`
         If the model does not know a target, or the text has no label of its own.
     """
+    given = predictor, instance, labelled, own_labels, objective_of
     if not labelled:
-        return _gold(predictor, instance, [], own_labels, read) if GOLD in targets else []
+        return _gold(*given) if GOLD in targets else []
     found: List[Instance] = []
     for position, one in enumerate(labelled):
         for target in targets:
             if target == GOLD:
-                found += [] if position else _gold(predictor, instance, labelled, own_labels, read)
+                found += [] if position else _gold(*given)
             elif target is None:
                 found.append(one)
             else:
-                new = _retargeted(predictor._model, one, target, read)
+                new = _retargeted(predictor._model, one, target, objective_of(one))
                 if position == 0 or all(new.fields != other.fields for other in found):
                     found.append(new)
     return found
 
 
 def _retargeted(
-    model: Model,
-    instance: Instance,
-    target: Union[str, int],
-    read: Callable[[Objective, Instance], None],
+    model: Model, instance: Instance, target: Union[str, int], objective: Objective
 ) -> Instance:
-    objective = objective_for(model, instance, Logits())
-    read(objective, instance)
     if isinstance(target, OwnLabel):
         target = target.among(objective.labels.values())
     label: Any = instance.fields.get(objective.label_name)
@@ -95,13 +90,12 @@ def _gold(
     instance: Instance,
     labelled: Sequence[Instance],
     own_labels: Mapping[str, Any],
-    read: Callable[[Objective, Instance], None],
+    objective_of: Callable[[Instance], Objective],
 ) -> List[Instance]:
     """The instance with the text's own label, or one instance for each of its own labels."""
     model = predictor._model
     first = labelled[0] if labelled else instance
-    objective = objective_for(model, first, Logits())
-    read(objective, first)
+    objective = objective_of(first)
     own = [own_labels.get(name) for name in objective.label_names]
     if all(isinstance(field, Field) and not isinstance(field, LabelField) for field in own):
         # For a label that is the text itself, `own` is empty.
@@ -119,4 +113,4 @@ def _gold(
             f"that the dataset reader labelled, or give the name of a label with the input"
         )
     values = [OwnLabel(v) if isinstance(v, int) else v for v in values]
-    return [_retargeted(model, labelled[0], v, read) for v in values]
+    return [_retargeted(model, first, v, objective) for v in values]

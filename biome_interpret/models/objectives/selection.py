@@ -16,14 +16,19 @@ class UnknownObjective(Objective):
 
 
 def objective_for(
-    model: Model, instance: Instance, mode: InferenceMode, non_additive: Container[type] = ()
+    model: Model,
+    instance: Instance,
+    mode: InferenceMode,
+    non_additive: Container[type] = (),
+    inputs: Container[str] = (),
 ) -> Objective:
     """
     The objective for a labelled instance. `non_additive` has the classes of objectives for which
-    the model's loss was found not to be additive over rows.
+    the model's loss was found not to be additive over rows. `inputs` has fields that are no label.
     """
+    others = Instance({name: f for name, f in instance.fields.items() if name not in inputs})
     for cls in by_priority(Objective):
-        label_name = cls.label_in(model, instance)
+        label_name = cls.label_in(model, others)
         if label_name is not None:
             break
     else:

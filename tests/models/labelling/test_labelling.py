@@ -382,6 +382,7 @@ OURS = [
     "alternative",
     "label",
     "predictor",
+    "other_label",
 ]
 
 

@@ -17,11 +17,19 @@ from allennlp.predictors import Predictor
 from numpy.typing import NDArray
 
 from biome_interpret.errors import InterpretationError
-from biome_interpret.models.labelling.base import Labelling, labels_nothing, takes, with_fields
+from biome_interpret.models.labelling.base import (
+    Labelling,
+    NotLabelled,
+    labels_nothing,
+    takes,
+    with_fields,
+)
 from biome_interpret.models.objectives.base import namespace_of
 from biome_interpret.models.objectives.inference_modes import Outputs
 from biome_interpret.models.objectives.reading import namespaces_of_labels
+from biome_interpret.models.signatures import forward_signature
 
+_LABELS = ("label", "labels")
 _SCORES = ("logits", "label_logits", "probs", "label_probs", "class_probabilities")
 
 # Predictors that fail if a model's scores or label have another name than they expect.
@@ -51,12 +59,12 @@ class LabelLabelling(Labelling):
         return super().fits(predictor)
 
     def labelled(self, predictor: Predictor, instance: Instance, output: Outputs) -> List[Instance]:
-        name = self._label_name(predictor)
+        name = self._label_name(predictor, instance)
         labels = predicted_labels(predictor._model, instance.fields.get(name), output)
         return [self._with_label(predictor, instance, one) for one in labels]
 
     def gold(self, predictor: Predictor, instance: Instance) -> List[Instance]:
-        own: Any = instance[self._label_name(predictor)]
+        own: Any = instance[self._label_name(predictor, instance)]
         labels: List[Field[Any]] = [own]
         if isinstance(own, MultiLabelField):
             # Shape: (labels,)
@@ -69,15 +77,56 @@ class LabelLabelling(Labelling):
             labels = [ListField([one]) for one in own]
         return [self._with_label(predictor, instance, one) for one in labels]
 
-    def _label_name(self, predictor: Predictor) -> str:
+    def _label_name(self, predictor: Predictor, instance: Instance) -> str:
         model = predictor._model
         return "labels" if takes(model, "labels") and not takes(model, "label") else "label"
 
     def _with_label(self, predictor: Predictor, instance: Instance, label: Field[Any]) -> Instance:
-        fields = {self._label_name(predictor): label}
+        fields = {self._label_name(predictor, instance): label}
         if takes(predictor._model, "label_weights"):
             fields["label_weights"] = TensorField(torch.ones(1))
         return with_fields(predictor, instance, **fields)
+
+
+@Labelling.register("other_label")
+class OtherLabelLabelling(LabelLabelling):
+    """
+    The same if the label has another name: that of the only argument that the model may do without
+    and the instance lacks. If the instance has all of them, that of its only label.
+    """
+
+    priority = -170
+
+    @classmethod
+    def fits(cls, predictor: Predictor) -> bool:
+        return labels_nothing(predictor)
+
+    def labelled(self, predictor: Predictor, instance: Instance, output: Outputs) -> List[Instance]:
+        vocabulary = predictor._model.vocab
+        sizes = {vocabulary.get_vocab_size(name) for name in vocabulary._index_to_token}
+        is_named = any(isinstance(output.get(name), str) for name in _LABELS)
+        if not is_named and not any(
+            _as_vector(value).size in sizes
+            for value in output.values()
+            if isinstance(value, numpy.ndarray)
+        ):
+            raise NotLabelled(predictor)
+        return super().labelled(predictor, instance, output)
+
+    def _label_name(self, predictor: Predictor, instance: Instance) -> str:
+        signature = forward_signature(predictor._model)
+        missing = [name for name in signature.optional if name not in instance.fields]
+        given = [
+            name
+            for name, field in instance.fields.items()
+            if isinstance(field, (LabelField, MultiLabelField))
+            and (name in _LABELS or signature.may_omit(name))
+        ]
+        names = [name for name in missing if name != "metadata"] or given
+        if len(names) == 1:
+            return names[0]
+        listed = ", ".join(map(repr, names))
+        raise NotLabelled(predictor, f" (its label may be any of {listed})" if names else "")
 
 
 def predicted_labels(
@@ -155,7 +204,7 @@ def _said(
     several = output.get("labels")
     if isinstance(several, (list, tuple)) and not is_single:
         return None, _known(module, namespace, several)
-    names = [output.get(key) for key in ("label", "labels")]
+    names = [output.get(key) for key in _LABELS]
     one = [name for name in names if isinstance(name, str)][:1]
     return (_known(module, namespace, one) if one else None), None
 

@@ -1,0 +1,130 @@
+"""A field that may be a label, and that the model reads as an input, is no label."""
+
+from typing import Any, Dict, List, Optional
+
+import pytest
+import torch
+from allennlp.common import JsonDict
+from allennlp.data import DatasetReader, Instance, TextFieldTensors, Vocabulary
+from allennlp.data.fields import LabelField, TextField
+from allennlp.data.token_indexers import SingleIdTokenIndexer
+from allennlp.data.tokenizers import WhitespaceTokenizer
+from allennlp.predictors import Predictor
+
+from biome_interpret import IntegratedGradient, Interpretation, InterpretationError
+from tests.kinds.others.records import LABELS, Classifier, Outputs, maker
+
+DOMAINS = {"domain_labels": ["books", "films"]}
+INPUTS = [
+    {"sentence": "good film", "domain": "films"},
+    {"sentence": "the plot is very clever", "domain": "books"},
+    {"sentence": "a dull story", "domain": "films"},
+]
+
+
+class OfADomain(Classifier):
+    """Adds a vector of the text's domain to the logits. It is there before the sentiment."""
+
+    def __init__(self, vocab: Vocabulary) -> None:
+        super().__init__(vocab)
+        self.domains = torch.nn.Embedding(2, len(LABELS))
+
+    def forward(  # type: ignore[override]
+        self,
+        tokens: TextFieldTensors,
+        domain: Optional[torch.Tensor] = None,
+        sentiment: Optional[torch.Tensor] = None,
+    ) -> Outputs:
+        logits = self.scores(self.vector(tokens))
+        if domain is not None:
+            logits = logits + self.domains(domain)
+        output = self.outputs(logits)
+        if sentiment is not None:
+            output["loss"] = self.loss(logits, sentiment)
+        return output
+
+
+class DomainReader(DatasetReader):
+    def text_to_instance(  # type: ignore[override]
+        self, sentence: str, domain: str, sentiment: Optional[str] = None
+    ) -> Instance:
+        indexers = {"tokens": SingleIdTokenIndexer()}
+        fields: Dict[str, Any] = {
+            "tokens": TextField(WhitespaceTokenizer().tokenize(sentence), indexers),
+            "domain": LabelField(domain, "domain_labels"),
+        }
+        if sentiment is not None:
+            fields["sentiment"] = LabelField(sentiment)
+        return Instance(fields)
+
+
+class LabelsNothing(Predictor):
+    def _json_to_instance(self, json_dict: JsonDict) -> Instance:
+        return self._dataset_reader.text_to_instance(**json_dict)
+
+
+class LabelsTheSentiment(LabelsNothing):
+    def predictions_to_labeled_instances(
+        self, instance: Instance, outputs: Dict[str, Any]
+    ) -> List[Instance]:
+        new = instance.duplicate()
+        new.add_field("sentiment", LabelField(outputs["label"]), self._model.vocab)
+        return [new]
+
+
+class NeedsTheDomain(LabelsTheSentiment):
+    def predictions_to_labeled_instances(
+        self, instance: Instance, outputs: Dict[str, Any]
+    ) -> List[Instance]:
+        assert instance["domain"] is not None
+        return super().predictions_to_labeled_instances(instance, outputs)
+
+
+PREDICTORS = [LabelsNothing, LabelsTheSentiment, NeedsTheDomain]
+
+
+def predictor_of(predictor: type) -> Predictor:
+    return maker(OfADomain, predictor, vocab=DOMAINS, reader=DomainReader)()  # type: ignore[arg-type]
+
+
+def check(result: Interpretation, said: JsonDict) -> None:
+    """The label and the logit are the model's own."""
+    assert result.target.label == said["label"]
+    assert result.output_name == "logits"
+    assert result.output == pytest.approx(max(said["logits"]))
+    assert result.target.probability == pytest.approx(max(said["probs"]))
+    assert result.notes == []
+
+
+@pytest.mark.parametrize("predictor", PREDICTORS)
+def test_an_optional_input_is_no_label(predictor: type) -> None:
+    model = predictor_of(predictor)
+    for inputs, [result] in zip(INPUTS, IntegratedGradient(model).interpret_batch_json(INPUTS)):
+        check(result, model.predict_json(inputs))
+
+
+def test_it_is_none_if_the_text_has_the_predicted_label_already() -> None:
+    predictor = predictor_of(LabelsTheSentiment)
+    for inputs in INPUTS:
+        said = predictor.predict_json(inputs)
+        for sentiment in LABELS:
+            labelled = predictor._json_to_instance({**inputs, "sentiment": sentiment})
+            [result] = IntegratedGradient(predictor).interpret_instance(labelled)
+            check(result, said)
+            [gold] = IntegratedGradient(predictor).interpret_instance(labelled, target="gold")
+            assert gold.target.label == sentiment
+
+
+def test_a_target_is_one_of_the_labels() -> None:
+    interpreter = IntegratedGradient(predictor_of(LabelsTheSentiment))
+    found = interpreter.interpret_json(INPUTS[0], target=[*LABELS])
+    assert [one.target.label for one in found] == LABELS
+    with pytest.raises(InterpretationError, match="unknown target 'books'"):
+        interpreter.interpret_json(INPUTS[0], target="books")
+
+
+def test_of_several_fields_none_is_taken_for_the_label() -> None:
+    predictor = predictor_of(LabelsNothing)
+    labelled = predictor._json_to_instance({**INPUTS[0], "sentiment": "pos"})
+    with pytest.raises(InterpretationError, match="its label may be any of 'domain', 'sentiment'"):
+        IntegratedGradient(predictor).interpret_instance(labelled)
