@@ -32,7 +32,8 @@ class SaliencyPredictor(Predictor):
     Adds the scores of an interpreter to the outputs of another predictor. `interpretation` holds
     the dict of `saliency_interpret_from_json`. If a text cannot be interpreted, `interpretation` is
     `null` and `interpretation_error` holds the reason. If it cannot be predicted, the output holds
-    `prediction_error` alone. The other texts are not affected.
+    `prediction_error` alone. The other texts are not affected. If the other predictor gives no
+    dict, what it gives is `prediction`.
 
     Registered as a `Predictor` with name "saliency".
 
@@ -86,7 +87,7 @@ class SaliencyPredictor(Predictor):
         return self._inner.load_line(line)
 
     def dump_line(self, outputs: JsonDict) -> str:
-        if "prediction_error" in outputs:
+        if "prediction_error" in outputs or isinstance(outputs, _NamedAnswer):
             return json.dumps(outputs) + "\n"
         return self._inner.dump_line(outputs)
 
@@ -124,10 +125,12 @@ class SaliencyPredictor(Predictor):
             return {"prediction_error": reason}
         outputs = self._predict(inputs) if self._adds_to_outputs else sanitize(outcome.outputs)
         results = outcome.interpretations
+        found: JsonDict = {"interpretation": None if results is None else saliency_of(results)}
         if results is None:
-            return {**outputs, "interpretation": None, "interpretation_error": reason}
-        full = {"interpretations": [result.to_json() for result in results]} if self._full else {}
-        return {**outputs, "interpretation": saliency_of(results), **full}
+            found["interpretation_error"] = reason
+        elif self._full:
+            found["interpretations"] = [result.to_json() for result in results]
+        return _with(outputs, found)
 
     def _with_other_interpreter(self, inputs: Input) -> JsonDict:
         outputs = None
@@ -136,14 +139,14 @@ class SaliencyPredictor(Predictor):
             if isinstance(inputs, Instance):
                 raise ConfigurationError(f"{type(self._interpreter).__name__} takes JSON only")
             saliency = self._interpreter.saliency_interpret_from_json(inputs)
-            return {**outputs, "interpretation": saliency}
+            return _with(outputs, {"interpretation": saliency})
         except Exception as error:
             reason = reason_of(error)
             if outputs is None:
                 return {"prediction_error": reason}
-            return {**outputs, "interpretation": None, "interpretation_error": reason}
+            return _with(outputs, {"interpretation": None, "interpretation_error": reason})
 
-    def _predict(self, inputs: Input) -> JsonDict:
+    def _predict(self, inputs: Input) -> Any:
         if isinstance(inputs, Instance):
             return self._inner.predict_instance(inputs)
         if not isinstance(inputs, dict):
@@ -156,6 +159,16 @@ class SaliencyPredictor(Predictor):
         cls = type(self._inner)
         own = (cls.predict_json, cls.predict_instance)
         return own != (Predictor.predict_json, Predictor.predict_instance)
+
+
+class _NamedAnswer(Dict[str, Any]):
+    """The answer of a predictor that gives no dict, under the name `prediction`, and its scores."""
+
+
+def _with(outputs: Any, found: JsonDict) -> JsonDict:
+    if isinstance(outputs, dict):
+        return {**outputs, **found}
+    return _NamedAnswer(prediction=outputs, **found)
 
 
 def interpreter_class(params: Params) -> Type[SaliencyInterpreter]:

@@ -23,6 +23,7 @@ from biome_interpret.errors import InterpretationError, NothingLabelled
 from biome_interpret.interpreters.engine.rows.settings import Settings
 from biome_interpret.models.embedding.sites import EmbeddingSite
 from biome_interpret.models.evidence.evidence import Evidence
+from biome_interpret.models.evidence.label_names import places_of
 from biome_interpret.models.labelling.base import labelled_instances
 from biome_interpret.models.labelling.inputs import input_fields
 from biome_interpret.models.labelling.own_label import (
@@ -214,13 +215,16 @@ class ItemMaker:
     def _read(self, objective: Objective, instance: Instance, said: JsonDict) -> None:
         if objective.logit_dims is None or objective.label is None:
             return
-        key = (objective.reading_key, objective.label_name)
+        # As many logits as there are texts to choose from are read in another way.
+        places = places_of(instance, objective.label_objective, said)
+        key = (objective.reading_key, objective.label_name, places)
         if key not in self._readings:
             model: Any = self._predictor._model
             evidence = Evidence(model, self._sites, instance, objective.label_objective, said)
             reading = evidence.reading(self._settings.output)
             if reading.logits is None and evidence.has_candidates:
                 _refuse_values(evidence, objective, type(model).__name__)
+            if evidence.is_of_one_tag or (reading.logits is None and evidence.has_candidates):
                 objective.read_as(reading)  # Another text may say more.
                 return
             self._readings[key] = reading

@@ -1,7 +1,7 @@
 """Finds out which output of a model holds the logits of a label, and what they mean."""
 
 from functools import cached_property
-from typing import Any, Dict, List, Mapping, Optional, Sequence, Set, Tuple
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
 import torch
 from allennlp.data import Instance
@@ -10,31 +10,27 @@ from allennlp.models import Model
 from biome_interpret.errors import InterpretationError
 from biome_interpret.models.embedding.sites import EmbeddingSite
 from biome_interpret.models.evidence.label_contrasts import LabelLosses, rise_with
+from biome_interpret.models.evidence.label_names import LabelNames
 from biome_interpret.models.evidence.labelled_pass import LabelledPass
-from biome_interpret.models.evidence.other_texts import SaidText, are_named, said_of_other_words
+from biome_interpret.models.evidence.tied_tags import Ties, ties_of
 from biome_interpret.models.objectives import Choices, Objective
-from biome_interpret.models.objectives.base import own_namespace
 from biome_interpret.models.objectives.reading import (
     EACH,
     FITS,
-    LARGER,
     SECOND,
-    SMALLER,
     VALUE,
     Candidate,
     Reading,
     agree,
     are_probabilities,
+    as_logits,
     choose,
-    keys_of_labels,
+    fit_of,
     name_of_probabilities,
     named_output,
     namespaces_of_labels,
-    own_names,
-    rivals_of,
     trained_alike,
     usual_probabilities,
-    with_dimensions,
 )
 from biome_interpret.models.tensors import TensorDict
 
@@ -80,6 +76,7 @@ class Evidence:
         for name, logits in self._shaped.items():
             if not are_probabilities(name, logits) and self._is_candidate(name, logits):
                 self._logits[name] = logits
+        self._names = LabelNames(model, instance, objective, self._pass, said, self._logits)
 
     @property
     def has_candidates(self) -> bool:
@@ -89,9 +86,15 @@ class Evidence:
     @property
     def is_against_labels(self) -> bool:
         """Whether the loss speaks against every output, and the model itself names no label."""
-        is_named = [bool(self._label_key(n) or self._name_of_own(n)) for n in self._logits]
+        is_named = [bool(self._names.key(n) or self._name_of_own(n)) for n in self._logits]
         is_against = [self._losses.lower_with(name) is False for name in self._logits]
         return bool(is_against) and all(is_against) and not any(is_named)
+
+    @property
+    def is_of_one_tag(self) -> bool:
+        """Whether the text has a single tag, which says little of others."""
+        sizes = [logits.size(1) for logits in self._logits.values()]
+        return self._objective.logit_dims == 3 and max(sizes, default=0) < 2
 
     def reading(self, output: Optional[str] = None) -> Reading:
         """
@@ -115,32 +118,33 @@ class Evidence:
             return Reading(None)
         meaning, own = self._meaning(name), self._name_of_own(name)
         is_usual = own is not None and bool(self._gives_probabilities(name))
+        ties = self._ties(name)
         return Reading(
             logits=name,
             meaning=meaning,
             sign=self._sign(name) if meaning == SECOND else 1,
             num_classes=2 if meaning == SECOND else self._logits[name].size(-1),
-            namespace=self._namespace(name),
+            namespace=self._names.namespace(name),
             probabilities=None if is_usual else self._own_probabilities(name, meaning),
             usual_probabilities=own if is_usual else None,
-            label_key=self._label_key(name),
-            rivals=self._rivals(name),
+            label_key=self._names.key(name),
+            rivals=self._names.rivals(name),
             trained_alike=alike,
-            gives_probability=meaning != SECOND
-            or own is not None
-            or self._losses.are_cross_entropy(name),
+            gives_probability=own is not None
+            or (self._losses.are_cross_entropy(name) if meaning == SECOND else ties.are_known),
+            random_field=ties.random_field,
         )
+
+    def _ties(self, name: str) -> Ties:
+        """Of tags. The labels of texts have none."""
+        choices = self._choices(name, self._logits[name], self._pass.tensors)
+        if self._objective.logit_dims != 3 or choices is None:
+            return Ties()
+        return ties_of(self._model, self._pass, name, choices)
 
     def _as_logits(self, name: str, outputs: Mapping[str, Any]) -> Optional[torch.Tensor]:
         """The output of that name with the dimensions of logits; `None` if it has others."""
-        value, dims = outputs.get(name), self._objective.logit_dims
-        if name == "loss" or dims is None or not isinstance(value, torch.Tensor):
-            return None
-        if not value.is_floating_point() or not value.numel() or not value.dim() or len(value) != 1:
-            return None
-        # The CPU has no softmax in half precision.
-        value = value.float() if value.dtype in (torch.float16, torch.bfloat16) else value
-        return with_dimensions(value, dims)
+        return None if name == "loss" else as_logits(outputs.get(name), self._objective.logit_dims)
 
     def _is_candidate(self, name: str, logits: torch.Tensor) -> bool:
         # The same numbers may have several names.
@@ -161,7 +165,7 @@ class Evidence:
 
     def _candidate(self, name: str) -> Candidate:
         logits, is_above = self._logits[name], self._pass.is_computed_from
-        lowers, gives_label = self._losses.lower_with(name), self._gives_label(name)
+        lowers, gives_label = self._losses.lower_with(name), self._names.give_label(name)
         if self._is_one(logits) and lowers is not None:
             # A single logit may speak for either label. A number that does not say which may be
             # something else, such as how certain the model is.
@@ -177,12 +181,10 @@ class Evidence:
         )
 
     def _size(self, logits: torch.Tensor) -> int:
-        sizes = {one: self._vocabulary.get_vocab_size(one) for one in self._namespaces}
-        expected = sizes.get(str(self._given_namespace), 0)
-        size = logits.size(-1)
-        if size == 1 or not expected or size in sizes.values():
+        if self._names.may_be_places(logits):
             return FITS
-        return LARGER if size > expected else SMALLER
+        sizes = {one: self._vocabulary.get_vocab_size(one) for one in self._namespaces}
+        return fit_of(logits.size(-1), sizes.get(str(self._given_namespace), 0), sizes.values())
 
     def _is_one(self, logits: torch.Tensor) -> bool:
         return self._objective.takes_one_logit and logits.size(-1) == 1
@@ -197,88 +199,6 @@ class Evidence:
             num_labels=min([size for size in sizes if size > 1] or [2]),
             choices=lambda name, tensors: self._choices(name, self._logits[name], tensors),
         )
-
-    def _label_key(self, name: str) -> Optional[str]:
-        """Where the readable output names the label. The usual keys are tried before others."""
-        for key in keys_of_labels(self._objective.label_name, name):
-            if own_names(self._said, key) or self._said.get(key) == []:
-                return key
-        if self._objective.logit_dims != 2:
-            return None
-        names = self._names_of_size(max(2, self._logits[name].size(-1)))
-        known = [k for k, v in self._said.items() if isinstance(v, str) and v in names]
-        return known[0] if len(known) == 1 else None
-
-    def _names_of_size(self, size: int) -> Set[str]:
-        """The names in all namespaces for labels that have this many."""
-        spaces = [one for one in self._namespaces if one.endswith(("labels", "tags"))]
-        vocabularies = [self._vocabulary.get_token_to_index_vocabulary(one) for one in spaces]
-        return {name for names in vocabularies if len(names) == size for name in names}
-
-    def _own_names(self, name: str) -> List[str]:
-        return own_names(self._said, self._label_key(name))
-
-    @cached_property
-    def _texts(self) -> List[SaidText]:
-        """The text itself, and others. Another output may agree with a label by luck."""
-        text, objective = SaidText(self._pass.outputs, self._said), self._objective
-        if objective.logit_dims != 2:
-            return [text]
-        others = said_of_other_words(
-            self._model, self._instance, self._pass.tensors, objective.label_names
-        )
-        return [text, *others]
-
-    def _agrees(self, name: str, namespace: str, sign: int = 1) -> bool:
-        """Whether the model's own names are those of the largest logits, for each text."""
-        key = self._label_key(name)
-        names: Dict[int, str] = self._vocabulary.get_index_to_token_vocabulary(namespace)
-
-        def predicted(outputs: Mapping[str, Any]) -> List[Optional[str]]:
-            logits = self._as_logits(name, outputs)
-            found = [] if logits is None else self._objective.predicted(sign * logits)
-            return [names.get(index) for index in found]
-
-        return key is not None and are_named(self._texts, key, predicted, names.values())
-
-    def _gives_label(self, name: str) -> Optional[bool]:
-        signs = (1, -1) if self._is_one(self._logits[name]) else (1,)
-        if any(self._agrees(name, one, sign) for one in self._namespaces for sign in signs):
-            return True
-        # A model may choose its tags in another way, as by a search. A name that the vocabulary
-        # does not know says nothing.
-        own = self._own_names(name)
-        names = self._names_of_size(max(2, self._logits[name].size(-1)))
-        is_said = len(own) == 1 and own[0] in names
-        is_label = is_said and self._objective.logit_dims == 2
-        return False if is_label and self._logits[name].isfinite().all() else None
-
-    def _namespace(self, name: str) -> Optional[str]:
-        """
-        The first one that fits what the model says. If it says nothing: that of the label, or the
-        only one for labels with as many names.
-        """
-        size = max(2, self._logits[name].size(-1))
-        sizes = {one: self._vocabulary.get_vocab_size(one) for one in self._namespaces}
-        by_size = sorted(self._namespaces, key=lambda one: sizes[one] != size)
-        for namespace in by_size:
-            if self._agrees(name, namespace):
-                return namespace
-        given = str(self._given_namespace)
-        if sizes.get(given) == size:
-            return given
-        fitting = [one for one in by_size if sizes[one] == size and one.endswith("labels")]
-        if len(fitting) == 1:
-            return fitting[0]
-        return given if given in sizes and not fitting else None
-
-    def _rivals(self, name: str) -> Tuple[str, ...]:
-        """Other namespaces that may have the names, if nothing says that they do not."""
-        is_said = self._label_key(name) or own_namespace(self._model)
-        if is_said or self._given_namespace != "labels":
-            return ()
-        size = max(2, self._logits[name].size(-1))
-        return rivals_of(self._vocabulary, self._namespace(name), size)
 
     def _name_of_own(self, name: str) -> Optional[str]:
         """The output with the model's own probabilities for these logits."""
@@ -325,10 +245,10 @@ class Evidence:
         """What the output means."""
         if not self._is_one(self._logits[name]):
             return EACH
-        namespace = self._namespace(name)
+        namespace = self._names.namespace(name)
         if namespace is None or self._vocabulary.get_vocab_size(namespace) != 2:
             return VALUE
-        is_said = bool(self._own_names(name)) or self._name_of_own(name) is not None
+        is_said = bool(self._names.own(name)) or self._name_of_own(name) is not None
         return SECOND if is_said or self._losses.are_cross_entropy(name) else VALUE
 
     def _sign(self, name: str) -> int:
@@ -342,5 +262,5 @@ class Evidence:
         if own is not None and self._gives_probabilities(name):
             usual = self._expected(name)[:2]
             return 1 if any(agree(self._shaped[own].detach(), one) for one in usual) else -1
-        is_turned = any(self._agrees(name, namespace, -1) for namespace in self._namespaces)
+        is_turned = any(self._names.agree(name, namespace, -1) for namespace in self._namespaces)
         return -1 if is_turned else 1

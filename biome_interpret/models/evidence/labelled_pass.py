@@ -9,7 +9,7 @@ from allennlp.models import Model
 
 from biome_interpret.models.embedding.site_patching import patched_sites
 from biome_interpret.models.embedding.sites import EmbeddingSite
-from biome_interpret.models.objectives import Objective
+from biome_interpret.models.objectives import Objective, forward_arguments
 from biome_interpret.models.signatures import forward_signature
 from biome_interpret.models.tensors import fresh, to_tensors
 
@@ -45,9 +45,7 @@ class LabelledPass:
             try:
                 self.outputs = objective.run_for_loss(fresh(arguments))
             except Exception:  # The loss, or a metric that goes with it, may fail for the label.
-                labels = objective.label_names
-                rest = {name: value for name, value in arguments.items() if name not in labels}
-                self.outputs = objective.run(fresh(rest))
+                self.outputs = objective.run(forward_arguments(objective, arguments))
 
     def _with_graph(self, site: int, given: Any, output: torch.Tensor) -> torch.Tensor:
         leaf = output.detach().clone().requires_grad_(output.is_floating_point())
@@ -85,6 +83,30 @@ class LabelledPass:
             return None
         [gradient] = _gradients(loss.sum(), [self.outputs[name]])
         return gradient
+
+    def mixes_positions(self, name: str) -> Optional[bool]:
+        """
+        Whether the loss of one position of an output depends on others, as that of a random field
+        does. Shape of the output: (1, positions, ...). `None` if the loss does not say.
+        """
+        loss, output = self.outputs["loss"], self.outputs[name]
+        if output.size(1) < 2:
+            return None
+        [slopes] = torch.autograd.grad(loss.sum(), [output], create_graph=True)
+        # Shape: (positions,)
+        sizes = slopes.detach().abs().flatten(start_dim=2).amax(dim=(0, 2))
+        place = int(sizes.argmax())
+        weights = torch.linspace(1.0, 2.0, slopes[:, place].numel()).to(slopes)
+        try:
+            second = gradient_by((weights * slopes[:, place].flatten()).sum(), output)
+        except RuntimeError:  # A function of the user's own has no second derivative.
+            return None
+        if second is None or not second.any():
+            return None
+        # Shape: (positions,)
+        sizes = second.abs().flatten(start_dim=2).amax(dim=(0, 2))
+        others = torch.arange(len(sizes)).to(sizes.device) != place
+        return bool(sizes[others].max() > _ROUNDING * sizes.max())
 
     def follows_from(self, name: str, other: str) -> Optional[bool]:
         """

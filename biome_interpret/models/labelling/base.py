@@ -12,6 +12,7 @@ from allennlp.predictors import Predictor
 
 from biome_interpret.errors import InterpretationError, is_out_of_memory
 from biome_interpret.models.objectives.inference_modes import Outputs
+from biome_interpret.models.objectives.read_instance import ReadInstance
 from biome_interpret.models.registry import by_priority
 from biome_interpret.models.signatures import forward_signature
 
@@ -56,11 +57,13 @@ class Labelling(Registrable):
         """The instances that the predictor makes of an input."""
         # A copy, since some predictors remove items from it.
         try:
-            return [predictor._json_to_instance(dict(inputs))]
+            found: Any = predictor._json_to_instance(dict(inputs))
         except NotImplementedError:
             if not overrides(predictor, "_batch_json_to_instances"):
                 raise
-            return predictor._batch_json_to_instances([dict(inputs)])
+            found = predictor._batch_json_to_instances([dict(inputs)])
+        # Some predictors make several instances of one input.
+        return found if isinstance(found, list) else [found]
 
     def apply_indexers(self, predictor: Predictor, instance: Instance) -> None:
         predictor._dataset_reader.apply_token_indexers(instance)
@@ -105,7 +108,21 @@ def labelled_instances(predictor: Predictor, instance: Instance, output: Outputs
         found = labelling.labelled(predictor, instance, output)
         if not isinstance(found, list):
             raise TypeError(f"it gives {type(found).__name__} in place of a list of instances")
-        return found
+        return [_known(predictor, labelling, instance, one) for one in found]
+
+
+def _known(
+    predictor: Predictor, labelling: Labelling, instance: Instance, labelled: Instance
+) -> ReadInstance:
+    """A labelled instance that knows which fields label it. The predictor may have made it anew."""
+    if isinstance(labelled, ReadInstance):
+        return labelled
+    if not labelled.indexed:
+        labelling.apply_indexers(predictor, labelled)
+        labelled.index_fields(predictor._model.vocab)
+    new = ReadInstance(dict(labelled.fields))
+    new.indexed = True
+    return new.labelled_by([name for name in new.fields if name not in instance.fields])
 
 
 @contextmanager

@@ -126,7 +126,12 @@ def doubts(objective: Objective, own: OwnLabel, said: Mapping[str, Any]) -> List
     reading, names = objective.reading, _names(objective)
     if reading is None or reading.logits is None:
         return []
-    found = [_left_out(objective, reading, said)]
+    found = [_left_out(objective, reading, said), _labelled_too(objective)]
+    if objective.logit_dims == 3 and not reading.gives_probability:
+        found.append(
+            "the model's loss scores the tags of a text together, in a way that is not known: "
+            "their probability is left out"
+        )
     if names and own.best is not None:
         best = _name(names, own.best)
         if own.name not in [None, best, *names.values()]:
@@ -147,6 +152,17 @@ def doubts(objective: Objective, own: OwnLabel, said: Mapping[str, Any]) -> List
             f"another one, name that with the option `output`"
         )
     return [one for one in found if one is not None]
+
+
+def _labelled_too(objective: Objective) -> Optional[str]:
+    """Other labels that the predictor gives the same instance."""
+    others = objective.label_objective.other_labels
+    if not others:
+        return None
+    return (
+        f"the predictor labels {', '.join(map(repr, others))} as well: what is explained is "
+        f"'{objective.label_name}' alone"
+    )
 
 
 def _left_out(objective: Objective, reading: Reading, said: Mapping[str, Any]) -> Optional[str]:

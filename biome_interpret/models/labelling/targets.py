@@ -10,6 +10,7 @@ from allennlp.predictors import Predictor
 from biome_interpret.errors import InterpretationError
 from biome_interpret.models.labelling.base import Labelling, refused
 from biome_interpret.models.objectives import MultiLabelObjective, Objective
+from biome_interpret.models.objectives.read_instance import ReadInstance
 
 # The target that stands for a text's own label.
 GOLD = "gold"
@@ -79,8 +80,7 @@ def _retargeted(
     if isinstance(target, OwnLabel):
         target = target.among(objective.labels.values())
     label: Any = instance.fields.get(objective.label_name)
-    result = Instance(dict(instance.fields))
-    result.indexed = instance.indexed
+    result = instance.duplicate()
     result.add_field(objective.label_name, objective.retargeted(label, target), model.vocab)
     return result
 
@@ -100,7 +100,9 @@ def _gold(
     if all(isinstance(field, Field) and not isinstance(field, LabelField) for field in own):
         # For a label that is the text itself, `own` is empty.
         with refused(predictor, "cannot take the instance's own label for a target"):
-            return Labelling.of(predictor).gold(predictor, instance)
+            found = Labelling.of(predictor).gold(predictor, instance)
+        names = objective.label_names
+        return [one.labelled_by(names) if isinstance(one, ReadInstance) else one for one in found]
     value: Any = own_labels.get(objective.label_name)
     value = value.label if isinstance(value, LabelField) else value
     # Each of several labels is explained separately.

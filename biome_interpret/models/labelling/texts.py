@@ -1,9 +1,8 @@
 """Texts to interpret, as read from a predictor's input."""
 
-import copy
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Dict, List, Union
+from typing import Any, Dict, List, Optional, Set, Union
 
 from allennlp.common.util import JsonDict
 from allennlp.data import Instance
@@ -15,6 +14,7 @@ from biome_interpret.errors import InterpretationError
 from biome_interpret.models.alignment.source_text import strings_in
 from biome_interpret.models.alignment.text_fields import texts_of, with_readable_texts
 from biome_interpret.models.labelling.base import Labelling, overrides, refused
+from biome_interpret.models.objectives.read_instance import ReadInstance
 
 
 @dataclass(frozen=True)
@@ -75,10 +75,19 @@ class InputText:
                 instances = predictor.json_to_labeled_instances(dict(inputs))
             else:
                 instances = Labelling.of(predictor).instances(predictor, inputs)
-        return [
-            cls(_indexed(predictor, one), strings, inputs, inputs, labels_itself)
-            for one in instances
-        ]
+        for one in instances:
+            if not isinstance(one, Instance):
+                raise InterpretationError(
+                    f"{type(predictor).__name__} makes a {type(one).__name__} of this input, in "
+                    f"place of an instance"
+                )
+        if labels_itself:
+            before = _fields_read(predictor, inputs)
+            return [
+                cls(_labelled(predictor, one, before), strings, inputs, inputs, True)
+                for one in instances
+            ]
+        return [cls(_indexed(predictor, one), strings, inputs, inputs) for one in instances]
 
     @property
     def padding_lengths(self) -> Dict[str, Dict[str, int]]:
@@ -116,34 +125,35 @@ class InputText:
                 )
 
 
-def _indexed(predictor: Predictor, instance: Instance) -> "_SharingInstance":
+def _fields_read(predictor: Predictor, inputs: JsonDict) -> Optional[Set[str]]:
+    """The names of the fields that an input has before it is labelled; `None` if not known."""
+    try:
+        return {*predictor._json_to_instance(dict(inputs)).fields}
+    except Exception:  # The predictor may read its input in another way.
+        return None
+
+
+def _labelled(predictor: Predictor, instance: Instance, before: Optional[Set[str]]) -> ReadInstance:
+    """An instance that the predictor labelled itself."""
+    read = _indexed(predictor, instance, Labelling())
+    names = [] if before is None else [name for name in read.fields if name not in before]
+    return read.labelled_by(names)
+
+
+def _indexed(
+    predictor: Predictor, instance: Instance, labelling: Optional[Labelling] = None
+) -> ReadInstance:
     with refused(predictor, "does not take this instance"):
-        Labelling.of(predictor).apply_indexers(predictor, instance)
+        (labelling or Labelling.of(predictor)).apply_indexers(predictor, instance)
     try:
         instance.index_fields(predictor._model.vocab)
     except KeyError as error:
         raise InterpretationError(
             f"the instance has a label that the model's vocabulary does not know ({error})"
         ) from error
-    sharing = _SharingInstance(dict(instance.fields))
-    sharing.indexed = instance.indexed
-    with_readable_texts(sharing, predictor._dataset_reader)
-    return sharing
-
-
-class _SharingInstance(Instance):
-    """
-    Its duplicates share the content of its fields. Predictors duplicate an instance to label it,
-    and a deep copy takes longer than the prediction of a small model.
-    """
-
-    __slots__: List[str] = []
-
-    def duplicate(self) -> "_SharingInstance":
-        duplicate = _SharingInstance({name: copy.copy(f) for name, f in self.fields.items()})
-        duplicate.indexed = self.indexed
-        for field in duplicate.fields.values():
-            if isinstance(field, MetadataField) and isinstance(field.metadata, dict):
-                # Predictors write into it.
-                field.metadata = dict(field.metadata)
-        return duplicate
+    # The caller's instance must stay as it is.
+    readable = Instance(dict(instance.fields))
+    with_readable_texts(readable, predictor._dataset_reader)
+    read = ReadInstance(readable.fields)
+    read.indexed = instance.indexed
+    return read

@@ -18,6 +18,7 @@ from biome_interpret.models.objectives.inference_modes import (
     Outputs,
     Softmax,
 )
+from biome_interpret.models.objectives.read_instance import labels_of
 from biome_interpret.models.objectives.reading import Reading, with_dimensions
 from biome_interpret.models.signatures import Signature, forward_signature
 from biome_interpret.models.tensors import TensorDict, fresh
@@ -107,6 +108,8 @@ class Objective(Registrable):
         self.reading: Optional[Reading] = None
         # What the model itself calls the label with the largest logit, and its index.
         self.own_label: Optional[Tuple[int, str]] = None
+        # The fields of other labels that the predictor gives the instance.
+        self.other_labels: Tuple[str, ...] = ()
         # Whether all labels are known to be among the model's outputs. To look at them again would
         # wait for a GPU.
         self.has_checked_labels = False
@@ -274,22 +277,26 @@ class RecordedObjective(Objective):
 
 def forward_arguments(objective: Objective, tensors: TensorDict) -> TensorDict:
     """
-    The tensors that the model's forward method takes. An optional label is left out if the
-    objective does not need it: this saves the loss and its metrics.
+    The tensors that the model's forward method takes. Optional labels are left out if the objective
+    does not need them: this saves the loss and its metrics.
     """
     signature = forward_signature(objective.model)
     names = {name for name in tensors if signature.accepts(name)}
     if not (objective.needs_loss or objective.needs_label):
-        names -= set(objective.label_names) & set(signature.optional)
+        labels = {*objective.label_names, *objective.other_labels}
+        names -= labels & set(signature.optional)
     return {name: fresh(value) for name, value in tensors.items() if name in names}
 
 
 def label_candidates(model: Model, instance: Instance) -> Sequence[str]:
     """
     Fields that may be labels: by AllenNLP's convention, a model's forward method runs without them.
-    Usual names go first, except for a field that the model cannot run without: it goes last.
+    Usual names go first, except for a field that the model cannot run without: it goes last. If it
+    is known which fields label the instance, no others: the model may run without a feature, too.
     """
-    return _label_candidates(forward_signature(model), tuple(instance.fields))
+    names = _label_candidates(forward_signature(model), tuple(instance.fields))
+    labels = labels_of(instance)
+    return names if labels is None else [name for name in names if name in labels]
 
 
 # Each class of objectives asks for them, on each text.

@@ -6,7 +6,7 @@ labels, with what the model itself says of a text, and with its loss.
 """
 
 from dataclasses import dataclass
-from typing import Any, List, Mapping, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Collection, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 import torch
 
@@ -52,8 +52,10 @@ class Reading:
     trained_alike : `Tuple[str, ...]`
         Other outputs that the loss speaks for as well.
     gives_probability : `bool`
-        False if a single logit is trained in another way than by cross-entropy, and the model gives
-        no probability.
+        False if the model gives no probability, and a single logit is trained in another way than
+        by cross-entropy, or the tags of a text are scored together in a way that is not known.
+    random_field : `str`, optional
+        The module that scores the tags of a text together.
     """
 
     logits: Optional[str]
@@ -67,6 +69,7 @@ class Reading:
     rivals: Tuple[str, ...] = ()
     trained_alike: Tuple[str, ...] = ()
     gives_probability: bool = True
+    random_field: Optional[str] = None
 
 
 class Candidate(NamedTuple):
@@ -191,6 +194,24 @@ def with_dimensions(value: torch.Tensor, count: int) -> Optional[torch.Tensor]:
     while value.dim() > count and 1 in value.shape[1:]:
         value = value.squeeze(1 + list(value.shape[1:]).index(1))
     return value if value.dim() == count else None
+
+
+def as_logits(value: Any, count: Optional[int]) -> Optional[torch.Tensor]:
+    """An output of one row with `count` dimensions; `None` if it cannot be logits."""
+    if count is None or not isinstance(value, torch.Tensor) or not value.is_floating_point():
+        return None
+    if not value.numel() or not value.dim() or len(value) != 1:
+        return None
+    # The CPU has no softmax in half precision.
+    value = value.float() if value.dtype in (torch.float16, torch.bfloat16) else value
+    return with_dimensions(value, count)
+
+
+def fit_of(size: int, expected: int, sizes: Collection[int]) -> int:
+    """How a number of logits fits: one namespace has `expected` labels, and all have `sizes`."""
+    if size == 1 or not expected or size in sizes:
+        return FITS
+    return LARGER if size > expected else SMALLER
 
 
 def agree(found: torch.Tensor, expected: torch.Tensor) -> bool:

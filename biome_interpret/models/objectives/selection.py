@@ -3,12 +3,22 @@
 from typing import Container
 
 from allennlp.data import Instance
+from allennlp.data.fields import (
+    IndexField,
+    LabelField,
+    MultiLabelField,
+    SequenceLabelField,
+    SpanField,
+)
 from allennlp.models import Model
 
 from biome_interpret.models.objectives.base import Objective
 from biome_interpret.models.objectives.inference_modes import InferenceMode, LogSoftmax, Loss
 from biome_interpret.models.objectives.loss import LossObjective, RowwiseLossObjective
+from biome_interpret.models.objectives.read_instance import labels_of
 from biome_interpret.models.registry import by_priority
+
+_LABELS = (LabelField, MultiLabelField, SequenceLabelField, SpanField, IndexField)
 
 
 class UnknownObjective(Objective):
@@ -34,9 +44,16 @@ def objective_for(
     else:
         cls, label_name = UnknownObjective, "label"
     label = instance.fields.get(label_name)
-    if not isinstance(mode, Loss):
-        return cls(model, label_name, label, mode)
-    objective: Objective = cls(model, label_name, label, LogSoftmax())
+    is_loss = isinstance(mode, Loss)
+    objective: Objective = cls(model, label_name, label, LogSoftmax() if is_loss else mode)
+    if not cls.label_fields:
+        objective.other_labels = tuple(
+            name
+            for name in labels_of(instance) or []
+            if name not in objective.label_names and isinstance(instance[name], _LABELS)
+        )
+    if not is_loss:
+        return objective
     is_rowwise = (
         objective.reads_prediction
         and not objective.needs_label

@@ -11,6 +11,7 @@ from allennlp.data.fields import (
     LabelField,
     ListField,
     MultiLabelField,
+    SequenceLabelField,
     TensorField,
 )
 from allennlp.predictors import Predictor
@@ -24,6 +25,7 @@ from biome_interpret.models.labelling.base import (
     takes,
     with_fields,
 )
+from biome_interpret.models.labelling.tasks.tags import split_by_span, tags_said
 from biome_interpret.models.objectives.base import namespace_of
 from biome_interpret.models.objectives.inference_modes import Outputs
 from biome_interpret.models.objectives.reading import namespaces_of_labels
@@ -47,6 +49,7 @@ class LabelLabelling(Labelling):
     """
     The label with the highest score. If each label has a probability of its own (the sigmoid of its
     logit), one instance for each label that is more probable than not, or for the most probable.
+    If the model tags each token: as `TagsLabelling`.
     """
 
     priority = -150
@@ -60,11 +63,17 @@ class LabelLabelling(Labelling):
 
     def labelled(self, predictor: Predictor, instance: Instance, output: Outputs) -> List[Instance]:
         name = self._label_name(predictor, instance)
+        tags = tags_said(predictor, instance, output, name)
+        if tags is not None:
+            return split_by_span(predictor, instance, tags, name)
         labels = predicted_labels(predictor._model, instance.fields.get(name), output)
         return [self._with_label(predictor, instance, one) for one in labels]
 
     def gold(self, predictor: Predictor, instance: Instance) -> List[Instance]:
-        own: Any = instance[self._label_name(predictor, instance)]
+        name = self._label_name(predictor, instance)
+        own: Any = instance[name]
+        if isinstance(own, SequenceLabelField):
+            return split_by_span(predictor, instance, [str(tag) for tag in own.labels], name)
         labels: List[Field[Any]] = [own]
         if isinstance(own, MultiLabelField):
             # Shape: (labels,)

@@ -8,6 +8,7 @@ from allennlp.data import Instance, Token
 from allennlp.data.fields import Field, MetadataField, TensorField, TextField
 from allennlp.predictors import Predictor
 
+from biome_interpret.errors import InterpretationError
 from biome_interpret.models.labelling.base import Labelling, with_fields
 from biome_interpret.models.objectives.base import has_class_named
 from biome_interpret.models.objectives.inference_modes import Outputs
@@ -39,6 +40,12 @@ class SequenceLabelling(Labelling):
         if has_class_named(model, "Bart"):
             return _pieces(model._indexer._tokenizer, _up_to(model._end_id, best))
         decoder = getattr(model, "_decoder", model)
+        needed = ("_target_namespace", "_start_index", "_end_index")
+        if not all(hasattr(decoder, name) for name in needed):
+            raise InterpretationError(
+                f"the words that {type(model).__name__} writes are not known, since it has no "
+                f"{', '.join(needed)}: have the predictor label it, or register a `Labelling`"
+            )
         namespace, end = decoder._target_namespace, decoder._end_index
         ids = [decoder._start_index, *_up_to(end, best)]
         source = output.get("metadata", {}).get("source_tokens", [])

@@ -31,23 +31,64 @@ class TagsLabelling(Labelling):
     replaces = ("SentenceTaggerPredictor",)
 
     def labelled(self, predictor: Predictor, instance: Instance, output: Outputs) -> List[Instance]:
-        tags = [str(tag) for tag in output["tags"]]
-        return self._split(predictor, instance, tags[: _num_tagged(instance, len(tags))])
+        model = predictor._model
+        names = model.vocab.get_index_to_token_vocabulary(namespace_of(model, None))
+        if any(isinstance(tag, (list, tuple)) for tag in output["tags"]):
+            raise InterpretationError(
+                f"{type(model).__name__} gives each token several tags: have the predictor label "
+                f"them, or register a `Labelling`"
+            )
+        # Some models say the indices of their tags.
+        tags = [tag if isinstance(tag, str) else names.get(tag, str(tag)) for tag in output["tags"]]
+        return split_by_span(predictor, instance, tags)
 
     def gold(self, predictor: Predictor, instance: Instance) -> List[Instance]:
-        return self._split(predictor, instance, _own_tags(instance))
+        return split_by_span(predictor, instance, _own_tags(instance))
 
-    def _split(self, predictor: Predictor, instance: Instance, tags: List[str]) -> List[Instance]:
-        known = _tag_indices(predictor, tags)
-        if OUTSIDE not in known:
-            return [_tagged(predictor, instance, tags)]
-        # Padding and unknown tags start with "@@".
-        names = [tag for tag in known if not tag.startswith("@@")]
-        found = []
-        for first, last in spans_of(tags) if has_scheme(names) else runs_of(tags):
-            span = [tag if first <= i <= last else OUTSIDE for i, tag in enumerate(tags)]
-            found.append(_tagged(predictor, instance, span))
-        return found
+
+def split_by_span(
+    predictor: Predictor, instance: Instance, tags: Sequence[str], field_name: str = "tags"
+) -> List[Instance]:
+    """
+    One instance for each span of tags. There may be more tags than tokens: some models tag the
+    padding of a batch too.
+    """
+    tags = tags[: _num_tagged(instance, len(tags))]
+    known = _tag_indices(predictor, tags)
+    if OUTSIDE not in known:
+        return [_tagged(predictor, instance, tags, field_name)]
+    # Padding and unknown tags start with "@@".
+    names = [tag for tag in known if not tag.startswith("@@")]
+    found = []
+    for first, last in spans_of(tags) if has_scheme(names) else runs_of(tags):
+        span = [tag if first <= i <= last else OUTSIDE for i, tag in enumerate(tags)]
+        found.append(_tagged(predictor, instance, span, field_name))
+    return found
+
+
+def tags_said(
+    predictor: Predictor, instance: Instance, output: Outputs, field_name: str
+) -> Optional[List[str]]:
+    """
+    The tags of the tokens, if the model says such under "tags" or the name of its label; `None` if
+    it labels the text.
+    """
+    vocabulary = predictor._model.vocab
+    if isinstance(output.get(field_name), str):
+        return None
+    lengths = [f.sequence_length() for f in instance.fields.values() if isinstance(f, TextField)]
+    shapes = [value.shape for value in output.values() if getattr(value, "ndim", 0) == 2]
+    for key in ("tags", field_name):
+        tags = output.get(key)
+        if not isinstance(tags, list) or not all(isinstance(tag, str) for tag in tags):
+            continue
+        num_tags = _num_tagged(instance, len(tags))
+        size = vocabulary.get_vocab_size(_namespace(predictor, tags))
+        # A text may have as many labels as it has tokens.
+        is_scored = num_tags > 1 and any(a >= num_tags and b == size for a, b in shapes)
+        if num_tags in lengths and (key == "tags" or is_scored):
+            return tags
+    return None
 
 
 @Labelling.register("frames")
@@ -103,14 +144,16 @@ class ExtractionLabelling(FrameLabelling):
         ]
 
 
-def _tagged(predictor: Predictor, instance: Instance, tags: List[str]) -> Instance:
+def _tagged(
+    predictor: Predictor, instance: Instance, tags: Sequence[str], field_name: str = "tags"
+) -> Instance:
     """The instance with these tags. Tags "O" do not count."""
     texts = [field for field in instance.fields.values() if isinstance(field, TextField)]
     text = next((text for text in texts if text.sequence_length() == len(tags)), None)
     if text is None:
         raise InterpretationError(f"the instance has {len(tags)} tags, but no text of that length")
-    label = SequenceLabelField(tags, text, _namespace(predictor, tags))
-    fields: Dict[str, Field[Any]] = {"tags": label}
+    label = SequenceLabelField([*tags], text, _namespace(predictor, tags))
+    fields: Dict[str, Field[Any]] = {field_name: label}
     if OUTSIDE in _tag_indices(predictor, tags):
         fields["ignore_loss_on_o_tags"] = FlagField(True)
     return with_fields(predictor, instance, **fields)
@@ -167,7 +210,7 @@ def runs_of(tags: Sequence[str]) -> List[Tuple[int, int]]:
 
 
 def _num_tagged(instance: Instance, num_tags: int) -> int:
-    """The length of the tagged text: some models tag the padding of a batch too."""
+    """The length of the tagged text."""
     lengths = {f.sequence_length() for f in instance.fields.values() if isinstance(f, TextField)}
     is_padded = len(lengths) == 1 and max(lengths) < num_tags
     return max(lengths) if is_padded else num_tags

@@ -39,7 +39,7 @@ class AnswerSpanObjective(Objective):
     def choices(self, outputs: Outputs, tensors: TensorDict) -> Optional[Choices]:
         # Shape: (rows, 2)
         ends = torch.cat([tensors[name] for name in self.label_names], dim=-1)
-        logits: List[Any] = [outputs.get("span_start_logits"), outputs.get("span_end_logits")]
+        logits: List[Any] = [_logits_of(outputs, which) for which in ("start", "end")]
         if any(not isinstance(one, torch.Tensor) or one.dim() != 2 for one in logits):
             return None
         return Choices(torch.stack(logits, dim=1), ends, torch.ones_like(ends, dtype=torch.bool))
@@ -96,6 +96,13 @@ class DialogAnswerObjective(RecordedObjective):
         pairs = zip(instance.fields[START], instance.fields[END])  # type: ignore[call-overload]
         texts = [span_text(pair) for pair in pairs if pair[0].sequence_index >= 0]
         return Target(" ".join(texts) or None, None, probability)
+
+
+def _logits_of(outputs: Outputs, which: str) -> Any:
+    """Of the starts or ends of spans, by their usual name or as the only ones."""
+    usual = outputs.get(f"span_{which}_logits")
+    named = [value for name, value in outputs.items() if name.endswith(f"{which}_logits")]
+    return named[0] if usual is None and len(named) == 1 else usual
 
 
 def dialog_parts(model: Any) -> Dict[str, torch.nn.Module]:

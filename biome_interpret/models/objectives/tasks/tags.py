@@ -32,10 +32,19 @@ class TagsObjective(Objective):
         logits = self.logits(outputs)
         if logits is None or logits.shape[:2] != tags.shape:
             return None
+        if isinstance(self.mode, LogSoftmax) and not self._has_probability:
+            return None
         mask = _text_mask(tensors, tags.shape)
         if tensors.get("ignore_loss_on_o_tags"):
             mask &= tags != self._indices.get("O", -1)
         return Choices(logits, tags, mask)
+
+    def probabilities(self, outputs: Outputs, tensors: TensorDict) -> List[float]:
+        return super().probabilities(outputs, tensors) if self._has_probability else []
+
+    @property
+    def _has_probability(self) -> bool:
+        return self.reading is None or self.reading.gives_probability
 
     @property
     def _indices(self) -> Dict[str, int]:
@@ -47,7 +56,9 @@ class TagsObjective(Objective):
     def target_of(self, instance: Instance, probability: Optional[float]) -> Target:
         label = instance.fields[self.label_name]
         assert isinstance(label, SequenceLabelField)
-        tags = [str(tag) for tag in label.labels]
+        # The predictor may give their indices.
+        names = {index: name for name, index in self._indices.items()}
+        tags = [tag if isinstance(tag, str) else names.get(tag, str(tag)) for tag in label.labels]
         # A span may cover the whole text. Without a tag "O", as for parts of speech, there is none.
         if "O" not in self._indices or "ignore_loss_on_o_tags" not in instance.fields:
             return Target(" ".join(tags) or None, None, probability)
@@ -70,30 +81,40 @@ class CrfTagsObjective(TagsObjective):
 
     @classmethod
     def fits(cls, model: Model, label: Field[Any]) -> bool:
-        return super().fits(model, label) and _crf(model) is not None
+        has_field = any(isinstance(part, ConditionalRandomField) for part in model.modules())
+        return super().fits(model, label) and has_field
+
+    @property
+    def _field(self) -> Optional[ConditionalRandomField]:
+        """The random field of these tags. Those of another head may have another one, or none."""
+        path = None if self.reading is None else self.reading.random_field
+        return None if path is None else dict(self.model.named_modules())[path]
 
     def values(self, outputs: Outputs, tensors: TensorDict) -> torch.Tensor:
         choices = self.choices(outputs, tensors)
-        if choices is None or not isinstance(self.mode, LogSoftmax):
+        is_usual = self._field is None or not isinstance(self.mode, LogSoftmax)
+        if choices is None or is_usual:
             return super().values(outputs, tensors)
         log_likelihood = self._log_likelihood(choices, tensors)
         return log_likelihood.exp() if isinstance(self.mode, Softmax) else log_likelihood
 
     def probabilities(self, outputs: Outputs, tensors: TensorDict) -> Optional[torch.Tensor]:
         choices = self.choices(outputs, tensors)
-        return None if choices is None else self._log_likelihood(choices, tensors).exp()
+        if choices is None or self._field is None:
+            return super().probabilities(outputs, tensors)
+        return self._log_likelihood(choices, tensors).exp()
 
     def _log_likelihood(self, choices: Choices, tensors: TensorDict) -> torch.Tensor:
         """Shape: (rows,)."""
-        crf = _crf(self.model)
-        assert crf is not None
+        field = self._field
+        assert field is not None
         lengths = _text_mask(tensors, choices.indices.shape).sum(dim=1).tolist()
         rows = zip(choices.logits, choices.indices, choices.mask, lengths)
         # One row at a time, since the random field returns the sum over its rows. Without padding:
         # the random field takes the last tag of the mask for the end.
         return torch.stack(
             [
-                crf(row[None, :length], tags[None, :length], mask[None, :length])
+                field(row[None, :length], tags[None, :length], mask[None, :length])
                 for row, tags, mask, length in rows
             ]
         )
@@ -107,7 +128,3 @@ def _text_mask(tensors: TensorDict, shape: torch.Size) -> torch.Tensor:
             if mask.shape == shape:
                 return mask.clone()
     return torch.ones(shape, dtype=torch.bool)
-
-
-def _crf(model: Model) -> Optional[ConditionalRandomField]:
-    return next((m for m in model.modules() if isinstance(m, ConditionalRandomField)), None)

@@ -19,6 +19,7 @@ from tests.kinds.others.models import (
     parts,
     predictors,
     refined,
+    taggers,
 )
 from tests.kinds.others.records import Other
 
@@ -39,6 +40,7 @@ _FILES = (
     encoders,
     batches,
     lookalikes,
+    taggers,
 )
 _ALL = [kind for file in _FILES for kind in file.KINDS]
 
