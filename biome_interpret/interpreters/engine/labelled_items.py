@@ -4,7 +4,6 @@ from typing import (
     Any,
     Callable,
     Dict,
-    FrozenSet,
     Hashable,
     List,
     NamedTuple,
@@ -25,7 +24,6 @@ from biome_interpret.models.embedding.sites import EmbeddingSite
 from biome_interpret.models.evidence.evidence import Evidence
 from biome_interpret.models.evidence.label_names import places_of
 from biome_interpret.models.labelling.base import labelled_instances
-from biome_interpret.models.labelling.inputs import input_fields
 from biome_interpret.models.labelling.own_label import (
     OwnLabel,
     contradiction,
@@ -74,13 +72,6 @@ class Item(NamedTuple):
         return self.objective.target_of(self.instance, None)
 
 
-class _Said(NamedTuple):
-    """The model's readable output for a text, and the fields of the text that are no label."""
-
-    output: JsonDict
-    inputs: FrozenSet[str] = frozenset()
-
-
 class _Labelled(NamedTuple):
     """A labelled instance, how it is read, and what the model says of it."""
 
@@ -115,14 +106,14 @@ class ItemMaker:
         """As that of `BatchPlanner`."""
         return dict(self._readings), frozenset(self.non_additive)
 
-    def items(self, index: int, job: Job, output: JsonDict) -> List[Item]:
+    def items(self, index: int, job: Job, said: JsonDict) -> List[Item]:
         """
         # Parameters
 
         index : `int`
             Of the job.
         job : `Job`
-        output : `JsonDict`
+        said : `JsonDict`
             The model's readable output for the text.
 
         # Raises
@@ -130,12 +121,11 @@ class ItemMaker:
         `InterpretationError`
             If nothing labels the prediction, or if the label contradicts the logits.
         """
-        predictor, text, said = self._predictor, job.text, _Said(output)
+        predictor, text = self._predictor, job.text
         if text.is_labelled:
             labelled = [self._read_label(text.instance, said)]
         else:
-            found = labelled_instances(predictor, text.instance, output)
-            said = _Said(output, input_fields(predictor, text.instance, found, output))
+            found = labelled_instances(predictor, text.instance, said)
             labelled = [self._labelled(one, said) for one in found]
 
         def objective_of(instance: Instance) -> Objective:
@@ -157,25 +147,25 @@ class ItemMaker:
             for one in instances
         ]
 
-    def _labelled(self, instance: Instance, said: _Said) -> _Labelled:
+    def _labelled(self, instance: Instance, said: JsonDict) -> _Labelled:
         """The instance with the model's prediction."""
         one = self._read_label(instance, said)
-        if not _agrees(one, said.output):
+        if not _agrees(one, said):
             one = self._read_again(instance, said)
         named = with_own_label(self._predictor, instance, one.objective, one.own)
         return one if named is instance else self._read_label(named, said)
 
-    def _read_label(self, instance: Instance, said: _Said) -> _Labelled:
+    def _read_label(self, instance: Instance, said: JsonDict) -> _Labelled:
         objective = self._objective(instance, said, self._settings.mode)
-        return _Labelled(instance, objective, OwnLabel.of(objective, said.output))
+        return _Labelled(instance, objective, OwnLabel.of(objective, said))
 
-    def _read_again(self, instance: Instance, said: _Said) -> _Labelled:
+    def _read_again(self, instance: Instance, said: JsonDict) -> _Labelled:
         """What was read from another text may not hold. What holds here is kept."""
         before = dict(self._readings)
         self._readings.clear()
         found = self._read_label(instance, said)
         self._readings = {**before, **self._readings}
-        if not _agrees(found, said.output):
+        if not _agrees(found, said):
             self._readings = before
         return found
 
@@ -185,7 +175,7 @@ class ItemMaker:
         instance: Instance,
         known: Optional[_Labelled],
         refuse: bool,
-        said: _Said,
+        said: JsonDict,
     ) -> Item:
         """`known` is what was read of the prediction. It is refused if it contradicts itself."""
         _, objective, own = known or self._read_label(instance, said)
@@ -197,13 +187,12 @@ class ItemMaker:
             )
         if own.best is not None and own.name is not None:
             objective.name_as((own.best, own.name))
-        notes = doubts(objective, own, said.output)
+        notes = doubts(objective, own, said)
         return Item(index, instance, objective, notes if wrong is None else [wrong, *notes])
 
-    def _objective(self, instance: Instance, said: _Said, mode: InferenceMode) -> Objective:
-        model, non_additive = self._predictor._model, self.non_additive
-        objective = objective_for(model, instance, mode, non_additive, said.inputs)
-        self._read(objective, instance, said.output)
+    def _objective(self, instance: Instance, said: JsonDict, mode: InferenceMode) -> Objective:
+        objective = objective_for(self._predictor._model, instance, mode, self.non_additive)
+        self._read(objective, instance, said)
         reading = objective.reading
         if reading is not None and reading.meaning == VALUE and _needs_label(mode):
             raise InterpretationError(

@@ -30,15 +30,13 @@ def objective_for(
     instance: Instance,
     mode: InferenceMode,
     non_additive: Container[type] = (),
-    inputs: Container[str] = (),
 ) -> Objective:
     """
     The objective for a labelled instance. `non_additive` has the classes of objectives for which
-    the model's loss was found not to be additive over rows. `inputs` has fields that are no label.
+    the model's loss was found not to be additive over rows.
     """
-    others = Instance({name: f for name, f in instance.fields.items() if name not in inputs})
     for cls in by_priority(Objective):
-        label_name = cls.label_in(model, others)
+        label_name = cls.label_in(model, instance)
         if label_name is not None:
             break
     else:

@@ -39,8 +39,8 @@ class TagsObjective(Objective):
             mask &= tags != self._indices.get("O", -1)
         return Choices(logits, tags, mask)
 
-    def probabilities(self, outputs: Outputs, tensors: TensorDict) -> List[float]:
-        return super().probabilities(outputs, tensors) if self._has_probability else []
+    def probabilities(self, outputs: Outputs, tensors: TensorDict) -> Optional[torch.Tensor]:
+        return super().probabilities(outputs, tensors) if self._has_probability else None
 
     @property
     def _has_probability(self) -> bool:
@@ -102,7 +102,8 @@ class CrfTagsObjective(TagsObjective):
         choices = self.choices(outputs, tensors)
         if choices is None or self._field is None:
             return super().probabilities(outputs, tensors)
-        return self._log_likelihood(choices, tensors).exp()
+        likelihood: torch.Tensor = self._log_likelihood(choices, tensors).exp()
+        return likelihood
 
     def _log_likelihood(self, choices: Choices, tensors: TensorDict) -> torch.Tensor:
         """Shape: (rows,)."""
