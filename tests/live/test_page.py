@@ -780,7 +780,17 @@ class TestShare:
         exec(copied("Python").replace("for result in", "results =").split(":\n")[0], found)
         [one] = found["results"]
         assert number(page.numbers()["output"][1]) == pytest.approx(one.output, rel=1e-3)
-        page.click_word("wonderful", "replace")
+        # While a further edit is asked about, the answer before is shown.
+        page.browser.click("input[name=how][value=strike]")
+        page.run(
+            "window.copied = ''; document.querySelector('.t[role=button]').click();"
+            " document.querySelector('.copies button').click()"
+        )
+        page.browser.wait("window.copied")
+        assert edited in page.run("window.copied")
+        page.wait_for_answer()
+        page.run("document.querySelectorAll('#edits .link')[0].click()")
+        page.wait_for_answer()
         assert FILM in copied("Python") and page.text(".copies > span") == "Copy as "
 
     def test_what_cannot_be_copied_is_shown(self, page: Page) -> None:

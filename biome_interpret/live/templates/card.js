@@ -14,7 +14,8 @@ function areContributions(explanation) {
   return isWhole && isSum("reduction") && valueOf(explanation, "input_x_gradient") !== false;
 }
 
-// A result in the form of the report's. `asked` are the number of its explanation, and its own there.
+// A result in the form of the report's. `asked` is what was asked: the body, and there the number of
+// the explanation and of the result.
 function itemOf(explanation, { interpretation: one, fields, ...result }, asked) {
   return {
     asked,
@@ -66,7 +67,8 @@ function drawHeading(item, explanation) {
 
 function drawExplanation(model, explanation, i) {
   if (explanation.error === undefined) {
-    return explanation.results.map((result, j) => drawCard(model, explanation, result, [i, j]));
+    const { body } = model.before;
+    return explanation.results.map((result, thing) => drawCard(model, explanation, result, { body, i, thing }));
   }
   const target = explanation.target === null ? "" : `for ${explanation.target} `;
   const heading = make("h4", null, plain(target) + methodOf(explanation));

@@ -3,12 +3,12 @@
 // The result after the edits about the same thing: the same label, and the same words of a tagger.
 function itemAfter({ model, item }) {
   const found = explanationsAfter(model, item).flatMap(([k, explanation]) =>
-    (explanation.results ?? []).map((result, j) => itemOf(explanation, result, [k, j]))
+    (explanation.results ?? []).map((result, thing) => itemOf(explanation, result, { body: model.after.body, i: k, thing }))
   );
   return found.find((other) => other.target === item.target && other.words === item.words) ?? null;
 }
 // Those that were asked in place of the item's explanation, with their numbers.
-function explanationsAfter({ after }, { asked: [i] }) {
+function explanationsAfter({ after }, { asked: { i } }) {
   return [...(after?.answer?.explanations ?? []).entries()].filter(([k]) => after.origins[k] === i);
 }
 

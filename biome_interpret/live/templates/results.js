@@ -117,7 +117,7 @@ function spokenResult({ archive, before: { answer, error }, cards }) {
   const { prediction: { label, labels }, explanations } = answer;
   const predicted = label === null ? "" : `Predicted ${label} ${percent(labels[0].probability)}. `;
   const words = cards.slice(0, 3).map(({ item }) => {
-    const method = methodOf(explanations[item.asked[0]]);
+    const method = methodOf(explanations[item.asked.i]);
     const strongest = [...wordsBySize(item, 1), ...wordsBySize(item, -1)];
     strongest.sort((a, b) => Math.abs(b.score) - Math.abs(a.score));
     return `Strongest words for ${item.target ?? "the loss"}${method && `, ${method}`}: ${spoken(strongest)}.`;

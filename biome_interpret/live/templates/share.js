@@ -55,9 +55,9 @@ function drawShare() {
 }
 
 // What a copy is of: the edited text, if the card shows it.
-function shownBody({ model, item, after }) {
-  const { body } = after ? model.after : model.before;
-  return { ...body, explanations: [body.explanations[(after ?? item).asked[0]]] };
+function shownBody({ item, after }) {
+  const { body, i } = (after ?? item).asked;
+  return { ...body, explanations: [body.explanations[i]] };
 }
 
 function drawCopies(card) {
@@ -68,7 +68,7 @@ function drawCopies(card) {
   const buttons = [copy("Python", "python"), copy("Jsonnet", "jsonnet"), copy("command", "command")];
   if (setup.figure) {
     const act = () => {
-      const [, thing] = (card.after ?? card.item).asked;
+      const { thing } = (card.after ?? card.item).asked;
       return download("figure", { ...shownBody(card), thing }, "interpretation.svg");
     };
     buttons.push(shareButton("picture", "Download this explanation as a picture (SVG)", act));
