@@ -103,7 +103,7 @@ def _example(inputs: Dict[str, Any], gold_field: Optional[str], known: Any) -> D
 
 def _refuse_unusable(example: Dict[str, Any], archives: Sequence[ServedArchive]) -> None:
     """Raises an `Exception` if the page could ask no archive about it."""
-    length = len(json.dumps(example))
+    length = len(json.dumps(example, allow_nan=False))
     if length > _LONGEST:
         raise ValueError(f"it has {length:,} characters as JSON, and {_LONGEST:,} are allowed")
     first, *others = [_lack(example["inputs"], archive.fields) for archive in archives]

@@ -33,6 +33,13 @@ def test_a_gold_label(tmp_path: Path, gold: Any) -> None:
     assert found == {"inputs": {"sentence": "Dull."}, "gold": gold}
 
 
+def test_a_number_that_json_does_not_have(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    nan = float("nan")
+    found = read(tmp_path, [{"sentence": "Dull.", "year": nan}, {"sentence": "Fine."}])
+    assert [one["inputs"]["sentence"] for one in found] == ["Fine."]
+    assert "1 of the 2 texts of --examples" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("gold", [None, {"a": 1}, [["a"]]])
 def test_what_is_no_label(tmp_path: Path, gold: Any) -> None:
     """The report could not show it."""

@@ -247,7 +247,7 @@ class TestExplain:
     def test_what_the_share_of_the_delta_is_a_share_of(self, page: Page) -> None:
         meaning = "[...document.querySelectorAll('.meaning tr')].map(r => r.lastChild.textContent)"
         page.explain(FILM)
-        assert "its share of Σ |score|, over the scores shown" in page.run(meaning)[2]
+        assert "its share of Σ |score| over the scores shown" in page.run(meaning)[2]
         assert "not sums" not in page.run(meaning)[2]
         page.option("granularity aggregation strategy", "mean")
         assert "These are not sums of the scores of tokens" in page.run(meaning)[2]

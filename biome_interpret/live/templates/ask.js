@@ -105,7 +105,10 @@ function unknownTargets() {
   return models.length ? state.targets.filter((label) => !known.includes(label)) : [];
 }
 // What the model predicts: a label, or several labels at once. Null for other things, such as spans.
-const predictedOf = ({ labels, things }) => (labels.length ? things.map(({ label }) => label) : [null]);
+function predictedOf({ label, labels, things }) {
+  const found = labels.map((one) => one.label).filter((name) => things.some((one) => one.label === name));
+  return found.length ? found : [label];
+}
 
 function bodyOf(archive) {
   const explanations = explanationsOf(targetsOf(archive));
@@ -152,10 +155,10 @@ async function explain(isAgain = false) {
     const start = performance.now();
     await Promise.all(asked.map((model) => answerInto(model.before, signal)));
     models = asked;
-    // Which labels there are may depend on the text, such as the number of alternatives.
-    if (!isAgain && asked.some(hasOtherTargets)) return await explain(true);
     byId("answer").classList.remove("stale");
     drawModels();
+    // Which labels there are may depend on the text, such as the number of alternatives.
+    if (!isAgain && asked.some(hasOtherTargets)) return await explain(true);
     const seconds = Number(((performance.now() - start) / 1000).toPrecision(2));
     announce(models.map(spokenResult).join(" "));
     if (state.edits.length) await askEdited();

@@ -110,7 +110,7 @@ function rowsOf(item) {
 const WORDS = {
   output: "f(x): the explained number for the text",
   baseline: "f(x′): the same number for the baseline",
-  delta: "what the scores of all tokens miss of output − baseline. In brackets: its share of Σ |score|, over the scores shown",
+  delta: "what the scores of all tokens miss of output − baseline, and its share of Σ |score| over the scores shown",
   "estimated error": "how far the scores may be off, as a share of Σ |score|",
   unassigned: "scores at positions without a word",
   cost: "points at which the model was run, and the time",
