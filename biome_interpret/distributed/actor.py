@@ -17,6 +17,7 @@ from biome_interpret.commands.jobs.sources import Source, SourceLine
 from biome_interpret.commands.jobs.text_files import Renaming, json_inputs
 from biome_interpret.commands.loading import load_predictor, make_interpreters, set_threads
 from biome_interpret.commands.tables import Row, gold_columns, rows_of, schema
+from biome_interpret.distributed.attempts import GIVEN_UP, Watch
 from biome_interpret.distributed.texts import line_of
 from biome_interpret.models.labelling import TargetSpec
 
@@ -87,15 +88,17 @@ class BatchSource(Source):
 class Interpreting:
     """The class whose instances are the actors of Ray Data's pool."""
 
-    def __init__(self, explanation: Explanation, counter: Any = None) -> None:
+    def __init__(self, explanation: Explanation, counter: Any = None, attempts: Any = None) -> None:
         warnings.filterwarnings("ignore")
         logging.getLogger("allennlp").setLevel(logging.ERROR)
         with suppress(OSError):
             os.chdir(explanation.folder)
-        import_plugins()
-        for package in explanation.packages:
-            import_module_and_submodules(package)
-        self._maker = explanation.record_maker()
+        self._watch = Watch(attempts)
+        with self._watch.starting():
+            import_plugins()
+            for package in explanation.packages:
+                import_module_and_submodules(package)
+            self._maker = explanation.record_maker()
         self._json_column = explanation.json_column
         self._counter = counter
 
@@ -105,6 +108,9 @@ class Interpreting:
 
         ids = table.schema.field("id").type if "id" in table.column_names else None
         texts = self._rows_of_texts(table.to_pylist())
+        if self._counter is not None:
+            failed = sum(text[0].get("error") is not None for text in texts)
+            self._counter.add.remote(len(texts), failed)
         whole = pa.Table.from_pylist([row for text in texts for row in text], schema(ids))
         if whole.nbytes < _LARGE_BATCH:
             yield whole
@@ -112,9 +118,22 @@ class Interpreting:
             yield from (pa.Table.from_pylist(text, whole.schema) for text in texts)
 
     def _rows_of_texts(self, given: List[Row]) -> List[List[Row]]:
+        """The rows of each text. After a process died with these texts, each is explained alone."""
+        texts = [repr(row).encode() for row in given]
+        if self._watch.begins(texts):
+            rows = self._explained(given)
+            self._watch.end(texts)
+            return rows
+        if len(given) > 1:
+            return [rows for row in given for rows in self._rows_of_texts([row])]
+        self._watch.give_up(texts[0], f"{given[0].get('file')} line {given[0].get('line')}")
+        return self._explained(given, GIVEN_UP)
+
+    def _explained(self, given: List[Row], given_up: Optional[str] = None) -> List[List[Row]]:
         lines = [self._line(row) for row in given]
         # What could not be read has an error already.
         batch = [SourceLine(i, line) for i, line in enumerate(lines) if line is not None]
+        batch = [] if given_up else batch
         records = {record.line: record for record in self._maker.records(batch)}
         texts = []
         for i, (row, line) in enumerate(zip(given, lines)):
@@ -122,13 +141,10 @@ class Interpreting:
             shared["input"] = None if line is None else line.decode("utf-8", "replace").rstrip("\n")
             record = records.get(i)
             if record is None:
-                texts.append(rows_of(shared, (), row.get("error") or _NO_LINE))
+                texts.append(rows_of(shared, (), given_up or row.get("error") or _NO_LINE))
             else:
                 shared.update(gold_columns(record.gold))
                 texts.append(rows_of(shared, record.interpretations, record.error))
-        if self._counter is not None:
-            failed = sum(text[0].get("error") is not None for text in texts)
-            self._counter.add.remote(len(texts), failed)
         return texts
 
     def _line(self, row: Row) -> Optional[bytes]:

@@ -8,9 +8,11 @@ from typing import Any, Dict, List, Tuple
 
 import pytest
 
+from tests.commands.command_line import reviews, write_lines
 from tests.distributed.ray_jobs import (
     QUICK,
     SMALL,
+    WITHOUT_RAY,
     Row,
     descendants,
     interpret,
@@ -111,3 +113,49 @@ def test_ctrl_c_and_kill_stop_it_and_all_its_processes(
     while [pid for pid in started if Path(f"/proc/{pid}").exists()]:
         assert time.monotonic() < deadline
         time.sleep(0.1)
+
+
+# In the processes of Ray, some texts kill the process.
+DEADLY = """
+import os, signal, sys
+from allennlp.interpret.saliency_interpreters import SaliencyInterpreter
+from biome_interpret import IntegratedGradient
+
+
+@SaliencyInterpreter.register("deadly")
+class Deadly(IntegratedGradient):
+    def interpret_each(self, inputs, targets=None):
+        if "default_worker" in sys.argv[0] and "deadly" in repr(inputs):
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().interpret_each(inputs, targets)
+"""
+
+
+def test_a_text_that_kills_its_process_each_time_has_an_error(tmp_path: Path) -> None:
+    pytest.importorskip("ray", reason=WITHOUT_RAY)
+    (tmp_path / "deadly.py").write_text(DEADLY)
+    texts = reviews(12)
+    texts[6] = {"sentence": "A deadly film."}
+    source, out = write_lines(tmp_path / "texts.jsonl", texts), tmp_path / "out"
+    command = interpret(source, "--output-dir", out, "--actors", "1", "--batch-size", "4")
+    command += ["--include-package", "deadly"]
+    command += ["--interpreter", '{"type": "deadly", "n_steps": 2}']
+    status, said = run(*command, cwd=tmp_path)
+    assert status == 1 and "11 texts interpreted, 1 failed" in said, said
+    assert "line 7: the process died 3 times while it explained this text" in said
+    found = rows(out)
+    assert [row["line"] for row in found] == [*range(1, 13)]
+    assert [row["line"] for row in found if row["error"] is not None] == [7]
+    assert "A deadly film." in found[6]["input"]
+
+
+def test_a_process_that_dies_at_its_start_ends_the_job(tmp_path: Path) -> None:
+    pytest.importorskip("ray", reason=WITHOUT_RAY)
+    (tmp_path / "deadly.py").write_text(
+        "import os, sys\nif 'default_worker' in sys.argv[0]:\n    os.kill(os.getpid(), 9)\n"
+    )
+    source = write_lines(tmp_path / "texts.jsonl", reviews(2))
+    command = interpret(source, "--output-dir", tmp_path / "out", "--actors", "1")
+    status, said = run(*command, "--include-package", "deadly", cwd=tmp_path)
+    assert status == 1 and "the process died 3 times while it loaded the model" in said, said
+    assert said.endswith("the same command with --resume continues the job\n")
