@@ -675,9 +675,10 @@ mutation(
 )
 mutation(
     "namespace-that-agrees",
-    "            if self._agrees(name, namespace):",
+    "            if self.agree(name, namespace, alone=alone):",
     "            if False:",
-    *EVIDENCE,
+    "biome_interpret/models/evidence/label_names.py",
+    EVIDENCE[1],
 )
 mutation(
     "labels-are-told-apart",
