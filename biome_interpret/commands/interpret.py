@@ -1,7 +1,6 @@
 """`allennlp interpret`: explains each text of a file."""
 
 import argparse
-import logging
 import sys
 from contextlib import ExitStack
 from functools import partial
@@ -9,7 +8,6 @@ from pathlib import Path
 from typing import Callable, Dict
 
 from allennlp.commands.subcommand import Subcommand
-from allennlp.common import logging as common_logging
 from allennlp.common.checks import ConfigurationError
 
 from biome_interpret.commands import arguments as cli
@@ -22,14 +20,8 @@ from biome_interpret.commands.jobs.destination import (
     refuse_existing_output,
 )
 from biome_interpret.commands.jobs.explaining import RecordMaker
-from biome_interpret.commands.jobs.job import FirstFailure, Job
-from biome_interpret.commands.jobs.messages import (
-    CLOSED_PIPE,
-    FAILED,
-    WRONG_USE,
-    optional_standard_error,
-    say,
-)
+from biome_interpret.commands.jobs.job import FirstFailure, Job, exit_status
+from biome_interpret.commands.jobs.messages import CLOSED_PIPE, FAILED, say
 from biome_interpret.commands.jobs.records import Written
 from biome_interpret.commands.jobs.signals import Stopped, StopSignals
 from biome_interpret.commands.jobs.sinks import WriteError
@@ -42,8 +34,6 @@ from biome_interpret.commands.jobs.sources import (
 from biome_interpret.commands.jobs.text_files import text_file
 from biome_interpret.commands.ray_arguments import LOCAL
 from biome_interpret.commands.report import make_report
-
-logger = logging.getLogger(__name__)
 
 # Other engines by their names. `distributed` adds its own, since it imports this module.
 ENGINES: Dict[str, Callable[[argparse.Namespace], int]] = {}
@@ -69,24 +59,13 @@ def _exit_with_status(program: str, arguments: argparse.Namespace) -> None:
 
 def interpret(arguments: argparse.Namespace, program: str = "interpret") -> int:
     """Carries out the command and returns its exit status. The end of `--help` lists them."""
-    common_logging.FILE_FRIENDLY_LOGGING = arguments.file_friendly_logging
-    is_local = arguments.engine == LOCAL
-    with optional_standard_error(), StopSignals() as signals:
-        try:
-            cli.check(arguments)
-            if not is_local:
-                return ENGINES[arguments.engine](arguments)
-            return _prepare_and_run(arguments, signals)
-        except (ConfigurationError, SourceError) as error:
-            logger.debug("the command was refused", exc_info=True)
-            say(f"{program}: error: {error}")
-            return WRONG_USE
-        except Stopped as stopped:
-            say("interrupted before the first record was written")
-            return stopped.exit_status
+    return exit_status(arguments, program, _prepare_and_run)
 
 
 def _prepare_and_run(arguments: argparse.Namespace, signals: StopSignals) -> int:
+    cli.check(arguments)
+    if arguments.engine != LOCAL:
+        return ENGINES[arguments.engine](arguments)
     configs = loading.interpreter_configs(arguments)
     files.refuse_overwriting(
         files.read_by_interpret(arguments, configs), files.written_by_interpret(arguments)

@@ -2,14 +2,12 @@
 
 import argparse
 import json
-import logging
 import sys
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import Any, Dict, List, Mapping
 
-from allennlp.common import logging as common_logging
 from allennlp.common.checks import ConfigurationError
 
 from biome_interpret.commands import arguments as cli
@@ -25,15 +23,8 @@ from biome_interpret.commands.jobs.destination import (
     temporary_file,
 )
 from biome_interpret.commands.jobs.explaining import RecordMaker
-from biome_interpret.commands.jobs.job import FirstFailure, Job
-from biome_interpret.commands.jobs.messages import (
-    CLOSED_PIPE,
-    FAILED,
-    WRONG_USE,
-    discard,
-    optional_standard_error,
-    say,
-)
+from biome_interpret.commands.jobs.job import FirstFailure, Job, exit_status
+from biome_interpret.commands.jobs.messages import CLOSED_PIPE, FAILED, discard, say
 from biome_interpret.commands.jobs.signals import Stopped, StopSignals
 from biome_interpret.commands.jobs.sinks import WriteError
 from biome_interpret.commands.jobs.sources import Source, SourceChanged, SourceError
@@ -46,8 +37,6 @@ from biome_interpret.visualization.comparison.page import write_page
 from biome_interpret.visualization.comparison.terminal import drawn
 from biome_interpret.visualization.files import replacing
 
-logger = logging.getLogger(__name__)
-
 # What a job's output depends on besides what `interpret` depends on.
 _OWN = ["baselines", "leave_out", "removals", "figures", "most_words", "rationales", "steps"]
 _OWN += ["seed", "random_seeds", "limit", "randomization", "sensitivity"]
@@ -55,18 +44,7 @@ _OWN += ["seed", "random_seeds", "limit", "randomization", "sensitivity"]
 
 def evaluate(arguments: argparse.Namespace, program: str = "evaluate") -> int:
     """Carries out the command and returns its exit status. The end of `--help` lists them."""
-    common_logging.FILE_FRIENDLY_LOGGING = arguments.file_friendly_logging
-    with optional_standard_error(), StopSignals() as signals:
-        try:
-            _check(arguments)
-            return _prepare_and_run(arguments, signals)
-        except (ConfigurationError, SourceError) as error:
-            logger.debug("the command was refused", exc_info=True)
-            say(f"{program}: error: {error}")
-            return WRONG_USE
-        except Stopped as stopped:
-            say("interrupted before the first record was written")
-            return stopped.exit_status
+    return exit_status(arguments, program, _prepare_and_run)
 
 
 def _check(arguments: argparse.Namespace) -> None:
@@ -83,6 +61,7 @@ def _check(arguments: argparse.Namespace) -> None:
 
 
 def _prepare_and_run(arguments: argparse.Namespace, signals: StopSignals) -> int:
+    _check(arguments)
     configs = row_configs(arguments)
     written = [*files.written_by_interpret(arguments)]
     if arguments.summary_file is not None:

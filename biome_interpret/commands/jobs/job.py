@@ -1,18 +1,41 @@
 """A job explains the texts of a source, batch by batch, and writes their records."""
 
+import logging
+from argparse import Namespace
 from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from itertools import chain
-from typing import Any, Iterator, List, Optional, Protocol
+from typing import Any, Callable, Iterator, List, Optional, Protocol
 
 from allennlp.common import Tqdm
+from allennlp.common import logging as common_logging
+from allennlp.common.checks import ConfigurationError
 
 from biome_interpret.commands.jobs.destination import Destination
 from biome_interpret.commands.jobs.explaining import advice_on
-from biome_interpret.commands.jobs.messages import say
+from biome_interpret.commands.jobs.messages import WRONG_USE, optional_standard_error, say
 from biome_interpret.commands.jobs.records import Record, Written
-from biome_interpret.commands.jobs.signals import StopSignals
-from biome_interpret.commands.jobs.sources import Source, SourceLine
+from biome_interpret.commands.jobs.signals import Stopped, StopSignals
+from biome_interpret.commands.jobs.sources import Source, SourceError, SourceLine
+
+logger = logging.getLogger(__name__)
+
+
+def exit_status(
+    arguments: Namespace, program: str, run: Callable[[Namespace, StopSignals], int]
+) -> int:
+    """Carries out a command with a job. Says why, if it is refused or stopped before its job."""
+    common_logging.FILE_FRIENDLY_LOGGING = arguments.file_friendly_logging
+    with optional_standard_error(), StopSignals() as signals:
+        try:
+            return run(arguments, signals)
+        except (ConfigurationError, SourceError) as error:
+            logger.debug("the command was refused", exc_info=True)
+            say(f"{program}: error: {error}")
+            return WRONG_USE
+        except Stopped as stopped:
+            say("interrupted before the first record was written")
+            return stopped.exit_status
 
 
 class Maker(Protocol):
