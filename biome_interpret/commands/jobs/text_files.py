@@ -19,6 +19,19 @@ from biome_interpret.commands.jobs.sources import Source, SourceLine
 # value; `None` for the whole line of a plain text.
 Renaming = Tuple[str, Optional[str]]
 
+# How files begin that are no text in UTF-8.
+_OTHERS = {
+    b"\x1f\x8b": "is compressed by gzip",
+    b"BZh": "is compressed by bzip2",
+    b"\xfd7zXZ": "is compressed by xz",
+    b"\x28\xb5\x2f\xfd": "is compressed by Zstandard",
+    b"\x04\x22\x4d\x18": "is compressed by LZ4",
+    b"PK\x03\x04": "is a .zip file or a spreadsheet",
+    b"PAR1": "is a Parquet file, which --engine ray reads",
+    b"\xff\xfe": "is text in UTF-16",
+    b"\xfe\xff": "is text in UTF-16",
+}
+
 
 class TextFile(Source):
     """
@@ -195,13 +208,25 @@ def text_file(
     """
     guessed = PurePath(re.sub(r"\.(gz|bz2|xz|zip)$", "", name)).suffix.lstrip(".").lower()
     cls = _FORMATS[input_format or (guessed if guessed in _FORMATS else "jsonl")]
+    source = JsonLines(predictor, name)
+    first = next(source.readable_lines(), None) if source.is_repeatable else None
+    if first is not None:
+        _refuse_no_text(name, first)
     if input_format is None and cls is not JsonLines:
-        source = JsonLines(predictor, name)
-        first = next(source.readable_lines(), None) if source.is_repeatable else None
         if _reads_lines_itself(predictor) or (first is not None and _is_json_object(first)):
             cls = JsonLines
     cls.check_renamings(renamings)
     return cls(predictor, name, renamings)
+
+
+def _refuse_no_text(name: str, first: SourceLine) -> None:
+    assert isinstance(first.content, bytes)
+    for beginning, reason in _OTHERS.items():
+        if first.content.startswith(beginning):
+            raise ConfigurationError(
+                f"INPUT {name} {reason}. The local engine reads text in UTF-8. If it is "
+                f"compressed, the name must end in .gz, .bz2, .xz or .zip"
+            )
 
 
 def json_inputs(

@@ -157,6 +157,24 @@ class TestJsonLines:
         assert "is not JSONL. Its first line begins with" in done.err and beginning in done.err
         assert "--input-format csv or tsv" in done.err and "jq" in done.err
 
+    @pytest.mark.parametrize("suffix", ["jsonl", "csv", "jsonl.zst"])
+    @pytest.mark.parametrize(
+        "content, reason",
+        [
+            (gzip.compress(b'{"sentence": "A dull film."}\n'), "is compressed by gzip"),
+            (b"\x28\xb5\x2f\xfd$\x1d", "is compressed by Zstandard"),
+            ('{"sentence": "A dull film."}\n'.encode("utf-16"), "is text in UTF-16"),
+        ],
+    )
+    def test_what_is_no_text_is_named(
+        self, command: CommandLine, tmp_path: Path, suffix: str, content: bytes, reason: str
+    ) -> None:
+        source = tmp_path / f"texts.{suffix}"
+        source.write_bytes(content)
+        done = command.interpret(source)
+        assert done.status == 2
+        assert f"INPUT {source} {reason}. The local engine reads text in UTF-8." in done.err
+
     def test_a_key_is_renamed(self, command: CommandLine, tmp_path: Path, out: Path) -> None:
         rows = [{"text": "A dull film.", "id": 3}, {"id": 4}]
         source = write_lines(tmp_path / "rows.jsonl", rows)
