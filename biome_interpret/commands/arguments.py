@@ -294,6 +294,11 @@ def check(arguments: argparse.Namespace) -> None:
     for flag, given in (("--output-file", arguments.output_file), ("--html", arguments.html)):
         if given is not None:
             path = Path(given)
+            if path.suffix in (".gz", ".bz2", ".xz", ".zip"):
+                raise ConfigurationError(
+                    f"{flag} {path}: nothing is compressed. Leave out {path.suffix}, and compress "
+                    f"the file later"
+                )
             if os.path.isdir(path):
                 raise ConfigurationError(f"{flag} {path} is a folder")
             if not os.path.isdir(path.absolute().parent):

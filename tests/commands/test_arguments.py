@@ -97,6 +97,10 @@ WRONG: Dict[str, Any] = {
     "html over output": (["{two}", "--output-file", "{out}", "--html", "{out}"], "overwrite"),
     "no such folder": (["{two}", "--output-file", "{nowhere}/out"], "does not exist"),
     "folder": (["{two}", "--output-file", "{folder}"], "is a folder"),
+    "compressed output": (
+        ["{two}", "--output-file", "{out}.gz"],
+        r"--output-file .*\.gz: nothing is compressed. Leave out .gz",
+    ),
     "long name": (["{two}", "--output-file", "x" * 300], "xxx: File name too long"),
     "long name of html": (["{two}", "--html", "x" * 300], "xxx: File name too long"),
     "html of a pipe": (["{two}", "--output-file", "/dev/null", "--html", "{out}"], "--html"),
