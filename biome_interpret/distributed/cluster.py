@@ -12,6 +12,7 @@ from typing import Any, Dict, Iterator, Tuple
 from allennlp.common import Tqdm
 from allennlp.common.checks import ConfigurationError
 
+from biome_interpret.commands.jobs.signals import StopSignals
 from biome_interpret.distributed.dataset import number_of_actors
 from biome_interpret.errors import reason_of
 
@@ -40,6 +41,21 @@ def connected(arguments: Namespace) -> Iterator[int]:
             wanted = max(1, cores - 1)
         # The other tasks share the cores. If Ray counted these only, it might never start them.
         options = {"num_cpus": max(wanted or 1, cores) + _OTHER_CPUS, "include_dashboard": False}
+    # Ray replaces handlers of signals. At the end they are as before.
+    with StopSignals() as signals:
+        try:
+            _start(address, options)
+            # There Ray prints what tasks raised, with their tracebacks. It raises the last one too.
+            with open(os.devnull, "w") as null, redirect_stdout(null):
+                yield number_of_actors(wanted, gpus_per_actor, _OTHER_CPUS)
+        finally:
+            signals.ignore()
+            ray.shutdown()
+
+
+def _start(address: str, options: Dict[str, Any]) -> None:
+    import ray
+
     try:
         if address not in ("local", "auto"):
             _reach(address)
@@ -49,12 +65,6 @@ def connected(arguments: Namespace) -> Iterator[int]:
         raise ConfigurationError(
             f"--ray-address {address}: there is no cluster of Ray ({reason_of(error)})"
         ) from error
-    try:
-        # There Ray prints what tasks raised, with their tracebacks. It raises the last one too.
-        with open(os.devnull, "w") as null, redirect_stdout(null):
-            yield number_of_actors(wanted, gpus_per_actor, _OTHER_CPUS)
-    finally:
-        ray.shutdown()
 
 
 def _reach(address: str) -> None:

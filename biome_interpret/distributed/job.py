@@ -168,6 +168,10 @@ def _conclude(arguments: Namespace, output: Output) -> int:
         say("  ...")
     status = FAILED if failed else 0
     if arguments.html is not None:
-        status = make_report(output.name, arguments.html) or status
+        try:
+            status = make_report(output.name, arguments.html) or status
+        except Stopped as stopped:
+            say("interrupted while the report was made: `biome-interpret report` makes it")
+            return stopped.exit_status
         say(f"report: {arguments.html}")
     return status

@@ -1,10 +1,11 @@
 """The `--output-dir` of a job: which job it belongs to, whether it is finished, what is in it."""
 
 import json
+import os
 import tempfile
 from argparse import Namespace
 from pathlib import Path
-from typing import IO, Any, Dict, List, Optional, Sequence
+from typing import IO, Any, Dict, List, Optional, Sequence, Set
 
 from allennlp.common.checks import ConfigurationError
 
@@ -38,18 +39,17 @@ class Output:
         Says whose folder it is. Returns whether the job is finished already. Raises
         `ConfigurationError` if the folder belongs to something else.
         """
-        names = {info.path[len(self._place.path) :].strip("/") for info in files_in(self.name)}
-        if JOB in names:
-            self._lock()
-        if not names - {JOB}:  # A job that was refused later leaves nothing else.
-            self._write(JOB, json.dumps(job, indent=2) + "\n")
-            self._lock()
-            return False
-        if JOB not in names:
+        names = self._names()
+        if names and JOB not in names:
             raise ConfigurationError(
                 f"--output-dir {self.name} is not empty, and no job has written it: name another "
                 f"folder"
             )
+        self._lock()
+        names = self._names()  # Another job may have written meanwhile.
+        if not names - {JOB}:  # A job that was refused later leaves nothing else.
+            self._write(JOB, json.dumps(job, indent=2) + "\n")
+            return False
         if not resume:
             raise ConfigurationError(
                 f"--output-dir {self.name} is not empty: add --resume to continue its job, or name "
@@ -73,6 +73,9 @@ class Output:
         if self._locked is not None:
             self._locked.close()
 
+    def _names(self) -> Set[str]:
+        return {info.path[len(self._place.path) :].strip("/") for info in files_in(self.name)}
+
     def _job(self) -> Dict[str, Any]:
         try:
             with self._place.files.open_input_stream(self._inside(JOB)) as file:
@@ -95,10 +98,14 @@ class Output:
             raise WriteError(f"{self.name}/{name}", error) from error
 
     def _lock(self) -> None:
-        """Refuses a folder of this machine that another job is writing to."""
-        if is_url(self.name) or self._locked is not None:
+        """Refuses a folder of this machine that another job is writing to. It makes the folder."""
+        if is_url(self.name):
             return
-        self._locked = open(self._inside(JOB), "rb")
+        try:
+            os.makedirs(self._place.path, exist_ok=True)
+            self._locked = open(self._inside(JOB), "ab")
+        except OSError as error:
+            raise WriteError(f"{self.name}/{JOB}", error) from error
         if lock(self._locked) is False:
             raise ConfigurationError(
                 f"another job is writing to {self.name}: wait until it ends, or name another folder"

@@ -1,9 +1,12 @@
 """Where a job runs."""
 
+import signal
+from argparse import Namespace
 from pathlib import Path
 
 import pytest
 
+from biome_interpret.distributed.cluster import connected
 from tests.commands.command_line import ARCHIVE, DULL, WARM, write_lines
 from tests.distributed.ray_jobs import QUICK, WITHOUT_RAY, rows, run
 
@@ -55,6 +58,15 @@ def test_a_running_cluster_gets_relative_paths_packages_and_variables(tmp_path: 
     found = rows(here / "out")
     assert [row["line"] for row in found] == [1, 2]
     assert {note for row in found for note in row["notes"]} == {repr([str(here), "yes", "7", 3])}
+
+
+def test_handlers_of_signals_are_as_before() -> None:
+    ray = pytest.importorskip("ray", reason=WITHOUT_RAY)
+    before = [signal.getsignal(signum) for signum in (signal.SIGINT, signal.SIGTERM)]
+    with connected(Namespace(actors=1, gpus_per_actor=0.0, ray_address="local")) as actors:
+        assert actors == 1 and ray.is_initialized()
+    assert [signal.getsignal(signum) for signum in (signal.SIGINT, signal.SIGTERM)] == before
+    assert not ray.is_initialized()
 
 
 def test_an_address_without_a_cluster(tmp_path: Path) -> None:

@@ -92,20 +92,28 @@ def _of(data: Path) -> str:
     return f"{data.stem.rpartition('-')[0]}.parquet"
 
 
-@pytest.mark.parametrize("signum, status", [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    "signum, status, times",
+    [(signal.SIGINT, 130, 1), (signal.SIGINT, 130, 3), (signal.SIGTERM, 143, 1)],
+)
 def test_ctrl_c_and_kill_stop_it_and_all_its_processes(
-    job: Tuple[List[Any], Path], signum: int, status: int
+    job: Tuple[List[Any], Path], signum: int, status: int, times: int
 ) -> None:
     command, out = job
     running = start(*command)  # In a process group of its own, as a terminal does it.
     wait_until(lambda: num_files(out) > 0, running)
     started = descendants(running.pid)
     assert any(name.startswith(ACTOR) for name in started.values())
-    if signum == signal.SIGINT:  # Ctrl-C reaches all of them.
-        os.killpg(running.pid, signum)
-    else:
-        running.send_signal(signum)
-    said = running.communicate(timeout=60)[0].decode()
+    said = ""
+    for _ in range(times):
+        if signum == signal.SIGINT:  # Ctrl-C reaches all of them.
+            os.killpg(running.pid, signum)
+        else:
+            running.send_signal(signum)
+        if times > 1 and not said:  # Ray is shut down now.
+            while not said.endswith("continues the job\n"):
+                said += os.read(running.stdout.fileno(), 4096).decode()
+    said += running.communicate(timeout=60)[0].decode()
     assert running.returncode == status, said
     assert said.endswith("interrupted\nthe same command with --resume continues the job\n")
     assert "Traceback" not in said

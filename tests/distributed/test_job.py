@@ -1,15 +1,18 @@
 """What `interpret --engine ray` writes."""
 
+import os
+import signal
 from collections import Counter
 from pathlib import Path
 from typing import Any, Dict, List
 
 import pytest
 
+from biome_interpret.distributed import job
 from tests.commands.command_line import ARCHIVE, DULL, CommandLine, read_lines, write_lines
 from tests.commands.test_report import head
 from tests.distributed.conftest import BROKEN
-from tests.distributed.ray_jobs import QUICK, WITHOUT_RAY, interpret, rows, run
+from tests.distributed.ray_jobs import QUICK, SMALL, WITHOUT_RAY, interpret, rows, run
 
 
 class TestRows:
@@ -98,6 +101,21 @@ def test_a_report_has_the_gold_labels_and_says_what_was_explained(tmp_path: Path
     assert "Accuracy 50.0 %" in now.read_text("utf-8")
     status, said = run("report", out, "--html", later, "--title", "Interpretations")
     assert status == 0 and later.read_bytes() == now.read_bytes()
+
+
+def test_a_signal_while_the_report_is_made(
+    command: CommandLine,
+    corpus: Path,
+    finished: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    page = tmp_path / "page.html"
+    monkeypatch.setattr(job, "make_report", lambda *_: os.kill(os.getpid(), signal.SIGTERM))
+    arguments = [*interpret(corpus, *QUICK, *SMALL, "--actors", "2"), "--output-dir", finished]
+    done = command(*arguments, "--resume", "--html", page)
+    assert done.status == 143
+    assert done.err.endswith("while the report was made: `biome-interpret report` makes it\n")
 
 
 class TestRefusal:

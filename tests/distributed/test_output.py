@@ -1,10 +1,13 @@
 """Whose folder an `--output-dir` is."""
 
+import json
 from pathlib import Path
 
 import pytest
 from allennlp.common.checks import ConfigurationError
 
+from biome_interpret.commands.jobs.sinks import WriteError
+from biome_interpret.distributed import output
 from biome_interpret.distributed.output import Output
 from tests.distributed.ray_jobs import WITHOUT_RAY
 
@@ -46,6 +49,24 @@ def test_one_job_at_a_time_writes_to_it(tmp_path: Path) -> None:
         Output(str(tmp_path / "out")).begin(JOB, resume=True)
     del first
     Output(str(tmp_path / "out")).begin(JOB, resume=True)
+
+
+def test_a_job_that_begins_at_the_same_time_does_not_replace_the_job_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = Output(str(tmp_path / "out"))
+    first.begin(JOB, resume=False)
+    # The second one has looked before the first one wrote.
+    monkeypatch.setattr(output, "files_in", lambda name: [])
+    with pytest.raises(ConfigurationError, match="another job is writing to"):
+        Output(str(tmp_path / "out")).begin({**JOB, "--target": ["x"]}, resume=False)
+    assert json.loads((tmp_path / "out" / "_job.json").read_text()) == JOB
+
+
+def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(WriteError, match="_job.json: Not a directory"):
+        Output(str(tmp_path / "file" / "out")).begin(JOB, resume=False)
 
 
 def test_a_url(tmp_path: Path) -> None:
