@@ -100,7 +100,7 @@ class Job:
             disable=destination.is_printed,
         )
         with closing(bar):
-            for records in self._records(destination):
+            for records in self._records(destination, bar):
                 failed = [one for one in records if one.error is not None and self.fail_fast]
                 if failed:
                     records = [one for one in records if one.line < failed[0].line]
@@ -111,7 +111,7 @@ class Job:
             sink.check()
         self.source.check()
 
-    def _records(self, destination: Destination) -> Iterator[List[Record]]:
+    def _records(self, destination: Destination, bar: Any) -> Iterator[List[Record]]:
         """
         The records of each batch, without those of earlier runs. What a batch shows about the model
         may change the notes of later ones. So it is noted where something was learnt. A resumed job
@@ -131,6 +131,7 @@ class Job:
             records = [one for one in self.maker.records(batch) if one.line > done]
             errors = [one.error for one in records if one.error is not None]
             if is_first and not done and len(errors) == len(records):
+                bar.clear()  # Otherwise the message would stand behind it.
                 self._explain_failures(errors)
             is_first = False
             # Before the records: if they are there, so is this.

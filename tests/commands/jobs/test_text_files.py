@@ -124,9 +124,9 @@ class TestPlainText:
         done = command.interpret(*again, stdin=b"A dull film.\n")
         assert done.status == 1
         assert inputs(out) == [(1, {"passage": "A dull film."})]
-        assert (
-            "the predictor needs 'sentence': name what holds it with --field sentence." in done.err
-        )
+        # At the beginning of the line, from which the progress bar was removed.
+        reason = "the predictor needs 'sentence': name what holds it with --field sentence."
+        assert f"\r{reason}" in done.err
 
     def test_that_is_json_is_read_as_json(
         self, command: CommandLine, tmp_path: Path, out: Path
