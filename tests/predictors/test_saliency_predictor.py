@@ -138,6 +138,17 @@ class OwnLines(TextClassifierPredictor):
         return {**super().predict_json(inputs), "mark": self._mark}
 
 
+@Predictor.register("reviews-as-names")
+class NamesOnly(TextClassifierPredictor):
+    """Predicts the name of the label, and nothing else."""
+
+    def predict_json(self, inputs: JsonDict) -> Any:
+        return super().predict_json(inputs)["label"]
+
+    def dump_line(self, outputs: Any) -> str:
+        return outputs + "\n"
+
+
 def wrap(inner: Predictor, **arguments: Any) -> SaliencyPredictor:
     return SaliencyPredictor(inner._model, inner._dataset_reader, **arguments)
 
@@ -151,6 +162,14 @@ class TestPython:
         )
         inputs = predictor.load_line("a dull film\n")
         assert predictor.dump_line(predictor.predict_json(inputs)) == "own\t1\n"
+
+    def test_a_prediction_that_is_no_dict_has_a_name(self) -> None:
+        inner = build_predictor("linear")
+        predictor = wrap(inner, predictor="reviews-as-names")
+        found = predictor.predict_json(REVIEWS[0])
+        assert found["prediction"] == inner.predict_json(REVIEWS[0])["label"]
+        assert list(found["interpretation"]) == ["instance_1"]
+        assert json.loads(predictor.dump_line(found)) == found
 
     def test_a_model_that_replaced_its_own_predicts_and_is_explained(self) -> None:
         predictor, other = wrap(build_predictor("lstm")), wrap(build_predictor("lstm", seed=1))

@@ -322,6 +322,46 @@ def test_a_predictor_that_fails_to_label_is_refused_in_words() -> None:
         interpret(Failing(own._model, own._dataset_reader), REVIEW)
 
 
+class MakesNone(TextClassifierPredictor):
+    def _json_to_instance(self, json_dict: Any) -> Any:
+        return None
+
+
+def test_a_predictor_that_makes_no_instance_is_refused_in_words() -> None:
+    inner = build_predictor("linear")
+    with pytest.raises(InterpretationError, match="MakesNone makes a NoneType of this input"):
+        interpret(MakesNone(inner._model, inner._dataset_reader), DULL)
+
+
+def test_a_decoder_whose_words_are_not_known_is_refused_in_words() -> None:
+    predictor = build("sequence, attention")
+    del predictor._model._end_index
+    with pytest.raises(InterpretationError, match="the words that SimpleSeq2Seq writes are not"):
+        labelled_instances(
+            predictor,
+            InputText.read(predictor, SOURCE)[0].instance,
+            {"predictions": [[2, 3]]},
+        )
+
+
+def test_several_tags_of_a_token_are_refused_in_words() -> None:
+    predictor = build("tagger, BIO")
+    text = InputText.read(predictor, NEWS)[0].instance
+    tags = [["O"], ["B-PER", "B-LOC"]] + [["O"]] * 5
+    with pytest.raises(InterpretationError, match="gives each token several tags"):
+        labelled_instances(predictor, text, {"tags": tags})
+
+
+def test_tags_that_are_indices_are_named() -> None:
+    predictor = build("tagger, BIO")
+    text = InputText.read(predictor, NEWS)[0].instance
+    names = "B-PER I-PER O O O O O".split()
+    ids = [predictor._model.vocab.get_token_index(name, "labels") for name in names]
+    [by_name] = labelled_instances(predictor, text, {"tags": names})
+    [by_index] = labelled_instances(predictor, text, {"tags": ids})
+    assert by_index["tags"].labels == by_name["tags"].labels == names  # type: ignore[attr-defined]
+
+
 class Mine(TextClassifierPredictor):
     """A predictor of the user's own."""
 

@@ -5,6 +5,7 @@ from typing import Dict
 from tests.kinds.others.models import (
     batches,
     besides,
+    choices,
     encoders,
     gradients,
     heads,
@@ -41,6 +42,7 @@ _FILES = (
     batches,
     lookalikes,
     taggers,
+    choices,
 )
 _ALL = [kind for file in _FILES for kind in file.KINDS]
 
