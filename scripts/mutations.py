@@ -680,6 +680,42 @@ mutation(
     "biome_interpret/models/evidence/label_names.py",
     EVIDENCE[1],
 )
+OTHERS = ("tests/kinds/others/test_others.py::test_all_texts_in_a_batch",)
+mutation(
+    "label-is-what-was-set",
+    "names if labels is None else [name for name in names if name in labels]",
+    "names",
+    "biome_interpret/models/objectives/base.py",
+    OTHERS,
+)
+mutation(
+    "probed-for-each-output",
+    "return type(self), self.output_name",
+    "return type(self), None",
+    "biome_interpret/models/objectives/base.py",
+    OTHERS,
+)
+mutation(
+    "random-field-of-the-tags",
+    "        if any(_explains(gradient, field, logits, choices.indices, mask) for mask in masks):",
+    "        if True:",
+    "biome_interpret/models/evidence/tied_tags.py",
+    OTHERS,
+)
+mutation(
+    "tags-tied-in-another-way",
+    "return Ties(are_known=labelled.mixes_positions(name) is not True)",
+    "return Ties()",
+    "biome_interpret/models/evidence/tied_tags.py",
+    OTHERS,
+)
+mutation(
+    "choices-are-places",
+    "return logits.size(-1) in self._places.values()",
+    "return False",
+    "biome_interpret/models/evidence/label_names.py",
+    OTHERS,
+)
 mutation(
     "labels-are-told-apart",
     "return any(is_right) and all(max(slopes) <= bound for slopes in pairs)",
