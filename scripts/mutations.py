@@ -513,9 +513,16 @@ mutation(
 )
 mutation(
     "padding-is-probed",
-    "return not close(batch.values[0], batch.values.new_tensor(padded))",
-    "return False",
+    "is_same = close(batch.values[0], batch.values.new_tensor(value))",
+    "is_same = True",
     *PROBING,
+)
+mutation(
+    "probabilities-of-padded-texts-are-compared",
+    "is_close_probability(batch.probabilities[0], probability)",
+    "True",
+    "biome_interpret/models/execution/probing.py",
+    ("tests/interpreters/test_outputs.py",),
 )
 
 TENSORS = (

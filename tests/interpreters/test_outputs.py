@@ -1,10 +1,17 @@
 """The explained number belongs to the label that the result names, by the model's own word."""
 
-from typing import Any, Type
+from typing import Any, List, Optional, Type
 
 import pytest
 import torch
+from allennlp.common import JsonDict
+from allennlp.data import DatasetReader, Instance, TextFieldTensors
+from allennlp.data.fields import ListField, TextField
+from allennlp.data.token_indexers import SingleIdTokenIndexer
+from allennlp.data.tokenizers import WhitespaceTokenizer
 from allennlp.models import Model
+from allennlp.nn.util import get_text_field_mask
+from allennlp.predictors import Predictor
 
 from biome_interpret import IntegratedGradient, InterpretationError
 from biome_interpret.interpretation import Interpretation
@@ -115,3 +122,67 @@ class TestOutput:
         outputs = maker(TwoAlike)().predict_json(TEXT)
         for name in ("a_logits", "b_logits"):
             assert interpret(TwoAlike, output=name).output == pytest.approx(max(outputs[name]))
+
+
+class ChoiceReader(DatasetReader):
+    def text_to_instance(self, query: str, answers: List[str]) -> Instance:  # type: ignore[override]
+        def field(text: str) -> TextField:
+            tokens = WhitespaceTokenizer().tokenize(text)
+            return TextField(tokens, {"tokens": SingleIdTokenIndexer()})
+
+        answer_fields = ListField([field(answer) for answer in answers])
+        return Instance({"query": field(query), "answers": answer_fields})
+
+
+class ChoicePredictor(Predictor):
+    """Labels nothing."""
+
+    def _json_to_instance(self, json_dict: JsonDict) -> Instance:
+        return self._dataset_reader.text_to_instance(**json_dict)
+
+
+class Choice(Classifier):
+    """One logit for each answer of a text. Those of padding are not masked."""
+
+    def forward(  # type: ignore[override]
+        self,
+        query: TextFieldTensors,
+        answers: TextFieldTensors,
+        label: Optional[torch.Tensor] = None,
+    ) -> Outputs:
+        vectors = self.embedder(answers, num_wrapping_dims=1)
+        mask = get_text_field_mask(answers, num_wrapping_dims=1)
+        # Shape: (rows, answers, dim)
+        found = (vectors * mask.unsqueeze(-1)).sum(dim=2)
+        output = {"logits": (found * self.vector(query).unsqueeze(1)).sum(dim=-1)}
+        if label is not None:
+            output["loss"] = self.loss(output["logits"], label)
+        return output
+
+    def make_output_human_readable(self, output_dict: Outputs) -> Outputs:
+        return output_dict
+
+
+class TestAnswers:
+    """The vocabulary has three labels. Some of the texts have three answers."""
+
+    answers = (
+        ["dull", "good cast", "the film"],
+        ["bad", "clever", "dull story", "film"],
+        ["slow", "good"],
+        ["clever", "dull story", "film", "a plot"],
+    )
+    inputs = [{"query": "good film", "answers": one} for one in answers]
+
+    def test_have_no_names_of_labels(self) -> None:
+        predictor = maker(Choice, ChoicePredictor, reader=ChoiceReader)()
+        together = IntegratedGradient(predictor).interpret_batch_json(self.inputs)
+        for inputs, [result] in zip(self.inputs, together):
+            [alone] = IntegratedGradient(predictor).interpret_json(inputs)
+            logits = torch.tensor(predictor.predict_json(inputs)["logits"])
+            best = int(logits.argmax())
+            for one in (alone, result):
+                assert one.target.label == str(best) and one.output_name == "logits"
+                assert one.output == pytest.approx(float(logits[best]))
+                # A text with more answers in the same pass would add some of padding.
+                assert one.target.probability == pytest.approx(float(logits.softmax(0)[best]))

@@ -173,7 +173,7 @@ class Evidence:
         return Candidate(
             name,
             is_called_logits=name.endswith("logits"),
-            size=self._size(logits),
+            size=FITS if self._pass.grows_with_text(name) else self._size(logits),
             lowers_loss=lowers,
             gives_probabilities=self._gives_probabilities(name),
             gives_label=gives_label,

@@ -139,6 +139,8 @@ class LabelNames:
         The first one that fits what the model says. If it says nothing: that of the label, or the
         only one for labels with as many names.
         """
+        if self._pass.grows_with_text(name):
+            return None
         size = max(2, self._logits[name].size(-1))
         sizes = {one: self._vocabulary.get_vocab_size(one) for one in self._namespaces}
         by_size = sorted(self._namespaces, key=lambda one: sizes[one] != size)
@@ -159,8 +161,8 @@ class LabelNames:
 
     def rivals(self, name: str) -> Tuple[str, ...]:
         """Other namespaces that may have the names, if nothing says that they do not."""
-        is_said = self.key(name) or own_namespace(self._model)
-        if is_said or self._given_namespace != "labels":
+        is_said = bool(self.key(name) or own_namespace(self._model))
+        if is_said or self._pass.grows_with_text(name) or self._given_namespace != "labels":
             return ()
         size, namespace = max(2, self._logits[name].size(-1)), self.namespace(name)
         places = [one for one, count in self._places.items() if count == size]

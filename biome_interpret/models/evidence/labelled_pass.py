@@ -1,6 +1,6 @@
 """A forward pass with a label, and the graph from its embeddings over its outputs to its loss."""
 
-from typing import Any, List, Optional, Sequence
+from typing import Any, Dict, List, Optional, Sequence
 
 import torch
 from allennlp.data import Instance
@@ -39,6 +39,7 @@ class LabelledPass:
         self._instance, self._objective = instance, objective
         self.tensors = to_tensors([instance], model)
         self._embedded: List[torch.Tensor] = []
+        self._growing: Dict[str, bool] = {}
         accepts = forward_signature(model).accepts
         arguments = {name: value for name, value in self.tensors.items() if accepts(name)}
         with torch.enable_grad(), patched_sites(sites, self._with_graph):
@@ -70,6 +71,29 @@ class LabelledPass:
                 other.indexed = self._instance.indexed
                 found.append(LabelledPass(self._model, self._sites, other, self._objective))
         return found
+
+    def grows_with_text(self, name: str) -> bool:
+        """
+        Whether an output has more numbers if the text is padded: one for each of its parts, such as
+        the answers to choose from.
+        """
+        if name not in self._growing:
+            size = self.outputs[name].size(-1)
+            lengths = self._instance.get_padding_lengths().values()
+            may_grow = any(size in field.values() for field in lengths)
+            self._growing[name] = may_grow and self._padded_size(name) not in (None, size)
+        return self._growing[name]
+
+    def _padded_size(self, name: str) -> Optional[int]:
+        """`None` if the model does not run with padding."""
+        tensors = to_tensors([self._instance], self._model, padding=1)
+        accepts, labels = forward_signature(self._model).accepts, self._objective.label_names
+        given = {n: value for n, value in tensors.items() if accepts(n) and n not in labels}
+        try:
+            with torch.no_grad():
+                return int(self._model(**given)[name].size(-1))
+        except Exception:  # The text may be as long as the model allows.
+            return None
 
     def is_computed_from(self, name: str, other: str) -> bool:
         """Whether the model computes an output from another one."""

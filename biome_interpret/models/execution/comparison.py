@@ -1,6 +1,7 @@
 """Compares what a model gives for a row alone with what it gives for the row in a batch."""
 
-from typing import Tuple
+import math
+from typing import Optional, Tuple
 
 import torch
 
@@ -59,10 +60,15 @@ def same_gradients(alone: PointsByCall, together: PointsByCall, row: int, scale:
     return all(close(expected, found, size) for expected, found in pairs)
 
 
+def is_close_probability(expected: Optional[float], found: Optional[float]) -> bool:
+    """Whether two probabilities are equal up to rounding. One that is not a number counts as 0."""
+    numbers = [0.0 if one is None or math.isnan(one) else one for one in (expected, found)]
+    return is_close(numbers[0], numbers[1], 1.0)
+
+
 def has_same_numbers(alone: ExplainedBatch, together: ExplainedBatch, row: int) -> bool:
     """Whether the only text of a batch has the f and the probability of a row of another batch."""
-    pairs = [
-        (alone.outputs[0], together.outputs[row], max(map(abs, together.outputs))),
-        (alone.probabilities[0] or 0.0, together.probabilities[row] or 0.0, 1.0),
-    ]
-    return all(is_close(expected, found, size) for expected, found, size in pairs)
+    size = max(map(abs, together.outputs))
+    return is_close(alone.outputs[0], together.outputs[row], size) and is_close_probability(
+        alone.probabilities[0], together.probabilities[row]
+    )

@@ -2,7 +2,7 @@
 
 from contextlib import contextmanager
 from functools import cached_property
-from typing import Any, Dict, Iterator, List, Optional, Sequence
+from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
 
 import torch
 from allennlp.data import Instance
@@ -19,6 +19,7 @@ from biome_interpret.models.evidence.evidence import Evidence
 from biome_interpret.models.execution.prediction import Prediction
 from biome_interpret.models.execution.recurrent import differentiable_recurrence, recurrent_layers
 from biome_interpret.models.execution.row_values import (
+    AT_POINTS,
     Evaluation,
     PointsByCall,
     RowsMixed,
@@ -171,12 +172,17 @@ class ExplainedBatch:
             values = self.objective.values(other, self._tensors).double()
         return not torch.allclose(values, self.values, rtol=ROUNDING, atol=0.0)
 
-    def padded_value(self, padding: int) -> float:
-        """f(x) of the first instance with this much padding, as if the batch had a longer one."""
+    def padded_values(self, padding: int) -> Tuple[float, Optional[float]]:
+        """
+        f(x) and the probability of the first instance with this much padding, as if the batch had a
+        longer one.
+        """
         tensors = to_tensors(self.instances[:1], self._model, padding)
         with torch.no_grad():
             outputs = self.objective.run(forward_arguments(self.objective, tensors))
-            return float(self.objective.values(outputs, tensors).double())
+            value = float(self.objective.values(outputs, tensors).double())
+            probabilities = self.objective.probabilities(outputs, tensors)
+        return value, None if probabilities is None else float(probabilities[0])
 
     def uneven_points(self, multiples: Sequence[float]) -> PointsByCall:
         """
@@ -215,7 +221,7 @@ class ExplainedBatch:
             If f is not finite.
         """
         found = self.launch(rows, points, want_gradients)
-        check_finite(found.values)
+        check_finite(found.values, AT_POINTS)
         return found
 
     def launch(
@@ -306,7 +312,7 @@ class ExplainedBatch:
         for i, row in enumerate(rows):
             own = {key: points_of_call[i : i + 1] for key, points_of_call in points.items()}
             parts.append(self.launch([row], own, want_gradients, want_probabilities))
-            check_finite(parts[-1].values)
+            check_finite(parts[-1].values, AT_POINTS)
         probabilities = [part.probabilities for part in parts if part.probabilities is not None]
         return Evaluation(
             torch.cat([part.values for part in parts]),

@@ -6,7 +6,11 @@ from typing import Dict, List, Optional, Sequence
 
 import torch
 
-from biome_interpret.models.execution.comparison import close, same_gradients
+from biome_interpret.models.execution.comparison import (
+    close,
+    is_close_probability,
+    same_gradients,
+)
 from biome_interpret.models.execution.evaluation import ExplainedBatch
 from biome_interpret.models.execution.gradient_check import has_other_gradient
 from biome_interpret.models.execution.row_values import Evaluation, RowsMixed
@@ -207,7 +211,8 @@ def _loss_reduction(
 
 def _padding_matters(batch: ExplainedBatch) -> Optional[bool]:
     try:
-        padded = batch.padded_value(_PADDING)
+        value, probability = batch.padded_values(_PADDING)
     except Exception:  # The text may be as long as the model allows.
         return None
-    return not close(batch.values[0], batch.values.new_tensor(padded))
+    is_same = close(batch.values[0], batch.values.new_tensor(value))
+    return not (is_same and is_close_probability(batch.probabilities[0], probability))

@@ -26,18 +26,18 @@ class Evaluation(NamedTuple):
     probabilities: Optional[torch.Tensor] = None
 
 
-def answers_of(passes: Sequence[Evaluation]) -> List[Answer]:
+def answers_of(passes: Sequence[Evaluation], what_to_do: str = "") -> List[Answer]:
     """
     Fetches what passes without gradients gave: one answer for each row.
 
     # Raises
 
     `InterpretationError`
-        If f is not finite.
+        If f is not finite. The message ends with `what_to_do`.
     """
     found: List[Answer] = []
     for one in passes:
-        check_finite(one.values)
+        check_finite(one.values, what_to_do)
         values = one.values.tolist()
         own = one.probabilities
         probabilities = [None] * len(values) if own is None else own.tolist()
@@ -54,8 +54,12 @@ class RowsMixed(InterpretationError):
         super().__init__(reason)
 
 
-def check_finite(values: torch.Tensor) -> None:
+# What to do if f is finite for the text, and not at other points.
+AT_POINTS = ". It is for the text itself: choose another `baseline`, such as 'unknown'"
+
+
+def check_finite(values: torch.Tensor, what_to_do: str = "") -> None:
     """Raises `InterpretationError` if an explained output is not finite."""
     numbers = values.tolist()
     if not all(map(math.isfinite, numbers)):
-        raise InterpretationError(f"the explained output is not finite: {numbers}")
+        raise InterpretationError(f"the explained output is not finite: {numbers}{what_to_do}")

@@ -145,7 +145,9 @@ def test_an_output_that_is_not_finite_is_refused() -> None:
     predictor = build_predictor("linear")
     batch = batch_of(predictor, [SHORT])
     points = {key: point / 0 for key, point in points_for(batch, [0]).items()}
-    with pytest.raises(InterpretationError, match="the explained output is not finite"):
+    with pytest.raises(
+        InterpretationError, match="the explained output is not finite.*another `baseline`"
+    ):
         batch.evaluate([0], points, want_gradients=False)
     classification_layer(predictor).bias.data[:] = float("nan")
     with pytest.raises(InterpretationError, match=r"the explained output is not finite: \[nan\]"):

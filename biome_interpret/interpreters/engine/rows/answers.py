@@ -15,7 +15,7 @@ from biome_interpret.models.execution.batching import run_in_passes
 from biome_interpret.models.execution.comparison import HeldPasses
 from biome_interpret.models.execution.deletion import launch_texts, without_tokens
 from biome_interpret.models.execution.evaluation import ExplainedBatch
-from biome_interpret.models.execution.row_values import Evaluation, answers_of
+from biome_interpret.models.execution.row_values import AT_POINTS, Evaluation, answers_of
 
 # An instance of the batch, and the units that are removed from it.
 Asked = Tuple[int, Removed]
@@ -102,7 +102,7 @@ class ReplacedUnits:
 
     def _collect(self, rows: Sequence[Row], passes: Sequence[Evaluation]) -> List[Answer]:
         """Fetches and checks what passes gave: one answer for each row."""
-        answers = answers_of(passes)
+        answers = answers_of(passes, AT_POINTS)
         first = 0
         for one in passes:
             own = rows[first : first + len(one.values)]

@@ -18,7 +18,7 @@ from biome_interpret.interpreters.engine.rows.overlap import Task
 from biome_interpret.interpreters.engine.rows.points import AT_BASELINE, AT_INPUT, Row
 from biome_interpret.interpreters.engine.rows.settings import Settings
 from biome_interpret.models.execution.batching import run_in_passes
-from biome_interpret.models.execution.row_values import check_finite
+from biome_interpret.models.execution.row_values import AT_POINTS, check_finite
 
 # The rounding of an output, relative to its size, in float32 and in bfloat16.
 _FLOAT32_ROUNDING = 1e-6
@@ -164,7 +164,7 @@ class PathIntegral:
         # A pass of a loss has one value for all its rows.
         counts = [len(one.values) for one in passes]
         values = torch.cat([one.values for one in passes]).cpu()
-        check_finite(values)
+        check_finite(values, AT_POINTS)
         # The sum is not finite if any element is not.
         if not all(math.isfinite(term.sum()) for term in terms.values()):
             raise InterpretationError("the gradient of the explained output is not finite")
@@ -189,7 +189,7 @@ class PathIntegral:
 
     def _evaluate_baselines(self, rows: List[Row]) -> None:
         values = self._rows.launch_values(rows).values
-        check_finite(values)
+        check_finite(values, AT_POINTS)
         self._cache_values(rows, values)
 
     def _launch(self, rows: List[Row]) -> Pass:
