@@ -13,9 +13,14 @@ from allennlp.models import Model
 from allennlp.nn.util import get_text_field_mask
 from allennlp.predictors import Predictor
 
-from biome_interpret import IntegratedGradient, InterpretationError
+from biome_interpret import IntegratedGradient, InterpretationError, Occlusion
 from biome_interpret.interpretation import Interpretation
 from tests.kinds.others.models.heads import TWO, ToneByIndexPredictor, TonePredictor, TopicAndTone
+from tests.kinds.others.models.labels import (
+    MultiLabel,
+    MultiLabelReader,
+    PlainMultiLabelPredictor,
+)
 from tests.kinds.others.models.numbers import BINARY, OneLogit, Regression
 from tests.kinds.others.models.outputs import Calibrated
 from tests.kinds.others.records import Classifier, Outputs, maker
@@ -83,6 +88,44 @@ class TestProbabilities:
         own = max(predictor.predict_json(TEXT)["probs"])
         assert interpret(Calibrated).target.probability == pytest.approx(own)
         assert interpret(Calibrated, inference_mode="softmax").output == pytest.approx(own)
+
+    def test_of_several_labels_may_be_called_logits(self) -> None:
+        class Sigmoids(MultiLabel):
+            def outputs(self, logits: torch.Tensor) -> Outputs:
+                return {"logits": logits.sigmoid(), "scores": logits}
+
+            def make_output_human_readable(self, output_dict: Outputs) -> Outputs:
+                output_dict["probs"] = output_dict["logits"]
+                super().make_output_human_readable(output_dict)
+                del output_dict["probs"]
+                return output_dict
+
+        predictor = maker(Sigmoids, PlainMultiLabelPredictor, reader=MultiLabelReader)()
+        found = max(predictor.predict_json(TEXT)["logits"])
+        result = IntegratedGradient(predictor, output="logits").interpret_json(TEXT)[0]
+        assert result.output == result.target.probability == pytest.approx(found)
+
+
+class Detached(Classifier):
+    """The logits that it puts out have no gradient. Its loss has one."""
+
+    def outputs(self, logits: torch.Tensor) -> Outputs:
+        return {"logits": logits.detach(), "probs": logits.softmax(dim=-1).detach()}
+
+
+class TestDetachedLogits:
+    def test_the_loss_is_explained_by_gradients(self) -> None:
+        result = interpret(Detached)
+        assert result.output_name == "loss" and "the loss is explained instead" in result.notes[0]
+        expected = interpret(Classifier, inference_mode="log_softmax")
+        assert result.target.label == expected.target.label
+        assert result.scores == pytest.approx(expected.scores)
+
+    def test_the_logits_are_explained_without_gradients(self) -> None:
+        [result], [expected] = (
+            Occlusion(maker(one)()).interpret_json(TEXT) for one in (Detached, Classifier)
+        )
+        assert result.output_name == "logits" and result.scores == expected.scores
 
 
 class TestOutput:

@@ -89,11 +89,18 @@ class ItemMaker:
     predictor : `Predictor`
     sites : `Sequence[EmbeddingSite]`
     settings : `Settings`
+    needs_gradients : `bool`
+        Whether the method does.
     """
 
     def __init__(
-        self, predictor: Predictor, sites: Sequence[EmbeddingSite], settings: Settings
+        self,
+        predictor: Predictor,
+        sites: Sequence[EmbeddingSite],
+        settings: Settings,
+        needs_gradients: bool,
     ) -> None:
+        self._needs_gradients = needs_gradients
         self._predictor = predictor
         self._sites = sites
         self._settings = settings
@@ -209,7 +216,8 @@ class ItemMaker:
         key = (objective.reading_key, objective.label_name, places)
         if key not in self._readings:
             model: Any = self._predictor._model
-            evidence = Evidence(model, self._sites, instance, objective.label_objective, said)
+            label, gradients = objective.label_objective, self._needs_gradients
+            evidence = Evidence(model, self._sites, instance, label, said, gradients)
             reading = evidence.reading(self._settings.output)
             if reading.logits is None and evidence.has_candidates:
                 _refuse_values(evidence, objective, type(model).__name__)

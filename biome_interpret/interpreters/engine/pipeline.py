@@ -68,7 +68,7 @@ class Pipeline:
         self._model = predictor._model
         self._sites = sites
         self._settings = settings
-        self._item_maker = ItemMaker(predictor, sites, settings)
+        self._item_maker = ItemMaker(predictor, sites, settings, needs_gradients)
         self._planner = BatchPlanner(
             max_embedding_dim(sites), settings.batch_size, needs_gradients=needs_gradients
         )

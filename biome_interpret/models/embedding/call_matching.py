@@ -110,7 +110,7 @@ class CallMatcher:
         """For ids that the model changed one by one, as by another type or an offset."""
         if given.is_floating_point() or given.dtype == torch.bool:
             return None
-        names = [name for name, ids in self._ids.items() if ids.shape == given.shape]
+        names = [name for name, ids in self._ids.items() if _is_made_from(ids, given)]
         if not names:
             return None
         name = min(names, key=lambda name: self._num_calls[site, name])
@@ -151,6 +151,14 @@ class CallMatcher:
                     f"so that their scores cannot be told apart: embed each field by itself, or "
                     f"make them one field"
                 )
+
+
+def _is_made_from(ids: torch.Tensor, given: torch.Tensor) -> bool:
+    """Whether each of the given ids may be made from the id in its place: equal ids stay equal."""
+    if ids.shape != given.shape:
+        return False
+    pairs = torch.stack([ids.reshape(-1), given.reshape(-1).to(ids)])
+    return bool(pairs.unique(dim=1).size(1) == ids.unique().numel())
 
 
 def ids_by_name(tensors: TensorDict, field_names: Sequence[str]) -> Dict[IdsName, torch.Tensor]:

@@ -12,8 +12,9 @@ from biome_interpret.models.embedding.sites import EmbeddingSite
 from biome_interpret.models.evidence.label_contrasts import LabelLosses, rise_with
 from biome_interpret.models.evidence.label_names import LabelNames
 from biome_interpret.models.evidence.labelled_pass import LabelledPass
+from biome_interpret.models.evidence.other_texts import lie_in_unit_interval
 from biome_interpret.models.evidence.tied_tags import Ties, ties_of
-from biome_interpret.models.objectives import Choices, Objective
+from biome_interpret.models.objectives import Choices, MultiLabelObjective, Objective
 from biome_interpret.models.objectives.reading import (
     EACH,
     FITS,
@@ -50,6 +51,8 @@ class Evidence:
         For its label. Left as it is.
     said : `Mapping[str, Any]`
         The model's readable output for the instance: that of `forward_on_instance`.
+    needs_gradients : `bool`, optional (default = `False`)
+        Whether an output without a gradient cannot be explained, although the loss has one.
     """
 
     def __init__(
@@ -59,6 +62,7 @@ class Evidence:
         instance: Instance,
         objective: Objective,
         said: Mapping[str, Any],
+        needs_gradients: bool = False,
     ) -> None:
         self._model = model
         self._vocabulary: Any = model.vocab
@@ -69,12 +73,14 @@ class Evidence:
         self._pass = LabelledPass(model, sites, instance, objective)
         self._given_namespace = objective.namespace
         self._namespaces = namespaces_of_labels(model.vocab, str(objective.namespace))
-        shaped = {name: self._as_logits(name, self._pass.outputs) for name in self._pass.outputs}
+        dims, outputs = objective.logit_dims, self._pass.outputs
+        shaped = {name: as_logits(outputs, name, dims) for name in outputs}
         # The outputs that have the shape of logits, of this label or of another.
         self._shaped = {name: logits for name, logits in shaped.items() if logits is not None}
         self._logits: Dict[str, torch.Tensor] = {}
         for name, logits in self._shaped.items():
-            if not are_probabilities(name, logits) and self._is_candidate(name, logits):
+            is_cut = needs_gradients and self._pass.is_detached(name)
+            if not (is_cut or are_probabilities(name, logits)) and self._is_candidate(name, logits):
                 self._logits[name] = logits
         self._names = LabelNames(model, instance, objective, self._pass, said, self._logits)
 
@@ -142,10 +148,6 @@ class Evidence:
             return Ties()
         return ties_of(self._model, self._pass, name, choices)
 
-    def _as_logits(self, name: str, outputs: Mapping[str, Any]) -> Optional[torch.Tensor]:
-        """The output of that name with the dimensions of logits; `None` if it has others."""
-        return None if name == "loss" else as_logits(outputs.get(name), self._objective.logit_dims)
-
     def _is_candidate(self, name: str, logits: torch.Tensor) -> bool:
         # The same numbers may have several names.
         is_new = not any(torch.equal(logits, other) for other in self._logits.values())
@@ -173,18 +175,19 @@ class Evidence:
         return Candidate(
             name,
             is_called_logits=name.endswith("logits"),
-            size=FITS if self._pass.grows_with_text(name) else self._size(logits),
+            size=self._size(name),
             lowers_loss=lowers,
             gives_probabilities=self._gives_probabilities(name),
             gives_label=gives_label,
             above=tuple(other for other in self._logits if is_above(other, name)),
         )
 
-    def _size(self, logits: torch.Tensor) -> int:
-        if self._names.may_be_places(logits):
+    def _size(self, name: str) -> int:
+        size = self._logits[name].size(-1)
+        if self._pass.grows_with_text(name) or self._names.may_be_places(self._logits[name]):
             return FITS
         sizes = {one: self._vocabulary.get_vocab_size(one) for one in self._namespaces}
-        return fit_of(logits.size(-1), sizes.get(str(self._given_namespace), 0), sizes.values())
+        return fit_of(size, sizes.get(str(self._given_namespace), 0), sizes.values())
 
     def _is_one(self, logits: torch.Tensor) -> bool:
         return self._objective.takes_one_logit and logits.size(-1) == 1
@@ -236,6 +239,9 @@ class Evidence:
 
     def _own_probabilities(self, name: str, meaning: str) -> Optional[str]:
         own_name, logits = self._name_of_own(name), self._logits[name]
+        is_several = isinstance(self._objective, MultiLabelObjective)
+        if own_name is None and is_several and lie_in_unit_interval(self._names.texts, name):
+            return name  # Only its name says that it has logits.
         if own_name is None or meaning == VALUE or self._objective.logit_dims != 2:
             return None
         is_each = self._shaped[own_name].shape == logits.shape

@@ -99,7 +99,7 @@ class LabelNames:
         return own_names(self._said, self.key(name))
 
     @cached_property
-    def _texts(self) -> List[SaidText]:
+    def texts(self) -> List[SaidText]:
         """The text itself, and others. Another output may agree with a label by luck."""
         text = SaidText(self._pass.outputs, self._said)
         labels = self._objective.label_names + self._objective.other_labels
@@ -115,11 +115,11 @@ class LabelNames:
         names: Dict[int, str] = self._vocabulary.get_index_to_token_vocabulary(namespace)
 
         def predicted(outputs: Mapping[str, Any]) -> List[Optional[str]]:
-            logits = as_logits(outputs.get(name), self._objective.logit_dims)
+            logits = as_logits(outputs, name, self._objective.logit_dims)
             found = [] if logits is None else self._objective.predicted(sign * logits)
             return [names.get(index) for index in found]
 
-        texts = self._texts[:1] if alone else self._texts
+        texts = self.texts[:1] if alone else self.texts
         return key is not None and are_named(texts, key, predicted, names.values())
 
     def give_label(self, name: str) -> Optional[bool]:

@@ -72,6 +72,12 @@ class LabelledPass:
                 found.append(LabelledPass(self._model, self._sites, other, self._objective))
         return found
 
+    def is_detached(self, name: str) -> bool:
+        """Whether an output has no gradient, although the loss has one."""
+        loss = self.outputs.get("loss")
+        has_loss = isinstance(loss, torch.Tensor) and loss.requires_grad
+        return has_loss and not self.outputs[name].requires_grad
+
     def grows_with_text(self, name: str) -> bool:
         """
         Whether an output has more numbers if the text is padded: one for each of its parts, such as

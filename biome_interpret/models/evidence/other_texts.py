@@ -82,6 +82,12 @@ def are_named(
     return bool(is_equal) and all(is_equal)
 
 
+def lie_in_unit_interval(texts: Sequence[SaidText], name: str) -> bool:
+    """Whether the output of that name lies in [0, 1] for each text, as probabilities do."""
+    values = [text.outputs[name].detach() for text in texts if name in text.outputs]
+    return len(values) > _NUM_PAIRS and all(bool(((v >= 0) & (v <= 1)).all()) for v in values)
+
+
 def _said(model: Model, arguments: TensorDict) -> SaidText:
     with torch.no_grad():
         outputs: Outputs = model(**fresh(arguments))

@@ -196,15 +196,16 @@ def with_dimensions(value: torch.Tensor, count: int) -> Optional[torch.Tensor]:
     return value if value.dim() == count else None
 
 
-def as_logits(value: Any, count: Optional[int]) -> Optional[torch.Tensor]:
-    """An output of one row with `count` dimensions; `None` if it cannot be logits."""
-    if count is None or not isinstance(value, torch.Tensor) or not value.is_floating_point():
+def as_logits(outputs: Mapping[str, Any], name: str, dims: Optional[int]) -> Optional[torch.Tensor]:
+    """The output of that name with the dimensions of logits; `None` if it has others."""
+    value = outputs.get(name)
+    if name == "loss" or dims is None or not isinstance(value, torch.Tensor):
         return None
-    if not value.numel() or not value.dim() or len(value) != 1:
+    if not value.is_floating_point() or not value.numel() or not value.dim() or len(value) != 1:
         return None
     # The CPU has no softmax in half precision.
     value = value.float() if value.dtype in (torch.float16, torch.bfloat16) else value
-    return with_dimensions(value, count)
+    return with_dimensions(value, dims)
 
 
 def fit_of(size: int, expected: int, sizes: Collection[int]) -> int:

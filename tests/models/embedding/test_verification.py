@@ -107,3 +107,30 @@ class TestOtherWords:
 
     def test_of_a_vocabulary_without_words_are_none(self) -> None:
         assert OtherWords.of(self.IDS, set(), size=3, shift=1, offset=0) is None
+
+
+class NearestTopic(IdsClassifier):
+    """Compares the text with three texts of its own, which it embeds before."""
+
+    topics = torch.tensor([[3, 5, 9, 4], [8, 6, 3, 10], [12, 7, 4, 2]])
+
+    def vector(self, tokens: Any) -> torch.Tensor:
+        topics = self.pooled(self.words(self.topics), self.topics != 0)
+        # Shape: (rows, topics)
+        found: torch.Tensor = super().vector(tokens) @ topics.t()
+        return torch.nn.functional.pad(found, (0, 1))
+
+
+def test_texts_of_the_model_s_own_are_told_from_those_of_a_pass() -> None:
+    """As many rows of as many tokens stand in some passes, and each pass runs once."""
+    inputs = [
+        {"sentence": text} for text in ("the plot is clever", "a good film", "not the film a")
+    ]
+    for found, expected in zip(
+        IntegratedGradient(maker(NearestTopic)(), n_steps=20).interpret_batch_json(inputs),
+        IntegratedGradient(maker(NearestTopic)(), n_steps=20, batch_size=1).interpret_batch_json(
+            inputs
+        ),
+    ):
+        assert found[0].notes == []
+        assert found[0].scores == pytest.approx(expected[0].scores)
