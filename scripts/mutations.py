@@ -717,6 +717,13 @@ mutation(
     OTHERS,
 )
 mutation(
+    "probability-of-a-softmax",
+    "return abs(float(largest.sum())) <= _ROUNDING * size",
+    "return True",
+    "biome_interpret/models/evidence/label_contrasts.py",
+    OUTPUTS,
+)
+mutation(
     "choices-are-places",
     "return logits.size(-1) in self._places.values()",
     "return False",

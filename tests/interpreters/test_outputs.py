@@ -4,6 +4,7 @@ from typing import Any, List, Optional, Type
 
 import pytest
 import torch
+import torch.nn.functional as F
 from allennlp.common import JsonDict
 from allennlp.data import DatasetReader, Instance, TextFieldTensors
 from allennlp.data.fields import ListField, TextField
@@ -82,12 +83,60 @@ class TestValue:
             interpret(Regression, target="pos")
 
 
+def cross_entropy(logits: torch.Tensor, label: torch.Tensor) -> torch.Tensor:
+    return F.cross_entropy(logits, label)
+
+
+def smoothed(logits: torch.Tensor, label: torch.Tensor) -> torch.Tensor:
+    return F.cross_entropy(logits, label) - 0.1 * logits.log_softmax(dim=-1).mean()
+
+
+def of_log_probabilities(logits: torch.Tensor, label: torch.Tensor) -> torch.Tensor:
+    return F.nll_loss(logits, label)
+
+
+def one_against_all(logits: torch.Tensor, label: torch.Tensor) -> torch.Tensor:
+    return F.binary_cross_entropy_with_logits(logits, F.one_hot(label, logits.size(-1)).to(logits))
+
+
+def logits_only(loss_of: Any) -> Type[Model]:
+    """A classifier that gives no probabilities, with this loss."""
+
+    class LogitsOnly(Classifier):
+        def outputs(self, logits: torch.Tensor) -> Outputs:
+            is_log = loss_of is of_log_probabilities
+            return {"logits": logits.log_softmax(dim=-1) if is_log else logits}
+
+        def loss(self, logits: torch.Tensor, label: torch.Tensor) -> torch.Tensor:
+            return loss_of(self.outputs(logits)["logits"], label)
+
+        def make_output_human_readable(self, output_dict: Outputs) -> Outputs:
+            return output_dict
+
+    return LogitsOnly
+
+
 class TestProbabilities:
     def test_of_a_calibrated_model_are_its_own(self) -> None:
         predictor = maker(Calibrated)()
         own = max(predictor.predict_json(TEXT)["probs"])
         assert interpret(Calibrated).target.probability == pytest.approx(own)
         assert interpret(Calibrated, inference_mode="softmax").output == pytest.approx(own)
+
+    @pytest.mark.parametrize("loss", [cross_entropy, smoothed, of_log_probabilities])
+    def test_are_those_of_a_softmax_if_the_loss_is(self, loss: Any) -> None:
+        result = interpret(logits_only(loss))
+        [logits] = [maker(Classifier)().predict_json(TEXT)["logits"]]
+        expected = torch.tensor(logits, dtype=torch.float64).softmax(dim=0)
+        assert result.target.probability == pytest.approx(float(expected.max()))
+        assert not any("softmax" in note for note in result.notes)
+
+    def test_are_left_out_if_each_label_has_a_loss_of_its_own(self) -> None:
+        for mode in ("logits", "softmax"):
+            result = interpret(logits_only(one_against_all), inference_mode=mode)
+            assert result.target.probability is None and result.probabilities is None
+            assert any("not that of a softmax of 'logits'" in note for note in result.notes)
+            assert result.output_name == ("logits" if mode == "logits" else "loss")
 
     def test_of_several_labels_may_be_called_logits(self) -> None:
         class Sigmoids(MultiLabel):

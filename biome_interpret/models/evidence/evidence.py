@@ -125,6 +125,7 @@ class Evidence:
         meaning, own = self._meaning(name), self._name_of_own(name)
         is_usual = own is not None and bool(self._gives_probabilities(name))
         ties = self._ties(name)
+        is_known = own is not None or self._has_known_probability(name, meaning, ties)
         return Reading(
             logits=name,
             meaning=meaning,
@@ -136,10 +137,18 @@ class Evidence:
             label_key=self._names.key(name),
             rivals=self._names.rivals(name),
             trained_alike=alike,
-            gives_probability=own is not None
-            or (self._losses.are_cross_entropy(name) if meaning == SECOND else ties.are_known),
+            gives_probability=is_known,
             random_field=ties.random_field,
         )
+
+    def _has_known_probability(self, name: str, meaning: str, ties: Ties) -> bool:
+        """Whether the loss agrees with the usual probability, if the model itself gives none."""
+        if meaning == SECOND:
+            return self._losses.are_cross_entropy(name)
+        is_of_one = self._objective.logit_dims == 2 and meaning == EACH
+        if is_of_one and not isinstance(self._objective, MultiLabelObjective):
+            return self._losses.may_be_of_a_softmax(name)
+        return ties.are_known
 
     def _ties(self, name: str) -> Ties:
         """Of tags. The labels of texts have none."""

@@ -9,6 +9,7 @@ import torch
 
 from biome_interpret.models.evidence.labelled_pass import LabelledPass, gradient_by
 from biome_interpret.models.objectives import Choices
+from biome_interpret.models.objectives.reading import agree
 from biome_interpret.models.tensors import TensorDict
 
 # How many labels are compared.
@@ -72,6 +73,21 @@ class LabelLosses:
         # The logit may speak for either label.
         expected = [-sign * float(torch.sigmoid(-sign * explained)) for sign in (1, -1)]
         return any(abs(slope - one) <= _ROUNDING * abs(one) for one in expected)
+
+    def may_be_of_a_softmax(self, name: str) -> bool:
+        """
+        Whether no loss changes if all logits rise by the same, as with the loss of a softmax.
+        """
+        logits = self._first.outputs[name]
+        if agree(logits.detach().exp().sum(dim=-1), torch.ones(logits.shape[:-1]).to(logits)):
+            return True  # They are the logarithms of probabilities.
+        gradients = [one.loss_gradient(name) for one in self._passes if name in one.outputs]
+        # If the model is certain of a label, the gradient of its loss is mostly rounding.
+        sizes = [(float(g.abs().max()), g) for g in gradients if g is not None]
+        if not sizes:
+            return True
+        size, largest = max(sizes, key=lambda one: one[0])
+        return abs(float(largest.sum())) <= _ROUNDING * size
 
     def _slope(self, name: str) -> Optional[float]:
         """How the loss changes with the explained logit; `None` if it does not depend on it."""

@@ -132,6 +132,11 @@ def doubts(objective: Objective, own: OwnLabel, said: Mapping[str, Any]) -> List
             "the model's loss scores the tags of a text together, in a way that is not known: "
             "their probability is left out"
         )
+    elif reading.meaning == EACH and not reading.gives_probability:
+        found.append(
+            f"the model's loss is not that of a softmax of '{reading.logits}': the probability is "
+            f"not known, and is left out"
+        )
     if names and own.best is not None:
         best = _name(names, own.best)
         if own.name not in [None, best, *names.values()]:

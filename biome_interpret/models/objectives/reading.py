@@ -52,8 +52,9 @@ class Reading:
     trained_alike : `Tuple[str, ...]`
         Other outputs that the loss speaks for as well.
     gives_probability : `bool`
-        False if the model gives no probability, and a single logit is trained in another way than
-        by cross-entropy, or the tags of a text are scored together in a way that is not known.
+        False if the model gives no probability, and its loss is not that of the usual one: a single
+        logit is trained in another way than by cross-entropy, several in another way than by a
+        softmax, or the tags of a text are scored together in a way that is not known.
     random_field : `str`, optional
         The module that scores the tags of a text together.
     """

@@ -8,7 +8,7 @@ from allennlp.models import Model
 
 from biome_interpret.errors import InterpretationError
 from biome_interpret.models.objectives.base import LabelProbabilities, Objective, Target
-from biome_interpret.models.objectives.inference_modes import Choices, Outputs
+from biome_interpret.models.objectives.inference_modes import Choices, LogSoftmax, Outputs
 from biome_interpret.models.objectives.reading import EACH, SECOND, VALUE, with_dimensions
 from biome_interpret.models.tensors import TensorDict
 
@@ -81,6 +81,8 @@ class LabelObjective(_NamedLabelsObjective):
                 f"unknown target {int(indices.max())}: the model has {logits.size(-1)} outputs, "
                 f"numbered from 0"
             )
+        if isinstance(self.mode, LogSoftmax) and not self._has_probability:
+            return None
         own = self.own_probabilities(outputs)
         own = None if own is None else own.unsqueeze(1)
         return Choices(logits.unsqueeze(1), indices, mask, own)
