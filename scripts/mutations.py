@@ -718,7 +718,7 @@ mutation(
 )
 mutation(
     "probability-of-a-softmax",
-    "return abs(float(largest.sum())) <= _ROUNDING * size",
+    "return largest is None or adds_up_to_zero(largest)",
     "return True",
     "biome_interpret/models/evidence/label_contrasts.py",
     OUTPUTS,
@@ -1173,6 +1173,13 @@ mutation(
     "pass",
     ANSWERS,
     (f"{REMOVING[0]}::TestRowsThatMix",),
+)
+mutation(
+    "other-groups-go-on-while-words-are-removed",
+    "        yield\n        by_row = self._collect(rows, passes)",
+    "        by_row = self._collect(rows, passes)\n        yield",
+    ANSWERS,
+    ("tests/interpreters/test_overlap.py",),
 )
 mutation(
     "each-text-joins-its-first-rows",

@@ -83,11 +83,9 @@ class LabelLosses:
             return True  # They are the logarithms of probabilities.
         gradients = [one.loss_gradient(name) for one in self._passes if name in one.outputs]
         # If the model is certain of a label, the gradient of its loss is mostly rounding.
-        sizes = [(float(g.abs().max()), g) for g in gradients if g is not None]
-        if not sizes:
-            return True
-        size, largest = max(sizes, key=lambda one: one[0])
-        return abs(float(largest.sum())) <= _ROUNDING * size
+        known = [gradient for gradient in gradients if gradient is not None]
+        largest = max(known, key=lambda gradient: float(gradient.abs().max()), default=None)
+        return largest is None or adds_up_to_zero(largest)
 
     def _slope(self, name: str) -> Optional[float]:
         """How the loss changes with the explained logit; `None` if it does not depend on it."""
@@ -104,6 +102,12 @@ class LabelLosses:
         if choices is None:
             return None
         return gradient_by(choices.total_of(choices.logits).sum(), self._first.outputs[name])
+
+
+def adds_up_to_zero(gradient: torch.Tensor) -> bool:
+    """Up to the rounding of its precision, as the gradient of a softmax does."""
+    rounding = max(_ROUNDING, 8 * torch.finfo(gradient.dtype).eps)
+    return abs(float(gradient.sum())) <= rounding * float(gradient.abs().max())
 
 
 def tell_apart(

@@ -5,7 +5,7 @@ from typing import Any, Callable, Optional
 import pytest
 import torch
 
-from biome_interpret.models.evidence.label_contrasts import rise_with, tell_apart
+from biome_interpret.models.evidence.label_contrasts import adds_up_to_zero, rise_with, tell_apart
 
 F = torch.nn.functional
 Losses = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
@@ -80,3 +80,14 @@ def test_probabilities_that_rise_with_their_logits() -> None:
     assert rise_with(logits[:, [1, 2, 0]].softmax(dim=-1), logits, logits) is False
     assert rise_with(logits.softmax(dim=-1).detach(), logits, logits) is None
     assert rise_with(logits.softmax(dim=-1)[:, :2], logits, logits) is None
+
+
+@pytest.mark.parametrize("precision", [torch.float64, torch.float32, torch.float16, torch.bfloat16])
+def test_the_gradient_of_a_softmax_adds_up_to_zero_up_to_rounding(precision: torch.dtype) -> None:
+    for seed in range(50):
+        generator = torch.Generator().manual_seed(seed)
+        logits = torch.randn(4, generator=generator, dtype=torch.float64)
+        gradient = logits.softmax(dim=0) - torch.eye(4, dtype=torch.float64)[0]
+        assert adds_up_to_zero(gradient.to(precision))
+        each = logits.sigmoid() - torch.eye(4, dtype=torch.float64)[0]
+        assert not adds_up_to_zero(each.to(precision))
