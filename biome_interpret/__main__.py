@@ -25,7 +25,10 @@ def main() -> None:
     arguments = parse()  # `--help` ends here, before the import that takes seconds.
     import_all()
     signal.signal(signal.SIGINT, handler)
-    run(arguments)
+    try:
+        run(arguments)
+    finally:  # Its status is known.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _open_closed_streams() -> None:

@@ -36,7 +36,7 @@ from biome_interpret.commands.ray_arguments import LOCAL
 from biome_interpret.commands.report import make_report
 
 # Other engines by their names. `distributed` adds its own, since it imports this module.
-ENGINES: Dict[str, Callable[[argparse.Namespace], int]] = {}
+ENGINES: Dict[str, Callable[[argparse.Namespace, StopSignals], int]] = {}
 
 
 @Subcommand.register("interpret")
@@ -65,7 +65,7 @@ def interpret(arguments: argparse.Namespace, program: str = "interpret") -> int:
 def _prepare_and_run(arguments: argparse.Namespace, signals: StopSignals) -> int:
     cli.check(arguments)
     if arguments.engine != LOCAL:
-        return ENGINES[arguments.engine](arguments)
+        return ENGINES[arguments.engine](arguments, signals)
     configs = loading.interpreter_configs(arguments)
     files.refuse_overwriting(
         files.read_by_interpret(arguments, configs), files.written_by_interpret(arguments)

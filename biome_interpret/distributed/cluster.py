@@ -23,7 +23,7 @@ _SECONDS_TO_REACH = 10.0
 
 
 @contextmanager
-def connected(arguments: Namespace) -> Iterator[int]:
+def connected(arguments: Namespace, signals: StopSignals) -> Iterator[int]:
     """
     Ray inside the block, and the number of actors that it has room for. Without an address Ray is
     started on this machine, and stopped at the end. Raises `ConfigurationError` if there is no
@@ -41,16 +41,15 @@ def connected(arguments: Namespace) -> Iterator[int]:
             wanted = max(1, cores - 1)
         # The other tasks share the cores. If Ray counted these only, it might never start them.
         options = {"num_cpus": max(wanted or 1, cores) + _OTHER_CPUS, "include_dashboard": False}
-    # Ray replaces handlers of signals. At the end they are as before.
-    with StopSignals() as signals:
+    with signals:  # Ray replaces handlers of signals. At the end they are as before.
         try:
             _start(address, options)
             # There Ray prints what tasks raised, with their tracebacks. It raises the last one too.
             with open(os.devnull, "w") as null, redirect_stdout(null):
                 yield number_of_actors(wanted, gpus_per_actor, _OTHER_CPUS)
         finally:
-            signals.ignore()
-            ray.shutdown()
+            with signals.ignored():
+                ray.shutdown()
 
 
 def _start(address: str, options: Dict[str, Any]) -> None:

@@ -32,7 +32,7 @@ _NUM_NAMED = 5
 _NUM_TRIED = 4
 
 
-def run(arguments: Namespace) -> int:
+def run(arguments: Namespace, signals: StopSignals) -> int:
     """
     Carries out the command and returns its exit status. Raises `ConfigurationError` if something is
     wrong before the first text, and `Stopped` if a signal comes before it.
@@ -49,7 +49,7 @@ def run(arguments: Namespace) -> int:
         if output.begin(job, arguments.resume):
             say("the job is finished already")
         else:
-            status = _explain(arguments, configs, files, output)
+            status = _explain(arguments, configs, files, output, signals)
             if status:
                 return status
         return _conclude(arguments, output)
@@ -92,11 +92,15 @@ def _check_model(
 
 
 def _explain(
-    arguments: Namespace, configs: List[Dict[str, Any]], files: Sequence[TextFile], output: Output
+    arguments: Namespace,
+    configs: List[Dict[str, Any]],
+    files: Sequence[TextFile],
+    output: Output,
+    signals: StopSignals,
 ) -> int:
     """Returns the exit status if the job was cut short, or 0."""
-    # Ray replaces the handlers of signals.
-    with connected(arguments) as actors, StopSignals() as signals:
+    # Again, since Ray has replaced the handlers of signals.
+    with connected(arguments, signals) as actors, signals:
         import ray
         from ray.data import DataContext
         from ray.data.checkpoint import CheckpointConfig

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from biome_interpret.commands.jobs.signals import StopSignals
 from biome_interpret.distributed.cluster import connected
 from tests.commands.command_line import ARCHIVE, DULL, WARM, write_lines
 from tests.distributed.ray_jobs import QUICK, WITHOUT_RAY, rows, run
@@ -63,7 +64,8 @@ def test_a_running_cluster_gets_relative_paths_packages_and_variables(tmp_path: 
 def test_handlers_of_signals_are_as_before() -> None:
     ray = pytest.importorskip("ray", reason=WITHOUT_RAY)
     before = [signal.getsignal(signum) for signum in (signal.SIGINT, signal.SIGTERM)]
-    with connected(Namespace(actors=1, gpus_per_actor=0.0, ray_address="local")) as actors:
+    arguments = Namespace(actors=1, gpus_per_actor=0.0, ray_address="local")
+    with connected(arguments, StopSignals()) as actors:
         assert actors == 1 and ray.is_initialized()
     assert [signal.getsignal(signum) for signum in (signal.SIGINT, signal.SIGTERM)] == before
     assert not ray.is_initialized()

@@ -3,7 +3,7 @@
 import signal
 from contextlib import contextmanager
 from types import FrameType
-from typing import Any, Dict, Iterator, Optional
+from typing import Any, Dict, Iterator, List, Optional
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -18,23 +18,28 @@ class Stopped(BaseException):
 
 
 class StopSignals:
-    """A context that raises `Stopped` at a signal. While signals are `held`, it waits."""
+    """
+    A context that raises `Stopped` at a signal. While signals are `held`, it waits. The context can
+    be entered again where other code has replaced the handlers.
+    """
 
     def __init__(self) -> None:
-        self._before: Dict[int, Any] = {}
+        self._before: List[Dict[int, Any]] = []
         self._is_held = False
+        self._is_ignored = False
         self._pending: Optional[int] = None
 
     def __enter__(self) -> "StopSignals":
+        self._before.append({})
         for signum in _SIGNALS:
             try:
-                self._before[signum] = signal.signal(signum, self._handle)
+                self._before[-1][signum] = signal.signal(signum, self._handle)
             except ValueError:  # Only the main thread gets signals.
                 break
         return self
 
     def __exit__(self, *error: object) -> None:
-        for signum, handler in self._before.items():
+        for signum, handler in self._before.pop().items():
             signal.signal(signum, handler)
 
     @contextmanager
@@ -48,11 +53,22 @@ class StopSignals:
             raise Stopped(self._pending)
 
     def ignore(self) -> None:
-        """Ignores further signals until the context ends."""
-        for signum in self._before:
-            signal.signal(signum, signal.SIG_IGN)
+        """Ignores further signals until the outermost context ends."""
+        self._is_ignored = True
+
+    @contextmanager
+    def ignored(self) -> Iterator[None]:
+        """A context that ignores signals, also if other code has replaced the handlers."""
+        before, self._is_ignored = self._is_ignored, True
+        try:
+            with self:
+                yield
+        finally:
+            self._is_ignored = before
 
     def _handle(self, signum: int, frame: Optional[FrameType]) -> None:
+        if self._is_ignored:
+            return
         if not self._is_held:
             raise Stopped(signum)
         self._pending = signum
