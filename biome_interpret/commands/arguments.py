@@ -2,7 +2,6 @@
 
 import argparse
 import os
-from functools import partial
 from pathlib import Path
 
 from biome_interpret.commands import ray_arguments, values
@@ -154,7 +153,7 @@ def _add_explanation(group: argparse._ArgumentGroup) -> None:
         action="append",
         dest="targets",
         default=[],
-        type=partial(values.whole_number, at_least=0),
+        type=values.non_negative,
         metavar="N",
         help="the label to explain, by its index in the vocabulary, from 0",
     )
@@ -203,7 +202,7 @@ def _add_jobs(group: argparse._ArgumentGroup) -> None:
     add = group.add_argument
     add(
         "--batch-size",
-        type=partial(values.whole_number, at_least=1),
+        type=values.positive,
         metavar="N",
         help="the number of input lines that are explained and written together. With 1, each "
         "line of a pipe is answered at once. A typed line always is. Default: 32, or 128 with Ray",
@@ -240,7 +239,7 @@ def _add_model(group: argparse._ArgumentGroup) -> None:
     )
     add(
         "--threads",
-        type=partial(values.whole_number, at_least=1),
+        type=values.positive,
         metavar="N",
         help="how many CPU threads PyTorch uses. Default: the value of OMP_NUM_THREADS, or 1 for a "
         "small model, or one for each core. On a busy machine, 1 may be several times as fast",

@@ -2,7 +2,6 @@
 
 import argparse
 import os
-from functools import partial
 
 from biome_interpret.commands import values
 from biome_interpret.commands.places import full_name, is_url
@@ -43,7 +42,7 @@ def add_arguments(group: argparse._ArgumentGroup) -> None:
     )
     add(
         "--actors",
-        type=partial(values.whole_number, at_least=1),
+        type=values.positive,
         metavar="N",
         help="the number of processes with a model of their own. Default: one for each core or "
         "GPU, but one core is left for reading. Each has --threads threads, 1 by default",
@@ -64,7 +63,7 @@ def add_arguments(group: argparse._ArgumentGroup) -> None:
     )
     add(
         "--rows-per-file",
-        type=partial(values.whole_number, at_least=1),
+        type=values.positive,
         default=_ROWS_PER_FILE,
         metavar="N",
         help="the least number of rows of a Parquet file. After a crash, --resume explains all "

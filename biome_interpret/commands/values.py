@@ -32,13 +32,20 @@ def device(text: str) -> int:
         ) from None
 
 
-def whole_number(text: str, at_least: int) -> int:
+def positive(text: str) -> int:
+    return _whole_number(text, 1, "a positive")
+
+
+def non_negative(text: str) -> int:
+    return _whole_number(text, 0, "a non-negative")
+
+
+def _whole_number(text: str, at_least: int, kind: str) -> int:
     try:
         value = int(text)
     except ValueError:
         value = at_least - 1
     if value < at_least:
-        kind = "a positive" if at_least else "a non-negative"
         raise argparse.ArgumentTypeError(f"{text!r} must be {kind} integer")
     return value
 

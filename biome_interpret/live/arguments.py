@@ -1,7 +1,6 @@
 """The arguments of `serve`."""
 
 import argparse
-from functools import partial
 
 from biome_interpret.commands import arguments as cli
 from biome_interpret.commands import values
@@ -70,7 +69,7 @@ def _add_server(group: argparse._ArgumentGroup) -> None:
     add("--no-browser", action="store_true", help="print the address, but open no browser")
     add(
         "--port",
-        type=partial(values.whole_number, at_least=0),
+        type=values.non_negative,
         default=DEFAULT_PORT,
         metavar="N",
         help=f"the port to listen on. 0 takes a free one. Default: {DEFAULT_PORT}",
@@ -99,21 +98,21 @@ def _add_server(group: argparse._ArgumentGroup) -> None:
     )
     add(
         "--max-tokens",
-        type=partial(values.whole_number, at_least=1),
+        type=values.positive,
         default=512,
         metavar="N",
         help="refuse texts of more tokens. Default: 512",
     )
     add(
         "--max-evaluations",
-        type=partial(values.whole_number, at_least=1),
+        type=values.positive,
         default=20_000,
         metavar="N",
         help="refuse a request that may take more than N evaluations of a model. Default: 20000",
     )
     add(
         "--queue",
-        type=partial(values.whole_number, at_least=1),
+        type=values.positive,
         default=16,
         metavar="N",
         help="how many requests may wait while another is answered. Default: 16",

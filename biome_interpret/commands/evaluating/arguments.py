@@ -131,7 +131,7 @@ def _defaults(parser: argparse.ArgumentParser) -> argparse.Namespace:
 
 
 def _add_study(group: argparse._ArgumentGroup, take: Callable[..., None]) -> None:
-    add, at_least_1 = group.add_argument, partial(values.whole_number, at_least=1)
+    add = group.add_argument
     take(group, "--interpreter")
     add(
         "--baseline",
@@ -170,10 +170,9 @@ def _add_study(group: argparse._ArgumentGroup, take: Callable[..., None]) -> Non
         help=f"a figure to compute: {', '.join(FIGURES)}. May be repeated. Default: all but those "
         f"whose names begin with soft, which take the most passes",
     )
-    at_least_0 = partial(values.whole_number, at_least=0)
     add(
         "--randomization",
-        type=at_least_0,
+        type=values.non_negative,
         default=0,
         metavar="N",
         help="also explain N models in which more and more layers are shuffled, from the output to "
@@ -181,7 +180,7 @@ def _add_study(group: argparse._ArgumentGroup, take: Callable[..., None]) -> Non
     )
     add(
         "--sensitivity",
-        type=at_least_0,
+        type=values.non_negative,
         default=0,
         metavar="N",
         help="also explain N models whose embeddings have a little noise: by how much do the "
@@ -189,7 +188,7 @@ def _add_study(group: argparse._ArgumentGroup, take: Callable[..., None]) -> Non
     )
     add(
         "--most-words",
-        type=at_least_0,
+        type=values.non_negative,
         default=8,
         metavar="N",
         help="find the best and the worst order of the words, for texts of at most N words: "
@@ -210,7 +209,7 @@ def _add_study(group: argparse._ArgumentGroup, take: Callable[..., None]) -> Non
         "--target-index",
         action="append",
         dest="targets",
-        type=partial(values.whole_number, at_least=0),
+        type=values.non_negative,
         metavar="N",
         help="the label to explain, by its index in the vocabulary, from 0",
     )
@@ -226,26 +225,26 @@ def _add_study(group: argparse._ArgumentGroup, take: Callable[..., None]) -> Non
     )
     add(
         "--steps",
-        type=at_least_1,
+        type=values.positive,
         default=10,
         metavar="N",
         help="the steps of the insertion and deletion curves. Default: 10",
     )
     add(
         "--seed",
-        type=at_least_0,
+        type=values.non_negative,
         default=0,
         metavar="N",
         help="the seed of everything random: scores, subsets, intervals. Default: 0",
     )
     add(
         "--random-seeds",
-        type=at_least_1,
+        type=values.positive,
         default=5,
         metavar="N",
         help="how often random scores are drawn for each text. Default: 5",
     )
-    add("--limit", type=at_least_1, metavar="N", help="evaluate the first N texts only")
+    add("--limit", type=values.positive, metavar="N", help="evaluate the first N texts only")
 
 
 def _add_output(group: argparse._ArgumentGroup, take: Callable[..., None]) -> None:
@@ -264,7 +263,7 @@ def _add_output(group: argparse._ArgumentGroup, take: Callable[..., None]) -> No
     )
     add(
         "--batch-size",
-        type=partial(values.whole_number, at_least=1),
+        type=values.positive,
         default=50,
         metavar="N",
         help="the number of texts that share passes and are written together. Default: 50",
