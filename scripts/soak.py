@@ -75,11 +75,15 @@ GROWTH = 100  # MB from then on.
 
 
 class Batch(NamedTuple):
-    """Inputs that are interpreted together. Each is made anew from its number."""
+    """
+    Inputs that are interpreted together. Each is made anew from its number. The door is that for
+    many inputs, or that for a single one: they refuse what is no input in words of their own.
+    """
 
     seed: int
     setting: int
     numbers: range
+    is_single: bool
 
     def item(self, number: int) -> Tuple[Any, Any]:
         """An input and its target."""
@@ -97,10 +101,9 @@ class Batch(NamedTuple):
         return f"input {self.numbers[0]} ({model}, {method}, {options})"
 
     def outcomes(self) -> List["Outcome"]:
-        """By the door for many texts, or for a single one by that for one."""
         interpreter: Any = interpreter_of(self.setting)
         inputs, targets = zip(*map(self.item, self.numbers))
-        if len(inputs) > 1:
+        if not self.is_single:
             return [*map(outcome_of, interpreter.interpret_each(inputs, targets))]
         try:
             return [outcome_of(interpreter.interpret_json(inputs[0], targets[0]))]
@@ -131,7 +134,7 @@ def batches(seed: int, count: int) -> Iterator[Batch]:
     first = 0
     while first < count:
         end = min(first + rng.choice(BATCH_SIZES), count)
-        yield Batch(seed, rng.randrange(len(SETTINGS)), range(first, end))
+        yield Batch(seed, rng.randrange(len(SETTINGS)), range(first, end), end == first + 1)
         first = end
 
 

@@ -142,7 +142,8 @@ class Assembly:
         output = batch.outputs[row]
         delta = output - baseline_output - integrands.total if settings.adds_up else None
         site_notes = (call.site.note for call in batch.calls)
-        gap = _gap_note(delta, max(abs(output), abs(baseline_output)), integrands)
+        size = max(abs(output), abs(baseline_output), objective.least_size)
+        gap = _gap_note(delta, size, integrands)
         all_notes = [*objective.notes, *site_notes, *integrands.notes, gap, *notes]
         probability, probabilities, probability_note = _probabilities(batch, row)
         all_notes.append(probability_note)
@@ -245,9 +246,12 @@ class Assembly:
         return fields, errors or None
 
 
-def _gap_note(delta: Optional[float], output: float, integrands: Integrands) -> Optional[str]:
-    """A note if the scores miss much of the change of the output, which is of this size."""
-    if delta is None or abs(delta) <= max(_LARGE_GAP * integrands.size, _ROUNDING * output):
+def _gap_note(delta: Optional[float], size: float, integrands: Integrands) -> Optional[str]:
+    """
+    A note if the scores miss much of the change of the output. `size` is what its rounding is
+    relative to.
+    """
+    if delta is None or abs(delta) <= max(_LARGE_GAP * integrands.size, _ROUNDING * size):
         return None
     if integrands.measure.strata is not None:
         totals = integrands.elements.sum(dim=1, keepdim=True)

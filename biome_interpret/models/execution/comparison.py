@@ -7,6 +7,7 @@ import torch
 
 from biome_interpret.models.execution.evaluation import ROUNDING, ExplainedBatch
 from biome_interpret.models.execution.row_values import PointsByCall
+from biome_interpret.models.objectives import Objective
 
 
 class HeldPasses:
@@ -32,6 +33,14 @@ class HeldPasses:
     def compared(self) -> Tuple[int, bool]:
         """The most rows of such a pass, and whether one had several texts."""
         return self._num_rows, self._has_several_texts
+
+
+def size_of(values: torch.Tensor, objective: Objective) -> float:
+    """
+    What the rounding of values of f is relative to. A value near 0 is rounded as much as that of
+    another point.
+    """
+    return max(float(values.abs().max()), objective.least_size)
 
 
 def close(expected: torch.Tensor, found: torch.Tensor, size: float = 0.0) -> bool:
@@ -68,7 +77,7 @@ def is_close_probability(expected: Optional[float], found: Optional[float]) -> b
 
 def has_same_numbers(alone: ExplainedBatch, together: ExplainedBatch, row: int) -> bool:
     """Whether the only text of a batch has the f and the probability of a row of another batch."""
-    size = max(map(abs, together.outputs))
+    size = size_of(together.values, together.objective)
     return is_close(alone.outputs[0], together.outputs[row], size) and is_close_probability(
         alone.probabilities[0], together.probabilities[row]
     )

@@ -12,7 +12,7 @@ from biome_interpret.errors import InterpretationError, is_out_of_memory, reason
 from biome_interpret.models.alignment.special_tokens import unknown_text
 from biome_interpret.models.alignment.text_fields import texts_of
 from biome_interpret.models.execution.batching import run_in_passes
-from biome_interpret.models.execution.comparison import HeldPasses, close
+from biome_interpret.models.execution.comparison import HeldPasses, close, size_of
 from biome_interpret.models.execution.row_values import Evaluation, RowsMixed
 from biome_interpret.models.objectives import Objective, forward_arguments
 from biome_interpret.models.tensors import to_tensors
@@ -132,7 +132,7 @@ def launch_texts(
         own = [instances[place] for place in places]
         evaluation = _launch(model, objective, own)
         if held.is_due(len(own), len(own)):
-            size = float(evaluation.values.abs().max())
+            size = size_of(evaluation.values, objective)
             for index in {len(own) // 2, len(own) - 1}:
                 alone = _launch(model, objective, [own[index]])
                 if not close(alone.values[0], evaluation.values[index], size):

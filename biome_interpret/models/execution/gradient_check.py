@@ -51,7 +51,8 @@ def _difference(batch: ExplainedBatch, multiple: float, step: float) -> _Differe
         )
         for by in (-step, step)
     )
-    rounding = _rounding(above, below) * max(abs(above), abs(below)) / (2 * step)
+    size = max(abs(above), abs(below), batch.objective.least_size)
+    rounding = _rounding(above, below) * size / (2 * step)
     return _Difference((above - below) / (2 * step), rounding)
 
 

@@ -10,6 +10,7 @@ from biome_interpret.models.execution.comparison import (
     close,
     is_close_probability,
     same_gradients,
+    size_of,
 )
 from biome_interpret.models.execution.evaluation import ExplainedBatch
 from biome_interpret.models.execution.gradient_check import has_other_gradient
@@ -195,8 +196,7 @@ def _loss_reduction(
     """`row` is that of `alone` among the probes."""
     needs_loss = batch.objective.needs_loss
     together = batch.evaluate([0] * len(probes), batch.uneven_points(probes), want_gradients)
-    # An output near 0 is rounded as much as that of another point.
-    size = float(together.values.abs().max())
+    size = size_of(together.values, batch.objective)
     if not needs_loss and not close(alone.values[0], together.values[row], size):
         return None
     if not want_gradients:
@@ -214,5 +214,6 @@ def _padding_matters(batch: ExplainedBatch) -> Optional[bool]:
         value, probability = batch.padded_values(_PADDING)
     except Exception:  # The text may be as long as the model allows.
         return None
-    is_same = close(batch.values[0], batch.values.new_tensor(value))
+    own = batch.values[:1]
+    is_same = close(own, own.new_tensor([value]), size_of(own, batch.objective))
     return not (is_same and is_close_probability(batch.probabilities[0], probability))

@@ -119,6 +119,11 @@ class Objective(Registrable):
         """Equal for objectives that read the same output of a model in the same way."""
         return type(self), self.output_name
 
+    @property
+    def least_size(self) -> float:
+        """As in `InferenceMode`."""
+        return self.mode.least_size
+
     @classmethod
     def fits(cls, model: Model, label: Field[Any]) -> bool:
         """Whether the objective takes such a field as its label."""

@@ -55,6 +55,10 @@ class InferenceMode(Registrable):
     target. Register a subclass for a function of your own.
     """
 
+    # Rounding of f is relative to f, or to this if it is larger. A log-probability near 0 is the
+    # difference of larger numbers.
+    least_size = 0.0
+
     def __call__(self, outputs: Outputs, choices: Choices) -> torch.Tensor:
         """Shape: (rows,)."""
         raise NotImplementedError
@@ -106,6 +110,8 @@ class Logits(InferenceMode):
 class LogSoftmax(InferenceMode):
     """The target's log-probability; for a span of tags the sum of theirs."""
 
+    least_size = 1.0
+
     def __call__(self, outputs: Outputs, choices: Choices) -> torch.Tensor:
         return choices.total_of(choices.log_probabilities)
 
@@ -113,6 +119,8 @@ class LogSoftmax(InferenceMode):
 @InferenceMode.register("softmax")
 class Softmax(LogSoftmax):
     """The target's probability; for a span of tags the product of theirs."""
+
+    least_size = 0.0
 
     def __call__(self, outputs: Outputs, choices: Choices) -> torch.Tensor:
         return super().__call__(outputs, choices).exp()

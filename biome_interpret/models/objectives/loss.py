@@ -83,6 +83,8 @@ class LossObjective(_WrappedObjective):
 
     needs_loss = True
     reads_prediction = False
+    # It may be of any kind.
+    least_size = 0.0
 
     def values(self, outputs: Outputs, tensors: TensorDict) -> torch.Tensor:
         """One value for all rows. Shape: (1,)."""

@@ -12,10 +12,12 @@ from biome_interpret.models.execution.probing import (
     ALONE_NOTE,
     BYPASS_NOTE,
     GRADIENT_NOTE,
+    PADDING_NOTE,
 )
 from tests.kinds.others.models.gradients import Clipped, PartlyDetached, Reversed, StraightThrough
 from tests.kinds.others.records import Classifier, IdsClassifier, maker
 from tests.kinds.predictors import KINDS, QUESTION
+from tests.tiny_models import build_predictor
 
 TEXTS = [{"sentence": text} for text in ("film", "good film", "the plot is very clever")]
 
@@ -36,6 +38,26 @@ def test_a_gradient_that_is_not_that_of_the_output_is_noted(model: Type[Model]) 
 
 def test_an_ordinary_model_has_no_notes() -> None:
     assert notes_of(Classifier) == []
+
+
+# It has the logits of a model that is sure of all its predictions.
+_SURE = 100.0
+
+
+@pytest.mark.parametrize("mode", ["log_softmax", "loss"])
+@pytest.mark.parametrize("kind", ["lstm", "bert"])
+def test_the_rounding_of_a_log_probability_near_0_is_no_fault(kind: str, mode: str) -> None:
+    predictor = build_predictor(kind)
+    with torch.no_grad():
+        for parameter in predictor._model._classification_layer.parameters():
+            parameter.mul_(_SURE / float(parameter.abs().max()))
+    for text in TEXTS:
+        # A new one looks at the model anew.
+        interpreter = IntegratedGradient(predictor, inference_mode=mode, n_steps=3)
+        [result] = interpreter.interpret_json(text)
+        assert result.output > -1e-4
+        known = {PADDING_NOTE, ALONE_NOTE, BYPASS_NOTE, GRADIENT_NOTE}
+        assert not known & {*result.notes}
 
 
 class CountsWords(IdsClassifier):

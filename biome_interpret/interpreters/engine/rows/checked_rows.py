@@ -13,6 +13,7 @@ from biome_interpret.models.execution.comparison import (
     close,
     is_close,
     same_gradients,
+    size_of,
 )
 from biome_interpret.models.execution.evaluation import ExplainedBatch
 from biome_interpret.models.execution.probing import MEAN
@@ -87,8 +88,7 @@ class CheckedRows:
             return
         places = [place for place, row in enumerate(rows) if row.is_input]
         expected = [self.batch.outputs[rows[place].instance] for place in places]
-        # An output near 0 is rounded as much as that of another point.
-        size = float(values.abs().max())
+        size = size_of(values, self.batch.objective)
         for one, found in zip(expected, values[places].tolist()):
             if not is_close(one, found, size):
                 raise self._wrong_at_input(len(rows))
@@ -147,7 +147,7 @@ class CheckedRows:
         alone = self._evaluate(row, True, alone=True)
         num_rows = len(points.rows)
         has_values = len(evaluation.values) == num_rows
-        size = float(evaluation.values.abs().max())
+        size = size_of(evaluation.values, self.batch.objective)
         if has_values and not close(alone.values[0], evaluation.values[place], size):
             raise RowsMixed
         scale = self.gradient_scale(num_rows)
