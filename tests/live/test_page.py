@@ -14,6 +14,7 @@ from biome_interpret import (
     IntegratedGradient,
     Interpretation,
     Occlusion,
+    ShapleySampling,
     SmoothGradient,
 )
 from biome_interpret.live.answers.archives import Loading, ServedArchive
@@ -243,6 +244,23 @@ class TestExplain:
         page.option("n steps", "7")
         assert costs() == ["cost7", "cost10"]
         assert page.state()["options"]["max_evaluations"] == 20
+
+    def test_shapley_values_with_a_tolerance(self, page: Page, predictor: Predictor) -> None:
+        text = f"{FILM} It is a lovely, funny film."
+        page.open()
+        page.check("interpreters", "biome-shapley-sampling")
+        page.check("interpreters", GRADIENT)
+        page.option("max evaluations", "2000")  # It bounds nothing yet.
+        page.explain(text)
+        usual = page.numbers()["cost"][0]
+        page.option("Tolerance", "0.02")
+        shapley = ShapleySampling(
+            predictor, granularity="word", tolerance=0.02, max_evaluations=2000
+        )
+        [one] = shapley.interpret_json({"sentence": text})
+        assert page.numbers()["cost"][0].startswith(f"{one.n_evaluations:,} evaluations")
+        assert not usual.startswith(f"{one.n_evaluations:,} ")
+        assert number(table(page)["thin"][0]) == pytest.approx(one.scores[3], rel=1e-3)
 
     def test_what_the_share_of_the_delta_is_a_share_of(self, page: Page) -> None:
         meaning = "[...document.querySelectorAll('.meaning tr')].map(r => r.lastChild.textContent)"

@@ -17,6 +17,8 @@ INFERENCE_MODES = ("logits", "softmax", "log_softmax", "loss")
 
 # The largest number of points for one explanation.
 MOST_POINTS = 512
+# The largest number of changed texts for one explanation with a tolerance.
+MOST_SUBSETS = 4096
 _LARGEST_SEED = 2**31 - 1
 
 
@@ -156,6 +158,16 @@ _COALITIONS = {
 _SHAPLEY = {
     "n_permutations": _integer(2, MOST_POINTS, 16, "The number of random orders, beyond 12 units."),
     "seed": _GRADIENT_SHAP["seed"],
+    "tolerance": _number(
+        0.0001, 0.5, None, "Add orders until the standard error is at most this share of the scores."
+    ),
+    "max_evaluations": _integer(
+        2,
+        MOST_SUBSETS,
+        None,
+        "With a tolerance only: the largest number of changed texts.",
+        needs=["tolerance"],
+    ),
 }
 
 # By the registered name of the interpreter.

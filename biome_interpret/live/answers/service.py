@@ -29,7 +29,8 @@ IsCancelled = Callable[[], bool]
 _FIXED, _ADAPTIVE = ("n_steps", "quadrature"), ("tolerance", "max_evaluations")
 # Parameters, and the options that an interpreter does not take beside them.
 _INSTEAD_OF = {
-    "background": ("baseline",),
+    "baseline": ("removal",),  # There is no baseline if words are left out.
+    "background": ("baseline", "removal"),
     **dict.fromkeys(_FIXED, _ADAPTIVE),
     **dict.fromkeys(_ADAPTIVE, _FIXED),
 }

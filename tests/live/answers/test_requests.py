@@ -27,6 +27,7 @@ from tests.live.servers import (
 )
 
 CLASSES: Dict[str, Any] = {name: SaliencyInterpreter.by_name(name) for name in OPTIONS}
+OCCLUSION = "biome-occlusion"
 MENU = make_service(own={"mine": {"type": GRADIENT, "granularity": "word"}}).menu
 
 
@@ -260,6 +261,9 @@ class TestConfigured:
             ({"baseline": {"type": "mean"}}, {"tolerance": 0.01}, "baseline"),
             ({"background": [INPUTS]}, {}, "baseline"),
             ({"baseline": None}, {"baseline": "zero"}, "nothing"),
+            # Words that are left out have no baseline.
+            ({"type": OCCLUSION, "baseline": "unknown"}, {"baseline": "unknown"}, "removal"),
+            ({"type": OCCLUSION, "background": [INPUTS]}, {}, "removal"),
         ],
     )
     def test_the_defaults_are_the_parameters(
