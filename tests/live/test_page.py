@@ -432,6 +432,26 @@ class TestEditAndSee:
         assert page.state()["inputs"] == {"sentence": edited} and page.state()["edits"] == []
         assert page.texts(".change") == []
 
+    def test_notes_of_both_results(self, page: Page, predictor: Predictor) -> None:
+        page.explain(FILM)
+        page.option("max evaluations", "3")
+
+        def notes(text: str) -> List[str]:
+            return explained(predictor, text, max_evaluations=3, target="positive").notes
+
+        before = notes(FILM)
+        assert len(before) == 2
+        assert page.texts(".notes p") == [f"Note: {note}" for note in before]
+        page.click_word("wonderful")
+        after = notes(FILM.replace(" wonderful", ""))
+        assert len(after) == 1
+        assert page.texts(".notes p") == [
+            *(f"Note before the edits: {note}" for note in before),
+            *(f"Note after the edits: {note}" for note in after),
+        ]
+        page.click_word("wonderful")
+        assert page.texts(".notes p") == [f"Note: {note}" for note in before]
+
     def test_several_edits_together(self, page: Page, predictor: Predictor) -> None:
         page.explain(FILM)
         for word in ("thin", "wonderful", "The"):

@@ -86,12 +86,23 @@ function drawCard(model, explanation, result, asked) {
   card.numbers = make("div", { class: "of-numbers" });
   card.halves.append(card.before);
   const details = more("Scores as a table", () => [(card.table = make("div", null, ...tablesOf(card)))]);
-  const notes = item.notes.map((note) => make("p", { class: "quiet" }, "Note: " + note));
+  card.notes = make("div", { class: "notes" });
   const heading = drawHeading(item, explanation);
-  card.node = make("section", { class: "item" }, heading, card.halves, card.numbers, ...notes, details, drawCopies(card));
+  card.node = make("section", { class: "item" }, heading, card.halves, card.numbers, card.notes, details, drawCopies(card));
   model.cards.push(card);
   drawNumbers(card);
+  drawNotes(card);
   return card.node;
+}
+
+// The notes before and after the edits. One that both have is said once.
+function drawNotes({ item, after, notes }) {
+  const all = [...new Set([...item.notes, ...(after?.notes ?? [])])];
+  const headOf = (note) => {
+    if (!after || (item.notes.includes(note) && after.notes.includes(note))) return "Note: ";
+    return after.notes.includes(note) ? "Note after the edits: " : "Note before the edits: ";
+  };
+  notes.replaceChildren(...all.map((note) => make("p", { class: "quiet" }, headOf(note) + note)));
 }
 
 function rowsOf(item) {

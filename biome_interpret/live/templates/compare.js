@@ -58,6 +58,7 @@ function drawCardAfter(card) {
   card.change = after ? make("p", { class: "change" }, ...changeOf(card)) : failed ? drawFailure(card) : null;
   if (card.change) card.halves.after(card.change);
   drawNumbers(card);
+  drawNotes(card);
   card.table?.replaceChildren(...tablesOf(card));
 }
 
