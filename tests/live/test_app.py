@@ -124,6 +124,16 @@ class TestExplain:
         assert thing["label"] == answered["prediction"]["label"] == "positive"
         assert thing["words"] is None
 
+    def test_whether_the_gold_label_is_predicted(self, client: Client) -> None:
+        for gold, found in (
+            ("positive", {"text": "positive", "is_right": True}),
+            ("negative", {"text": "negative", "is_right": False}),
+            ("other", None),
+            (None, None),
+        ):
+            answered = client.post("/api/explain", {**request(), "gold": gold}).json
+            assert answered["prediction"]["gold"] == found
+
     def test_one_explanation_may_fail(self, client: Client) -> None:
         answered = client.post(
             "/api/explain",

@@ -20,6 +20,7 @@ from biome_interpret import (
 from biome_interpret.live.answers.archives import Loading, ServedArchive
 from biome_interpret.live.answers.explaining import Limits
 from biome_interpret.live.answers.service import Service
+from biome_interpret.visualization.spans import gold_spans
 from tests.kinds.archives import ARCHIVES, load
 from tests.kinds.predictors import KINDS
 from tests.live.pages import Page
@@ -649,6 +650,25 @@ class TestSeveralArchives:
         assert page.texts(pressed) == [
             predicted if predicted in "01" else page.texts(".labels button")[0]
         ]
+
+
+def test_the_gold_tags_of_a_tagger(browser: Browser) -> None:
+    tagger = build_predictor("crf_tagger")
+    text = EXAMPLE_INPUTS["crf_tagger"]
+    tags = tagger.predict_json(text)["tags"]
+    spans = gold_spans(tags, text["sentence"].split())
+    assert spans
+    examples = [{"inputs": text, "gold": gold} for gold in (tags, ["O"] * len(tags), tags[1:])]
+    for example, said in zip(
+        examples, ("✓ predicted correctly", "✗ should be nothing", "The gold label is not compared")
+    ):
+        with running(make_service(tagger, examples=[example])) as server:
+            page = Page(browser, address_of(server))
+            page.open()
+            page.choose("#example", "0")
+            assert page.text(".verdict").startswith(said)
+            page.explain("Smith .")
+            assert not page.texts(".verdict") and page.browser.complaints() == []
 
 
 def test_several_labels_at_once(browser: Browser) -> None:

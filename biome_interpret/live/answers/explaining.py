@@ -17,7 +17,7 @@ from biome_interpret.live.answers.places import places_of
 from biome_interpret.live.answers.refusals import Refused
 from biome_interpret.live.answers.requests import Question, Request
 from biome_interpret.models.labelling.texts import InputText
-from biome_interpret.visualization.corpus import relative_delta
+from biome_interpret.visualization.corpus import gold_of, relative_delta
 from biome_interpret.visualization.spans import places, type_of
 
 # With one point on each path, which is enough for the prediction.
@@ -150,7 +150,7 @@ def to_json(given: Answer) -> Dict[str, Any]:
         "archive": given.request.archive,
         "inputs": given.request.inputs,
         "num_tokens": given.num_tokens,
-        "prediction": _prediction(given.predicted),
+        "prediction": {**_prediction(given.predicted), "gold": _gold(given)},
         "explanations": [_explanation(one, given.request.inputs) for one in given.explained],
         "seconds": given.seconds,
     }
@@ -170,6 +170,13 @@ def _prediction(predicted: Sequence[Interpretation]) -> Dict[str, Any]:
         for one in predicted
     ]
     return {"label": labels[0]["label"] if labels else None, "labels": labels, "things": things}
+
+
+def _gold(given: Answer) -> Optional[Dict[str, Any]]:
+    """The text's own label, and whether it is predicted; `None` if it cannot be compared."""
+    gold = given.request.gold
+    found = None if gold is None else gold_of(gold, given.request.inputs, given.predicted)
+    return None if found is None else found._asdict()
 
 
 def _explanation(one: Explained, inputs: Any) -> Dict[str, Any]:

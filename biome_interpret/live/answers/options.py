@@ -159,7 +159,10 @@ _SHAPLEY = {
     "n_permutations": _integer(2, MOST_POINTS, 16, "The number of random orders, beyond 12 units."),
     "seed": _GRADIENT_SHAP["seed"],
     "tolerance": _number(
-        0.0001, 0.5, None, "Add orders until the standard error is at most this share of the scores."
+        0.0001,
+        0.5,
+        None,
+        "Add orders until the standard error is at most this share of the scores.",
     ),
     "max_evaluations": _integer(
         2,

@@ -74,7 +74,7 @@ class Menu:
         `where` is the place of the body, with a dot after it. `extra` are further keys that the
         body may have.
         """
-        known = {"archive", "inputs", "explanations", *extra}
+        known = {"archive", "inputs", "explanations", "gold", *extra}
         _object(body, where[:-1])
         _refuse_unknown(body, known, where)
         inputs = body.get("inputs")
@@ -110,7 +110,7 @@ class Menu:
                 400, f"title must be a string of {_LONGEST_TITLE} characters at most", "title"
             )
         given = _list(body, "requests", "", 1, self.most_requests)
-        requests = [self.request(one, f"requests[{i}].", ["gold"]) for i, one in enumerate(given)]
+        requests = [self.request(one, f"requests[{i}].") for i, one in enumerate(given)]
         for i, request in enumerate(requests):
             if not request.questions:
                 place = f"requests[{i}].explanations"
@@ -153,7 +153,7 @@ class Several:
 
 
 def is_gold(value: Any) -> bool:
-    """Whether a report can show it: a label (a string or a number), or a list of labels or tags."""
+    """Whether it can be shown: a label (a string or a number), or a list of labels or tags."""
     labels = value if isinstance(value, list) else [value]
     return all(isinstance(one, (str, int, float)) for one in labels)
 

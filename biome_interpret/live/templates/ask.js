@@ -110,9 +110,10 @@ function predictedOf({ label, labels, things }) {
   return found.length ? found : [label];
 }
 
+// The example's gold label is that of the text before edits.
 function bodyOf(archive) {
   const explanations = explanationsOf(targetsOf(archive));
-  return { archive: archive.name, inputs: inputsOf(archive), explanations };
+  return { archive: archive.name, inputs: inputsOf(archive), explanations, gold: shownExample()?.gold };
 }
 
 // The same about the edited text. The targets stay, so that the outputs can be compared: what was
@@ -149,8 +150,7 @@ async function explain(isAgain = false) {
   showError(null);
   try {
     saveState();
-    const gold = shownExample()?.gold;
-    const asked = askedArchives().map((archive) => ({ archive, gold, before: { body: bodyOf(archive) } }));
+    const asked = askedArchives().map((archive) => ({ archive, before: { body: bodyOf(archive) } }));
     showProgress(`Explaining with ${asked.length === 1 ? "the model" : `${asked.length} models`} …`);
     const start = performance.now();
     await Promise.all(asked.map((model) => answerInto(model.before, signal)));

@@ -19,7 +19,7 @@ const exampleTexts = (example) =>
       return [name, JSON.stringify(value)];
     })
   );
-// The example that the form shows, if it shows one. Its gold label is that of the text before edits.
+// The example that the form shows, if it shows one.
 const shownExample = () =>
   examples.find((example) =>
     Object.entries(exampleTexts(example)).every(([name, text]) => (state.inputs[name] ?? "") === text)

@@ -29,7 +29,9 @@ function drawModel(model) {
 function drawPrediction(model) {
   const { prediction } = model.before.answer;
   if (prediction.labels.length) return drawLabels(model, prediction);
-  model.prediction.replaceChildren(drawThings("Prediction", prediction));
+  const said = goldVerdict(model.before);
+  const parts = said ? [make("p", { class: "verdict" }, said)] : [];
+  model.prediction.replaceChildren(drawThings("Prediction", prediction), ...parts);
 }
 function drawThings(name, { things }) {
   const found = things.map(({ type, words, probability }) => {
@@ -83,22 +85,30 @@ function drawLabel(model, { label, probability }, isChosen) {
 }
 
 // "positive 98.2 %", and whether that is the gold label of the example.
-function verdict({ gold, before: { answer } }) {
-  const { label, labels, things } = answer.prediction;
-  const parts = things.flatMap(({ label: one, probability }, i) => [
+function verdict({ before }) {
+  const parts = before.answer.prediction.things.flatMap(({ label: one, probability }, i) => [
     i ? ", " : "Predicted: ",
     make("b", null, bdi(plain(one ?? "nothing"))),
     " ",
     probabilityOf(probability),
   ]);
-  if (gold === undefined) return parts;
-  // As in the report. A number is the name of a label, and a list has all labels.
-  const wanted = [...new Set([gold].flat().map(String))].sort();
-  const predicted = Array.isArray(gold) ? predictedOf(answer.prediction).sort() : [label];
-  if (JSON.stringify(wanted) === JSON.stringify(predicted)) return [...parts, " ", span("quiet", "✓ predicted correctly")];
-  const unknown = wanted.filter((name) => labels.every((one) => one.label !== name));
-  if (!unknown.length) return [...parts, " ", span("wrong", "✗ should be ", bdi(plain(wanted.join(", ") || "nothing")))];
-  return [...parts, " ", span("quiet", "The gold label ", bdi(plain(unknown[0])), " is not among the labels of the model.")];
+  const said = goldVerdict(before);
+  return said ? [...parts, " ", said] : parts;
+}
+
+const NOT_COMPARED = "The gold label is not compared: it must be a label of the model, or a list with a tag for each token.";
+
+// Whether the gold label is predicted. Null without one. A number is the name of a label.
+function goldVerdict({ body: { gold }, answer: { prediction } }) {
+  if (gold === undefined) return null;
+  const names = new Set(prediction.labels.map(({ label }) => label));
+  const unknown = names.size ? [gold].flat().map(String).find((name) => !names.has(name)) : undefined;
+  if (unknown !== undefined) {
+    return span("quiet", "The gold label ", bdi(plain(unknown)), " is not among the labels of the model.");
+  }
+  if (!prediction.gold) return span("quiet", NOT_COMPARED);
+  if (prediction.gold.is_right) return span("quiet", "✓ predicted correctly");
+  return span("wrong", "✗ should be ", bdi(plain(prediction.gold.text)));
 }
 
 // Explains a label, or leaves it out if it is explained. One label stays.

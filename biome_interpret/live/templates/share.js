@@ -35,11 +35,8 @@ function shareButton(text, said, act) {
 
 // The report has the texts as they were, with the gold label of the example, and after the edits.
 function reportBody() {
-  const asked = models.flatMap(({ before, after, gold }) => [
-    { ...before, gold },
-    { ...after, gold: undefined },
-  ]);
-  return { requests: asked.filter(({ answer }) => answer).map(({ body, gold }) => ({ ...body, gold })) };
+  const asked = models.flatMap(({ before, after }) => [before, after]);
+  return { requests: asked.filter((one) => one?.answer).map(({ body }) => body) };
 }
 
 function drawShare() {

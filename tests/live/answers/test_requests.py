@@ -54,7 +54,7 @@ class TestRefused:
             ({"inputs": "text", "explanations": []}, "inputs"),
             ({**request(), "more": 1}, "more"),
             ({**request(), "overrides": "{}"}, "overrides"),
-            ({**request(), "gold": "positive"}, "gold"),
+            ({**request(), "gold": {"label": "positive"}}, "gold"),
             ({**request(), "archive": "/etc/passwd"}, "archive"),
             ({**request(), "archive": "../model.tar.gz"}, "archive"),
             ({**request(), "archive": "https://example.org/model.tar.gz"}, "archive"),
