@@ -30,6 +30,9 @@ logger = logging.getLogger(__name__)
 _NUM_NAMED = 5
 # The number of texts that are tried before the job begins.
 _NUM_TRIED = 4
+# What Ray adds to the traceback: an exception of its own, and how to try a task again.
+_CAUSED, _BY_RAY = "\nThe above exception was the direct cause", "UserCodeException"
+_ADVICE = "\nFailed to apply UDF transform"
 
 
 def run(arguments: Namespace, signals: StopSignals) -> int:
@@ -156,7 +159,11 @@ def _cut_short(reason: str, status: int) -> int:
 
 def _reason(error: BaseException) -> str:
     """What went wrong in a task or an actor: the last line of the traceback in Ray's own error."""
-    lines = [line for line in str(error).splitlines() if line.strip()]
+    text = str(error).split(_ADVICE)[0]
+    before, _, after = text.rpartition(_CAUSED)
+    if before and _BY_RAY in after:
+        text = before
+    lines = [line for line in text.splitlines() if line.strip()]
     return lines[-1].strip() if len(lines) > 1 else reason_of(error)
 
 

@@ -145,6 +145,21 @@ class TestRefusal:
         assert not out.exists()
 
 
+# The results of this interpreter fit into no table.
+ODD = """
+from dataclasses import replace
+from allennlp.interpret.saliency_interpreters import SaliencyInterpreter
+from biome_interpret import IntegratedGradient
+
+
+@SaliencyInterpreter.register("odd")
+class Odd(IntegratedGradient):
+    def interpret_each(self, inputs, targets=None):
+        found = super().interpret_each(inputs, targets)
+        return [[replace(one, n_evaluations="many") for one in each] for each in found]
+"""
+
+
 class TestTrouble:
     def test_no_texts(self, corpus: Path, tmp_path: Path) -> None:
         out = tmp_path / "out"
@@ -152,6 +167,17 @@ class TestTrouble:
         assert status == 0 and "0 texts interpreted, 0 failed" in said, said
         assert rows(out) == []
         assert (out / "_SUCCESS").exists()
+
+    def test_what_went_wrong_in_a_worker_is_said(self, tmp_path: Path) -> None:
+        pytest.importorskip("ray", reason=WITHOUT_RAY)
+        (tmp_path / "odd.py").write_text(ODD)
+        source = write_lines(tmp_path / "texts.jsonl", [DULL])
+        command = interpret(source, "--output-dir", tmp_path / "out", "--actors", "1")
+        command += ["--include-package", "odd", "--interpreter", "odd"]
+        status, said = run(*command, cwd=tmp_path)
+        reason, advice = said.splitlines()[-2:]
+        assert status == 1 and "Could not convert 'many' with type str" in reason, said
+        assert advice == "the same command with --resume continues the job"
 
     def test_texts_that_all_fail_are_reported_at_once_and_an_actor_that_cannot_start_ends_the_job(
         self, tmp_path: Path
