@@ -94,7 +94,7 @@ class Interpreting:
         with suppress(OSError):
             os.chdir(explanation.folder)
         self._watch = Watch(attempts)
-        with self._watch.starting():
+        with self._watch.over("loaded the model"):
             import_plugins()
             for package in explanation.packages:
                 import_module_and_submodules(package)

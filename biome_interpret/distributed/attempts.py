@@ -16,8 +16,6 @@ GIVEN_UP = (
 # The number of texts that are given up one after the other before the job ends.
 _MOST_GIVEN_UP = 5
 
-_START = b"start"
-
 
 class Attempts:
     """An actor of Ray. A text that was begun and not ended was under way when a process died."""
@@ -52,9 +50,15 @@ class Attempts:
             self._given_up.append(place)
         return self._given_up
 
-    def forget(self, start: str) -> None:
-        """A process has started."""
-        self._begun.pop(start, None)
+    def forget(self, other: str) -> None:
+        """The process has done what is not a text."""
+        self._begun.pop(other, None)
+
+
+def new_attempts() -> Any:
+    import ray
+
+    return ray.remote(num_cpus=0, max_restarts=-1)(Attempts).remote()
 
 
 class Watch:
@@ -67,16 +71,19 @@ class Watch:
         self._attempts = attempts
 
     @contextmanager
-    def starting(self) -> Iterator[None]:
-        """Raises `RuntimeError` if the process died several times inside the block."""
-        if self._deaths([_START]) >= _MOST_DEATHS:
+    def over(self, act: str) -> Iterator[None]:
+        """
+        `act` says what is done inside the block: "loaded the model". Raises `RuntimeError` if the
+        process died several times there.
+        """
+        acts = [act.encode()]
+        if self._deaths(acts) >= _MOST_DEATHS:
             raise RuntimeError(
-                f"the process died {_MOST_DEATHS} times while it loaded the model: it may need "
-                f"more memory"
+                f"the process died {_MOST_DEATHS} times while it {act}: it may need more memory"
             )
         yield
         if self._attempts is not None:
-            self._attempts.forget.remote(*_names([_START]))
+            self._attempts.forget.remote(*_names(acts))
 
     def begins(self, texts: Sequence[bytes]) -> bool:
         """

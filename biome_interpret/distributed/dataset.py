@@ -9,7 +9,7 @@ from allennlp.common.checks import ConfigurationError
 from biome_interpret.commands.loading import DEFAULT_INTERPRETER, interpreter_configs
 from biome_interpret.commands.places import require
 from biome_interpret.distributed.actor import Explanation, Interpreting
-from biome_interpret.distributed.attempts import Attempts
+from biome_interpret.distributed.attempts import new_attempts
 from biome_interpret.models.labelling import TargetSpec
 
 if TYPE_CHECKING:
@@ -98,7 +98,6 @@ def interpret_dataset(
         ends the job later, with an error of Ray.
     """
     require("ray", "pyarrow")
-    import ray
     from ray.data import ActorPoolStrategy
 
     unknown = sorted({*model} - {*MODEL_OPTIONS})
@@ -126,11 +125,10 @@ def interpret_dataset(
         json_column=json_column,
     )
     size = number_of_actors(actors, gpus_per_actor)
-    attempts = ray.remote(num_cpus=0, max_restarts=-1)(Attempts).remote()
     environment = {name: os.environ[name] for name in _VARIABLES if name in os.environ}
     return dataset.repartition(target_num_rows_per_block=batch_size).map_batches(
         Interpreting,
-        fn_constructor_args=(explanation, counter, attempts),
+        fn_constructor_args=(explanation, counter, new_attempts()),
         batch_size=batch_size,
         batch_format="pyarrow",
         zero_copy_batch=True,

@@ -5,6 +5,7 @@ resume by, and one broken line would end a job.
 
 from typing import TYPE_CHECKING, Any, Callable, Iterator, List, Optional, Sequence
 
+from biome_interpret.distributed.attempts import Watch, new_attempts
 from biome_interpret.distributed.texts import TextFile, tables_of
 
 if TYPE_CHECKING:
@@ -18,16 +19,20 @@ except ImportError:  # `interpret_dataset` and the command say what to install.
 
 
 def read_texts(files: Sequence[TextFile]) -> "Dataset":
-    """A row for each text. Blank lines are left out."""
+    """
+    A row for each text. Blank lines are left out. The job ends if a process dies several times
+    while it reads the same file. Ray would read it again for ever.
+    """
     import ray.data
 
-    return ray.data.read_datasource(TextSource(files))
+    return ray.data.read_datasource(TextSource(files, new_attempts()))
 
 
 class TextSource(Datasource):  # type: ignore[misc]
-    def __init__(self, files: Sequence[TextFile]) -> None:
+    def __init__(self, files: Sequence[TextFile], attempts: Any) -> None:
         super().__init__()
         self._files = files
+        self._attempts = attempts
 
     def estimate_inmemory_data_size(self) -> Optional[int]:
         return sum(file.size for file in self._files)
@@ -50,9 +55,19 @@ class TextSource(Datasource):  # type: ignore[misc]
             about = BlockMetadata(
                 num_rows=None, size_bytes=size, exec_stats=None, input_files=names
             )
-            tasks.append(ReadTask(_reader(names), about, per_task_row_limit=per_task_row_limit))
+            tasks.append(
+                ReadTask(
+                    _reader(names, self._attempts), about, per_task_row_limit=per_task_row_limit
+                )
+            )
         return tasks
 
 
-def _reader(names: List[str]) -> "Callable[[], Iterator[pyarrow.Table]]":
-    return lambda: (table for name in names for table in tables_of(name))
+def _reader(names: List[str], attempts: Any) -> "Callable[[], Iterator[pyarrow.Table]]":
+    def read() -> "Iterator[pyarrow.Table]":
+        watch = Watch(attempts)
+        for name in names:
+            with watch.over(f"read {name}"):
+                yield from tables_of(name)
+
+    return read

@@ -8,7 +8,7 @@ from typing import Any, Dict, List, Tuple
 
 import pytest
 
-from tests.commands.command_line import reviews, write_lines
+from tests.commands.command_line import ROOT, reviews, write_lines
 from tests.distributed.ray_jobs import (
     QUICK,
     SMALL,
@@ -166,4 +166,35 @@ def test_a_process_that_dies_at_its_start_ends_the_job(tmp_path: Path) -> None:
     command = interpret(source, "--output-dir", tmp_path / "out", "--actors", "1")
     status, said = run(*command, "--include-package", "deadly", cwd=tmp_path)
     assert status == 1 and "the process died 3 times while it loaded the model" in said, said
+    assert said.endswith("the same command with --resume continues the job\n")
+
+
+# Python runs it at the start of each process. In those of Ray, a file of this kind cannot be read.
+DEADLY_FILES = """
+import os, sys
+import fsspec
+from fsspec.implementations.local import LocalFileSystem
+
+
+class Deadly(LocalFileSystem):
+    protocol = "deadly"
+
+    def _open(self, *arguments, **options):
+        if "default_worker" in sys.argv[0]:
+            os.kill(os.getpid(), 9)
+        return super()._open(*arguments, **options)
+
+
+fsspec.register_implementation("deadly", Deadly)
+"""
+
+
+def test_a_file_that_kills_the_process_that_reads_it_ends_the_job(tmp_path: Path) -> None:
+    pytest.importorskip("ray", reason=WITHOUT_RAY)
+    (tmp_path / "sitecustomize.py").write_text(DEADLY_FILES)
+    source = f"deadly://{write_lines(tmp_path / 'texts.jsonl', reviews(6))}"
+    command = interpret(source, *QUICK, "--output-dir", tmp_path / "out", "--actors", "1")
+    path = os.pathsep.join([str(tmp_path), str(ROOT)])
+    status, said = run(*command, PYTHONPATH=path)
+    assert status == 1 and f"the process died 3 times while it read {source}: it may" in said, said
     assert said.endswith("the same command with --resume continues the job\n")
