@@ -177,6 +177,8 @@ def _conclude(arguments: Namespace, output: Output) -> int:
         say(f"  {row['file']} line {row['line']}: {row['error']}")
     if failed > _NUM_NAMED:
         say("  ...")
+    if failed:
+        say("--resume tries none of these again: mend them, and give them to a job of their own")
     status = FAILED if failed else 0
     if arguments.html is not None:
         try:

@@ -69,6 +69,7 @@ class TestRows:
         said = (finished.parent / "said").read_text()
         assert f"texts interpreted, {len(BROKEN) + 1} failed" in said
         assert f"{corpus / 'a.jsonl'} line 4: JSONDecodeError: Expecting value" in said
+        assert said.endswith("mend them, and give them to a job of their own\n")
         assert "text/s" in said
         assert "Traceback" not in said and "ray" not in said.replace(str(corpus), "")
 
