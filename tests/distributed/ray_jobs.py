@@ -19,6 +19,9 @@ QUICK = ["--interpreter", '{"type": "biome-integrated-gradient", "n_steps": 2}']
 # Small batches and files, so that a job that is killed has done a part.
 SMALL = ["--batch-size", "8", "--rows-per-file", "24"]
 
+# Seconds. A busy machine may be many times slower than a quiet one.
+LONGEST = 1800
+
 Row = Dict[str, Any]
 
 
@@ -38,7 +41,7 @@ def start(*arguments: Union[str, Path], cwd: Path = ROOT, **options: Any) -> sub
 def run(*arguments: Union[str, Path], **options: Any) -> Tuple[int, str]:
     """The exit status, and what the command says."""
     running = start(*arguments, **options)
-    said, _ = running.communicate(timeout=300)
+    said, _ = running.communicate(timeout=LONGEST)
     return running.returncode, said.decode("utf-8")
 
 

@@ -2,14 +2,16 @@
 
 import os
 import signal
+import subprocess
 import time
 from pathlib import Path
-from typing import Any, Dict, List, Tuple
+from typing import Any, Dict, List, NamedTuple
 
 import pytest
 
 from tests.commands.command_line import ROOT, reviews, write_lines
 from tests.distributed.ray_jobs import (
+    LONGEST,
     QUICK,
     SMALL,
     WITHOUT_RAY,
@@ -24,10 +26,6 @@ from tests.distributed.ray_jobs import (
 )
 
 ACTOR = "ray::MapWorker(MapBatches(Interpreting))"
-
-
-def num_files(folder: Path) -> int:
-    return len([*folder.glob("*.parquet")])
 
 
 def assert_same_rows(folder: Path, finished: Path) -> None:
@@ -45,46 +43,91 @@ def _without_numbers(row: Row) -> Dict[str, Any]:
     return {name: row[name] for name in names}
 
 
+# In the processes of Ray, one text waits. So no job ends before its test has done something to it.
+HELD = """
+import os, sys, time
+from pathlib import Path
+from allennlp.interpret.saliency_interpreters import SaliencyInterpreter
+from biome_interpret import IntegratedGradient
+
+
+@SaliencyInterpreter.register("held")
+class Held(IntegratedGradient):
+    def interpret_each(self, inputs, targets=None):
+        if "default_worker" in sys.argv[0] and " 150" in repr(inputs):
+            Path("pid").write_text(str(os.getpid()))
+            while not Path("released").exists():
+                time.sleep(0.05)
+        return super().interpret_each(inputs, targets)
+"""
+
+
+class Job(NamedTuple):
+    """A job that waits for `release` when it has written some files."""
+
+    folder: Path
+    command: List[Any]
+
+    @property
+    def out(self) -> Path:
+        return self.folder / "out"
+
+    def start(self, num_files: int) -> subprocess.Popen:
+        """Until this number of files is written, and the process that waits is known."""
+        running = start(*self.command, cwd=self.folder)
+        wait_until(lambda: len(self.written()) >= num_files and self.waiting() > 0, running)
+        return running
+
+    def written(self) -> List[Path]:
+        """The files that are whole: they have a checkpoint of their own."""
+        done = self.out / "_checkpoint"
+        return [path for path in self.out.glob("*.parquet") if (done / _of(path)).exists()]
+
+    def waiting(self) -> int:
+        """The process that waits, or 0."""
+        pid = self.folder / "pid"
+        return int(pid.read_text() or 0) if pid.exists() else 0
+
+    def release(self) -> None:
+        (self.folder / "released").touch()
+
+
 @pytest.fixture
-def job(corpus: Path, tmp_path: Path) -> Tuple[List[Any], Path]:
-    out = tmp_path / "out"
-    return interpret(corpus, *QUICK, *SMALL, "--output-dir", out, "--actors", "2"), out
+def job(corpus: Path, tmp_path: Path) -> Job:
+    (tmp_path / "held.py").write_text(HELD)
+    command = interpret(corpus, *SMALL, "--output-dir", tmp_path / "out", "--actors", "2")
+    command += ["--include-package", "held", "--interpreter", '{"type": "held", "n_steps": 2}']
+    return Job(tmp_path, command)
 
 
-def test_a_worker_that_is_killed(job: Tuple[List[Any], Path], finished: Path) -> None:
-    command, out = job
-    running = start(*command)
-    wait_until(lambda: num_files(out) > 1, running)
-    actors = [pid for pid, name in descendants(running.pid).items() if name.startswith(ACTOR)]
-    assert len(actors) == 2
-    kill(actors[0])
-    said, _ = running.communicate(timeout=600)
+def test_a_worker_that_is_killed(job: Job, finished: Path) -> None:
+    running = job.start(num_files=2)
+    assert descendants(running.pid)[job.waiting()].startswith(ACTOR)
+    kill(job.waiting())
+    job.release()
+    said, _ = running.communicate(timeout=LONGEST)
     assert running.returncode == 1, said.decode()
-    assert_same_rows(out, finished)
+    assert_same_rows(job.out, finished)
 
 
-def test_a_command_that_is_killed_is_resumed(job: Tuple[List[Any], Path], finished: Path) -> None:
-    command, out = job
-    running = start(*command)
-    wait_until(lambda: num_files(out) > 2, running)
+def test_a_command_that_is_killed_is_resumed(job: Job, finished: Path) -> None:
+    running = job.start(num_files=3)
     kill(running.pid)
     running.communicate()
-    # Each file with a checkpoint of its own is whole.
-    done = [path for path in out.glob("*.parquet") if (out / "_checkpoint" / _of(path)).exists()]
-    before = {path: path.read_bytes() for path in done}
-    assert before
-    status, said = run(*command)
+    before = {path: path.read_bytes() for path in job.written()}
+    job.release()
+    status, said = run(*job.command, cwd=job.folder)
     assert status == 2 and "is not empty: add --resume to continue its job" in said
-    status, said = run(*command, "--resume", "--granularity", "word")
+    status, said = run(*job.command, "--resume", "--granularity", "word", cwd=job.folder)
     assert status == 2 and "cannot resume" in said
-    status, said = run(*command, "--resume")
+    status, said = run(*job.command, "--resume", cwd=job.folder)
     assert status == 1, said
-    assert_same_rows(out, finished)
-    assert {path: path.read_bytes() for path in done} == before
-    assert not (out / "_checkpoint").exists()
-    status, said = run(*command, "--resume")
+    assert_same_rows(job.out, finished)
+    assert {path: path.read_bytes() for path in before} == before
+    assert not (job.out / "_checkpoint").exists()
+    status, said = run(*job.command, "--resume", cwd=job.folder)
     assert status == 1 and "the job is finished already" in said
-    assert_same_rows(out, finished)
+    assert_same_rows(job.out, finished)
 
 
 def _of(data: Path) -> str:
@@ -97,11 +140,9 @@ def _of(data: Path) -> str:
     [(signal.SIGINT, 130, 1), (signal.SIGINT, 130, 100), (signal.SIGTERM, 143, 1)],
 )
 def test_ctrl_c_and_kill_stop_it_and_all_its_processes(
-    job: Tuple[List[Any], Path], signum: int, status: int, times: int
+    job: Job, signum: int, status: int, times: int
 ) -> None:
-    command, out = job
-    running = start(*command)  # In a process group of its own, as a terminal does it.
-    wait_until(lambda: num_files(out) > 0, running)
+    running = job.start(num_files=1)  # In a process group of its own, as a terminal does it.
     started = descendants(running.pid)
     assert any(name.startswith(ACTOR) for name in started.values())
     said = ""
@@ -113,11 +154,11 @@ def test_ctrl_c_and_kill_stop_it_and_all_its_processes(
         if times > 1 and not said:  # Ray is shut down now.
             while not said.endswith("continues the job\n"):
                 said += os.read(running.stdout.fileno(), 4096).decode()
-    said += running.communicate(timeout=60)[0].decode()
+    said += running.communicate(timeout=LONGEST)[0].decode()
     assert running.returncode == status, said
     assert said.endswith("interrupted\nthe same command with --resume continues the job\n")
     assert "Traceback" not in said
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + LONGEST
     while [pid for pid in started if Path(f"/proc/{pid}").exists()]:
         assert time.monotonic() < deadline
         time.sleep(0.1)
