@@ -665,6 +665,8 @@ def test_the_gold_tags_of_a_tagger(browser: Browser) -> None:
         with running(make_service(tagger, examples=[example])) as server:
             page = Page(browser, address_of(server))
             page.open()
+            shown = page.texts("#example option")[1]
+            assert shown == f"{' '.join(example['gold'])[:30]}: {text['sentence']}"
             page.choose("#example", "0")
             assert page.text(".verdict").startswith(said)
             page.explain("Smith .")

@@ -24,14 +24,13 @@ const shownExample = () =>
   examples.find((example) =>
     Object.entries(exampleTexts(example)).every(([name, text]) => (state.inputs[name] ?? "") === text)
   );
-const goldText = (gold) => (gold === undefined ? "" : isText(gold) ? gold : JSON.stringify(gold));
 
 function drawExamples() {
   const select = byId("example");
   select.replaceChildren(make("option", { value: "" }, "your own text"));
   examples.forEach((example, i) => {
     const text = Object.values(exampleTexts(example)).join(" · ").slice(0, 90);
-    const gold = example.gold === undefined ? "" : `${goldText(example.gold).slice(0, 30)}: `;
+    const gold = example.gold === undefined ? "" : `${[example.gold].flat().join(" ").slice(0, 30)}: `;
     select.append(make("option", { value: i }, gold + text));
   });
   byId("example-label").hidden = !examples.length;
