@@ -5,6 +5,7 @@ import time
 from pathlib import Path
 from typing import Any, Dict, List
 
+from tests.live.servers import LONGEST
 from tests.visualization.browser import Browser
 
 
@@ -60,7 +61,7 @@ class Page:
         return found
 
     @staticmethod
-    def wait_for_file(path: Path, seconds: float = 20) -> None:
+    def wait_for_file(path: Path, seconds: float = LONGEST) -> None:
         until = time.monotonic() + seconds
         while not path.exists():
             assert time.monotonic() < until, path

@@ -23,6 +23,8 @@ ROOT = Path(__file__).parents[2]
 ARCHIVE = ROOT / "fixtures" / "sst2_bilstm" / "model.tar.gz"
 NAME = "sst2_bilstm/model.tar.gz"
 GRADIENT, SHAP = "biome-integrated-gradient", "biome-gradient-shap"
+# Seconds. A busy machine may be many times slower than a quiet one.
+LONGEST = 600.0
 INPUTS = {"sentence": "A warm, funny film."}
 
 
@@ -57,7 +59,7 @@ class Client:
         if raw is not None:
             given.update({"content-type": "application/json", "content-length": str(len(raw))})
         given.update({name.lower(): value for name, value in (headers or {}).items()})
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=LONGEST)
         try:
             connection.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
             for name, value in given.items():
@@ -122,9 +124,9 @@ def running(
             yield Running(Client(listener.getsockname()[1]), service, worker)
         finally:
             server.should_exit = True
-            thread.join(30)
+            thread.join(LONGEST)
             assert not thread.is_alive()
-            assert worker.close(30)
+            assert worker.close(LONGEST)
 
 
 def question(interpreter: str = GRADIENT, **rest: Any) -> Dict[str, Any]:
@@ -135,7 +137,7 @@ def request(*questions: Dict[str, Any], inputs: Any = None) -> Dict[str, Any]:
     return {"inputs": INPUTS if inputs is None else inputs, "explanations": list(questions)}
 
 
-def wait_until(condition: Any, seconds: float = 20.0) -> None:
+def wait_until(condition: Any, seconds: float = LONGEST) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "it did not happen in time"

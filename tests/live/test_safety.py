@@ -11,6 +11,7 @@ import pytest
 from biome_interpret.live import safety
 from tests.live.servers import (
     GRADIENT,
+    LONGEST,
     Client,
     make_service,
     question,
@@ -218,7 +219,7 @@ class TestBodies:
         assert answered.headers["connection"] == "close"
 
     def test_a_large_one_of_unknown_length_is_refused(self, client: Client) -> None:
-        with socket.create_connection(("127.0.0.1", client.port), 30) as stream:
+        with socket.create_connection(("127.0.0.1", client.port), LONGEST) as stream:
             stream.sendall(
                 b"POST /api/explain HTTP/1.1\r\nHost: localhost\r\n"
                 b"Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -237,7 +238,7 @@ class TestBodies:
         self, client: Client, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(safety, "_PATIENCE", 0.2)
-        with socket.create_connection(("127.0.0.1", client.port), 30) as stream:
+        with socket.create_connection(("127.0.0.1", client.port), LONGEST) as stream:
             stream.sendall(
                 b"POST /api/explain HTTP/1.1\r\nHost: localhost\r\n"
                 b"Content-Type: application/json\r\nContent-Length: 100\r\n\r\n{"
@@ -247,7 +248,7 @@ class TestBodies:
     def test_what_follows_a_refused_one_is_not_taken_for_a_request(self, client: Client) -> None:
         hidden = b"GET /api/setup HTTP/1.1\r\nHost: localhost\r\n\r\n"
         for type_, status in ((b"text/plain", 415), (b"application/json", 400)):
-            with socket.create_connection(("127.0.0.1", client.port), 30) as stream:
+            with socket.create_connection(("127.0.0.1", client.port), LONGEST) as stream:
                 stream.sendall(
                     b"POST /api/explain HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
                     + b"Content-Type: "
@@ -261,7 +262,7 @@ class TestBodies:
                 assert answered.startswith(f"HTTP/1.1 {status} ".encode())
 
     def test_a_header_that_is_given_twice_is_refused(self, client: Client) -> None:
-        connection = http.client.HTTPConnection("127.0.0.1", client.port, timeout=30)
+        connection = http.client.HTTPConnection("127.0.0.1", client.port, timeout=LONGEST)
         connection.putrequest("POST", "/api/explain")
         for value in ("application/json", "text/plain"):
             connection.putheader("Content-Type", value)
@@ -312,7 +313,7 @@ class TestToken:
 
 def _read_all(stream: socket.socket) -> bytes:
     parts = []
-    end = time.monotonic() + 30
+    end = time.monotonic() + LONGEST
     while time.monotonic() < end:
         part = stream.recv(65536)
         if not part:

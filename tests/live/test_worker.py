@@ -11,6 +11,7 @@ from allennlp.interpret.saliency_interpreters import SaliencyInterpreter
 from biome_interpret import IntegratedGradient
 from tests.live.servers import (
     GRADIENT,
+    LONGEST,
     Client,
     Running,
     make_service,
@@ -33,7 +34,7 @@ class Waiting(IntegratedGradient):
     def interpret_json(self, inputs: Any, target: Any = None) -> Any:
         Gate.asked.append(inputs["sentence"])
         Gate.started.release()
-        assert Gate.opened.acquire(timeout=30)
+        assert Gate.opened.acquire(timeout=LONGEST)
         return super().interpret_json(inputs, target)
 
 
@@ -74,12 +75,12 @@ class Asking:
         self.answered = client.post("/api/explain", given)
 
     def result(self) -> Any:
-        self._thread.join(30)
+        self._thread.join(LONGEST)
         return self.answered
 
 
 def open_connection(client: Client, given: Any) -> http.client.HTTPConnection:
-    connection = http.client.HTTPConnection("127.0.0.1", client.port, timeout=30)
+    connection = http.client.HTTPConnection("127.0.0.1", client.port, timeout=LONGEST)
     headers = {"Content-Type": "application/json"}
     connection.request("POST", "/api/explain", json.dumps(given), headers)
     return connection
@@ -93,7 +94,7 @@ class TestQueue:
     def test_a_full_one_is_answered_with_503(self, server: Running) -> None:
         client = server.client
         asking = [Asking(client, body("one"))]
-        assert Gate.started.acquire(timeout=30)
+        assert Gate.started.acquire(timeout=LONGEST)
         for text in ("two", "three"):
             asking.append(Asking(client, body(text)))
             wait_until(lambda: num_waiting(server) == len(asking) - 1)
@@ -116,7 +117,7 @@ class TestClientThatGoesAway:
     def test_a_waiting_request_is_dropped(self, server: Running) -> None:
         client = server.client
         first = Asking(client, body("one"))
-        assert Gate.started.acquire(timeout=30)
+        assert Gate.started.acquire(timeout=LONGEST)
         gone = open_connection(client, body("gone"))
         wait_until(lambda: num_waiting(server) == 1)
         last = Asking(client, body("two"))
@@ -130,7 +131,7 @@ class TestClientThatGoesAway:
 
     def test_a_running_one_stops_before_its_next_explanation(self, server: Running) -> None:
         gone = open_connection(server.client, body("gone", "waiting", "waiting", "waiting"))
-        assert Gate.started.acquire(timeout=30)
+        assert Gate.started.acquire(timeout=LONGEST)
         running_job = server.worker._running
         assert running_job is not None
         gone.close()
@@ -142,7 +143,7 @@ class TestClientThatGoesAway:
 
     def test_many_that_ask_and_leave_do_not_fill_the_queue(self, server: Running) -> None:
         first = Asking(server.client, body("one"))
-        assert Gate.started.acquire(timeout=30)
+        assert Gate.started.acquire(timeout=LONGEST)
         for _ in range(20):
             gone = open_connection(server.client, body("gone"))
             wait_until(lambda: num_waiting(server) == 1)
@@ -162,7 +163,7 @@ class TestFailures:
 
     def test_a_server_that_stops_answers_what_waits(self, server: Running) -> None:
         asking = [Asking(server.client, body("one"))]
-        assert Gate.started.acquire(timeout=30)
+        assert Gate.started.acquire(timeout=LONGEST)
         asking.append(Asking(server.client, body("two")))
         wait_until(lambda: num_waiting(server) == 1)
         assert not server.worker.close(0.05)
@@ -171,5 +172,5 @@ class TestFailures:
             assert one.result().error == "the server was stopped: start it again"
         assert server.client.post("/api/explain", body("three")).status == 503
         Gate.opened.release()
-        assert server.worker.close(30)
+        assert server.worker.close(LONGEST)
         assert Gate.asked == ["one"]
