@@ -20,7 +20,7 @@ QUICK = ["--interpreter", '{"type": "biome-integrated-gradient", "n_steps": 2}']
 SMALL = ["--batch-size", "8", "--rows-per-file", "24"]
 
 # Seconds. A busy machine may be many times slower than a quiet one.
-LONGEST = 1800
+LONGEST = 600
 
 Row = Dict[str, Any]
 
