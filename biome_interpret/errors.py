@@ -1,6 +1,7 @@
 """The error of a text. For a wrong option, AllenNLP's `ConfigurationError` is raised instead."""
 
 import json
+import re
 from typing import Any
 
 
@@ -33,7 +34,8 @@ def reason_of(error: BaseException, inputs: Any = None) -> str:
             message = f"{key!r} (the predictor needs this key; the text has {has})"
     elif isinstance(error, json.JSONDecodeError) and "\n" not in error.doc.rstrip("\n"):
         # Its line number is always 1, and would be mistaken for that of the input.
-        message = f"{error.msg} at character {error.pos + 1}"
+        # Some messages end in "at" themselves.
+        message = re.sub(r"( at)?$", f" at character {error.pos + 1}", error.msg, count=1)
     message = " ".join(message.split())
     return f"{type(error).__name__}: {message}" if message else type(error).__name__
 

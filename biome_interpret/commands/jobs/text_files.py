@@ -62,9 +62,9 @@ class TextFile(Source):
     def lines(self) -> Iterator[SourceLine]:
         """Those that are not blank."""
         with self._open() as file:
-            for number, raw in enumerate(file, start=1):
-                if not raw.decode("utf-8", "replace").isspace():
-                    yield SourceLine(number, raw)
+            for line in (SourceLine(*pair) for pair in enumerate(file, start=1)):
+                if _decoded(line, "replace").strip():
+                    yield line
 
     def count(self) -> Optional[int]:
         return sum(1 for _ in self.readable_lines()) if self.is_repeatable else None
@@ -133,7 +133,8 @@ class Table(TextFile):
     """
 
     format: Optional[str] = "csv"
-    dialect: Dict[str, Any] = {}
+    # If it is not strict, a quote that is not closed joins rows without an error.
+    dialect: Dict[str, Any] = {"strict": True}
 
     def lines(self) -> Iterator[SourceLine]:
         with self._open() as file:
@@ -149,19 +150,22 @@ class Table(TextFile):
                 except StopIteration:
                     return
                 except csv.Error as error:
-                    yield SourceLine(start, error)
+                    reason = f"the row cannot be read: {error}"
+                    yield SourceLine(start, _wrong_row(reason, start, rows.line_num))
                     continue
-                if any(map(str.strip, row)):
+                if not any(map(str.strip, row)):
+                    continue
+                if len(row) == len(self._columns):
                     yield SourceLine(start, row)
+                else:
+                    has = "1 field" if len(row) == 1 else f"{len(row)} fields"
+                    reason = f"the row has {has}, and the header has {len(self._columns)}"
+                    yield SourceLine(start, _wrong_row(reason, start, rows.line_num))
 
     def inputs(self, line: SourceLine) -> Dict[str, Any]:
         if isinstance(line.content, Exception):
-            raise ValueError(f"the row cannot be read: {line.content}")
+            raise line.content
         assert isinstance(line.content, list)
-        if len(line.content) != len(self._columns):
-            raise ValueError(
-                f"the row has {len(line.content)} fields, and the header has {len(self._columns)}"
-            )
         if any("\udc80" <= character <= "\udcff" for character in "".join(line.content)):
             raise ValueError("the row is not UTF-8")
         return dict(zip(self._columns, line.content))
@@ -254,6 +258,15 @@ def json_inputs(
 
 def _reads_lines_itself(predictor: Predictor) -> bool:
     return type(predictor).load_line is not Predictor.load_line
+
+
+def _wrong_row(reason: str, first: int, last: int) -> ValueError:
+    if last > first:
+        reason += (
+            f". It takes the lines {first} to {last}: a quote may not be closed, or not doubled "
+            f"inside a field"
+        )
+    return ValueError(reason)
 
 
 def _decoded(line: SourceLine, errors: str = "strict") -> str:

@@ -80,13 +80,14 @@ class TestJsonLines:
             {"sentence": None},
             '{"sentence": "A fine film.", "n": NaN}',
             "[" * 100_000,
+            '{"sentence": "cut off',
         ]
         source = write_lines(tmp_path / "broken.jsonl", lines)
         done = command.interpret(source, "--output-file", out)
         assert done.status == 1
-        assert done.err.endswith("2 texts interpreted, 7 failed (lines 3, 4, 5, 6, 7, ...)\n")
+        assert done.err.endswith("2 texts interpreted, 8 failed (lines 3, 4, 5, 6, 7, ...)\n")
         records = {record["line"]: record for record in read_lines(out)}
-        assert [*records] == [2, 3, 4, 5, 6, 7, 9, 10, 11]
+        assert [*records] == [2, 3, 4, 5, 6, 7, 9, 10, 11, 12]
         assert records[2]["inputs"] == DULL
         assert records[10]["inputs"] == {"sentence": "A fine film.", "n": None}
         reasons = {
@@ -97,6 +98,7 @@ class TestJsonLines:
             7: "which has 'text' (KeyError: 'sentence')",
             9: "TypeError",
             11: "the line is nested too deeply to be read",
+            12: "JSONDecodeError: Invalid control character at character 22",
         }
         for line, reason in reasons.items():
             assert reason in records[line]["error"], line
@@ -120,6 +122,16 @@ class TestJsonLines:
         source.write_bytes(b"\xef\xbb\xbf" + json.dumps(DULL).encode() + b"\r\n\r\n")
         assert command.interpret(source, "--output-file", out).status == 0
         assert read_lines(out)[0]["inputs"] == DULL
+
+    @pytest.mark.parametrize("content", [b"", b"\xef\xbb\xbf", b"\xef\xbb\xbf\r\n\n"])
+    def test_a_file_without_texts(
+        self, command: CommandLine, tmp_path: Path, out: Path, content: bytes
+    ) -> None:
+        source = tmp_path / "empty.jsonl"
+        source.write_bytes(content)
+        done = command.interpret(source, "--output-file", out)
+        assert done.status == 0 and "0 texts interpreted, 0 failed" in done.err
+        assert read_lines(out) == []
 
     def test_a_warning_if_all_first_texts_fail(
         self, command: CommandLine, tmp_path: Path, out: Path

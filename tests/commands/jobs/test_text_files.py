@@ -85,6 +85,24 @@ class TestTables:
         assert "field larger than field limit" in second["error"]
         assert third["inputs"] == {"sentence": "Fine.", "id": "9"} and third["line"] == 4
 
+    @pytest.mark.parametrize(
+        "row, reason, last",
+        [
+            ('"A dull film,7\n"Fine.",8\n', "the row cannot be read: ',' expected after", 3),
+            ('"A dull film,7\n\nFine.,8\n', "the row cannot be read: unexpected end of", 4),
+            ('"A dull\nfilm"\n', "the row has 1 field, and the header has 2", 3),
+        ],
+    )
+    def test_a_quote_that_is_not_closed_joins_no_rows_silently(
+        self, command: CommandLine, tmp_path: Path, out: Path, row: str, reason: str, last: int
+    ) -> None:
+        source = tmp_path / "reviews.csv"
+        source.write_text("sentence,id\n" + row)
+        assert command.interpret(source, "--output-file", out).status == 1
+        [record] = read_lines(out)
+        assert record["line"] == 2 and reason in record["error"]
+        assert f"It takes the lines 2 to {last}: a quote may not be closed" in record["error"]
+
     def test_a_column_that_is_named_twice_is_refused(
         self, command: CommandLine, tmp_path: Path
     ) -> None:
