@@ -13,6 +13,7 @@ import torch
 from allennlp.common import Params
 from allennlp.common.checks import ConfigurationError
 from allennlp.common.from_params import infer_params
+from allennlp.common.params import parse_overrides
 from allennlp.models.archival import load_archive
 from allennlp.modules.token_embedders import TokenEmbedder
 from allennlp.predictors import Predictor
@@ -93,6 +94,7 @@ def load_predictor(arguments: Namespace) -> Predictor:
     """Loads the archive's predictor like `allennlp predict`, or raises `ConfigurationError`."""
     extra_args = predictor_args(arguments)
     _check_device(arguments.cuda_device)
+    _check_overrides(arguments.overrides)
     try:
         archive = load_archive(
             arguments.archive_file,
@@ -124,6 +126,19 @@ def predictor_args(arguments: Namespace) -> Dict[str, Any]:
     except ValueError as error:
         raise ConfigurationError(f"--predictor-args must be a JSON object: {error}") from error
     return found
+
+
+def _check_overrides(jsonnet: str) -> None:
+    try:
+        found = parse_overrides(jsonnet)
+        if not isinstance(found, dict):
+            raise ValueError("it is not an object")
+    except (RuntimeError, ValueError) as error:
+        reason = " ".join(str(error).split())
+        raise ConfigurationError(
+            f"--overrides must be an object in JSON or Jsonnet, such as "
+            f"'{{\"model.dropout\": 0.1}}': {reason}"
+        ) from error
 
 
 def _check_device(index: int) -> None:

@@ -219,7 +219,7 @@ class TestWhatIsExplained:
         out.write_text("of yesterday")
         done = command.interpret(two, *arguments, "--output-file", out, "--overwrite")
         assert done.status == 2
-        assert "unknown target" in done.err and "'negative', 'positive'" in done.err
+        assert "unknown target" in done.err and "'negative' (1), 'positive' (0)" in done.err
         assert out.read_text() == "of yesterday"
 
     def test_granularity(self, command: CommandLine, tmp_path: Path, out: Path) -> None:

@@ -3,7 +3,7 @@
 import logging
 import re
 from dataclasses import dataclass, replace
-from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Union
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple, Union
 
 from allennlp.common.checks import ConfigurationError
 from allennlp.data import Instance
@@ -137,28 +137,28 @@ class RecordMaker:
             return
         own = [interpreter.target for interpreter in self.interpreters]
         targets = [t for t in self.targets or own if t is not None and t != GOLD]
-        labels = self._labels(batch) if targets else []
+        interpret = self.interpreters[0].interpreter.interpret_each
+        inputs, labels = self._labels(batch) if targets else (None, [])
         for target in targets if labels else []:
             is_known = target in labels if isinstance(target, str) else target < len(labels)
             if not is_known:
-                known = ", ".join(repr(label) for label in labels)
-                raise ConfigurationError(
-                    f"unknown target {target!r}: the labels are {known}, their indices 0 to "
-                    f"{len(labels) - 1}"
-                )
+                [found] = interpret([inputs], [target])
+                if isinstance(found, Exception):
+                    raise ConfigurationError(str(found)) from found
 
-    def _labels(self, batch: List[SourceLine]) -> List[str]:
-        """The model's labels, or an empty list if they cannot be found."""
+    def _labels(self, batch: List[SourceLine]) -> Tuple[Any, List[str]]:
+        """An input, and the model's labels for it; an empty list if they cannot be found."""
         interpret = self.interpreters[0].interpreter.interpret_each
         for line in batch:
             try:
+                inputs = self.source.inputs(line)
                 # Every set of labels has the index 0.
-                [result] = interpret([self.source.inputs(line)], [0])
+                [result] = interpret([inputs], [0])
             except Exception:  # `records` reports it later.
                 continue
             if not isinstance(result, Exception) and result:
-                return sorted(result[0].probabilities or {})
-        return []
+                return inputs, [*(result[0].probabilities or {})]
+        return None, []
 
     def _targets_of(self, inputs: Any) -> Targets:
         if self.target_field is None:

@@ -33,7 +33,7 @@ class SourceLine(NamedTuple):
     A text as it was read.
 
     number : the number of its (first) line, or of its instance, from 1.
-    content : the line, the row of a table, or the instance; or why a row could not be parsed.
+    content : the line, the row of a table, or the instance; or why a row could not be read.
     """
 
     number: int
@@ -43,6 +43,8 @@ class SourceLine(NamedTuple):
 class Source:
     # The format of its lines, if they are not JSON.
     format: Optional[str] = None
+    # For messages: what reads it, if that is not this package.
+    by = ""
 
     def __init__(self, path: Optional[Path]) -> None:
         self.path = path
@@ -115,7 +117,7 @@ class Source:
         except Exception as error:
             place = f" after line {line.number}" if line else ""
             reason = reason_of(error)
-            raise SourceError(f"the input cannot be read{place}: {reason}") from error
+            raise SourceError(f"the input cannot be read{self.by}{place}: {reason}") from error
 
 
 class ReaderInstances(Source):
@@ -125,6 +127,7 @@ class ReaderInstances(Source):
         super().__init__(Path(path))
         self._reader = reader
         self._path = path
+        self.by = f" by the dataset reader {type(reader).__name__}"
         is_multitask = isinstance(reader, MultiTaskDatasetReader)
         if multitask_head is not None and not is_multitask:
             raise ConfigurationError(

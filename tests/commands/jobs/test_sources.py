@@ -185,5 +185,5 @@ class TestReaderInstances:
             *(source, "--use-dataset-reader", "--batch-size", "2", "--output-file", out)
         )
         assert done.status == 1
-        assert "the input cannot be read after line 3: JSONDecodeError" in done.err
+        assert "be read by the dataset reader TextClassificationJsonReader after line 3" in done.err
         assert len(read_lines(out)) == 2
