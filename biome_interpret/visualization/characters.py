@@ -141,6 +141,12 @@ def _match(tokens: Sequence[str], text: str) -> Optional[Match]:
     return Match(text, num_skipped, pieces) if is_found else None
 
 
+def named(token: str) -> str:
+    """The token in a list, on a terminal: without its mark, and never invisible."""
+    plain = without_controls(without_mark(token))
+    return _BLANK if _INVISIBLE.fullmatch(plain) else plain
+
+
 def without_mark(token: str) -> str:
     """The token without the mark of a space before it (Ġ, ▁)."""
     return token.lstrip("".join(_SPACE_MARKS))

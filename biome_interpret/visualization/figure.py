@@ -2,7 +2,18 @@
 
 import io
 import math
-from typing import TYPE_CHECKING, Any, List, NamedTuple, Optional, Sequence, Set, Union, cast
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Iterable,
+    List,
+    NamedTuple,
+    Optional,
+    Sequence,
+    Set,
+    Union,
+    cast,
+)
 
 from biome_interpret.interpretation import RENDERERS, Interpretation, percent
 from biome_interpret.visualization.captions import interacting_most, target_name
@@ -19,6 +30,9 @@ _MAX_COLUMNS = 200
 # A heat map of more tokens is wrapped.
 _COLUMNS_IN_ROW = 32
 _LONGEST_TOKEN = 30
+_LONGEST_NAME = 50
+# The width of a character of a label, in inches.
+_CHARACTER = 0.085
 
 # Fonts with scripts that matplotlib's own font lacks. From here on it lacks some.
 _FIRST_FOREIGN = "\u0900"
@@ -66,7 +80,8 @@ def plot(
     Draws the scores. One interpretation becomes a bar chart, with standard errors if there are any.
     Several interpretations of one text (targets or interpreters) become rows of a heat map. A long
     text is wrapped over several maps. Scripts that matplotlib's font lacks, such as Chinese, are
-    drawn if a font for them is installed: Noto Sans CJK, or one of many others.
+    drawn if a font for them is installed: Noto Sans CJK, or one of many others. matplotlib may draw
+    Hebrew and Arabic from left to right. The HTML of a result has them right.
 
     # Parameters
 
@@ -132,14 +147,16 @@ def plot_interactions(interpretation: Interpretation, ax: Optional["Axes"] = Non
     shown = interacting_most(interpretation, _MAX_BARS)
     values = interpretation.interactions.values
     rows = [[values[i][j] for j in shown] for i in shown]
-    ax = ax if ax is not None else _new_axes(*[2.2 + 0.34 * len(shown)] * 2)
+    title = f"pairs of words for {_name(interpretation, with_method=False)}"
+    if len(shown) < len(bars):
+        title += f"\n{len(shown)} of {len(bars)} tokens: those that interact most"
+    at_side = max(2.2, 1.4 + _width_of(bars[i].token for i in shown))
+    size = max(at_side + 0.34 * len(shown), 1.8 + _width_of([title]))
+    ax = ax if ax is not None else _new_axes(size, size)
     largest = max((abs(value) for row in rows for value in row), default=0.0) or 1.0
     image = _heat_map(ax, [bars[i] for i in shown], rows, largest, max(1, len(shown)))
     ax.set_yticks(range(len(shown)), labels=[bars[i].token for i in shown], parse_math=False)
     ax.figure.colorbar(image, ax=ax, label="interaction", fraction=0.05, pad=0.02)
-    title = f"pairs of words for {_name(interpretation, with_method=False)}"
-    if len(shown) < len(bars):
-        title += f"\n{len(shown)} of {len(bars)} tokens: those that interact most"
     ax.set_title(title, parse_math=False, fontsize="medium")
     _use_fonts(ax)
     figure: Any = ax.figure
@@ -197,10 +214,10 @@ def _heat_maps(several: List[Interpretation], ax: Optional["Axes"]) -> List["Axe
     bars = all_bars[:_MAX_COLUMNS]
     num_maps = 1 if ax is not None else max(1, math.ceil(len(bars) / _COLUMNS_IN_ROW))
     width = math.ceil(len(bars) / num_maps)
-    maps = [ax] if ax is not None else _new_maps(num_maps, width, len(several))
-    largest = max((abs(score) for row in rows for score in row), default=0.0) or 1.0
     with_method = len({one.method for one in several}) > 1
     names = [_name(one, with_method) for one in several]
+    maps = [ax] if ax is not None else _new_maps(num_maps, width, names, bars)
+    largest = max((abs(score) for row in rows for score in row), default=0.0) or 1.0
     for i, one in enumerate(maps):
         part = slice(i * width, (i + 1) * width)
         image = _heat_map(one, bars[part], [row[part] for row in rows], largest, width)
@@ -263,26 +280,35 @@ def _bars(interpretation: Interpretation) -> List[_Bar]:
     return bars
 
 
-def _shortened(token: str) -> str:
-    text = visible(without_mark(token))
-    return text if len(text) <= _LONGEST_TOKEN else text[: _LONGEST_TOKEN - 1] + "…"
+def _shortened(text: str, longest: int = _LONGEST_TOKEN) -> str:
+    # matplotlib has no isolates: it would draw a box for each.
+    text = visible(without_mark(text)).replace("\u2066", "").replace("\u2069", "")
+    return text if len(text) <= longest else text[: longest - 1] + "…"
 
 
 def _name(interpretation: Interpretation, with_method: bool) -> str:
     target = interpretation.target
-    name = visible(target_name(target))
+    name = _shortened(target_name(target), _LONGEST_NAME)
     if target.probability is not None:
         name += f"  {percent(target.probability)}"
     return f"{name}\n{interpretation.method}" if with_method else name
+
+
+def _width_of(labels: Iterable[str]) -> float:
+    lines = (line for label in labels for line in label.split("\n"))
+    return _CHARACTER * max(map(len, lines), default=0)
 
 
 def _new_axes(width: float, height: float) -> "Axes":
     return _new_figure(width, height).add_subplot()
 
 
-def _new_maps(number: int, num_columns: int, num_rows: int) -> List["Axes"]:
-    height = number * (1.2 + 0.4 * num_rows) + 0.4
-    figure = _new_figure(2.5 + 0.34 * num_columns, height)
+def _new_maps(number: int, width: int, names: List[str], bars: List[_Bar]) -> List["Axes"]:
+    """With room for the names at the side and the slanted tokens below."""
+    at_side = max(2.5, 1.4 + _width_of(names))
+    below = max(1.2, 0.3 + _width_of(bar.token for bar in bars))
+    height = number * (below + 0.4 * len(names)) + 0.4
+    figure = _new_figure(at_side + 0.34 * width, height)
     return [*figure.subplots(number, 1, squeeze=False)[:, 0]]
 
 

@@ -16,7 +16,12 @@ from biome_interpret.visualization.captions import (
     strongest_pairs,
     target_name,
 )
-from biome_interpret.visualization.characters import display_pieces, without_controls, without_mark
+from biome_interpret.visualization.characters import (
+    display_pieces,
+    named,
+    without_controls,
+    without_mark,
+)
 
 # Background colours, from light to full. Blue and orange differ in every type of colour vision.
 # Words against the target are also underlined, for terminals that show only greys.
@@ -193,13 +198,13 @@ class _Result:
         speak_for = sorted((pair for pair in scored if pair[0] > 0), reverse=True)
         speak_against = sorted(pair for pair in scored if pair[0] < 0)
         for side, pairs in (("for", speak_for), ("against", speak_against)):
-            named = [f"{clean(word)} {self._number(score)}" for score, word in pairs[:_NUM_NAMED]]
-            if named:
-                yield f"{side}: {', '.join(named)}"
+            words = [f"{named(word)} {self._number(score)}" for score, word in pairs[:_NUM_NAMED]]
+            if words:
+                yield f"{side}: {', '.join(words)}"
         if not self._largest:
             yield "all scores are 0"
         strongest = [
-            f"{clean(one.first)} · {clean(one.second)} {self._number(one.value)}"
+            f"{named(one.first)} · {named(one.second)} {self._number(one.value)}"
             for one in strongest_pairs(self._result)
         ]
         if strongest:

@@ -133,6 +133,24 @@ def test_chinese_is_drawn_with_a_font_that_has_it(chinese_font: None, tmp_path: 
     assert "Noto Sans CJK SC" not in label.get_fontfamily()
 
 
+def test_long_names_and_tokens_leave_room_for_the_map() -> None:
+    name = "a label with a long name, in words, and words, and words, and words"
+    few = interpretation(["incomprehensibilities-of-a-film", "\u202eis"], [1, -1], name)
+    both = figure.plot([few, few])
+    pairs = figure.plot_interactions(
+        interpretation(few.tokens, few.scores, name, interactions=PairScores([[0, 1], [1, 0]]))
+    )
+    for drawn in (both, pairs):
+        drawn.draw_without_rendering()
+        ax = drawn.axes[0]
+        width, height = ax.get_window_extent().size / drawn.dpi
+        assert width > 0.5 and height > 0.5
+        for text in [ax.title, *ax.get_xticklabels(), *ax.get_yticklabels()]:
+            place = text.get_window_extent()
+            assert place.x0 > -2 and place.x1 < drawn.bbox.x1 + 2, text
+        assert labels(ax.xaxis) == ["incomprehensibilities-of-a-fi…", "⟨RLO⟩is"]
+
+
 def test_different_tokens_cannot_share_a_heat_map() -> None:
     one, other = interpretation(["a"], [1.0]), interpretation(["b"], [1.0])
     with pytest.raises(ValueError, match="same tokens"):

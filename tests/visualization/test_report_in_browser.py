@@ -1,12 +1,13 @@
 """Opens the page of `write_report` in a real Chromium."""
 
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Dict, Iterator, List
 
 import pytest
 
-from biome_interpret import GradientShap, IntegratedGradient
+from biome_interpret import GradientShap, IntegratedGradient, Target
 from biome_interpret.interpretation import PairScores
 from biome_interpret.visualization.report import write_report
 from tests.tiny_models import EXAMPLE_INPUTS, build_predictor
@@ -407,6 +408,21 @@ def test_targets_and_interpreters_stand_side_by_side(browser: Browser, tmp_path:
     assert [text.split()[1] for text, _, _ in items] == ["positive", "negative"] * 2
     assert [text.split()[-1] for text, _, _ in items] == [r.method for r in results]
     assert items[0][2] == items[1][2] and items[0][1] < items[1][1]
+
+
+def test_a_text_whose_loss_is_explained_says_so(browser: Browser, tmp_path: Path) -> None:
+    loss = interpretation(["a", "film"], [1.0, 2.0])
+    loss = replace(loss, target=Target())
+    show(browser, [{"line": 1, "interpretations": [loss.to_json()]}], tmp_path)
+    assert browser.run("document.querySelector('#L1 h3').textContent") == "for the loss"
+
+
+def test_a_usual_label_is_not_divided_in_the_summary(browser: Browser, tmp_path: Path) -> None:
+    predicted = {"contradiction": 0.75, "entailment": 0.25}
+    one = record(1, "a film", [1.0, 2.0], target="contradiction", probabilities=predicted)
+    show(browser, [{**one, "line": line, "gold": "entailment"} for line in (1, 2)], tmp_path)
+    lines = "document.querySelector('.predictions th bdi').getClientRects().length"
+    assert browser.run(lines) == 1
 
 
 def test_columns_are_named_by_what_differs(browser: Browser, tmp_path: Path) -> None:

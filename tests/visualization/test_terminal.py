@@ -216,6 +216,12 @@ def test_words_with_tiny_scores_are_not_named_as_the_strongest() -> None:
     assert "against:" not in plain
 
 
+def test_the_strongest_words_are_named_without_marks_and_never_invisible() -> None:
+    plain = shown(result({"Ġfine": 2.0, "\u200d": 1.0, "##ly": 0.5, "Ġ": -1.0, "\u202e": -2.0}))
+    assert "for: fine +2.00, ␣ +1.00, ##ly +0.50\n" in plain
+    assert "against: \ufffd -2.00, ␣ -1.00\n" in plain
+
+
 def test_the_three_strongest_pairs_are_named() -> None:
     values = [
         [0.0, 0.5, 0.1, 0.0],

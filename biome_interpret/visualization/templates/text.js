@@ -48,7 +48,8 @@ const drawInput = (record) =>
 function drawTarget(record, item) {
   const isNamed = methods.size > 1 && item.method !== undefined;
   const isPredicted = item.target === record.predicted && item.words === undefined;
-  if (items(record).length === 1 && isPredicted && !isNamed) return null;
+  const isInHeader = isPredicted && item.target !== undefined;
+  if (items(record).length === 1 && isInHeader && !isNamed) return null;
   const heading = make("h3", null, item.words === undefined ? "for " : null);
   heading.append(item.target === undefined ? "the loss" : bdi(item.target));
   if (item.words !== undefined) heading.append(": ", bdi(item.words));
