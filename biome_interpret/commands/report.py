@@ -70,8 +70,9 @@ def make_report(
         raise WriteError(str(html), error) from error
     for number, reason in refused.reasons:
         say(f"line {number} of {records} cannot be shown: {reason}")
-    if refused.count > len(refused.reasons):
-        say(f"and {refused.count - len(refused.reasons)} more lines cannot be shown")
+    more = refused.count - len(refused.reasons)
+    if more:
+        say(f"and {more} more line{'s' * (more > 1)} cannot be shown")
     return FAILED if refused.count else 0
 
 

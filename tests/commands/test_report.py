@@ -48,11 +48,13 @@ def test_of_a_resumed_job_is_complete(command: CommandLine, tmp_path: Path) -> N
     assert page.read_bytes() == whole
 
 
-def test_a_truncated_line_is_skipped(command: CommandLine, tmp_path: Path) -> None:
+def test_a_truncated_line_is_skipped_with_a_message(command: CommandLine, tmp_path: Path) -> None:
     out, page = tmp_path / "out.jsonl", tmp_path / "page.html"
     command.interpret(REVIEWS, "--output-file", out)
     out.write_bytes(out.read_bytes()[:-20])
-    assert command("report", out, "--html", page).status == 0
+    done = command("report", out, "--html", page)
+    assert done.status == 0
+    assert done.err == f"the last line of {out} is cut short and is left out\n"
     assert "documentaries" not in page.read_text(encoding="utf-8")
 
 

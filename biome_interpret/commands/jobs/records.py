@@ -14,6 +14,7 @@ from typing import Any, Dict, Iterator, NamedTuple, Optional, Sequence, Tuple, U
 from allennlp.common.checks import ConfigurationError
 from allennlp.common.file_utils import open_compressed
 
+from biome_interpret.commands.jobs.messages import say
 from biome_interpret.errors import InterpretationError, reason_of
 from biome_interpret.interpretation import Interpretation
 
@@ -157,7 +158,8 @@ class Written(NamedTuple):
 def read_records(path: Union[str, Path]) -> Iterator[Union[Dict[str, Any], ValueError]]:
     """
     The record of each line of a file, which may be compressed, or the reason why there is none. A
-    last line that is cut short is skipped. Raises `ConfigurationError` if the file cannot be read.
+    last line that is cut short, as a killed job leaves it, is skipped with a message. Raises
+    `ConfigurationError` if the file cannot be read.
     """
     try:
         with open_compressed(path, "rb", encoding=None) as file:
@@ -165,6 +167,8 @@ def read_records(path: Union[str, Path]) -> Iterator[Union[Dict[str, Any], Value
                 record = _parsed(raw)
                 if raw.endswith(b"\n") or not isinstance(record, ValueError):
                     yield record
+                else:
+                    say(f"the last line of {path} is cut short and is left out")
     except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
         raise ConfigurationError(f"{path} cannot be read: {error}") from error
 
