@@ -168,12 +168,13 @@ class Interpretation:
 
     def __repr__(self) -> str:
         """One line with the target and the strongest words."""
-        target = self.target.label if self.target.label is not None else "the loss"
+        target = "the loss" if self.target.label is None else _beginning(self.target.label)
+        words = "" if self.target.words is None else f" of {_beginning(self.target.words)}"
         probability = self.target.probability
         share = "" if probability is None else f" {percent(probability)}"
         tokens = [token for one in self.fields.values() for token in one.tokens]
         scores = [score for one in self.fields.values() for score in one.scores]
-        return f"<Interpretation for {_beginning(target)}{share}: {_strongest(tokens, scores)}>"
+        return f"<Interpretation for {target}{words}{share}: {_strongest(tokens, scores)}>"
 
     def to_json(self) -> Dict[str, Any]:
         """Plain dicts, lists, strings and numbers. Interactions are left out if there are none."""

@@ -117,7 +117,9 @@ def test_printed_results_are_short() -> None:
         repr(words["tokens"])
         == "<FieldScores of 4 tokens: fun +2.26, thin -1.73, but +0.2 and 1 more>"
     )
-    assert repr(Interpretation({}, Target(), 1.0)) == "<Interpretation for 'the loss': no tokens>"
+    assert repr(Interpretation({}, Target(), 1.0)) == "<Interpretation for the loss: no tokens>"
+    span = Interpretation(words, Target("B-PER L-PER", None, 0.5, "Mary Smith"), 1.0)
+    assert repr(span).startswith("<Interpretation for 'B-PER L-PER' of 'Mary Smith' 50.0 %: fun ")
     long = Interpretation(
         {"t": FieldScores(["x" * 999] * 99, [1.0] * 99, "k_1")}, Target("y" * 999), 1.0
     )

@@ -137,8 +137,10 @@ class RecordMaker:
             return
         own = [interpreter.target for interpreter in self.interpreters]
         targets = [t for t in self.targets or own if t is not None and t != GOLD]
+        if not targets:
+            return
         interpret = self.interpreters[0].interpreter.interpret_each
-        inputs, labels = self._labels(batch) if targets else (None, [])
+        inputs, labels = self._labels(batch)
         for target in targets if labels else []:
             is_known = target in labels if isinstance(target, str) else target < len(labels)
             if not is_known:
