@@ -305,8 +305,8 @@ def _new_axes(width: float, height: float) -> "Axes":
 
 def _new_maps(number: int, width: int, names: List[str], bars: List[_Bar]) -> List["Axes"]:
     """With room for the names at the side and the slanted tokens below."""
-    at_side = max(2.5, 1.4 + _width_of(names))
-    below = max(1.2, 0.3 + _width_of(bar.token for bar in bars))
+    at_side = max(2.5, 1.1 + _width_of(names))
+    below = max(1.2, 0.2 + 0.87 * _width_of(bar.token for bar in bars))
     height = number * (below + 0.4 * len(names)) + 0.4
     figure = _new_figure(at_side + 0.34 * width, height)
     return [*figure.subplots(number, 1, squeeze=False)[:, 0]]
