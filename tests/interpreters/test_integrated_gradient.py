@@ -282,6 +282,18 @@ class TestOptions:
         [result] = IntegratedGradient(predictor, background=[inputs]).interpret_json(inputs)
         assert result.fields["tokens"].scores == [0.0] * 13
 
+    def test_a_background_is_embedded_again_after_the_weights_have_changed(self) -> None:
+        predictor = build_predictor("lstm")
+        inputs = EXAMPLE_INPUTS["lstm"]
+        used = IntegratedGradient(predictor, background=["a dull film"], n_steps=5)
+        [before] = used.interpret_json(inputs)
+        with torch.no_grad():
+            for parameter in predictor._model.parameters():
+                parameter.mul_(1.5)
+        [after] = used.interpret_json(inputs)
+        new = IntegratedGradient(predictor, background=["a dull film"], n_steps=5)
+        assert [after] == new.interpret_json(inputs) != [before]
+
     def test_to_json_and_back(self) -> None:
         predictor = build_predictor("esim")
         [result] = IntegratedGradient(predictor).interpret_json(EXAMPLE_INPUTS["esim"])

@@ -73,6 +73,10 @@ class BatchExplainer:
     def _num_background(self) -> int:
         return len(self._settings.background or [])
 
+    def forget_background(self) -> None:
+        """Its texts are embedded again: the model may have been trained or moved meanwhile."""
+        self._background = None
+
     def results(
         self,
         batch: ExplainedBatch,

@@ -122,6 +122,7 @@ class Pipeline:
         windows: List[Window] = []
         # It may have been moved.
         self._planner.device = device_of(self._model)
+        self._explainer.forget_background()
         groups = run_overlapped(
             self._tasks(inputs, targets, questions, complete, windows),
             self._planner.device,
