@@ -105,13 +105,15 @@ class ItemMaker:
         self._sites = sites
         self._settings = settings
         self._readings: Dict[Hashable, Reading] = {}
+        # A note if the predictor itself predicts in another way; `None` before they are compared.
+        self.own_prediction: Optional[List[str]] = None
         # Classes of objectives with a loss that is not a sum over rows.
         self.non_additive: Set[type] = set()
 
     @property
     def learnt(self) -> Tuple[Any, ...]:
         """As that of `BatchPlanner`."""
-        return dict(self._readings), frozenset(self.non_additive)
+        return dict(self._readings), frozenset(self.non_additive), self.own_prediction
 
     def items(self, index: int, job: Job, said: JsonDict) -> List[Item]:
         """
@@ -194,7 +196,7 @@ class ItemMaker:
             )
         if own.best is not None and own.name is not None:
             objective.name_as((own.best, own.name))
-        notes = doubts(objective, own, said)
+        notes = [*doubts(objective, own, said), *(self.own_prediction or [])]
         return Item(index, instance, objective, notes if wrong is None else [wrong, *notes])
 
     def _objective(self, instance: Instance, said: JsonDict, mode: InferenceMode) -> Objective:

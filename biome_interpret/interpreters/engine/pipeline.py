@@ -36,6 +36,7 @@ from biome_interpret.models.execution.prediction import Prediction, predict
 from biome_interpret.models.execution.probing import ProbeResult
 from biome_interpret.models.execution.row_values import RowsMixed
 from biome_interpret.models.isolation.isolated import run_isolated
+from biome_interpret.models.labelling.own_prediction import note_on_own_prediction
 from biome_interpret.models.labelling.targets import TargetSpec
 from biome_interpret.models.objectives import LossNotAdditive
 from biome_interpret.models.tensors import device_of
@@ -144,11 +145,22 @@ class Pipeline:
         for first in range(0, len(inputs), size):
             part = slice(first, first + size)
             window = Window.read(self._predictor, inputs[part], targets[part], questions[part])
+            self._compare_own_prediction(window.jobs)
             self._probe_rows(window.jobs)
             window.groups = self._planner.groups([job.text for job in window.jobs])
             windows.append(window)
             for group in window.groups:
                 yield self._group_outcomes([window.jobs[i] for i in group], complete)
+
+    def _compare_own_prediction(self, jobs: Sequence[Job]) -> None:
+        """Once, with the longest text: some predictors change long texts only."""
+        if jobs and self._item_maker.own_prediction is None:
+            longest = max((job.text for job in jobs), key=lambda text: sum(text.lengths))
+            texts = [
+                job.text for job in jobs if job.text is longest or job.text.json is longest.json
+            ]
+            note = note_on_own_prediction(self._predictor, texts)
+            self._item_maker.own_prediction = [] if note is None else [note]
 
     def _probe_rows(self, jobs: Sequence[Job]) -> None:
         """
