@@ -99,6 +99,20 @@ def one_against_all(logits: torch.Tensor, label: torch.Tensor) -> torch.Tensor:
     return F.binary_cross_entropy_with_logits(logits, F.one_hot(label, logits.size(-1)).to(logits))
 
 
+def multi_margin(logits: torch.Tensor, label: torch.Tensor) -> torch.Tensor:
+    return F.multi_margin_loss(logits, label)
+
+
+def hinge(logits: torch.Tensor, label: torch.Tensor) -> torch.Tensor:
+    own = logits.gather(1, label.unsqueeze(-1))
+    return (0.3 + logits - own).relu().sum(dim=-1).mean()
+
+
+def focal(logits: torch.Tensor, label: torch.Tensor) -> torch.Tensor:
+    own = -F.cross_entropy(logits, label, reduction="none")
+    return ((1 - own.exp()) ** 2 * -own).mean()
+
+
 def logits_only(loss_of: Any) -> Type[Model]:
     """A classifier that gives no probabilities, with this loss."""
 
@@ -123,7 +137,7 @@ class TestProbabilities:
         assert interpret(Calibrated).target.probability == pytest.approx(own)
         assert interpret(Calibrated, inference_mode="softmax").output == pytest.approx(own)
 
-    @pytest.mark.parametrize("loss", [cross_entropy, smoothed, of_log_probabilities])
+    @pytest.mark.parametrize("loss", [cross_entropy, smoothed, focal, of_log_probabilities])
     def test_are_those_of_a_softmax_if_the_loss_is(self, loss: Any) -> None:
         result = interpret(logits_only(loss))
         [logits] = [maker(Classifier)().predict_json(TEXT)["logits"]]
@@ -131,9 +145,10 @@ class TestProbabilities:
         assert result.target.probability == pytest.approx(float(expected.max()))
         assert not any("softmax" in note for note in result.notes)
 
-    def test_are_left_out_if_each_label_has_a_loss_of_its_own(self) -> None:
-        for mode in ("logits", "softmax"):
-            result = interpret(logits_only(one_against_all), inference_mode=mode)
+    @pytest.mark.parametrize("loss", [one_against_all, multi_margin, hinge])
+    def test_are_left_out_if_the_loss_is_that_of_no_softmax(self, loss: Any) -> None:
+        for mode, vocab in [("logits", None), ("softmax", None), ("logits", BINARY)]:
+            result = interpret(logits_only(loss), vocab, inference_mode=mode)
             assert result.target.probability is None and result.probabilities is None
             assert any("not that of a softmax of 'logits'" in note for note in result.notes)
             assert result.output_name == ("logits" if mode == "logits" else "loss")

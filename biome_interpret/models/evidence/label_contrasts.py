@@ -76,16 +76,27 @@ class LabelLosses:
 
     def may_be_of_a_softmax(self, name: str) -> bool:
         """
-        Whether no loss changes if all logits rise by the same, as with the loss of a softmax.
+        Whether no loss changes if all logits rise by the same, as with the loss of a softmax. That
+        of a margin does not either, but it is linear.
         """
-        logits = self._first.outputs[name]
-        if agree(logits.detach().exp().sum(dim=-1), torch.ones(logits.shape[:-1]).to(logits)):
+        logits = self._first.outputs[name].detach()
+        if agree(logits.exp().sum(dim=-1), torch.ones(logits.shape[:-1]).to(logits)):
             return True  # They are the logarithms of probabilities.
+        if self._is_linear(name):
+            return False
         gradients = [one.loss_gradient(name) for one in self._passes if name in one.outputs]
         # If the model is certain of a label, the gradient of its loss is mostly rounding.
         known = [gradient for gradient in gradients if gradient is not None]
         largest = max(known, key=lambda gradient: float(gradient.abs().max()), default=None)
         return largest is None or adds_up_to_zero(largest)
+
+    def _is_linear(self, name: str) -> bool:
+        """Whether each label's loss is linear in its logits, which are not far apart."""
+        logits = self._first.outputs[name].detach()
+        if float(logits.softmax(dim=-1).max()) > 1 - _ROUNDING:
+            return False  # All losses of certain models are flat, or linear.
+        found = [one.has_linear_loss(name) for one in self._passes if name in one.outputs]
+        return all(one is True for one in found)
 
     def _slope(self, name: str) -> Optional[float]:
         """How the loss changes with the explained logit; `None` if it does not depend on it."""

@@ -114,6 +114,24 @@ class LabelledPass:
         [gradient] = _gradients(loss.sum(), [self.outputs[name]])
         return gradient
 
+    def has_linear_loss(self, name: str) -> Optional[bool]:
+        """
+        Whether the loss is linear in an output, at and near this text, as a margin loss is. `None`
+        if the loss does not say.
+        """
+        loss, output = self.outputs.get("loss"), self.outputs[name]
+        if self.loss_gradient(name) is None or not isinstance(loss, torch.Tensor):
+            return None
+        [slopes] = torch.autograd.grad(loss.sum(), [output], create_graph=True)
+        weights = torch.linspace(1.0, 2.0, slopes.numel()).to(slopes).reshape(slopes.shape)
+        try:
+            second = gradient_by((weights * slopes).sum(), output)
+        except RuntimeError as error:
+            # PyTorch's own margin losses have no second derivative. A user's function may lack one.
+            return True if "is not implemented" in str(error) else None
+        rounding = 8 * torch.finfo(slopes.dtype).eps * float(slopes.detach().abs().max())
+        return second is None or float(second.abs().max()) <= rounding
+
     def mixes_positions(self, name: str) -> Optional[bool]:
         """
         Whether the loss of one position of an output depends on others, as that of a random field
