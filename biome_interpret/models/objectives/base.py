@@ -23,6 +23,9 @@ from biome_interpret.models.objectives.reading import Reading, with_dimensions
 from biome_interpret.models.signatures import Signature, forward_signature
 from biome_interpret.models.tensors import TensorDict, fresh
 
+# The flag of an instance that is labelled with some of its tags: the "O" of others does not count.
+IGNORES_OUTSIDE = "ignore_loss_on_o_tags"
+
 # For each row the probability of each label, by the label's name, the most probable first.
 LabelProbabilities = List[Optional[Dict[str, float]]]
 

@@ -6,9 +6,15 @@ import torch
 from allennlp.data import Instance
 
 from biome_interpret.errors import InterpretationError
-from biome_interpret.models.objectives.base import LabelProbabilities, Objective, Target
+from biome_interpret.models.objectives.base import (
+    IGNORES_OUTSIDE,
+    LabelProbabilities,
+    Objective,
+    Target,
+)
 from biome_interpret.models.objectives.inference_modes import Outputs
 from biome_interpret.models.objectives.reading import Reading
+from biome_interpret.models.signatures import forward_signature
 from biome_interpret.models.tensors import TensorDict
 
 # How far rounding may take a float32 loss from the rows' sum or mean, relative to their size.
@@ -88,6 +94,9 @@ class LossObjective(_WrappedObjective):
 
     def values(self, outputs: Outputs, tensors: TensorDict) -> torch.Tensor:
         """One value for all rows. Shape: (1,)."""
+        is_of_span = bool(tensors.get(IGNORES_OUTSIDE))
+        if is_of_span and IGNORES_OUTSIDE not in forward_signature(self.model).names:
+            self._note_other_tags()
         if "loss" not in outputs:
             outputs = self.model.make_output_human_readable(outputs)
         if "loss" not in outputs:
@@ -97,6 +106,14 @@ class LossObjective(_WrappedObjective):
             )
         loss: torch.Tensor = outputs["loss"]
         return -loss.sum().reshape(1)
+
+    def _note_other_tags(self) -> None:
+        note = (
+            f"{type(self.model).__name__} takes no `{IGNORES_OUTSIDE}`: its loss is that of all "
+            f"tags of the text, with 'O' for each token beside those that the target names"
+        )
+        if note not in self.notes:
+            self.notes.append(note)
 
 
 class LossNotAdditive(InterpretationError):

@@ -1,13 +1,18 @@
 """The loss is explained row by row if it is additive over rows, and as a whole otherwise."""
 
-from typing import Any, Dict, List
+from typing import Any, Dict, List, Optional
 
 import pytest
 import torch
+from allennlp.common import JsonDict
+from allennlp.data import Instance
 from allennlp.data.fields import TensorField
 from allennlp.models import BasicClassifier
+from allennlp.predictors import Predictor
 
 from biome_interpret import GradientShap, IntegratedGradient, Interpretation
+from tests.kinds.others.models.lookalikes import TAGS, OwnTags
+from tests.kinds.others.records import maker
 from tests.models.execution.test_probing import OddLoss, SumsLoss, as_kind
 from tests.tiny_models import EXAMPLE_INPUTS, build_predictor
 
@@ -189,3 +194,39 @@ def test_a_loss_that_is_not_finite_is_refused() -> None:
     interpreter = IntegratedGradient(predictor, inference_mode="loss")
     with pytest.raises(Exception, match="not finite"):
         interpreter.interpret_json(REVIEW)
+
+
+class PlainPredictor(Predictor):
+    """Labels nothing."""
+
+    def _json_to_instance(self, json_dict: JsonDict) -> Instance:
+        return self._dataset_reader.text_to_instance(json_dict["sentence"])
+
+
+class TakesTheFlag(OwnTags):
+    """As AllenNLP's taggers."""
+
+    def forward(  # type: ignore[override]
+        self,
+        tokens: Any,
+        tags: Optional[torch.Tensor] = None,
+        metadata: Any = None,
+        ignore_loss_on_o_tags: Optional[bool] = None,
+    ) -> Dict[str, Any]:
+        if tags is not None and ignore_loss_on_o_tags:
+            tags = tags.masked_fill(tags == 0, -100)
+        return super().forward(tokens, tags, metadata)
+
+
+@pytest.mark.parametrize(("model", "is_noted"), [(OwnTags, True), (TakesTheFlag, False)])
+def test_a_loss_of_all_tags_has_a_note(model: Any, is_noted: bool) -> None:
+    predictor = maker(model, PlainPredictor, vocab={"tags": TAGS})()
+    results = IntegratedGradient(predictor, n_steps=5, inference_mode="loss").interpret_json(
+        {"sentence": "a dull story with a bad cast"}
+    )
+    assert results
+    for result in results:
+        assert any("is that of all tags of the text" in note for note in result.notes) == is_noted
+    # The logits are those of the span alone.
+    for result in IntegratedGradient(predictor, n_steps=5).interpret_json({"sentence": "a film"}):
+        assert not any("all tags" in note for note in result.notes)

@@ -9,7 +9,13 @@ from allennlp.models import Model
 from allennlp.modules.conditional_random_field import ConditionalRandomField
 from allennlp.nn.util import get_text_field_mask
 
-from biome_interpret.models.objectives.base import Objective, Target, joined, namespace_of
+from biome_interpret.models.objectives.base import (
+    IGNORES_OUTSIDE,
+    Objective,
+    Target,
+    joined,
+    namespace_of,
+)
 from biome_interpret.models.objectives.inference_modes import Choices, LogSoftmax, Outputs, Softmax
 from biome_interpret.models.tensors import TensorDict
 
@@ -35,7 +41,7 @@ class TagsObjective(Objective):
         if isinstance(self.mode, LogSoftmax) and not self._has_probability:
             return None
         mask = _text_mask(tensors, tags.shape)
-        if tensors.get("ignore_loss_on_o_tags"):
+        if tensors.get(IGNORES_OUTSIDE):
             mask &= tags != self._indices.get("O", -1)
         return Choices(logits, tags, mask)
 
@@ -60,7 +66,7 @@ class TagsObjective(Objective):
         names = {index: name for name, index in self._indices.items()}
         tags = [tag if isinstance(tag, str) else names.get(tag, str(tag)) for tag in label.labels]
         # A span may cover the whole text. Without a tag "O", as for parts of speech, there is none.
-        if "O" not in self._indices or "ignore_loss_on_o_tags" not in instance.fields:
+        if "O" not in self._indices or IGNORES_OUTSIDE not in instance.fields:
             return Target(" ".join(tags) or None, None, probability)
         words = None
         if isinstance(label.sequence_field, TextField):
