@@ -1,6 +1,6 @@
 """The base class of the methods that ask for f with some units removed."""
 
-from typing import Any, Dict
+from typing import Any
 
 from allennlp.predictors import Predictor
 
@@ -49,8 +49,8 @@ class CoalitionInterpreter(PlannedInterpreter):
     ) -> None:
         self._deletes = options.one_of("removal", removal, ["baseline", DELETE]) == DELETE
         if self._deletes:
-            replacements: Dict[str, Any] = {n: kwargs.get(n) for n in ("baseline", "background")}
-            options.refuse_both({"removal='delete'": removal}, replacements)
+            for name in ("baseline", "background"):
+                options.refuse_both({"removal='delete'": removal}, {name: kwargs.get(name)})
         self._with_interactions = options.flag("interactions", interactions)
         super().__init__(predictor, **kwargs)
 

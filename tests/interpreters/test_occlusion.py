@@ -162,7 +162,7 @@ class TestDelete:
     @pytest.mark.parametrize("option", ["baseline", "background"])
     def test_a_baseline_is_refused(self, option: str) -> None:
         value: Any = "unknown" if option == "baseline" else ["a film"]
-        message = f"removal='delete' and {option} exclude each other"
+        message = f"removal='delete' and {option} exclude each other: give .*, or {option}$"
         with pytest.raises(ConfigurationError, match=message):
             Occlusion(build_predictor("lstm"), removal="delete", **{option: value})
 

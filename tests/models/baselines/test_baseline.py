@@ -6,8 +6,11 @@ from typing import Any
 import pytest
 import torch
 from allennlp.common.checks import ConfigurationError
+from allennlp.data import TextFieldTensors, Vocabulary
+from torch.nn.utils.rnn import pack_padded_sequence
 
-from biome_interpret import Baseline, IntegratedGradient
+from biome_interpret import Baseline, IntegratedGradient, InterpretationError
+from tests.kinds.others.records import INPUTS, Classifier, maker
 from tests.models.baselines.calls import call_of
 from tests.tiny_models import EXAMPLE_INPUTS, build_predictor
 
@@ -114,3 +117,43 @@ def test_a_model_without_a_mask_token_is_answered() -> None:
     interpreter = IntegratedGradient(build_predictor("lstm"), baseline="mask")
     with pytest.raises(ConfigurationError, match="needs a mask token"):
         interpreter.saliency_interpret_from_json(REVIEW)
+
+
+class CountsVectors(Classifier):
+    """The length of a text is the number of its vectors that are not zero."""
+
+    def __init__(self, vocab: Vocabulary) -> None:
+        super().__init__(vocab)
+        self.encoder = torch.nn.LSTM(4, 4, batch_first=True)
+
+    def pooled(self, vectors: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        vectors = vectors * mask.unsqueeze(-1)
+        # Shape: (rows,)
+        lengths = (vectors.abs().sum(dim=-1) > 0).sum(dim=-1).cpu()
+        packed = pack_padded_sequence(vectors, lengths, batch_first=True, enforce_sorted=False)
+        state: torch.Tensor = self.encoder(packed)[1][0][-1]
+        return state
+
+
+class FailsWithGradients(Classifier):
+    def vector(self, tokens: TextFieldTensors) -> torch.Tensor:
+        vector = super().vector(tokens)
+        if vector.requires_grad:
+            raise RuntimeError("no gradients here")
+        return vector
+
+
+@pytest.mark.parametrize("options", [{}, {"n_steps": 5, "quadrature": "riemann-left"}])
+def test_a_model_that_fails_at_the_baseline_needs_another_one(options: Any) -> None:
+    predictor = maker(CountsVectors)()
+    told = r"CountsVectors runs on the text, but fails.*RuntimeError: Length.*another `baseline`"
+    for found in IntegratedGradient(predictor, **options).interpret_each(INPUTS):
+        assert isinstance(found, InterpretationError) and re.search(told, str(found))
+    other = IntegratedGradient(predictor, baseline="unknown", **options).interpret_each(INPUTS)
+    assert not any(isinstance(found, Exception) for found in other)
+
+
+def test_a_model_that_fails_everywhere_needs_no_other_baseline() -> None:
+    for found in IntegratedGradient(maker(FailsWithGradients)()).interpret_each(INPUTS):
+        assert isinstance(found, InterpretationError) and "no gradients here" in str(found)
+        assert "baseline" not in str(found)

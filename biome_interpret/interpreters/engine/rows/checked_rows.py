@@ -4,7 +4,7 @@ from typing import List, Optional, Sequence, Tuple
 
 import torch
 
-from biome_interpret.errors import InterpretationError, is_out_of_memory
+from biome_interpret.errors import InterpretationError, is_out_of_memory, reason_of
 from biome_interpret.interpreters.engine.rows.points import PathPoints, Row
 from biome_interpret.interpreters.engine.rows.units import BatchUnits
 from biome_interpret.models.baselines.path_starts import PathStarts
@@ -102,6 +102,33 @@ class CheckedRows:
         want_gradients: bool,
         alone: bool,
         want_probabilities: bool = False,
+    ) -> Evaluation:
+        try:
+            return self._run(points, want_gradients, alone, want_probabilities)
+        except (InterpretationError, MemoryError):
+            raise
+        except Exception as error:  # Of the model's own.
+            if is_out_of_memory(error) or not self._runs_at_text(
+                points.instances[0], want_gradients
+            ):
+                raise
+            raise InterpretationError(
+                f"{type(self.batch.objective.model).__name__} runs on the text, but fails at a "
+                f"point between the baseline and the text ({reason_of(error)}): choose another "
+                f"`baseline`, such as 'unknown'"
+            ) from error
+
+    def _runs_at_text(self, instance: int, want_gradients: bool) -> bool:
+        batch = self.batch
+        own = {call.key: call.embedded[instance : instance + 1] for call in batch.calls}
+        try:
+            batch.launch([instance], own, want_gradients)
+        except Exception:  # Not only at a point of the path: the caller raises its own error.
+            return False
+        return True
+
+    def _run(
+        self, points: PathPoints, want_gradients: bool, alone: bool, want_probabilities: bool
     ) -> Evaluation:
         batch, wanted = self.batch, (want_gradients, want_probabilities)
         by_call = {call.key: points.vectors(call) for call in batch.calls}
