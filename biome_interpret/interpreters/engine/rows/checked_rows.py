@@ -3,6 +3,7 @@
 from typing import List, Optional, Sequence, Tuple
 
 import torch
+from allennlp.common.checks import ConfigurationError
 
 from biome_interpret.errors import InterpretationError, is_out_of_memory, reason_of
 from biome_interpret.interpreters.engine.rows.points import PathPoints, Row
@@ -105,7 +106,7 @@ class CheckedRows:
     ) -> Evaluation:
         try:
             return self._run(points, want_gradients, alone, want_probabilities)
-        except (InterpretationError, MemoryError):
+        except (InterpretationError, ConfigurationError, MemoryError):
             raise
         except Exception as error:  # Of the model's own.
             if is_out_of_memory(error) or not self._runs_at_text(
