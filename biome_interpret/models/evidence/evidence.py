@@ -253,8 +253,12 @@ class Evidence:
             return name  # Only its name says that it has logits.
         if own_name is None or meaning == VALUE or self._objective.logit_dims != 2:
             return None
-        is_each = self._shaped[own_name].shape == logits.shape
-        return own_name if is_each or meaning == SECOND else None
+        own = self._shaped[own_name].detach()
+        is_each = own.shape == logits.shape
+        # Or of the first labels alone, if the last ones are not to be predicted.
+        first = logits[..., : own.size(-1)].detach().softmax(dim=-1)
+        is_of_some = not is_several and own.size(-1) > 1 and agree(own, first)
+        return own_name if is_each or is_of_some or meaning == SECOND else None
 
     def _meaning(self, name: str) -> str:
         """What the output means."""

@@ -6,7 +6,7 @@ import pytest
 import torch
 from allennlp.common import JsonDict
 from allennlp.data import DatasetReader, Instance, TextFieldTensors, Vocabulary
-from allennlp.data.fields import LabelField, TextField
+from allennlp.data.fields import LabelField, TensorField, TextField
 from allennlp.data.token_indexers import SingleIdTokenIndexer
 from allennlp.data.tokenizers import WhitespaceTokenizer
 from allennlp.predictors import Predictor
@@ -123,8 +123,74 @@ def test_a_target_is_one_of_the_labels() -> None:
         interpreter.interpret_json(INPUTS[0], target="books")
 
 
-def test_of_several_fields_none_is_taken_for_the_label() -> None:
+def test_the_loss_shows_which_of_several_fields_is_the_label() -> None:
     predictor = predictor_of(LabelsNothing)
+    for inputs in INPUTS:
+        labelled = predictor._json_to_instance({**inputs, "sentiment": "pos"})
+        [result] = IntegratedGradient(predictor).interpret_instance(labelled)
+        check(result, predictor.predict_json(inputs))
+        [gold] = IntegratedGradient(predictor).interpret_instance(labelled, target="gold")
+        assert gold.target.label == "pos"
+
+
+class Weighted(Classifier):
+    """A text may have a weight in the loss."""
+
+    def forward(  # type: ignore[override]
+        self,
+        tokens: TextFieldTensors,
+        weight: Optional[torch.Tensor] = None,
+        sentiment: Optional[torch.Tensor] = None,
+    ) -> Outputs:
+        output = super().forward(tokens, sentiment)
+        if sentiment is not None and weight is not None:
+            output["loss"] = (output["loss"] * weight).mean()
+        return output
+
+
+class WeightReader(DatasetReader):
+    def text_to_instance(  # type: ignore[override]
+        self, sentence: str, weight: Optional[float] = None, sentiment: Optional[str] = None
+    ) -> Instance:
+        text = TextField(
+            WhitespaceTokenizer().tokenize(sentence), {"tokens": SingleIdTokenIndexer()}
+        )
+        fields: Dict[str, Any] = {"tokens": text}
+        if weight is not None:
+            fields["weight"] = TensorField(torch.tensor(weight))
+        if sentiment is not None:
+            fields["sentiment"] = LabelField(sentiment)
+        return Instance(fields)
+
+
+def test_a_weight_that_is_missing_is_no_label() -> None:
+    predictor = maker(Weighted, LabelsNothing, reader=WeightReader)()
+    plain = {"sentence": "the plot is very clever"}
+    said = predictor.predict_json(plain)
+    found: List[JsonDict] = [{}, {"sentiment": "pos"}, {"weight": 2.0}]
+    for more in [*found, {"weight": 2.0, "sentiment": "pos"}]:
+        [result] = IntegratedGradient(predictor).interpret_json({**plain, **more})
+        check(result, said)
+
+
+class TwoLosses(OfADomain):
+    """It is trained on the domain, too."""
+
+    def forward(  # type: ignore[override]
+        self,
+        tokens: TextFieldTensors,
+        domain: Optional[torch.Tensor] = None,
+        sentiment: Optional[torch.Tensor] = None,
+    ) -> Outputs:
+        output = super().forward(tokens, domain, sentiment)
+        if domain is not None:
+            loss = self.loss(output["logits"][:, :2], domain)
+            output["loss"] = output.get("loss", 0.0) + loss
+        return output
+
+
+def test_of_two_fields_with_a_loss_none_is_taken_for_the_label() -> None:
+    predictor = maker(TwoLosses, LabelsNothing, vocab=DOMAINS, reader=DomainReader)()
     labelled = predictor._json_to_instance({**INPUTS[0], "sentiment": "pos"})
     with pytest.raises(InterpretationError, match="its label may be any of 'domain', 'sentiment'"):
         IntegratedGradient(predictor).interpret_instance(labelled)

@@ -25,6 +25,7 @@ from biome_interpret.models.labelling.base import (
     takes,
     with_fields,
 )
+from biome_interpret.models.labelling.label_losses import label_by_loss, labels_by_loss
 from biome_interpret.models.labelling.tasks.tags import split_by_span, tags_said
 from biome_interpret.models.objectives.base import namespace_of
 from biome_interpret.models.objectives.inference_modes import Outputs
@@ -32,6 +33,7 @@ from biome_interpret.models.objectives.reading import namespaces_of_labels
 from biome_interpret.models.signatures import forward_signature
 
 _LABELS = ("label", "labels")
+_ENDINGS = ("logits", "probs", "probabilities")
 _SCORES = ("logits", "label_logits", "probs", "label_probs", "class_probabilities")
 
 # Predictors that fail if a model's scores or label have another name than they expect.
@@ -66,7 +68,8 @@ class LabelLabelling(Labelling):
         tags = tags_said(predictor, instance, output, name)
         if tags is not None:
             return split_by_span(predictor, instance, tags, name)
-        labels = predicted_labels(predictor._model, instance.fields.get(name), output)
+        own = instance.fields.get(name) or _kind_of_label(predictor, instance, name, output)
+        labels = predicted_labels(predictor._model, own, output)
         return [self._with_label(predictor, instance, one) for one in labels]
 
     def gold(self, predictor: Predictor, instance: Instance) -> List[Instance]:
@@ -123,15 +126,17 @@ class OtherLabelLabelling(LabelLabelling):
         return super().labelled(predictor, instance, output)
 
     def _label_name(self, predictor: Predictor, instance: Instance) -> str:
-        signature = forward_signature(predictor._model)
-        missing = [name for name in signature.optional if name not in instance.fields]
+        signature, fields = forward_signature(predictor._model), instance.fields
+        missing = [n for n in signature.optional if n not in fields and n != "metadata"]
         given = [
             name
-            for name, field in instance.fields.items()
+            for name, field in fields.items()
             if isinstance(field, (LabelField, MultiLabelField))
             and (name in _LABELS or signature.may_omit(name))
         ]
-        names = [name for name in missing if name != "metadata"] or given
+        names = missing or given
+        if len(missing + given) > 1:
+            names = labels_by_loss(predictor, instance, missing, given) or names
         if len(names) == 1:
             return names[0]
         listed = ", ".join(map(repr, names))
@@ -151,15 +156,16 @@ def predicted_labels(
         If the output has no scores.
     """
     namespace = namespace_of(module, own)
-    others = [name for name in output if name.endswith(("logits", "probs", "probabilities"))]
-    names = dict.fromkeys([*(name for name in _SCORES if name in output), *others])
-    scores = [(name, _as_vector(output[name])) for name in names]
-    scores = [(name, score) for name, score in scores if score.ndim == 1 and score.size]
     one, several = _said(module, namespace, output)
-    if not scores and one is not None:
+    is_listed = isinstance(own, ListField) or takes(module, "label_weights")
+    if isinstance(own, LabelField):
+        several = None
+    is_several = several is not None or isinstance(own, MultiLabelField)
+    if one is not None and not is_listed and not is_several:
         space, [index] = one
         yield LabelField(index, space, skip_indexing=True)
         return
+    scores = _scores_of_labels(module, namespace, output, is_named=several is not None)
     if not scores:
         raise InterpretationError(
             f"the output of {type(module).__name__} has no logits or probabilities, one for each "
@@ -168,16 +174,16 @@ def predicted_labels(
         )
     first_name, first = scores[0]
     threshold = 0.0 if first_name.endswith("logits") else 0.5
-    is_listed = isinstance(own, ListField) or takes(module, "label_weights")
-    is_several = several is not None or isinstance(own, MultiLabelField)
-    if not is_several and not is_listed and one is None and first.size > 1:
+    if first.min() < 0 or first.max() > 1:
+        threshold = 0.0
+    is_open = not isinstance(own, LabelField) and not is_several and not is_listed
+    if is_open and one is None and first.size > 1:
         is_several = _are_sigmoids(dict(scores))
         if first_name.endswith(("probs", "probabilities")) and takes(module, "labels"):
             is_several = abs(float(first.sum()) - 1) > 1e-3
     if not is_listed and not is_several:
         best = int(first.argmax()) if first.size > 1 else int(first[0] > threshold)
-        space, [index] = one or (namespace, [best])
-        yield LabelField(index, space, skip_indexing=True)
+        yield LabelField(best, namespace, skip_indexing=True)
         return
     labels = module.vocab.get_index_to_token_vocabulary(namespace)
     # Padding and unknown labels start with "@@".
@@ -186,12 +192,54 @@ def predicted_labels(
     if several is not None:
         namespace, probable = several[0], [i for i in several[1] if i < len(first)]
     probable = probable or [max(real, key=lambda i: first[i])]
-    ranks = next((score for name, score in scores if not name.endswith("logits")), first)
+    own_chances = (s for name, s in scores if not name.endswith("logits") and s.size == first.size)
+    ranks = next(own_chances, first)
     for index in sorted(probable, key=lambda i: -ranks[i]):
         if is_listed:
             yield ListField([LabelField(index, namespace, skip_indexing=True)])
         else:
             yield MultiLabelField([index], namespace, skip_indexing=True, num_labels=len(first))
+
+
+def _scores_of_labels(
+    module: Any, namespace: str, output: Mapping[str, Any], is_named: bool
+) -> List[Tuple[str, NDArray[Any]]]:
+    """
+    The outputs with a number for each label. Those with another number, such as one for each token,
+    come last, or not at all if the model names its labels.
+    """
+    vectors = {name: _as_vector(value) for name, value in output.items()}
+    vectors = {name: one for name, one in vectors.items() if one.ndim == 1 and one.size}
+    spaces = namespaces_of_labels(module.vocab, namespace)
+    spaces = [one for one in spaces if one == namespace or one.endswith(("labels", "tags"))]
+    sizes = {module.vocab.get_vocab_size(one) for one in spaces}
+    # Without a name, a single number may speak for one of two labels.
+    sizes = sizes - {1} if is_named else sizes | {1}
+    usual = [name for name in _SCORES if name in vectors]
+    others = [name for name in vectors if name.endswith(_ENDINGS) and name not in usual]
+    fitting = [n for n in ("scores", *others) if n in vectors and vectors[n].size in sizes]
+    names = [*usual, *fitting]
+    if is_named and not names:
+        # Of any name: the model says itself which labels it predicts.
+        names = [n for n, v in vectors.items() if v.dtype.kind == "f" and v.size in sizes]
+    elif not is_named:
+        names += [name for name in others if name not in fitting]
+    return [(name, vectors[name]) for name in names]
+
+
+def _kind_of_label(
+    predictor: Predictor, instance: Instance, name: str, output: Mapping[str, Any]
+) -> Optional[Field[Any]]:
+    """
+    A label of the kind that the model predicts, by its loss. `None` if it names a single one, or if
+    the loss does not show it. A list of names may be that of the best ones.
+    """
+    model, namespace = predictor._model, namespace_of(predictor._model, None)
+    scores = _scores_of_labels(model, namespace, output, is_named=False)
+    is_named = any(isinstance(output.get(key), str) for key in _LABELS)
+    if is_named or takes(model, "label_weights") or not scores or scores[0][1].size < 2:
+        return None
+    return label_by_loss(predictor, instance, name, scores[0][1].size)
 
 
 def _as_vector(value: Any) -> NDArray[Any]:

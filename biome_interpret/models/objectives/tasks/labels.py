@@ -84,7 +84,9 @@ class LabelObjective(_NamedLabelsObjective):
         if isinstance(self.mode, LogSoftmax) and not self._has_probability:
             return None
         own = self.own_probabilities(outputs)
-        own = None if own is None else own.unsqueeze(1)
+        if own is not None:
+            # Those of the last labels may be missing.
+            own = torch.nn.functional.pad(own, (0, logits.size(-1) - own.size(-1))).unsqueeze(1)
         return Choices(logits.unsqueeze(1), indices, mask, own)
 
     def _one_of_two(

@@ -15,6 +15,7 @@ from tests.kinds.others.records import (
     Other,
     Outputs,
     Said,
+    in_order,
     maker,
     says_log_probability,
 )
@@ -137,6 +138,66 @@ class MultiLabelWithDimension(MultiLabel):
         return super().outputs(logits.unsqueeze(1))
 
 
+class LogitsOfSeveral(MultiLabel):
+    """Nothing but its loss says that a text has several labels."""
+
+    def outputs(self, logits: torch.Tensor) -> Outputs:
+        return {"logits": logits}
+
+    def make_output_human_readable(self, output_dict: Outputs) -> Outputs:
+        return output_dict
+
+
+class Rationale(MultiLabel):
+    """It also says how much each token counts, under a name that ends as that of probabilities."""
+
+    def __init__(self, vocab: Vocabulary) -> None:
+        super().__init__(vocab)
+        self.gate = torch.nn.Linear(4, 1)
+
+    def pooled(self, vectors: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        hidden = self.hidden(vectors)
+        # Shape: (rows, tokens)
+        self.counts = self.gate(hidden).squeeze(-1).sigmoid() * mask
+        return in_order(hidden * self.counts.unsqueeze(-1), mask)
+
+    def outputs(self, logits: torch.Tensor) -> Outputs:
+        return {**super().outputs(logits), "rationale_probs": self.counts}
+
+
+class RationaleOfScores(Rationale):
+    """The probabilities of its labels have another name, and it gives no logits."""
+
+    def forward(  # type: ignore[override]
+        self,
+        tokens: TextFieldTensors,
+        labels: Optional[torch.Tensor] = None,
+        metadata: Any = None,
+    ) -> Outputs:
+        output = super().forward(tokens, labels)
+        del output["logits"]
+        output["scores"] = output.pop("probs")
+        return output
+
+    def make_output_human_readable(self, output_dict: Outputs) -> Outputs:
+        output_dict["probs"] = output_dict["scores"]
+        super().make_output_human_readable(output_dict)
+        del output_dict["probs"]
+        return output_dict
+
+
+class LogitsAndRationale(Rationale):
+    """Nothing but its loss says that a text has several labels."""
+
+    def outputs(self, logits: torch.Tensor) -> Outputs:
+        outputs = super().outputs(logits)
+        del outputs["probs"]
+        return outputs
+
+    def make_output_human_readable(self, output_dict: Outputs) -> Outputs:
+        return output_dict
+
+
 class MultiLabelReader(DatasetReader):
     def text_to_instance(  # type: ignore[override]
         self, sentence: str, labels: Optional[List[str]] = None
@@ -186,13 +247,27 @@ def says_all_labels(predictor: Predictor, at: Outputs) -> List[Said]:
 
 def says_each_label(predictor: Predictor, at: Outputs) -> List[Said]:
     """The logit of each label above 0.5, the most probable first; of the best if there is none."""
-    probabilities = at["probs"].flatten().tolist()
+    probabilities = at["logits"].sigmoid().flatten().tolist()
     ranked = sorted(range(len(probabilities)), key=lambda i: -probabilities[i])
     names = predictor._model.vocab.get_index_to_token_vocabulary("labels")
     return [
         Said(names[i], probabilities[i], lambda out, i=i: out["logits"].flatten()[i])
         for i in ranked
         if probabilities[i] > 0.5 or i == ranked[0]
+    ]
+
+
+def says_losses(predictor: Predictor, at: Outputs) -> List[Said]:
+    """Minus the loss of each label above 0.5, or of the best if there is none."""
+    model: Any = predictor._model
+    scores = at["scores"][0]
+    names = model.vocab.get_index_to_token_vocabulary("labels")
+    ranked = scores.argsort(descending=True).tolist()
+    found = [i for i in ranked if scores[i] > 0.5] or ranked[:1]
+    labels = torch.eye(len(scores)).to(scores)
+    chance = torch.nn.functional.binary_cross_entropy
+    return [
+        Said(names[i], None, lambda out, i=i: -chance(out["scores"][0], labels[i])) for i in found
     ]
 
 
@@ -267,6 +342,19 @@ KINDS = [
         maker(MultiLabel, PlainMultiLabelPredictor, reader=MultiLabelReader),
         right=says_each_label,
         refused=UNCLEAR,
+    ),
+    Other("several labels, logits only", maker(LogitsOfSeveral), right=says_each_label),
+    Other("several labels and a rationale", maker(Rationale), right=says_each_label),
+    Other(
+        "several labels and a rationale, logits only",
+        maker(LogitsAndRationale),
+        right=says_each_label,
+    ),
+    Other(
+        "several labels and a rationale, no logits",
+        maker(RationaleOfScores),
+        right=says_losses,
+        noted="the loss is explained",
     ),
     Other(
         "several labels with a dimension",

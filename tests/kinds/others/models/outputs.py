@@ -7,6 +7,7 @@ from allennlp.data import Vocabulary
 from allennlp.predictors import Predictor
 
 from tests.kinds.others.records import (
+    LABELS,
     UNCLEAR,
     Classifier,
     Other,
@@ -177,7 +178,43 @@ LOSS = {"options": {"inference_mode": "loss"}, "right": says_loss}
 
 LOG = says_log_probability()
 
+
+class Abstains(Classifier):
+    """A last class, without a name, takes what belongs to no label. It is never predicted."""
+
+    def __init__(self, vocab: Vocabulary) -> None:
+        super().__init__(vocab, num_labels=len(LABELS) + 1)
+
+    def outputs(self, logits: torch.Tensor) -> Outputs:
+        return {"logits": logits, "probs": logits[:, :-1].softmax(dim=-1)}
+
+
+class ListsTheBest(Classifier):
+    """`labels` are the two best ones of a single label."""
+
+    def outputs(self, logits: torch.Tensor) -> Outputs:
+        return {"logits": logits, "best": logits.topk(2).indices}
+
+    def make_output_human_readable(self, output_dict: Outputs) -> Outputs:
+        output_dict["labels"] = [[LABELS[i] for i in row] for row in output_dict["best"].tolist()]
+        return output_dict
+
+
+def says_first_of_best(predictor: Predictor, at: Outputs) -> List[Said]:
+    index, logits = int(at["best"][0, 0]), at["logits"][0]
+    chance = float(logits.softmax(dim=-1)[index])
+    return [Said(LABELS[index], chance, lambda out: out["logits"][0, index])]
+
+
+def says_without_the_last(predictor: Predictor, at: Outputs) -> List[Said]:
+    index = int(at["probs"][0].argmax())
+    chance = float(at["probs"][0, index])
+    return [Said(LABELS[index], chance, lambda out: out["logits"][0, index])]
+
+
 KINDS = [
+    Other("abstains", maker(Abstains), right=says_without_the_last, refused=UNCLEAR),
+    Other("lists the best labels", maker(ListsTheBest), right=says_first_of_best),
     Other("calibrated", maker(Calibrated)),
     Other("calibrated, its loss", maker(Calibrated), **LOSS),
     Other("label smoothing", maker(Smoothed)),
