@@ -512,8 +512,22 @@ mutation(
     *PROBING,
 )
 mutation(
+    "a-log-probability-near-0-is-rounded-as-its-logits",
+    "size = max(abs(above), abs(below), batch.objective.least_size)",
+    "size = max(abs(above), abs(below))",
+    "biome_interpret/models/execution/gradient_check.py",
+    ("tests/models/execution/test_honesty.py",),
+)
+mutation(
+    "background-texts-are-embedded-in-each-call",
+    "self._explainer.forget_background()",
+    "pass",
+    "biome_interpret/interpreters/engine/pipeline.py",
+    ("tests/interpreters/test_integrated_gradient.py",),
+)
+mutation(
     "padding-is-probed",
-    "is_same = close(batch.values[0], batch.values.new_tensor(value))",
+    "is_same = close(own, own.new_tensor([value]), size_of(own, batch.objective))",
     "is_same = True",
     *PROBING,
 )
@@ -804,7 +818,7 @@ mutation(
 )
 mutation(
     "a-gap-is-noted",
-    "abs(delta) <= max(_LARGE_GAP * integrands.size, _ROUNDING * output)",
+    "abs(delta) <= max(_LARGE_GAP * integrands.size, _ROUNDING * size)",
     "True",
     "biome_interpret/interpreters/engine/assembly.py",
     ("tests/kinds/others/test_others.py::test_each_text_alone[steps]",),

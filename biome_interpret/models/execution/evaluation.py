@@ -170,11 +170,7 @@ class ExplainedBatch:
             return False
         with torch.no_grad():
             values = self.objective.values(other, self._tensors).double()
-        return not self._is_same(values, self.values)
-
-    def _is_same(self, values: torch.Tensor, expected: torch.Tensor) -> bool:
-        atol = ROUNDING * self.objective.least_size
-        return torch.allclose(values, expected, rtol=ROUNDING, atol=atol)
+        return not torch.allclose(values, self.values, rtol=ROUNDING, atol=0.0)
 
     def padded_values(self, padding: int) -> Tuple[float, Optional[float]]:
         """
@@ -291,7 +287,7 @@ class ExplainedBatch:
             found = [leaf.grad for leaf in leaves.values()]
         if all(gradient is None for gradient in found) and len(values) == len(rows):
             expected = self.values[list(rows)].to(values.device)
-            if not self._is_same(values.double(), expected):
+            if not torch.allclose(values.double(), expected, rtol=ROUNDING, atol=0.0):
                 raise InterpretationError(
                     "the model's output changes with the text's embedding, but the model cuts its "
                     "gradient off, by `detach()` or a function that is not differentiable"
