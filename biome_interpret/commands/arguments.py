@@ -89,6 +89,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         "more_input_files",
         nargs="*",
+        default=[],  # Otherwise it is named among those that are missing.
         metavar="INPUT",
         help="further files. They require --engine ray",
     )

@@ -164,6 +164,12 @@ def test_wrong_arguments_get_one_line_and_status_2(
     assert not out.exists()
 
 
+def test_a_missing_input_is_named_once(command: CommandLine) -> None:
+    done = command("interpret", ARCHIVE)
+    assert done.status == 2
+    assert done.err.endswith("the following arguments are required: INPUT\n")
+
+
 def test_the_choices_are_those_of_the_modules() -> None:
     assert arguments.FORMATS == tuple(text_files.FORMATS)
     assert arguments.GRANULARITIES == tuple(segments.GRANULARITIES)
