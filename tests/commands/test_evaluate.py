@@ -363,7 +363,7 @@ def test_models_with_other_weights_are_explained_too(command: CommandLine, out: 
     [
         (["--removal", "nonsense"], "--removal nonsense is neither delete nor a baseline: "),
         (["--target", "positive", "--target", "negative"], "--target: give one label"),
-        (["--target", "nonsense"], "the labels are 'negative', 'positive'"),
+        (["--target", "nonsense"], "the labels are 'negative' (1), 'positive' (0)"),
         (["--figure", "nonsense"], "comprehensiveness"),
         (["--leave-out", "nonsense"], "leave-one-out"),
         (["--limit", "0"], "positive integer"),
