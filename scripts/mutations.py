@@ -519,6 +519,27 @@ mutation(
     ("tests/models/execution/test_honesty.py",),
 )
 mutation(
+    "the-loss-of-a-margin-has-no-softmax",
+    "if self._is_linear(name):",
+    "if False:",
+    "biome_interpret/models/evidence/label_contrasts.py",
+    ("tests/interpreters/test_outputs.py",),
+)
+mutation(
+    "the-loss-shows-whether-a-text-has-several-labels",
+    "return None if is_known is None else none if is_known else one",
+    "return None",
+    "biome_interpret/models/labelling/labels_by_loss.py",
+    ("tests/kinds/others/test_others.py::test_each_text_alone[several labels, logits only]",),
+)
+mutation(
+    "a-predictor-of-its-own-is-compared",
+    "if method is None or getattr(_running",
+    "if True or getattr(_running",
+    "biome_interpret/models/labelling/own_prediction.py",
+    ("tests/models/labelling/test_own_prediction.py",),
+)
+mutation(
     "background-texts-are-embedded-in-each-call",
     "self._explainer.forget_background()",
     "pass",

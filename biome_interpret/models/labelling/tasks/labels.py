@@ -25,7 +25,7 @@ from biome_interpret.models.labelling.base import (
     takes,
     with_fields,
 )
-from biome_interpret.models.labelling.label_losses import label_by_loss, labels_by_loss
+from biome_interpret.models.labelling.labels_by_loss import label_by_loss, labels_by_loss
 from biome_interpret.models.labelling.tasks.tags import split_by_span, tags_said
 from biome_interpret.models.objectives.base import namespace_of
 from biome_interpret.models.objectives.inference_modes import Outputs
