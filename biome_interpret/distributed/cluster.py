@@ -41,12 +41,13 @@ def connected(arguments: Namespace, signals: StopSignals) -> Iterator[int]:
             wanted = max(1, cores - 1)
         # The other tasks share the cores. If Ray counted these only, it might never start them.
         options = {"num_cpus": max(wanted or 1, cores) + _OTHER_CPUS, "include_dashboard": False}
-    with signals:  # Ray replaces handlers of signals. At the end they are as before.
+    # Ray prints what tasks raised, with their tracebacks, and raises the last one too. A thread of
+    # its own prints some of it late, until Ray is shut down.
+    with open(os.devnull, "w") as null, redirect_stdout(null), signals:
+        # Ray replaces handlers of signals. At the end they are as before.
         try:
             _start(address, options)
-            # There Ray prints what tasks raised, with their tracebacks. It raises the last one too.
-            with open(os.devnull, "w") as null, redirect_stdout(null):
-                yield number_of_actors(wanted, gpus_per_actor, _OTHER_CPUS)
+            yield number_of_actors(wanted, gpus_per_actor, _OTHER_CPUS)
         finally:
             with signals.ignored():
                 ray.shutdown()
