@@ -8,6 +8,7 @@ from typing import List, NamedTuple, Optional, Sequence, Tuple
 import torch
 
 from biome_interpret.attribution.sampling import Strata
+from biome_interpret.errors import above_tolerance
 
 
 class Noise(NamedTuple):
@@ -155,7 +156,4 @@ class AdaptiveMeasure:
                 f"{stopped}, without an estimate of the error: the scores are about 0 although the "
                 f"output changes, or there are too few samples"
             )
-        return (
-            f"{stopped}: the estimated error is still {share:.1%} of the scores, more than the "
-            f"tolerance of {self.tolerance:.1%}"
-        )
+        return f"{stopped}: {above_tolerance(share, self.tolerance)}"

@@ -15,6 +15,7 @@ from biome_interpret.attribution.coalitions.inquiry import (
     Removed,
     UnitScores,
 )
+from biome_interpret.errors import above_tolerance
 
 # Up to this number of units all subsets are asked.
 MOST_EXACT_UNITS = 12
@@ -138,10 +139,8 @@ def _cut_short(sampling: Sampling, error: Optional[float]) -> str:
             f"{stopped}, without an estimate of the error: there are too few samples, or the "
             f"scores are about 0"
         )
-    return (
-        f"{stopped}: the estimated error is still {error:.1%} of the scores, more than the "
-        f"tolerance of {sampling.tolerance:.1%}"
-    )
+    assert sampling.tolerance is not None
+    return f"{stopped}: {above_tolerance(error, sampling.tolerance)}"
 
 
 def _more_orders(

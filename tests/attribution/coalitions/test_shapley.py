@@ -222,13 +222,16 @@ class TestTolerance:
         found, _ = answered(sampled_shapley(8, sampling), random_game(8))
         assert found.estimated_error is not None and found.estimated_error <= 0.3
 
-    def test_a_bound_that_is_reached_has_a_note(self) -> None:
-        sampling = Sampling(8, 0, tolerance=0.001, max_evaluations=100)
+    @pytest.mark.parametrize(
+        "tolerance, shown", [(0.02, "2.0%"), (0.001, "0.1%"), (2e-5, "0.002%")]
+    )
+    def test_a_bound_that_is_reached_has_a_note(self, tolerance: float, shown: str) -> None:
+        sampling = Sampling(8, 0, tolerance=tolerance, max_evaluations=100)
         found, _ = answered(sampled_shapley(8, sampling), random_game(8))
         assert found.n_evaluations <= 100
         [note] = found.notes
         assert note.startswith("stopped at max_evaluations = 100: the estimated error is still")
-        assert "more than the tolerance of 0.1%" in note
+        assert note.endswith(f"more than the tolerance of {shown}")
 
     def test_the_first_orders_take_no_more_than_the_bound(self) -> None:
         sampling = Sampling(64, 0, tolerance=0.001, max_evaluations=60)
