@@ -16,7 +16,7 @@ from biome_interpret.commands.jobs.sources import (
     gold_of,
     inputs_of,
 )
-from biome_interpret.errors import InterpretationError, reason_of
+from biome_interpret.errors import InterpretationError, reason_of, shown
 from biome_interpret.interpretation import Interpretation
 from biome_interpret.interpreters import PlannedInterpreter, options
 from biome_interpret.models.labelling import GOLD, TargetSpec
@@ -166,13 +166,7 @@ class RecordMaker:
         if self.target_field is None:
             targets = self.targets
             if self.gold_field is not None and GOLD in targets:
-                if inputs.get(self.gold_field) is None:  # In a table, a column is in each row.
-                    raise InterpretationError(
-                        f"the text has no key '{self.gold_field}', which should hold its gold "
-                        f"label, or it is null"
-                    )
-                gold = options.target(inputs[self.gold_field])
-                gold = OwnLabel(gold) if isinstance(gold, int) else gold
+                gold = self._gold_label_of(inputs)
                 targets = [gold if target == GOLD else target for target in targets]
             return targets[0] if len(targets) == 1 else targets or None
         if self.target_field not in inputs:
@@ -183,6 +177,22 @@ class RecordMaker:
         for target in own if isinstance(own, list) else [own]:
             options.target(target)
         return own
+
+    def _gold_label_of(self, inputs: Any) -> TargetSpec:
+        found = inputs.get(self.gold_field)
+        if found is None:  # In a table, a column is in each row.
+            raise InterpretationError(
+                f"the text has no key '{self.gold_field}', which should hold its gold label, or "
+                f"it is null"
+            )
+        try:
+            gold = options.target(found)
+        except ConfigurationError as error:
+            raise InterpretationError(
+                f"the gold label in '{self.gold_field}' is {shown(found)}; it must be the name of "
+                f"a label or its index"
+            ) from error
+        return OwnLabel(gold) if isinstance(gold, int) else gold
 
 
 def advice_on(reason: str, source: Source, has_reader: bool = True) -> Optional[str]:

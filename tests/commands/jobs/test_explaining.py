@@ -62,6 +62,23 @@ def test_a_gold_number_is_the_name_of_a_label_if_there_is_one(tmp_path: Path) ->
     assert by_index.target.label == "1"
 
 
+@pytest.mark.parametrize("gold", [["pos"], 0.5, {"label": "pos"}])
+def test_a_gold_label_that_is_none(
+    command: CommandLine, out: Path, tmp_path: Path, gold: Any
+) -> None:
+    lines = [{**line, "mine": "positive"} for line in reviews(2)]
+    lines[1]["mine"] = gold
+    source = write_lines(tmp_path / "texts.jsonl", lines)
+    done = run_job(command, source, out, "--target", "gold", "--gold-field", "mine")
+    assert done.status == 1
+    good, bad = read_lines(out)
+    assert good["interpretations"][0]["target"]["label"] == "positive"
+    assert bad["error"] == (
+        f"InterpretationError: the gold label in 'mine' is {gold!r}; it must be the name of a "
+        f"label or its index"
+    )
+
+
 def test_nan_becomes_an_error(command: CommandLine, out: Path, tmp_path: Path) -> None:
     weights = Predictor.from_path(ARCHIVE, import_plugins=False)._model.state_dict()
     weights["_classification_layer.bias"].fill_(float("nan"))
