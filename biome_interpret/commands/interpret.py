@@ -99,7 +99,6 @@ def _prepare_and_run(arguments: argparse.Namespace, signals: StopSignals) -> int
             raise ConfigurationError(str(error)) from error
         try:
             job.run(destination, signals, total)
-            say(_summary(job.written, destination.before))
             status = _write_report(arguments, destination)
         except (FirstFailure, SourceError, WriteError) as error:
             if isinstance(error, WriteError) and error.is_closed_pipe:
@@ -111,6 +110,9 @@ def _prepare_and_run(arguments: argparse.Namespace, signals: StopSignals) -> int
         except Stopped as stopped:
             signals.ignore()
             return _cut_short(job, destination, "interrupted", stopped.exit_status)
+        say(_summary(job.written, destination.before))
+        if arguments.html is not None:
+            say(f"report: {arguments.html}")
     return FAILED if job.written.failed else status
 
 
@@ -119,9 +121,7 @@ def _write_report(arguments: argparse.Namespace, destination: Destination) -> in
         return 0
     assert destination.records is not None
     title = None if arguments.input_file == "-" else Path(arguments.input_file).name
-    status = make_report(destination.records, arguments.html, title, destination.about)
-    say(f"report: {arguments.html}")
-    return status
+    return make_report(destination.records, arguments.html, title, destination.about)
 
 
 def _cut_short(job: Job, destination: Destination, reason: str, status: int) -> int:

@@ -119,6 +119,23 @@ class TestWriteErrors:
         assert "cannot write standard output: No space left on device\n" in done.err
         assert "Traceback" not in done.err
 
+    def test_a_report_that_cannot_be_written_is_made_by_resume(
+        self, command: CommandLine, two: Path, out: Path, tmp_path: Path
+    ) -> None:
+        job = (two, *QUICK, "--output-file", out)
+        done = command.interpret(*job, "--html", "/dev/full")
+        assert done.status == 1
+        said = [line for line in done.err.splitlines() if not line.startswith("\r")]
+        assert said[-3:] == [
+            "cannot write /dev/full: No space left on device",
+            "2 texts interpreted, 0 failed",
+            "the same command with --resume continues the job",
+        ]
+        assert done.err.count("2 texts interpreted") == 1
+        page = tmp_path / "page.html"
+        done = command.interpret(*job, "--html", page, "--resume")
+        assert done.status == 0 and page.exists()
+
     def test_a_disk_that_fills_up_leaves_whole_lines(
         self, command: CommandLine, source: Path, out: Path, whole: bytes
     ) -> None:
