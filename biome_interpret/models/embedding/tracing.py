@@ -83,9 +83,9 @@ def trace(
     if not calls:
         names = ", ".join(site.name for site in sites)
         raise InterpretationError(
-            f"the model never calls {names} with the text of a field, or it keeps the embeddings "
-            f"of texts that it saw: switch that off, or register a `SiteFinder` for the module "
-            f"that embeds the text"
+            f"the model never calls {names} with the text of a field. If it keeps the embeddings "
+            f"of texts that it saw, switch that off. If this embedder was replaced, make the "
+            f"interpreter anew. Or else register a `SiteFinder` for the module that embeds the text"
         )
     return Trace(calls, outputs, outputs_for_other_words)
 

@@ -1,5 +1,6 @@
 """Embedding sites in unusual models and with unusual calls."""
 
+import copy
 from typing import Any, Callable, Dict, List
 
 import pytest
@@ -351,6 +352,16 @@ def test_the_layer_of_the_predictor_is_used() -> None:
     assert result.fields["tokens"].scores != interpret(own).fields["tokens"].scores
     with pytest.raises(InterpretationError, match="never calls BertEncoder with the text"):
         interpret(AboveTheText(own._model, own._dataset_reader))
+
+
+def test_an_embedder_that_is_replaced_needs_a_new_interpreter() -> None:
+    predictor = build_predictor("lstm", double=True)
+    interpreter = IntegratedGradient(predictor)
+    embedder = predictor._model._text_field_embedder
+    predictor._model._text_field_embedder = copy.deepcopy(embedder)
+    with pytest.raises(InterpretationError, match="was replaced, make the interpreter anew"):
+        interpreter.interpret_json({"sentence": "a dull film"})
+    assert relative_delta(interpret(predictor)) < 1e-6
 
 
 @pytest.mark.parametrize("name", [*KINDS])
