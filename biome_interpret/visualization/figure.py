@@ -80,8 +80,8 @@ def plot(
     Draws the scores. One interpretation becomes a bar chart, with standard errors if there are any.
     Several interpretations of one text (targets or interpreters) become rows of a heat map. A long
     text is wrapped over several maps. Scripts that matplotlib's font lacks, such as Chinese, are
-    drawn if a font for them is installed: Noto Sans CJK, or one of many others. matplotlib may draw
-    Hebrew and Arabic from left to right. The HTML of a result has them right.
+    drawn if a font for them is installed: Noto Sans CJK, or one of many others. Before version 3.11
+    matplotlib draws Hebrew and Arabic from left to right. The HTML of a result has them right.
 
     # Parameters
 
