@@ -36,7 +36,9 @@ def to_tensors(instances: Sequence[Instance], model: Model, padding: int = 0) ->
 
 
 def fresh(value: Any) -> Any:
-    """The same tensors in new dicts and lists: a model may take items out of its arguments."""
+    """A copy: a model may take items out of its arguments, and write into its tensors."""
+    if isinstance(value, torch.Tensor):
+        return value.clone()
     if isinstance(value, dict):
         return {key: fresh(item) for key, item in value.items()}
     return [fresh(item) for item in value] if isinstance(value, list) else value

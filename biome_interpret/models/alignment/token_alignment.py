@@ -10,6 +10,7 @@ from allennlp.data.token_indexers import (
     PretrainedTransformerMismatchedIndexer,
 )
 
+from biome_interpret.errors import InterpretationError
 from biome_interpret.models.alignment.text_fields import FieldText
 from biome_interpret.models.registry import latest_first
 
@@ -104,6 +105,11 @@ def owners_of_ids(
     The owner of each id of one instance: the index of its token in all texts of the field,
     `UNOWNED` or `PADDING`. `shape` is that of the instance's ids: (list dimensions..., positions)
     or, for characters, (list dimensions..., positions, characters).
+
+    # Raises
+
+    `InterpretationError`
+        If the indexer has another number of positions than its `TokenAlignment`.
     """
     result = torch.full(shape, PADDING, dtype=torch.long)
     first_token = 0
@@ -113,6 +119,12 @@ def owners_of_ids(
         indexed = (text.field._indexed_tokens or {})[indexer_name]
         alignment = TokenAlignment.for_indexer(indexer)
         owners = torch.tensor(alignment.owners(indexer, indexed, num_tokens), dtype=torch.long)
+        if len(owners) != len(indexed[argument]):
+            raise InterpretationError(
+                f"the indexer '{indexer_name}' ({type(indexer).__name__}) makes "
+                f"{len(indexed[argument])} positions of {num_tokens} tokens, and it is not known "
+                f"which token each one belongs to: register a `TokenAlignment` for it"
+            )
         owners[owners >= 0] += first_token
         # Shape: (positions,) or (positions, characters)
         part = result[text.place]

@@ -76,11 +76,26 @@ class CallMatcher:
     """
     Matches the calls of one forward pass. A site may be called with a field's ids, with a view of
     them, or with a tensor that the model made from them.
+
+    # Parameters
+
+    instance : `Instance`
+        Any one of the batch.
+    tensors : `TensorDict`
+        The batch.
+    arguments : `TensorDict`
+        A copy of its tensors, which the model is called with and may write into.
+    num_rows : `int`
     """
 
-    def __init__(self, tensors: TensorDict, field_names: Sequence[str], num_rows: int) -> None:
+    def __init__(
+        self, instance: Instance, tensors: TensorDict, arguments: TensorDict, num_rows: int
+    ) -> None:
         self._num_rows = num_rows
-        self._ids = ids_by_name(tensors, field_names)
+        fields = text_field_names(instance, arguments)
+        self._ids = ids_by_name(tensors, fields)
+        self._given = ids_by_name(arguments, fields)
+        self._versions = {name: ids._version for name, ids in self._given.items()}
         self._num_calls: DefaultDict[Tuple[int, IdsName], int] = defaultdict(int)
 
     def match(self, site: int, given: Sequence[torch.Tensor]) -> Optional[Match]:
@@ -101,8 +116,9 @@ class CallMatcher:
         return None
 
     def _by_storage(self, site: int, given: torch.Tensor) -> Optional[_Found]:
-        for name, ids in self._ids.items():
-            if is_view(ids, given):
+        for name, ids in self._given.items():
+            # The model may have moved the ids in their own tensor.
+            if is_view(ids, given) and ids._version == self._versions[name]:
                 return name, positions_in_view(ids, given)
         return None
 

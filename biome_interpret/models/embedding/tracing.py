@@ -12,15 +12,20 @@ from biome_interpret.models.embedding.call_matching import (
     SHAPE,
     CallMatcher,
     Match,
-    text_field_names,
 )
 from biome_interpret.models.embedding.calls import SiteCall
 from biome_interpret.models.embedding.id_positions import by_row
 from biome_interpret.models.embedding.other_words import other_words
 from biome_interpret.models.embedding.site_patching import patched_sites
 from biome_interpret.models.embedding.sites import EmbeddingSite
-from biome_interpret.models.embedding.verification import Run, TracedCall, is_certain, verified
-from biome_interpret.models.tensors import TensorDict
+from biome_interpret.models.embedding.verification import (
+    Run,
+    TracedCall,
+    is_certain,
+    verified,
+    with_own_ids,
+)
+from biome_interpret.models.tensors import TensorDict, fresh
 
 
 class Trace(NamedTuple):
@@ -70,9 +75,10 @@ def trace(
     `InterpretationError`
         If there are no such calls, or if it is not certain which ids a call gets.
     """
-    recorder = CallRecorder(sites, instances, tensors)
+    given = fresh(arguments)
+    recorder = CallRecorder(sites, instances, tensors, given)
     with torch.no_grad(), patched_sites(sites, recorder.record):
-        outputs = run(arguments)
+        outputs = run(given)
     calls, outputs_for_other_words = recorder.calls, None
     if recorder.traced and (verify or not recorder.is_certain):
         words = other_words(instances, tensors, vocabulary, label_fields)
@@ -91,15 +97,21 @@ def trace(
 
 
 class CallRecorder:
-    """Collects the calls of one forward pass over a batch of instances."""
+    """
+    Collects the calls of one forward pass over a batch of instances. The model is called with
+    `arguments`, a copy of tensors of the batch.
+    """
 
     def __init__(
-        self, sites: Sequence[EmbeddingSite], instances: Sequence[Instance], tensors: TensorDict
+        self,
+        sites: Sequence[EmbeddingSite],
+        instances: Sequence[Instance],
+        tensors: TensorDict,
+        arguments: TensorDict,
     ) -> None:
         self._sites = sites
         self._instances = instances
-        fields = text_field_names(instances[0], tensors)
-        self._matcher = CallMatcher(tensors, fields, len(instances))
+        self._matcher = CallMatcher(instances[0], tensors, arguments, len(instances))
         # All calls of the sites, also those that are not with the text of a field.
         self.traced: List[TracedCall] = []
 
@@ -128,7 +140,7 @@ class CallRecorder:
                 if match.how != SHAPE:
                     raise
                 match = None
-        self.traced.append(TracedCall(site, list(given), copied, match, call))
+        self.traced.append(TracedCall(site, with_own_ids(given), copied, match, call))
         return None if match is None else output
 
 

@@ -13,7 +13,7 @@ from biome_interpret.models.embedding.calls import SiteCall
 from biome_interpret.models.embedding.other_words import OtherWords, with_ids
 from biome_interpret.models.embedding.site_patching import patched_sites
 from biome_interpret.models.embedding.sites import EmbeddingSite, WordCountSite
-from biome_interpret.models.tensors import TensorDict
+from biome_interpret.models.tensors import TensorDict, fresh
 
 Run = Callable[[TensorDict], Dict[str, Any]]
 
@@ -79,7 +79,7 @@ def verified(
     for variant in range(3 if needs_all else 1):
         new = {name: one.variants[variant] for name, one in words.items()}
         try:
-            found, output = _run_held(run, sites, traced, with_ids(arguments, new))
+            found, output = _run_held(run, sites, traced, fresh(with_ids(arguments, new)))
         except Exception as error:
             if all(map(is_certain, traced)):
                 return None
@@ -96,6 +96,11 @@ def verified(
         elif not _same(one.given, given[0]):
             raise _unknown(sites[one.site], "it changes or rearranges them before")
     return Verification(calls, outputs[0])
+
+
+def with_own_ids(given: Sequence[torch.Tensor]) -> List[torch.Tensor]:
+    """What a call is given, with copies of ids: the model may write into them later."""
+    return [one if one.is_floating_point() else one.clone() for one in given]
 
 
 def is_certain(one: TracedCall) -> bool:
@@ -145,7 +150,7 @@ def _run_held(
         if before is None or before.site != site or before.output.shape != output.shape:
             raise InterpretationError("the number of calls depends on the words")
         # Copies: the model may write into its embedding.
-        found.append(HeldCall(list(given), output.clone()))
+        found.append(HeldCall(with_own_ids(given), output.clone()))
         return None if before.match is None else before.output.clone()
 
     with torch.no_grad(), patched_sites(sites, hold):

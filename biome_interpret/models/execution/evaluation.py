@@ -9,7 +9,7 @@ from allennlp.data import Instance
 from allennlp.models import Model
 
 from biome_interpret.errors import InterpretationError
-from biome_interpret.models.embedding.call_matching import CallMatcher, text_field_names
+from biome_interpret.models.embedding.call_matching import CallMatcher
 from biome_interpret.models.embedding.calls import SiteCall
 from biome_interpret.models.embedding.placing import PointPlacer, PointsLost
 from biome_interpret.models.embedding.site_patching import patched_sites
@@ -32,7 +32,7 @@ from biome_interpret.models.objectives import (
     loss_in_place_of,
 )
 from biome_interpret.models.objectives.inference_modes import Outputs
-from biome_interpret.models.tensors import TensorDict, row_index, take_rows, to_tensors
+from biome_interpret.models.tensors import row_index, take_rows, to_tensors
 
 # If one number is computed in two ways, a relative difference of at most this is rounding.
 ROUNDING = 1e-4
@@ -254,11 +254,13 @@ class ExplainedBatch:
         leaves = {
             key: point.detach().requires_grad_(want_gradients) for key, point in points.items()
         }
-        placer = PointPlacer(self.calls, leaves, rows, self._text_ids(tensors, len(rows)))
+        arguments = forward_arguments(self.objective, tensors)
+        matcher = CallMatcher(self.instances[0], tensors, arguments, len(rows))
+        placer = PointPlacer(self.calls, leaves, rows, matcher)
         with torch.set_grad_enabled(want_gradients), differentiable_recurrence(self._recurrent):
             with patched_sites(self._sites, placer.replace):
                 with self._precision():
-                    outputs = self.objective.run(forward_arguments(self.objective, tensors))
+                    outputs = self.objective.run(arguments)
                 placer.check()
                 outputs = {name: _full_precision(value) for name, value in outputs.items()}
                 values = self.objective.values(outputs, tensors)
@@ -296,9 +298,6 @@ class ExplainedBatch:
             key: torch.zeros_like(leaf) if gradient is None else gradient
             for (key, leaf), gradient in zip(leaves.items(), found)
         }
-
-    def _text_ids(self, tensors: TensorDict, num_rows: int) -> CallMatcher:
-        return CallMatcher(tensors, text_field_names(self.instances[0], tensors), num_rows)
 
     def evaluate_one_by_one(
         self,

@@ -103,7 +103,8 @@ class _Trace:
         self, sites: Sequence[EmbeddingSite], instances: Sequence[Instance], tensors: TensorDict
     ) -> None:
         self._tensors = tensors
-        self._recorder = CallRecorder(sites, instances, tensors)
+        self._arguments = fresh(tensors)
+        self._recorder = CallRecorder(sites, instances, tensors, self._arguments)
         self._outputs: Outputs = {}
         self._failed = False
 
@@ -118,8 +119,8 @@ class _Trace:
             return None
 
     def run(self, forward: Callable[..., Outputs]) -> Outputs:
-        # Copies: the model may take items out, and `make_output_human_readable` may change values.
-        outputs = forward(**fresh(self._tensors))
+        outputs = forward(**self._arguments)
+        # Copies: `make_output_human_readable` may change values.
         self._outputs = {
             name: value.clone() if isinstance(value, torch.Tensor) else value
             for name, value in outputs.items()

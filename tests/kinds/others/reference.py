@@ -7,6 +7,7 @@ alone is scaled further. That is a central difference of the model's own output.
 stands twice gets a spare id with the same row for the second time, so that each token has its own.
 """
 
+import copy
 from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy
@@ -60,8 +61,8 @@ def tensors_of(predictor: Predictor, instance: Instance) -> Dict[str, Any]:
 
 def outputs_of(kind: Other, predictor: Predictor, tensors: Dict[str, Any]) -> Outputs:
     kind.reset(predictor._model)
-    with torch.no_grad():
-        outputs: Outputs = predictor._model(**tensors)
+    with torch.no_grad():  # Copies: some models write into their arguments.
+        outputs: Outputs = predictor._model(**copy.deepcopy(tensors))
     return outputs
 
 

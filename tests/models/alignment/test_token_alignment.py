@@ -1,13 +1,16 @@
 """The owners of positions: tokens, special pieces and padding."""
 
-from typing import Any, List
+from typing import Any, Dict, List
 
 import pytest
 import torch
-from allennlp.data import Instance
+from allennlp.data import Instance, Token, Vocabulary
 from allennlp.data.fields import ListField, TextField
+from allennlp.data.token_indexers import SingleIdTokenIndexer
 from allennlp.predictors import Predictor
 
+from biome_interpret import IntegratedGradient
+from biome_interpret.errors import InterpretationError
 from biome_interpret.models.alignment import PADDING, UNOWNED
 from biome_interpret.models.alignment.text_fields import texts_of
 from biome_interpret.models.alignment.token_alignment import owners_of_ids
@@ -32,6 +35,28 @@ def test_one_position_for_each_token() -> None:
     assert owners(field, "tokens", 5) == [0, 1, 2, PADDING, PADDING]
     # The text is cut.
     assert owners(field, "tokens", 2) == [0, 1]
+
+
+class HalvesIndexer(SingleIdTokenIndexer):
+    """The beginning and the rest of each word of more than three letters."""
+
+    def tokens_to_indices(
+        self, tokens: List[Token], vocabulary: Vocabulary
+    ) -> Dict[str, List[int]]:
+        return {"tokens": [2 + len(t.text) for t in tokens for _ in range(1 + (len(t.text) > 3))]}
+
+
+def test_an_indexer_with_another_number_of_positions_needs_an_alignment() -> None:
+    predictor = build_predictor("lstm")
+    predictor._dataset_reader._token_indexers = {"tokens": HalvesIndexer()}
+    interpreter = IntegratedGradient(predictor, n_steps=2)
+    good, refused = interpreter.interpret_each(
+        [{"sentence": "a bad day"}, {"sentence": "a dull film"}]
+    )
+    assert isinstance(good, list) and len(good[0].fields["tokens"].scores) == 3
+    assert isinstance(refused, InterpretationError)
+    assert "(HalvesIndexer) makes 5 positions of 3 tokens" in str(refused)
+    assert "register a `TokenAlignment` for it" in str(refused)
 
 
 def test_start_and_end_tokens_belong_to_none() -> None:

@@ -3,7 +3,7 @@
 from typing import Any, List
 
 import torch
-from allennlp.data import Vocabulary
+from allennlp.data import TextFieldTensors, Vocabulary
 
 from tests.kinds.others.records import MAY_REFUSE, IdsClassifier, Other, maker, plain_matrix
 
@@ -33,6 +33,16 @@ class Offset(IdsClassifier):
 
     def embedded(self, ids: torch.Tensor) -> torch.Tensor:
         return self.words(ids + 1)
+
+
+class OffsetInPlace(Offset):
+    """Adds the one to the tensor of ids that the model is given."""
+
+    def vector(self, tokens: TextFieldTensors) -> torch.Tensor:
+        ids = tokens["tokens"]["tokens"]
+        mask = ids != 0
+        ids += 1
+        return self.pooled(self.words(ids), mask)
 
 
 class OffsetDown(IdsClassifier):
@@ -144,6 +154,7 @@ KINDS = [
     kind("32-bit ids", Ints),
     kind("copied ids", Longs, refused=None),
     kind("ids plus one", Offset, row_of=lambda i: i + 1),
+    kind("ids plus one in place", OffsetInPlace, refused=None, row_of=lambda i: i + 1),
     kind("ids minus one", OffsetDown, row_of=lambda i: max(0, i - 1)),
     kind("clamped ids", Clamped, row_of=lambda i: min(i, LAST), shared_rows=True),
     kind("hashed ids", Hashed, row_of=lambda i: i % BUCKETS, shared_rows=True),

@@ -138,6 +138,17 @@ class FlipsWithinLengths(IdsClassifier):
         return self.pooled(self.words(ids), ids != 0)
 
 
+class FlipsInPlace(IdsClassifier):
+    """The same, written into the tensor of ids that the model is given."""
+
+    def vector(self, tokens: TextFieldTensors) -> torch.Tensor:
+        ids = tokens["tokens"]["tokens"]
+        for row in ids:
+            length = int((row != 0).sum())
+            row[:length] = row[:length].flip(0)
+        return self.pooled(self.words(ids), ids != 0)
+
+
 class BothDirections(IdsClassifier):
     """Forwards and backwards, with one matrix."""
 
@@ -274,6 +285,7 @@ MODELS = {
     "time-major copy": TimeMajorCopy,
     "flips": Flips,
     "flips within lengths": FlipsWithinLengths,
+    "flips in place": FlipsInPlace,
     "both directions": BothDirections,
     "drops the first token": DropsTheFirst,
     "drops the last token": DropsTheLast,
