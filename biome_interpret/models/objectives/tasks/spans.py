@@ -1,6 +1,6 @@
 """Answers that are spans of a text: where they start and where they end."""
 
-from typing import Any, Dict, Iterable, List, Optional, Tuple
+from typing import Any, Dict, Iterable, List, Optional, Set, Tuple
 
 import torch
 from allennlp.data import Instance
@@ -24,6 +24,7 @@ class AnswerSpanObjective(Objective):
 
     priority = -80
     label_class = SpanField
+    why_loss = "{model} gives no logits for the tokens of one text: the loss is explained instead"
 
     @classmethod
     def label_in(cls, model: Model, instance: Instance) -> Optional[str]:
@@ -41,6 +42,9 @@ class AnswerSpanObjective(Objective):
         ends = torch.cat([tensors[name] for name in self.label_names], dim=-1)
         logits: List[Any] = [_logits_of(outputs, which) for which in ("start", "end")]
         if any(not isinstance(one, torch.Tensor) or one.dim() != 2 for one in logits):
+            return None
+        # Of several texts in one sequence, it is not known where the one with the answer begins.
+        if not {one.size(1) for one in logits} <= _lengths_of_texts(tensors):
             return None
         return Choices(torch.stack(logits, dim=1), ends, torch.ones_like(ends, dtype=torch.bool))
 
@@ -103,6 +107,14 @@ def _logits_of(outputs: Outputs, which: str) -> Any:
     usual = outputs.get(f"span_{which}_logits")
     named = [value for name, value in outputs.items() if name.endswith(f"{which}_logits")]
     return named[0] if usual is None and len(named) == 1 else usual
+
+
+def _lengths_of_texts(tensors: TensorDict) -> Set[int]:
+    """In positions, as padded in the batch."""
+    fields = [field for field in tensors.values() if isinstance(field, dict)]
+    indexed = [one for field in fields for one in field.values()]
+    found = [ids for one in indexed for ids in (one.values() if isinstance(one, dict) else [one])]
+    return {one.size(1) for one in found if isinstance(one, torch.Tensor) and one.dim() > 1}
 
 
 def dialog_parts(model: Any) -> Dict[str, torch.nn.Module]:

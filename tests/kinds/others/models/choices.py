@@ -133,6 +133,32 @@ class Answer(Classifier):
         return output_dict
 
 
+class AnswerBehindTheQuestion(Answer):
+    """Reads question and passage as one sequence. The answer counts from the passage."""
+
+    def forward(  # type: ignore[override]
+        self,
+        question: TextFieldTensors,
+        passage: TextFieldTensors,
+        span_start: Optional[torch.Tensor] = None,
+        span_end: Optional[torch.Tensor] = None,
+        metadata: Any = None,
+    ) -> Outputs:
+        mask = torch.cat([get_text_field_mask(question), get_text_field_mask(passage)], dim=1)
+        vectors = torch.cat([self.embedder(question), self.embedder(passage)], dim=1)
+        vectors = self.hidden(vectors) + self.vector(question).unsqueeze(1)
+        logits = self.ends(vectors.tanh()).masked_fill(~mask.unsqueeze(-1), -1e7)
+        begin = get_text_field_mask(question).size(1)
+        output: Outputs = {"start_logits": logits[..., 0], "end_logits": logits[..., 1]}
+        output["best_span"] = logits[:, begin:].argmax(dim=1)
+        output["words"] = [one["words"] for one in metadata]
+        if span_start is not None and span_end is not None:
+            loss = torch.nn.functional.cross_entropy
+            output["loss"] = loss(logits[..., 0], span_start.view(-1) + begin)
+            output["loss"] += loss(logits[..., 1], span_end.view(-1) + begin)
+        return output
+
+
 class LabelsSpan(ReadsItems):
     def predictions_to_labeled_instances(
         self, instance: Instance, outputs: Dict[str, Any]
@@ -153,6 +179,19 @@ def says_answer(predictor: Predictor, at: Outputs) -> List[Said]:
         return value
 
     return [Said(words, float(chances[0] * chances[1]), explained)]
+
+
+def says_answer_behind(predictor: Predictor, at: Outputs) -> List[Said]:
+    """The loss is explained: minus the log-probability of both ends."""
+    first, last = at["best_span"][0].tolist()
+    begin = at["start_logits"].size(1) - len(at["words"][0])
+
+    def explained(out: Outputs) -> torch.Tensor:
+        start = out["start_logits"][0].log_softmax(-1)[begin + first]
+        value: torch.Tensor = start + out["end_logits"][0].log_softmax(-1)[begin + last]
+        return value
+
+    return [Said(" ".join(at["words"][0][first : last + 1]), None, explained)]
 
 
 class Relation(Classifier):
@@ -274,6 +313,15 @@ KINDS = [
         "logits of a span with other names",
         maker(Answer, LabelsSpan, reader=Reader),
         right=says_answer,
+        inputs=ANSWERS,
+        ids=ids_of("question", "passage"),
+    ),
+    Other(
+        "a span behind another text",
+        maker(AnswerBehindTheQuestion, LabelsSpan, reader=Reader),
+        right=None,
+        noted_as=says_answer_behind,
+        noted_as_note="for the tokens of one text: the loss is explained",
         inputs=ANSWERS,
         ids=ids_of("question", "passage"),
     ),
