@@ -50,6 +50,44 @@ def says_biased(predictor: Predictor, at: Outputs) -> List[Said]:
     return [Said(name, float(at["probs"][0, best]), lambda out: out["logits"][0, best])]
 
 
+class MakesProbabilities(Classifier):
+    """The probabilities are made with the label, of sharper logits: `forward` gives none."""
+
+    def outputs(self, logits: torch.Tensor) -> Outputs:
+        return {"logits": logits}
+
+    def probabilities(self, logits: torch.Tensor) -> Any:
+        return (5 * logits).softmax(dim=-1)
+
+    def make_output_human_readable(self, output_dict: Outputs) -> Outputs:
+        output_dict["probs"] = self.probabilities(output_dict["logits"])
+        return super().make_output_human_readable(output_dict)
+
+
+class ReplacesProbabilities(MakesProbabilities):
+    """`forward` gives those of the logits."""
+
+    def outputs(self, logits: torch.Tensor) -> Outputs:
+        return {"logits": logits, "probs": logits.softmax(dim=-1)}
+
+
+class CorrectsForPriors(MakesProbabilities):
+    """How often a label occurs changes which one is best."""
+
+    def probabilities(self, logits: torch.Tensor) -> Any:
+        shares = torch.tensor([0.45, 0.2, 0.35]).to(logits) * logits.exp()
+        return shares / shares.sum(dim=-1, keepdim=True)
+
+
+class MakesArrays(MakesProbabilities):
+    """Arrays, which have no gradient."""
+
+    def make_output_human_readable(self, output_dict: Outputs) -> Outputs:
+        super().make_output_human_readable(output_dict)
+        output_dict["probs"] = output_dict["probs"].numpy()
+        return output_dict
+
+
 class Probes(Classifier):
     """The output is called `probe_logits`. `base_logits` are of another layer."""
 
@@ -181,6 +219,10 @@ KINDS = [
     Other("trained before it is refined", maker(TrainedBefore), right=says_best("refined")),
     Other("biased", maker(Biased), right=says_biased),
     Other("biased, no label in words", maker(BiasedQuietly), right=says_biased),
+    Other("makes probabilities", maker(MakesProbabilities)),
+    Other("replaces probabilities", maker(ReplacesProbabilities)),
+    Other("corrects for priors", maker(CorrectsForPriors), right=says_biased),
+    Other("makes arrays of probabilities", maker(MakesArrays)),
     Other("probes", maker(Probes), right=says_best("probe_logits")),
     Other("another head for long texts", maker(AnotherHeadForLongTexts), right=says_best("chosen")),
     Other("in steps", maker(InSteps), right=None, noted_as=LOG),
