@@ -1,9 +1,9 @@
 """Models that say something else than the output that they are trained on, or say it late."""
 
-from typing import Any, List, Optional
+from typing import Any, Dict, List, Optional
 
 import torch
-from allennlp.data import Vocabulary
+from allennlp.data import Instance, Vocabulary
 from allennlp.predictors import Predictor
 
 from tests.kinds.others.models.labels import MultiLabel, MultiLabelReader, PlainMultiLabelPredictor
@@ -86,6 +86,17 @@ class MakesArrays(MakesProbabilities):
         super().make_output_human_readable(output_dict)
         output_dict["probs"] = output_dict["probs"].numpy()
         return output_dict
+
+
+class ScalesAfterForward(Classifier):
+    """What AllenNLP returns for a text is no output of `forward`."""
+
+    def forward_on_instances(self, instances: List[Instance]) -> List[Dict[str, Any]]:
+        found = super().forward_on_instances(instances)
+        for one in found:
+            one["logits"] = one["logits"] / 3
+            one["probs"] = torch.as_tensor(one["logits"]).softmax(dim=-1).numpy()
+        return found
 
 
 class Probes(Classifier):
@@ -223,6 +234,7 @@ KINDS = [
     Other("replaces probabilities", maker(ReplacesProbabilities)),
     Other("corrects for priors", maker(CorrectsForPriors), right=says_biased),
     Other("makes arrays of probabilities", maker(MakesArrays)),
+    Other("scales after forward", maker(ScalesAfterForward), noted="forward_on_instances"),
     Other("probes", maker(Probes), right=says_best("probe_logits")),
     Other("another head for long texts", maker(AnotherHeadForLongTexts), right=says_best("chosen")),
     Other("in steps", maker(InSteps), right=None, noted_as=LOG),
