@@ -24,7 +24,8 @@ from tests.kinds.others.models.labels import (
 )
 from tests.kinds.others.models.numbers import BINARY, OneLogit, Regression
 from tests.kinds.others.models.outputs import Calibrated
-from tests.kinds.others.records import Classifier, Outputs, maker
+from tests.kinds.others.models.refined import MakesProbabilities
+from tests.kinds.others.records import INPUTS, Classifier, Outputs, maker
 
 TEXT = {"sentence": "the plot is very clever"}
 
@@ -136,6 +137,58 @@ class TestProbabilities:
         own = max(predictor.predict_json(TEXT)["probs"])
         assert interpret(Calibrated).target.probability == pytest.approx(own)
         assert interpret(Calibrated, inference_mode="softmax").output == pytest.approx(own)
+
+    def test_made_with_the_readable_output_are_its_own(self) -> None:
+        own = max(maker(MakesProbabilities)().predict_json(TEXT)["probs"])
+        for mode in ("logits", "softmax"):
+            result = interpret(MakesProbabilities, inference_mode=mode)
+            assert result.target.probability == pytest.approx(own)
+            assert max((result.probabilities or {}).values()) == pytest.approx(own)
+        assert result.output == pytest.approx(own)
+
+    def test_made_of_one_logit_and_of_several_labels_are_its_own(self) -> None:
+        class Halved(MultiLabel):
+            def make_output_human_readable(self, output_dict: Outputs) -> Outputs:
+                output_dict["probs"] = (output_dict["logits"] / 2).sigmoid()
+                return super().make_output_human_readable(output_dict)
+
+        class HalvedOne(OneLogit):
+            def outputs(self, logits: torch.Tensor) -> Outputs:
+                return {"logits": logits}
+
+            def make_output_human_readable(self, output_dict: Outputs) -> Outputs:
+                output_dict["probs"] = (output_dict["logits"] / 2).sigmoid()
+                return super().make_output_human_readable(output_dict)
+
+        several = maker(Halved, PlainMultiLabelPredictor, reader=MultiLabelReader)()
+        one = maker(HalvedOne, vocab=BINARY)()
+        for predictor in (several, one):
+            own = max(predictor.predict_json(TEXT)["probs"])
+            result = IntegratedGradient(predictor, n_steps=5).interpret_json(TEXT)[0]
+            found = result.target.probability or 0.0
+            assert found == pytest.approx(own if found > 0.5 else 1 - own)
+
+    @pytest.mark.parametrize("as_array", [False, True])
+    def test_that_are_listed_from_the_best_on_are_not_those_of_labels(self, as_array: bool) -> None:
+        class Lists(Classifier):
+            def outputs(self, logits: torch.Tensor) -> Outputs:
+                return {"logits": logits}
+
+            def make_output_human_readable(self, output_dict: Outputs) -> Outputs:
+                probs = output_dict["probs"] = output_dict["logits"].softmax(dim=-1)
+                super().make_output_human_readable(output_dict)
+                best = probs.sort(descending=True).values
+                output_dict["probs"] = best.numpy() if as_array else best
+                return output_dict
+
+        predictor, usual = maker(Lists)(), maker(Classifier)()
+        for inputs in INPUTS:
+            [found], [expected] = (
+                IntegratedGradient(one, n_steps=5).interpret_json(inputs)
+                for one in (predictor, usual)
+            )
+            assert found.target == expected.target
+            assert (found.probabilities, found.notes) == (expected.probabilities, expected.notes)
 
     @pytest.mark.parametrize("loss", [cross_entropy, smoothed, focal, of_log_probabilities])
     def test_are_those_of_a_softmax_if_the_loss_is(self, loss: Any) -> None:

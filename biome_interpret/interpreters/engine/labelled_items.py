@@ -24,6 +24,7 @@ from biome_interpret.models.embedding.sites import EmbeddingSite
 from biome_interpret.models.evidence.evidence import Evidence
 from biome_interpret.models.evidence.label_names import places_of
 from biome_interpret.models.labelling.base import labelled_instances
+from biome_interpret.models.labelling.own_forward import note_on_own_forward
 from biome_interpret.models.labelling.own_label import (
     OwnLabel,
     contradiction,
@@ -151,10 +152,12 @@ class ItemMaker:
         )
         if job.question is not None:
             instances = _only(instances, job.question.instance)
-        return [
+        note = note_on_own_forward(predictor._model, text.instance)
+        items = [
             self._item(index, one, predictions.get(id(one)), not text.is_labelled, said)
             for one in instances
         ]
+        return [one if note is None else one._replace(notes=[*one.notes, note]) for one in items]
 
     def _labelled(self, instance: Instance, said: JsonDict) -> _Labelled:
         """The instance with the model's prediction."""

@@ -15,6 +15,7 @@ from biome_interpret.models.evidence.labelled_pass import LabelledPass
 from biome_interpret.models.evidence.other_texts import lie_in_unit_interval
 from biome_interpret.models.evidence.tied_tags import Ties, ties_of
 from biome_interpret.models.objectives import Choices, MultiLabelObjective, Objective
+from biome_interpret.models.objectives.readable import as_numbers, made_readable
 from biome_interpret.models.objectives.reading import (
     EACH,
     FITS,
@@ -82,6 +83,9 @@ class Evidence:
             is_cut = needs_gradients and self._pass.is_detached(name)
             if not (is_cut or are_probabilities(name, logits)) and self._is_candidate(name, logits):
                 self._logits[name] = logits
+        self._made = self._made_probabilities()
+        # Where the model's own probabilities may be.
+        self._own = {**self._shaped, **self._made}
         self._names = LabelNames(model, instance, objective, self._pass, said, self._logits)
 
     @property
@@ -123,6 +127,7 @@ class Evidence:
         if name is None:
             return Reading(None)
         meaning, own = self._meaning(name), self._name_of_own(name)
+        probabilities = self._own_probabilities(name, meaning)
         is_usual = own is not None and bool(self._gives_probabilities(name))
         ties = self._ties(name)
         is_known = own is not None or self._has_known_probability(name, meaning, ties)
@@ -132,7 +137,8 @@ class Evidence:
             sign=self._sign(name) if meaning == SECOND else 1,
             num_classes=2 if meaning == SECOND else self._logits[name].size(-1),
             namespace=self._names.namespace(name),
-            probabilities=None if is_usual else self._own_probabilities(name, meaning),
+            probabilities=None if is_usual else probabilities,
+            makes_probabilities=not is_usual and probabilities in self._made,
             usual_probabilities=own if is_usual else None,
             label_key=self._names.key(name),
             rivals=self._names.rivals(name),
@@ -212,17 +218,56 @@ class Evidence:
             choices=lambda name, tensors: self._choices(name, self._logits[name], tensors),
         )
 
+    def _made_probabilities(self) -> Dict[str, torch.Tensor]:
+        """Those that the model makes with its readable output, or that it changes then."""
+        if self._objective.logit_dims != 2:
+            return {}
+        try:
+            readable = made_readable(self._model, self._pass.outputs)
+        except Exception:  # A user's rule for the label may not take this text.
+            return {}
+        numbers = {name: as_numbers(value, self._model) for name, value in readable.items()}
+        shaped = {name: as_logits(numbers, name, 2) for name in numbers}
+        return {
+            name: value
+            for name, value in shaped.items()
+            if value is not None
+            and are_probabilities(name, value)
+            and self._is_new(name, value)
+            and self._may_be_of_labels(value)
+        }
+
+    def _is_new(self, name: str, value: torch.Tensor) -> bool:
+        """Whether `forward` does not give these probabilities."""
+        before = self._shaped.get(name)
+        if before is None:
+            return name not in self._pass.outputs
+        return are_probabilities(name, before) and not agree(value, before)
+
+    def _may_be_of_labels(self, value: torch.Tensor) -> bool:
+        """False for that of the best label alone, and for those of all labels in another order."""
+        if value.size(-1) == 1 and all(one.size(-1) > 1 for one in self._logits.values()):
+            return False
+        usual = [self._expected(name)[0] for name in self._logits]
+        ordered = value.detach().sort().values
+        alike = [one for one in usual if agree(ordered, one.sort().values)]
+        return not alike or any(agree(value, one) for one in alike)
+
     def _name_of_own(self, name: str) -> Optional[str]:
-        """The output with the model's own probabilities for these logits."""
-        named = name_of_probabilities(name, self._shaped)
+        """The output with the model's own probabilities for these logits: first of `forward`."""
+        given = {other: self._own[other] for other in self._shaped}
+        return self._name_among(given, name) or self._name_among(self._own, name)
+
+    def _name_among(self, values: Mapping[str, torch.Tensor], name: str) -> Optional[str]:
+        named = name_of_probabilities(name, values)
         if named is not None:
             return named
         logits, output = self._logits[name], self._pass.outputs[name]
         found = [
             other
-            for other, value in self._shaped.items()
+            for other, value in values.items()
             if are_probabilities(other, value)
-            and self._pass.follows_from(other, name)
+            and self._pass.follows_from(value, name)
             and rise_with(value, logits, output)
         ]
         return found[0] if len(found) == 1 else None
@@ -234,7 +279,7 @@ class Evidence:
 
     def _gives_probabilities(self, name: str) -> Optional[bool]:
         own_name, logits = self._name_of_own(name), self._logits[name]
-        own = None if own_name is None else self._shaped[own_name].detach()
+        own = None if own_name is None else self._own[own_name].detach()
         if own_name is None or own is None or own.shape[:-1] != logits.shape[:-1]:
             return None
         if not own.isfinite().all():
@@ -242,8 +287,8 @@ class Evidence:
         if any(agree(own, expected) for expected in self._expected(name)):
             return True
         # Probabilities of calibrated logits still follow from these alone, and in their order.
-        own, output = self._shaped[own_name], self._pass.outputs[name]
-        follows = self._pass.follows_from(own_name, name)
+        own, output = self._own[own_name], self._pass.outputs[name]
+        follows = self._pass.follows_from(own, name)
         return False if False in (follows, rise_with(own, logits, output)) else None
 
     def _own_probabilities(self, name: str, meaning: str) -> Optional[str]:
@@ -253,7 +298,7 @@ class Evidence:
             return name  # Only its name says that it has logits.
         if own_name is None or meaning == VALUE or self._objective.logit_dims != 2:
             return None
-        own = self._shaped[own_name].detach()
+        own = self._own[own_name].detach()
         is_each = own.shape == logits.shape
         # Or of the first labels alone, if the last ones are not to be predicted.
         first = logits[..., : own.size(-1)].detach().softmax(dim=-1)
@@ -280,6 +325,6 @@ class Evidence:
             return 1 if lowers else -1
         if own is not None and self._gives_probabilities(name):
             usual = self._expected(name)[:2]
-            return 1 if any(agree(self._shaped[own].detach(), one) for one in usual) else -1
+            return 1 if any(agree(self._own[own].detach(), one) for one in usual) else -1
         is_turned = any(self._names.agree(name, namespace, -1) for namespace in self._namespaces)
         return -1 if is_turned else 1

@@ -156,12 +156,12 @@ class LabelledPass:
         others = torch.arange(len(sizes)).to(sizes.device) != place
         return bool(sizes[others].max() > _ROUNDING * sizes.max())
 
-    def follows_from(self, name: str, other: str) -> Optional[bool]:
+    def follows_from(self, value: torch.Tensor, name: str) -> Optional[bool]:
         """
-        Whether an output is a function of another output alone: its gradient by the embeddings is
-        that by way of the other one. `None` if the graph does not say.
+        Whether a value is a function of an output alone: its gradient by the embeddings is that by
+        way of the output. `None` if the graph does not say.
         """
-        value, before = self.outputs[name], self.outputs[other]
+        before = self.outputs[name]
         weights = torch.linspace(1.0, 2.0, value.numel()).to(value).reshape(value.shape)
         [by_other] = _gradients((weights * value).sum(), [before])
         whole = _gradients((weights * value).sum(), self._embedded)

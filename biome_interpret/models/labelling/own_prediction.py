@@ -17,7 +17,8 @@ from biome_interpret.models.objectives.inference_modes import Outputs
 _FOR_JSON = ("predict_json", "predict_instance", "predict_batch_json", "predict_batch_instance")
 _FOR_INSTANCES = ("predict_instance", "predict_batch_instance")
 
-# Predictors of these packages give the model what they read, as it is.
+# Predictors of these packages give the model what they read, as it is, and their models return what
+# `forward` gives.
 _KNOWN = ("allennlp", "allennlp_models", "biome_interpret")
 
 # How the names of outputs end that say something of a label.
@@ -40,7 +41,7 @@ def note_on_own_prediction(predictor: Predictor, texts: Sequence[InputText]) -> 
     texts : `Sequence[InputText]`
         All that the predictor makes of one input.
     """
-    method = _own_method(predictor, _FOR_JSON if texts[0].json else _FOR_INSTANCES)
+    method = own_method(type(predictor), _FOR_JSON if texts[0].json else _FOR_INSTANCES)
     if method is None or getattr(_running, "predictor", False):
         return None
     _running.predictor = True
@@ -68,7 +69,7 @@ def _note(predictor: Predictor, method: str, texts: Sequence[InputText]) -> Opti
                 f"{name} gives the model another text than the one that is explained, for at least "
                 f"one input: what is explained is the text that `_json_to_instance` makes"
             )
-        alone = [_differences(explained, again, call.output) for call in own if call.is_alone]
+        alone = [differences(explained, again, call.output) for call in own if call.is_alone]
         if alone and all(alone):
             keys = ", ".join(map(repr, alone[-1]))
             return (
@@ -107,10 +108,10 @@ def _calls(predictor: Predictor, method: str, text: InputText) -> List[_Call]:
     return found
 
 
-def _own_method(predictor: Predictor, names: Sequence[str]) -> Optional[str]:
-    """The first of these methods that is defined outside of the known packages."""
+def own_method(cls: type, names: Sequence[str]) -> Optional[str]:
+    """The first of these methods of a class that is defined outside of the known packages."""
     for name in names:
-        if getattr(type(predictor), name).__module__.partition(".")[0] not in _KNOWN:
+        if getattr(cls, name).__module__.partition(".")[0] not in _KNOWN:
             return name
     return None
 
@@ -124,7 +125,7 @@ def _ids(instance: Instance) -> Dict[str, Any]:
     }
 
 
-def _differences(explained: Outputs, again: Outputs, found: Outputs) -> List[str]:
+def differences(explained: Outputs, again: Outputs, found: Outputs) -> List[str]:
     """The names of the outputs that differ. A loss depends on the label that is given."""
     names = [name for name in {**explained, **found} if name != "loss"]
     return [

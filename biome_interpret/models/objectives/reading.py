@@ -43,6 +43,8 @@ class Reading:
     probabilities : `str`, optional
         The output with the model's own probabilities, if they are not the usual function of the
         logits (their softmax or sigmoid).
+    makes_probabilities : `bool`
+        Whether these are made with the readable output, and `forward` does not give them.
     usual_probabilities : `str`, optional
         The output with the model's own probabilities, if they are that function.
     label_key : `str`, optional
@@ -65,6 +67,7 @@ class Reading:
     num_classes: int = 0
     namespace: Optional[str] = None
     probabilities: Optional[str] = None
+    makes_probabilities: bool = False
     usual_probabilities: Optional[str] = None
     label_key: Optional[str] = None
     rivals: Tuple[str, ...] = ()

@@ -9,6 +9,7 @@ from allennlp.models import Model
 from biome_interpret.errors import InterpretationError
 from biome_interpret.models.objectives.base import LabelProbabilities, Objective, Target
 from biome_interpret.models.objectives.inference_modes import Choices, LogSoftmax, Outputs
+from biome_interpret.models.objectives.readable import as_numbers, made_readable
 from biome_interpret.models.objectives.reading import EACH, SECOND, VALUE, with_dimensions
 from biome_interpret.models.tensors import TensorDict
 
@@ -27,8 +28,13 @@ class _NamedLabelsObjective(Objective):
 
     def own_probabilities(self, outputs: Outputs) -> Optional[torch.Tensor]:
         """Those that the model itself gives, if they do not follow from its logits."""
-        name = self.reading.probabilities if self.reading is not None else None
-        return None if name is None else with_dimensions(outputs[name], 2)
+        reading = self.reading
+        if reading is None or reading.probabilities is None:
+            return None
+        if not reading.makes_probabilities:
+            return with_dimensions(outputs[reading.probabilities], 2)
+        found = as_numbers(made_readable(self.model, outputs)[reading.probabilities], self.model)
+        return None if found is None else with_dimensions(found, 2)
 
     def index_of(self, target: Union[str, int]) -> int:
         """

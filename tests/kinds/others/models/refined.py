@@ -1,9 +1,9 @@
 """Models that say something else than the output that they are trained on, or say it late."""
 
-from typing import Any, List, Optional
+from typing import Any, Dict, List, Optional
 
 import torch
-from allennlp.data import Vocabulary
+from allennlp.data import Instance, Vocabulary
 from allennlp.predictors import Predictor
 
 from tests.kinds.others.models.labels import MultiLabel, MultiLabelReader, PlainMultiLabelPredictor
@@ -48,6 +48,55 @@ def says_biased(predictor: Predictor, at: Outputs) -> List[Said]:
     best = int(at["probs"][0].argmax())
     name = predictor._model.vocab.get_token_from_index(best, "labels")
     return [Said(name, float(at["probs"][0, best]), lambda out: out["logits"][0, best])]
+
+
+class MakesProbabilities(Classifier):
+    """The probabilities are made with the label, of sharper logits: `forward` gives none."""
+
+    def outputs(self, logits: torch.Tensor) -> Outputs:
+        return {"logits": logits}
+
+    def probabilities(self, logits: torch.Tensor) -> Any:
+        return (5 * logits).softmax(dim=-1)
+
+    def make_output_human_readable(self, output_dict: Outputs) -> Outputs:
+        output_dict["probs"] = self.probabilities(output_dict["logits"])
+        return super().make_output_human_readable(output_dict)
+
+
+class ReplacesProbabilities(MakesProbabilities):
+    """`forward` gives those of the logits."""
+
+    def outputs(self, logits: torch.Tensor) -> Outputs:
+        return {"logits": logits, "probs": logits.softmax(dim=-1)}
+
+
+class CorrectsForPriors(MakesProbabilities):
+    """How often a label occurs changes which one is best."""
+
+    def probabilities(self, logits: torch.Tensor) -> Any:
+        shares = torch.tensor([0.45, 0.2, 0.35]).to(logits) * logits.exp()
+        return shares / shares.sum(dim=-1, keepdim=True)
+
+
+class MakesArrays(MakesProbabilities):
+    """Arrays, which have no gradient."""
+
+    def make_output_human_readable(self, output_dict: Outputs) -> Outputs:
+        super().make_output_human_readable(output_dict)
+        output_dict["probs"] = output_dict["probs"].numpy()
+        return output_dict
+
+
+class ScalesAfterForward(Classifier):
+    """What AllenNLP returns for a text is no output of `forward`."""
+
+    def forward_on_instances(self, instances: List[Instance]) -> List[Dict[str, Any]]:
+        found = super().forward_on_instances(instances)
+        for one in found:
+            one["logits"] = one["logits"] / 3
+            one["probs"] = torch.as_tensor(one["logits"]).softmax(dim=-1).numpy()
+        return found
 
 
 class Probes(Classifier):
@@ -181,6 +230,11 @@ KINDS = [
     Other("trained before it is refined", maker(TrainedBefore), right=says_best("refined")),
     Other("biased", maker(Biased), right=says_biased),
     Other("biased, no label in words", maker(BiasedQuietly), right=says_biased),
+    Other("makes probabilities", maker(MakesProbabilities)),
+    Other("replaces probabilities", maker(ReplacesProbabilities)),
+    Other("corrects for priors", maker(CorrectsForPriors), right=says_biased),
+    Other("makes arrays of probabilities", maker(MakesArrays)),
+    Other("scales after forward", maker(ScalesAfterForward), noted="forward_on_instances"),
     Other("probes", maker(Probes), right=says_best("probe_logits")),
     Other("another head for long texts", maker(AnotherHeadForLongTexts), right=says_best("chosen")),
     Other("in steps", maker(InSteps), right=None, noted_as=LOG),
