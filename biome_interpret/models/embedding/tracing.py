@@ -123,7 +123,8 @@ class CallRecorder:
         copied = output.detach().clone()
         if match is not None:
             try:
-                call = _site_call(match, self._sites[site], copied, self._instances)
+                ids = given[match.given_index]
+                call = _site_call(match, self._sites[site], ids, copied, self._instances)
             except InterpretationError:
                 if match.how != SHAPE:
                     raise
@@ -133,7 +134,11 @@ class CallRecorder:
 
 
 def _site_call(
-    match: Match, site: EmbeddingSite, output: torch.Tensor, instances: Sequence[Instance]
+    match: Match,
+    site: EmbeddingSite,
+    ids: torch.Tensor,
+    output: torch.Tensor,
+    instances: Sequence[Instance],
 ) -> SiteCall:
     """
     # Raises
@@ -174,6 +179,8 @@ def _site_call(
         embedded=embedded,
         grid=grid if torch.Size(grid).numel() == embedded.size(1) else (embedded.size(1),),
         positions=given.positions,
+        ids=match.ids.reshape(len(instances), -1),
+        given=_in_order(ids.reshape(-1), given.order).reshape(len(instances), -1),
         owners=owners,
         texts=texts,
     )
@@ -184,11 +191,13 @@ def _by_instance(
 ) -> Optional[torch.Tensor]:
     """Shape: (instances, positions, embedding_dim). `None` if the order does not fit the output."""
     vectors = output.reshape(-1, output.size(-1))
-    if order is not None:
-        if len(order) != len(vectors):
-            return None
-        vectors = vectors[order.to(vectors.device)]
-    return vectors.reshape(num_instances, -1, output.size(-1))
+    if order is not None and len(order) != len(vectors):
+        return None
+    return _in_order(vectors, order).reshape(num_instances, -1, output.size(-1))
+
+
+def _in_order(values: torch.Tensor, order: Optional[torch.Tensor]) -> torch.Tensor:
+    return values if order is None else values[order.to(values.device)]
 
 
 def _owners(
