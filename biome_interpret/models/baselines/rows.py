@@ -41,6 +41,8 @@ def embedded_id(call: SiteCall, index: int, name: str) -> torch.Tensor:
 def mean_embedding(call: SiteCall) -> torch.Tensor:
     """The mean over all words, with the same errors. Shape: (embedding_dim,)."""
     weight = _matrix(call)
+    if _embeds_the_text(weight.__getitem__, call):
+        return weight.mean(dim=0)  # Without a copy of a large matrix.
     return _embedding(call)(torch.arange(len(weight), device=weight.device)).mean(dim=0)
 
 
