@@ -8,6 +8,7 @@ from allennlp.models import Model
 
 from biome_interpret.errors import InterpretationError
 from biome_interpret.models.alignment.special_tokens import PADDING_TOKEN, special_token_id
+from biome_interpret.models.baselines.rows import embedded_id
 from biome_interpret.models.embedding.calls import CallKey, SiteCall
 from biome_interpret.models.embedding.sites import EmbeddingSite
 from biome_interpret.models.embedding.tracing import trace
@@ -35,7 +36,9 @@ class Background:
         if text is None or len(text.grid) != len(call.grid):
             raise InterpretationError(f"background text {index + 1} lacks field '{call.key.field}'")
         dim = call.embedded.size(-1)
-        filled = self._padding(call).expand(*call.grid, dim).clone()
+        filled = call.embedded.new_zeros(*call.grid, dim)
+        if any(own < size for own, size in zip(text.grid, call.grid)):
+            filled += self._padding(call)
         overlap = tuple(slice(min(sizes)) for sizes in zip(text.grid, call.grid))
         filled[overlap] = text.embedded[0].reshape(*text.grid, dim)[overlap]
         return filled.reshape(-1, dim)
@@ -44,7 +47,7 @@ class Background:
         index = special_token_id(PADDING_TOKEN, call.indexer, self._vocabulary)
         if index is None or call.site.weight is None:
             return call.embedded.new_zeros(call.embedded.size(-1))
-        return call.site.weight[index]
+        return embedded_id(call, index, PADDING_TOKEN)
 
 
 def _calls_of(

@@ -16,6 +16,7 @@ from biome_interpret.models.alignment.special_tokens import (
     UNKNOWN_TOKEN,
     special_token_id,
 )
+from biome_interpret.models.baselines.rows import embedded_id, mean_embedding
 from biome_interpret.models.embedding.calls import SiteCall
 from biome_interpret.models.registry import constructed
 
@@ -146,7 +147,7 @@ class _SpecialTokenBaseline(Baseline):
                 f"the baseline '{self.token}' needs a {self.token} token, but the vocabulary of "
                 f"{call.site.name} has none: {_allowed()}"
             )
-        return _matrix(call)[index]
+        return embedded_id(call, index, self.token)
 
 
 @Baseline.register(PADDING_TOKEN)
@@ -172,19 +173,10 @@ class MaskBaseline(_SpecialTokenBaseline):
 
 @Baseline.register("mean")
 class MeanBaseline(Baseline):
-    """The mean of the embedding matrix."""
+    """The mean of the embeddings of all words."""
 
     def vectors(self, call: SiteCall, vocabulary: Vocabulary) -> torch.Tensor:
-        return _matrix(call).mean(dim=0)
+        return mean_embedding(call)
 
 
 _BOUNDS = f"its numbers must be finite, and smaller than {_LARGEST:.0e} in size"
-
-
-def _matrix(call: SiteCall) -> torch.Tensor:
-    if call.site.weight is None:
-        raise ConfigurationError(
-            f"{call.site.name} has no embedding matrix to take a baseline from: give a number or a "
-            f"tensor"
-        )
-    return call.site.weight

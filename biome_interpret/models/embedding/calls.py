@@ -38,6 +38,10 @@ class SiteCall:
     positions : `torch.LongTensor`
         Where each given id stands in its row of the field's tensor (see `id_positions`).
         Shape: (instances, given ids).
+    ids : `torch.LongTensor`
+        The ids of each row of the field's tensor. Shape: (instances, ids).
+    given : `torch.LongTensor`
+        What the site was given. Shape: (instances, given ids).
     owners : `torch.Tensor`
         For each position the index of its token, `UNOWNED` or `PADDING` (see `alignment`).
         Shape: (instances, positions).
@@ -50,6 +54,8 @@ class SiteCall:
     embedded: torch.Tensor
     grid: Tuple[int, ...]
     positions: torch.Tensor
+    ids: torch.Tensor
+    given: torch.Tensor
     owners: torch.Tensor
     texts: List[List[FieldText]]
 
@@ -60,6 +66,8 @@ class SiteCall:
             self,
             embedded=self.embedded[index.to(self.embedded.device)],
             positions=self.positions[index],
+            ids=self.ids[index.to(self.ids.device)],
+            given=self.given[index.to(self.given.device)],
             owners=self.owners[index],
             texts=[self.texts[row] for row in rows],
         )

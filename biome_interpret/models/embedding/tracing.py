@@ -131,21 +131,26 @@ class CallRecorder:
         """The output if the call is one with the text of a field."""
         match = self._matcher.match(site, given)
         call = None
-        # A copy, since some models write into their embeddings.
-        copied = output.detach().clone()
+        # Copies, since some models write into their embeddings and ids.
+        copied, own = output.detach().clone(), with_own_ids(given)
         if match is not None:
+            ids = own[match.given_index]
             try:
-                call = _site_call(match, self._sites[site], copied, self._instances)
+                call = _site_call(match, self._sites[site], ids, copied, self._instances)
             except InterpretationError:
                 if match.how != SHAPE:
                     raise
                 match = None
-        self.traced.append(TracedCall(site, with_own_ids(given), copied, match, call))
+        self.traced.append(TracedCall(site, own, copied, match, call))
         return None if match is None else output
 
 
 def _site_call(
-    match: Match, site: EmbeddingSite, output: torch.Tensor, instances: Sequence[Instance]
+    match: Match,
+    site: EmbeddingSite,
+    ids: torch.Tensor,
+    output: torch.Tensor,
+    instances: Sequence[Instance],
 ) -> SiteCall:
     """
     # Raises
@@ -186,6 +191,8 @@ def _site_call(
         embedded=embedded,
         grid=grid if torch.Size(grid).numel() == embedded.size(1) else (embedded.size(1),),
         positions=given.positions,
+        ids=match.ids.reshape(len(instances), -1),
+        given=_in_order(ids.reshape(-1), given.order).reshape(len(instances), -1),
         owners=owners,
         texts=texts,
     )
@@ -196,11 +203,13 @@ def _by_instance(
 ) -> Optional[torch.Tensor]:
     """Shape: (instances, positions, embedding_dim). `None` if the order does not fit the output."""
     vectors = output.reshape(-1, output.size(-1))
-    if order is not None:
-        if len(order) != len(vectors):
-            return None
-        vectors = vectors[order.to(vectors.device)]
-    return vectors.reshape(num_instances, -1, output.size(-1))
+    if order is not None and len(order) != len(vectors):
+        return None
+    return _in_order(vectors, order).reshape(num_instances, -1, output.size(-1))
+
+
+def _in_order(values: torch.Tensor, order: Optional[torch.Tensor]) -> torch.Tensor:
+    return values if order is None else values[order.to(values.device)]
 
 
 def _owners(

@@ -1,37 +1,39 @@
 """What a model keeps in a forward pass: plain attributes, such as a cache or a counter."""
 
-from typing import Any, Dict, Iterator, List, Sequence, Tuple
+from typing import Any, Dict, List, Sequence, Tuple
 
 import torch
 from allennlp.modules.encoder_base import _EncoderBase
+from allennlp.training.metrics import Metric
+
+from biome_interpret.models.isolation.containers import HeldContents
 
 # The names of PyTorch's own attributes.
-PYTORCHS = frozenset(vars(torch.nn.Module()))
-
-# Larger containers are taken for data that never changes.
-_LARGEST = 10_000
-
-_Containers = (dict, list, set)
+_PYTORCHS = frozenset(vars(torch.nn.Module()))
 
 
 class AttributesKept:
     """
-    The attributes of some modules, and what their dicts, lists and sets hold. Tensors are not
-    copied: one that a model writes into stays changed. `encoder_states` keeps those of stateful
-    encoders.
+    The attributes of some modules, and what their containers hold. Tensors are not copied: one that
+    a model writes into stays changed. `encoder_states` keeps those of stateful encoders.
     """
 
     def __init__(self, modules: Sequence[torch.nn.Module]) -> None:
         self._saved: List[Tuple[Dict[str, Any], Dict[str, Any]]] = []
-        self._contents: List[Tuple[Any, Any]] = []
+        values: List[Any] = []
         for module in modules:
+            # PyTorch's own modules, most of a model, keep nothing.
             if type(module).__module__.startswith("torch.") or isinstance(module, _EncoderBase):
                 continue
-            own = dict(_own_attributes(vars(module)))
-            self._saved.append((vars(module), own))
-            for value in [*own.values(), module._buffers]:
-                if isinstance(value, _Containers) and len(value) <= _LARGEST:
-                    self._contents.append((value, value.copy()))
+            own = _own_attributes(vars(module))
+            self._saved.append((vars(module), _without_methods(own)))
+            values += [*own.values(), module._buffers]
+        self._contents = HeldContents(values)
+
+    @property
+    def metrics(self) -> List[Metric]:
+        """Those that the modules hold, also in containers."""
+        return self._contents.metrics
 
     def restore(self) -> None:
         """May be called again, also if it was interrupted at any line."""
@@ -39,34 +41,16 @@ class AttributesKept:
             for name, value in saved.items():
                 if attributes.get(name, self) is not value:
                     attributes[name] = value
-            for name in [name for name, _ in _own_attributes(attributes) if name not in saved]:
-                attributes.pop(name, None)
-        for container, saved in self._contents:
-            if not _same_items(container, saved):
-                _refill(container, saved)
+            for name in _without_methods(_own_attributes(attributes)):
+                if name not in saved:
+                    attributes.pop(name, None)
+        self._contents.restore()
 
 
-def _own_attributes(attributes: Dict[str, Any]) -> Iterator[Tuple[str, Any]]:
-    """Without methods: they may be patched for another thread."""
-    for name, value in [*attributes.items()]:
-        if name not in PYTORCHS and not callable(value):
-            yield name, value
+def _own_attributes(attributes: Dict[str, Any]) -> Dict[str, Any]:
+    return {name: value for name, value in [*attributes.items()] if name not in _PYTORCHS}
 
 
-def _same_items(container: Any, saved: Any) -> bool:
-    if len(container) != len(saved):
-        return False
-    if isinstance(container, dict):
-        return all(container.get(key, saved) is value for key, value in saved.items())
-    if isinstance(container, set):
-        return bool(container == saved)
-    return all(one is other for one, other in zip(container, saved))
-
-
-def _refill(container: Any, saved: Any) -> None:
-    if isinstance(container, list):
-        container[:] = saved
-        return
-    container.update(saved)
-    for key in [key for key in container if key not in saved]:
-        container.remove(key) if isinstance(container, set) else container.pop(key)
+def _without_methods(attributes: Dict[str, Any]) -> Dict[str, Any]:
+    """They may be patched for another thread."""
+    return {name: value for name, value in attributes.items() if not callable(value)}

@@ -20,10 +20,9 @@ from weakref import WeakKeyDictionary
 import torch
 from allennlp.common.checks import ConfigurationError
 from allennlp.models import Model
-from allennlp.training.metrics import Metric
 
 from biome_interpret.errors import InterpretationError
-from biome_interpret.models.isolation.attributes import PYTORCHS, AttributesKept
+from biome_interpret.models.isolation.attributes import AttributesKept
 from biome_interpret.models.isolation.encoder_states import fixed_encoder_states
 from biome_interpret.models.isolation.patching import WrappersKept
 from biome_interpret.models.isolation.random_states import RandomStates
@@ -114,12 +113,12 @@ class _State:
             for module in self.modules
             if isinstance(module, torch.nn.RNNBase)
         ]
+        self._attributes = AttributesKept(self.modules)
         # Some metrics hold the vocabulary. It is not copied, since it is large and never changes.
         self._metrics = [
             (metric, copy.deepcopy(vars(metric), {id(model.vocab): model.vocab}))
-            for metric in _metrics(self.modules)
+            for metric in self._attributes.metrics
         ]
-        self._attributes = AttributesKept(self.modules)
         self._wrappers = WrappersKept()
         self._device = device_of(model)
         self._random_states = RandomStates(self._device)
@@ -223,22 +222,6 @@ def _refuse_inference_tensors(model: Model, modules: Sequence[torch.nn.Module]) 
             f"{type(model).__name__} was made inside `torch.inference_mode()`, where tensors get "
             f"no gradients: load the model outside of it"
         )
-
-
-def _metrics(modules: Sequence[torch.nn.Module]) -> List[Metric]:
-    found: List[Metric] = []
-    for module in modules:
-        if type(module).__module__.startswith("torch."):
-            continue  # PyTorch's own modules, most of a model, hold no metrics.
-        for name, value in [*vars(module).items()]:
-            if name in PYTORCHS:
-                continue
-            members = value.values() if isinstance(value, dict) else value
-            if isinstance(value, Metric):
-                found.append(value)
-            elif isinstance(value, (dict, list, tuple)):
-                found += [member for member in members if isinstance(member, Metric)]
-    return found
 
 
 def _restore_after_fork() -> None:

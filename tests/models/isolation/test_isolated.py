@@ -2,6 +2,7 @@
 
 import random
 import threading
+from collections import Counter, deque
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Dict, List
 
@@ -10,6 +11,7 @@ import pytest
 import torch
 from allennlp.models import BasicClassifier
 from allennlp.predictors import Predictor
+from allennlp.training.metrics import CategoricalAccuracy
 
 from biome_interpret import GradientShap, IntegratedGradient, InterpretationError
 from biome_interpret.models.isolation.isolated import run_isolated
@@ -211,3 +213,45 @@ def test_what_a_model_keeps_is_as_before() -> None:
     assert not hasattr(model, "new")
     assert model.seen is seen and seen == {(0,): 1}
     assert model.lengths is lengths and lengths == [3]
+
+
+class KeepsThingsInside(BasicClassifier):
+    """Keeps metrics for each of several tasks, and what it saw lately, inside other containers."""
+
+    def forward(self, tokens: Any, label: Any = None, metadata: Any = None) -> Any:
+        output = super().forward(tokens, label, metadata)
+        self.recent.append(tokens["tokens"]["tokens"].size(1))
+        self.seen["by task"][0]["lengths"].add(len(self.recent))
+        self.seen["by task"][0]["counts"]["texts"] += 1
+        if label is not None:
+            for metric in [*self.metrics_of["tone"].values(), *self.metrics_of["lists"][0]]:
+                metric(output["logits"], label)
+            self.seen["gold"] += label.tolist()
+        return output
+
+    def get_metrics(self, reset: bool = False) -> Dict[str, float]:
+        found = {name: m.get_metric(reset) for name, m in self.metrics_of["tone"].items()}
+        return {**found, "in a list": self.metrics_of["lists"][0][0].get_metric(reset)}
+
+
+def test_what_a_model_keeps_inside_containers_is_as_before() -> None:
+    predictor = build_predictor("lstm")
+    model: Any = predictor._model
+    model.__class__ = KeepsThingsInside
+    model.metrics_of = {
+        "tone": {"accuracy": CategoricalAccuracy(), "top 2": CategoricalAccuracy(top_k=2)},
+        "lists": ([CategoricalAccuracy()],),
+    }
+    model.recent = deque([3], maxlen=5)
+    inner = {"lengths": {0}, "counts": Counter(texts=2)}
+    gold: List[int] = []
+    model.seen = {"by task": (inner,), "gold": gold}
+    model.seen["itself"] = model.seen
+    counts, lengths, before = inner["counts"], inner["lengths"], model.get_metrics()
+    IntegratedGradient(predictor, inference_mode="loss").interpret_json(EXAMPLE_INPUTS["lstm"])
+    assert model.get_metrics() == before
+    assert model.recent == deque([3]) and model.recent.maxlen == 5
+    assert model.seen["gold"] is gold and gold == []
+    assert model.seen["by task"][0] is inner and model.seen["itself"] is model.seen
+    assert inner["counts"] is counts and counts == Counter(texts=2)
+    assert inner["lengths"] is lengths and lengths == {0}
