@@ -22,19 +22,6 @@ def shown(value: Any) -> str:
     return text if len(text) <= 80 else f"{text[:77]}..."
 
 
-def above_tolerance(error: float, tolerance: float) -> str:
-    """The end of a note on an estimated error. Both are shares of the scores."""
-    return (
-        f"the estimated error is still {_percent(error)} of the scores, more than the tolerance "
-        f"of {_percent(tolerance)}"
-    )
-
-
-def _percent(share: float) -> str:
-    """With one decimal, 5.0%, or with one digit where that would be 0.0%."""
-    return f"{share:.1%}" if share >= 0.001 else f"{100 * share:.1g}%"
-
-
 def reason_of(error: BaseException, inputs: Any = None) -> str:
     """The error as one line for people. A missing key is compared with the `inputs`."""
     message = str(error)

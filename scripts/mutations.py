@@ -262,8 +262,8 @@ BACKGROUND = (
 )
 mutation(
     "background-is-filled-with-padding",
-    "return call.site.weight[index]",
-    "return call.site.weight[index] + 1",
+    "filled += self._padding(call)",
+    "filled += self._padding(call) + 1",
     *BACKGROUND,
 )
 
@@ -711,9 +711,58 @@ mutation(
 )
 mutation(
     "own-probabilities",
-    "probabilities=None if is_usual else self._own_probabilities(name, meaning),",
+    "probabilities=None if is_usual else probabilities,",
     "probabilities=None,",
     *EVIDENCE,
+)
+mutation(
+    "own-probabilities-that-are-made-readable",
+    "self._own = {**self._shaped, **self._made}",
+    "self._own = {**self._shaped}",
+    "biome_interpret/models/evidence/evidence.py",
+    ("tests/interpreters/test_outputs.py",),
+)
+mutation(
+    "a-model-s-own-forward-on-instances",
+    "    if not names:\n        return None\n    return (",
+    "    if True:\n        return None\n    return (",
+    "biome_interpret/models/labelling/own_forward.py",
+    ("tests/models/labelling/test_own_forward.py",),
+)
+mutation(
+    "ids-that-are-moved-in-their-own-tensor",
+    " and ids._version == self._versions[name]",
+    "",
+    "biome_interpret/models/embedding/call_matching.py",
+    ("tests/kinds/others/test_others.py::test_each_text_alone[flips in place]",),
+)
+mutation(
+    "an-indexer-has-a-position-for-each-token",
+    "if len(owners) != len(indexed[argument]):",
+    "if False:",
+    "biome_interpret/models/alignment/token_alignment.py",
+    ("tests/models/alignment",),
+)
+mutation(
+    "logits-over-one-text",
+    "if not {one.size(1) for one in logits} <= _lengths_of_texts(tensors):",
+    "if False:",
+    "biome_interpret/models/objectives/tasks/spans.py",
+    ("tests/kinds/others/test_others.py::test_each_text_alone[a span behind another text]",),
+)
+mutation(
+    "a-baseline-s-row-is-what-the-model-embeds",
+    "if _embeds_the_text(weight.__getitem__, call):",
+    "if True:",
+    "biome_interpret/models/baselines/rows.py",
+    ("tests/models/baselines/test_rows.py",),
+)
+mutation(
+    "metrics-at-any-depth",
+    "level, left = self._inside(level, left)",
+    "level, left = [], 0",
+    "biome_interpret/models/isolation/containers.py",
+    ("tests/models/isolation/test_isolated.py",),
 )
 mutation(
     "namespace-that-agrees",

@@ -7,8 +7,8 @@ from typing import List, NamedTuple, Optional, Sequence, Tuple
 
 import torch
 
+from biome_interpret.attribution.notes import above_tolerance
 from biome_interpret.attribution.sampling import Strata
-from biome_interpret.errors import above_tolerance
 
 
 class Noise(NamedTuple):
