@@ -7,7 +7,7 @@ from typing import List, NamedTuple, Optional, Sequence, Tuple
 
 import torch
 
-from biome_interpret.attribution.notes import above_tolerance
+from biome_interpret.attribution.normalization import above_tolerance
 from biome_interpret.attribution.sampling import Strata
 
 

@@ -15,7 +15,7 @@ from biome_interpret.attribution.coalitions.inquiry import (
     Removed,
     UnitScores,
 )
-from biome_interpret.attribution.notes import above_tolerance
+from biome_interpret.attribution.normalization import above_tolerance
 
 # Up to this number of units all subsets are asked.
 MOST_EXACT_UNITS = 12
