@@ -752,8 +752,8 @@ mutation(
 )
 mutation(
     "a-baseline-s-row-is-what-the-model-embeds",
-    "    if _embeds_the_text(weight.__getitem__, call):\n        return weight",
-    "    if True:\n        return weight",
+    "    if _embeds_the_text(weight.__getitem__, call):\n        return weight.__",
+    "    if True:\n        return weight.__",
     "biome_interpret/models/baselines/rows.py",
     ("tests/models/baselines/test_rows.py",),
 )

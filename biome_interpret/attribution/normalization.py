@@ -1,4 +1,4 @@
-"""From signed scores to the shares that AllenNLP's saliency interpreters return."""
+"""Shares of the scores: what AllenNLP's saliency interpreters return, and errors in notes."""
 
 from typing import List, Sequence
 
