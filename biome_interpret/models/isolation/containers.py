@@ -21,7 +21,7 @@ class HeldContents:
 
     values : `Collection[Any]`
         For each of these, outer containers count before inner ones and small ones before large
-        ones, until they have 10 000 items.
+        ones, until they have 10,000 items.
     """
 
     def __init__(self, values: Collection[Any]) -> None:
