@@ -26,13 +26,11 @@ class Place(NamedTuple):
 
 def require(*modules: str) -> None:
     """Raises `ConfigurationError` if a module of the extra `ray` is not installed."""
-    from allennlp.common.checks import ConfigurationError
-
     for module in modules:
         try:
             __import__(module)
         except ImportError as error:
-            raise ConfigurationError(f"{module} is needed: {_INSTALL}") from error
+            raise _refusal(f"{module} is needed: {_INSTALL}") from error
 
 
 def is_url(name: str) -> bool:
@@ -48,7 +46,6 @@ def place(name: str) -> Place:
     """Raises `ConfigurationError` if no installed package knows the kind of URL."""
     require("pyarrow", "fsspec")
     import fsspec
-    from allennlp.common.checks import ConfigurationError
     from pyarrow import ArrowInvalid, fs
 
     if not is_url(name):
@@ -58,17 +55,16 @@ def place(name: str) -> Place:
     except ArrowInvalid:  # It is not of a kind that pyarrow knows, such as https://.
         pass
     except OSError as error:
-        raise ConfigurationError(f"{name}: {reason_of(error)}") from error
+        raise _refusal(f"{name}: {reason_of(error)}") from error
     try:
         handler, path = fsspec.core.url_to_fs(name)
     except (ImportError, ValueError) as error:
-        raise ConfigurationError(f"{name}: {reason_of(error)}") from error
+        raise _refusal(f"{name}: {reason_of(error)}") from error
     return Place(fs.PyFileSystem(fs.FSSpecHandler(handler)), path)
 
 
 def files_in(name: str) -> "List[FileInfo]":
     """The file of this name, or all files below the folder, sorted. None if there is nothing."""
-    from allennlp.common.checks import ConfigurationError
     from pyarrow.fs import FileSelector, FileType
 
     where = place(name)
@@ -79,8 +75,15 @@ def files_in(name: str) -> "List[FileInfo]":
         selector = FileSelector(where.path, recursive=True, allow_not_found=True)
         inside = where.files.get_file_info(selector)
     except OSError as error:
-        raise ConfigurationError(f"{name} cannot be read: {reason_of(error)}") from error
+        raise _refusal(f"{name} cannot be read: {reason_of(error)}") from error
     return sorted((one for one in inside if one.type == FileType.File), key=_path)
+
+
+def _refusal(message: str) -> Exception:
+    """A `ConfigurationError`. A process that only reads imports AllenNLP for it alone."""
+    from allennlp.common.checks import ConfigurationError
+
+    return ConfigurationError(message)
 
 
 def _path(info: Any) -> str:

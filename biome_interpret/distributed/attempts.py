@@ -4,8 +4,10 @@ same texts again, and a text that takes too much memory would kill this one too.
 """
 
 import hashlib
+import sys
 from collections import Counter
 from contextlib import contextmanager, suppress
+from types import ModuleType
 from typing import Any, Iterator, List, Sequence, Set
 
 # The number of deaths after which a text is given up: one with other texts, and two alone.
@@ -58,7 +60,28 @@ class Attempts:
 def new_attempts() -> Any:
     import ray
 
-    return ray.remote(num_cpus=0, max_restarts=-1)(Attempts).remote()
+    with by_value(sys.modules[__name__]):
+        return ray.remote(num_cpus=0, max_restarts=-1)(Attempts).remote()
+
+
+@contextmanager
+def by_value(*modules: ModuleType) -> Iterator[None]:
+    """
+    Inside the block, Ray sends the classes and functions of these modules whole, in place of their
+    names. A process that only reads or counts then does not import this package and AllenNLP, which
+    takes seconds and some hundred MB. What is sent so must not use other modules of this package.
+    """
+    from ray import cloudpickle
+
+    known = cloudpickle.list_registry_pickle_by_value()
+    new = [module for module in modules if module.__name__ not in known]
+    for module in new:
+        cloudpickle.register_pickle_by_value(module)
+    try:
+        yield
+    finally:
+        for module in new:
+            cloudpickle.unregister_pickle_by_value(module)
 
 
 class Watch:

@@ -13,6 +13,7 @@ from allennlp.common import Tqdm
 from allennlp.common.checks import ConfigurationError
 
 from biome_interpret.commands.jobs.signals import StopSignals
+from biome_interpret.distributed.attempts import by_value
 from biome_interpret.distributed.dataset import number_of_actors
 from biome_interpret.errors import reason_of
 
@@ -121,6 +122,13 @@ class Counter:
 
     def counts(self) -> Tuple[int, int]:
         return self._texts, self._failed
+
+
+def new_counter() -> Any:
+    import ray
+
+    with by_value(sys.modules[__name__]):
+        return ray.remote(num_cpus=0)(Counter).remote()
 
 
 @contextmanager

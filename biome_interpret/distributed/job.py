@@ -18,7 +18,7 @@ from biome_interpret.commands.places import require
 from biome_interpret.commands.report import make_report
 from biome_interpret.commands.tables import Folder
 from biome_interpret.distributed.actor import Explanation
-from biome_interpret.distributed.cluster import Counter, connected, progress_of
+from biome_interpret.distributed.cluster import connected, new_counter, progress_of
 from biome_interpret.distributed.dataset import MODEL_OPTIONS, interpret_dataset
 from biome_interpret.distributed.output import Output, fingerprint_of
 from biome_interpret.distributed.texts import JSON, TextFile, tables_of, text_files
@@ -104,13 +104,12 @@ def _explain(
     """Returns the exit status if the job was cut short, or 0."""
     # Again, since Ray has replaced the handlers of signals.
     with connected(arguments, signals) as actors, signals:
-        import ray
         from ray.data import DataContext
         from ray.data.checkpoint import CheckpointConfig
 
-        from biome_interpret.distributed.source import read_texts
+        from biome_interpret.distributed.source import read_texts, readers_sent_whole
 
-        counter = ray.remote(num_cpus=0)(Counter).remote()
+        counter = new_counter()
         context = DataContext.get_current()
         context.checkpoint_config = CheckpointConfig(
             "id", output.checkpoint, delete_checkpoint_on_success=False
@@ -133,7 +132,7 @@ def _explain(
             **_model_of(arguments),
         )
         try:
-            with progress_of(counter):
+            with readers_sent_whole(), progress_of(counter):
                 rows.write_parquet(output.name, min_rows_per_file=arguments.rows_per_file)
         except Stopped as stopped:
             signals.ignore()

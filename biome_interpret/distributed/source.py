@@ -3,9 +3,22 @@ A source of texts for Ray Data. Its own readers give no line numbers, so there w
 resume by, and one broken line would end a job.
 """
 
-from typing import TYPE_CHECKING, Any, Callable, Iterator, List, Optional, Sequence
+import sys
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Callable,
+    ContextManager,
+    Iterator,
+    List,
+    Optional,
+    Sequence,
+)
 
-from biome_interpret.distributed.attempts import Watch, new_attempts
+from biome_interpret import errors
+from biome_interpret.commands import places
+from biome_interpret.distributed import attempts, texts
+from biome_interpret.distributed.attempts import Watch, by_value, new_attempts
 from biome_interpret.distributed.texts import TextFile, tables_of
 
 if TYPE_CHECKING:
@@ -16,6 +29,11 @@ try:
     from ray.data import Datasource
 except ImportError:  # `interpret_dataset` and the command say what to install.
     Datasource = object
+
+
+def readers_sent_whole() -> ContextManager[None]:
+    """Inside the block, the processes that read need not import this package (see `by_value`)."""
+    return by_value(errors, places, attempts, texts, sys.modules[__name__])
 
 
 def read_texts(files: Sequence[TextFile]) -> "Dataset":
@@ -29,10 +47,10 @@ def read_texts(files: Sequence[TextFile]) -> "Dataset":
 
 
 class TextSource(Datasource):  # type: ignore[misc]
-    def __init__(self, files: Sequence[TextFile], attempts: Any) -> None:
+    def __init__(self, files: Sequence[TextFile], known: Any) -> None:
         super().__init__()
         self._files = files
-        self._attempts = attempts
+        self._attempts = known
 
     def estimate_inmemory_data_size(self) -> Optional[int]:
         return sum(file.size for file in self._files)
@@ -63,9 +81,9 @@ class TextSource(Datasource):  # type: ignore[misc]
         return tasks
 
 
-def _reader(names: List[str], attempts: Any) -> "Callable[[], Iterator[pyarrow.Table]]":
+def _reader(names: List[str], known: Any) -> "Callable[[], Iterator[pyarrow.Table]]":
     def read() -> "Iterator[pyarrow.Table]":
-        watch = Watch(attempts)
+        watch = Watch(known)
         for name in names:
             with watch.over(f"read {name}"):
                 yield from tables_of(name)

@@ -102,12 +102,26 @@ def job(corpus: Path, tmp_path: Path) -> Job:
 
 def test_a_worker_that_is_killed(job: Job, finished: Path) -> None:
     running = job.start(num_files=2)
-    assert descendants(running.pid)[job.waiting()].startswith(ACTOR)
+    started = descendants(running.pid)
+    assert started[job.waiting()].startswith(ACTOR)
+    # Only the processes that explain import AllenNLP. The others read, write and count.
+    assert {"ray::Attempts", "ray::Counter"} <= {name.strip() for name in started.values()}
+    others = {pid: name for pid, name in started.items() if not name.startswith(ACTOR)}
+    assert [name for pid, name in others.items() if name.startswith("ray::") and _torch(pid)] == []
+    assert _torch(job.waiting())
     kill(job.waiting())
     job.release()
     said, _ = running.communicate(timeout=LONGEST)
     assert running.returncode == 1, said.decode()
     assert_same_rows(job.out, finished)
+
+
+def _torch(pid: int) -> bool:
+    """Whether the process has loaded PyTorch."""
+    try:
+        return "libtorch" in Path(f"/proc/{pid}/maps").read_text()
+    except OSError:  # It has ended.
+        return False
 
 
 def test_a_command_that_is_killed_is_resumed(job: Job, finished: Path) -> None:
