@@ -32,13 +32,7 @@ def as_numbers(value: Any, model: Model) -> Optional[torch.Tensor]:
 
 
 def _made(model: Model, outputs: Outputs) -> Outputs:
-    # Copies: the model may write into them.
-    copies = {name: _copied(value) for name, value in outputs.items()}
-    return dict(model.make_output_human_readable(copies))
-
-
-def _copied(value: Any) -> Any:
-    return value.clone() if isinstance(value, torch.Tensor) else fresh(value)
+    return dict(model.make_output_human_readable(fresh(outputs)))
 
 
 def _detached(value: Any) -> Any:

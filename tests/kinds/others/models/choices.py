@@ -114,20 +114,26 @@ class Answer(Classifier):
         span_end: Optional[torch.Tensor] = None,
         metadata: Any = None,
     ) -> Outputs:
-        mask = get_text_field_mask(passage)
-        vectors = self.hidden(self.embedder(passage)) + self.vector(question).unsqueeze(1)
-        logits = self.ends(vectors.tanh()).masked_fill(~mask.unsqueeze(-1), -1e7)
+        logits = self.logits(question, passage)
         start, end = logits.unbind(dim=-1)
-        first = start.argmax(dim=-1)
-        is_before = torch.arange(end.size(1)).unsqueeze(0) < first.unsqueeze(1)
-        last = end.masked_fill(is_before, -1e8).argmax(dim=-1)
+        begin = logits.size(1) - get_text_field_mask(passage).size(1)
+        first = start[:, begin:].argmax(dim=-1)
+        is_before = torch.arange(end.size(1) - begin).unsqueeze(0) < first.unsqueeze(1)
+        last = end[:, begin:].masked_fill(is_before, -1e8).argmax(dim=-1)
         output: Outputs = {"start_logits": start, "end_logits": end}
         output["best_span"] = torch.stack([first, last], dim=-1)
         output["words"] = [one["words"] for one in metadata]
         if span_start is not None and span_end is not None:
             loss = torch.nn.functional.cross_entropy
-            output["loss"] = loss(start, span_start.view(-1)) + loss(end, span_end.view(-1))
+            output["loss"] = loss(start, span_start.view(-1) + begin)
+            output["loss"] += loss(end, span_end.view(-1) + begin)
         return output
+
+    def logits(self, question: TextFieldTensors, passage: TextFieldTensors) -> torch.Tensor:
+        """Shape: (rows, tokens, 2)."""
+        mask = get_text_field_mask(passage)
+        vectors = self.hidden(self.embedder(passage)) + self.vector(question).unsqueeze(1)
+        return self.ends(vectors.tanh()).masked_fill(~mask.unsqueeze(-1), -1e7)
 
     def make_output_human_readable(self, output_dict: Outputs) -> Outputs:
         return output_dict
@@ -136,27 +142,11 @@ class Answer(Classifier):
 class AnswerBehindTheQuestion(Answer):
     """Reads question and passage as one sequence. The answer counts from the passage."""
 
-    def forward(  # type: ignore[override]
-        self,
-        question: TextFieldTensors,
-        passage: TextFieldTensors,
-        span_start: Optional[torch.Tensor] = None,
-        span_end: Optional[torch.Tensor] = None,
-        metadata: Any = None,
-    ) -> Outputs:
+    def logits(self, question: TextFieldTensors, passage: TextFieldTensors) -> torch.Tensor:
         mask = torch.cat([get_text_field_mask(question), get_text_field_mask(passage)], dim=1)
         vectors = torch.cat([self.embedder(question), self.embedder(passage)], dim=1)
         vectors = self.hidden(vectors) + self.vector(question).unsqueeze(1)
-        logits = self.ends(vectors.tanh()).masked_fill(~mask.unsqueeze(-1), -1e7)
-        begin = get_text_field_mask(question).size(1)
-        output: Outputs = {"start_logits": logits[..., 0], "end_logits": logits[..., 1]}
-        output["best_span"] = logits[:, begin:].argmax(dim=1)
-        output["words"] = [one["words"] for one in metadata]
-        if span_start is not None and span_end is not None:
-            loss = torch.nn.functional.cross_entropy
-            output["loss"] = loss(logits[..., 0], span_start.view(-1) + begin)
-            output["loss"] += loss(logits[..., 1], span_end.view(-1) + begin)
-        return output
+        return self.ends(vectors.tanh()).masked_fill(~mask.unsqueeze(-1), -1e7)
 
 
 class LabelsSpan(ReadsItems):
