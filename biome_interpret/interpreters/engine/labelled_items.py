@@ -29,6 +29,7 @@ from biome_interpret.models.labelling.own_label import (
     OwnLabel,
     contradiction,
     doubts,
+    has_logits,
     has_usual_probabilities,
     with_own_label,
 )
@@ -153,11 +154,11 @@ class ItemMaker:
         if job.question is not None:
             instances = _only(instances, job.question.instance)
         note = note_on_own_forward(predictor._model, text.instance)
-        items = [
-            self._item(index, one, predictions.get(id(one)), not text.is_labelled, said)
+        notes = [one for one in [*(self.own_prediction or []), note] if one is not None]
+        return [
+            self._item(index, one, predictions.get(id(one)), not text.is_labelled, said, notes)
             for one in instances
         ]
-        return [one if note is None else one._replace(notes=[*one.notes, note]) for one in items]
 
     def _labelled(self, instance: Instance, said: JsonDict) -> _Labelled:
         """The instance with the model's prediction."""
@@ -188,19 +189,23 @@ class ItemMaker:
         known: Optional[_Labelled],
         refuse: bool,
         said: JsonDict,
+        notes: List[str],
     ) -> Item:
-        """`known` is what was read of the prediction. It is refused if it contradicts itself."""
+        """
+        `known` is what was read of the prediction. It is refused if it contradicts itself: `notes`
+        may say why it does.
+        """
         _, objective, own = known or self._read_label(instance, said)
         wrong = contradiction(objective, instance, own)
         if wrong is not None and known is not None and refuse:
             raise InterpretationError(
                 f"{wrong}: name the label to explain with `target`, or the output that holds its "
-                f"logits with `output`"
+                f"logits with `output`{''.join(f'. {note}' for note in notes)}"
             )
         if own.best is not None and own.name is not None:
             objective.name_as((own.best, own.name))
-        notes = [*doubts(objective, own, said), *(self.own_prediction or [])]
-        return Item(index, instance, objective, notes if wrong is None else [wrong, *notes])
+        found = [*doubts(objective, own, said), *notes]
+        return Item(index, instance, objective, found if wrong is None else [wrong, *found])
 
     def _objective(self, instance: Instance, said: JsonDict, mode: InferenceMode) -> Objective:
         objective = objective_for(self._predictor._model, instance, mode, self.non_additive)
@@ -265,4 +270,5 @@ def _needs_label(mode: InferenceMode) -> bool:
 def _agrees(one: _Labelled, said: JsonDict) -> bool:
     """Whether what is read from a text agrees with what the model says of it."""
     is_consistent = contradiction(one.objective, one.instance, one.own) is None
-    return is_consistent and has_usual_probabilities(one.objective, said)
+    is_shaped = has_logits(one.objective, said)
+    return is_consistent and is_shaped and has_usual_probabilities(one.objective, said)

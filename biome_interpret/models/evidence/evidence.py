@@ -195,6 +195,7 @@ class Evidence:
             gives_probabilities=self._gives_probabilities(name),
             gives_label=gives_label,
             above=tuple(other for other in self._logits if is_above(other, name)),
+            is_squeezed=self._pass.outputs[name].dim() > logits.dim(),
         )
 
     def _size(self, name: str) -> int:

@@ -58,6 +58,17 @@ def _best_class(objective: Objective, said: Mapping[str, Any]) -> Optional[int]:
     return label.predicted(numbers)[0]
 
 
+def has_logits(objective: Objective, said: Mapping[str, Any]) -> bool:
+    """
+    Whether the model's output of the reading's name has the shape of a label's logits: that of the
+    parts of a text has it only if the text has one part.
+    """
+    reading = objective.reading
+    if reading is None or reading.logits not in said or objective.logit_dims != 2:
+        return True
+    return _numbers(said, reading.logits) is not None
+
+
 def has_usual_probabilities(objective: Objective, said: Mapping[str, Any]) -> bool:
     """Whether the model's own probabilities follow from its logits, if the reading says so."""
     reading = objective.reading

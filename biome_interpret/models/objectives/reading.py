@@ -95,6 +95,8 @@ class Candidate(NamedTuple):
         Whether the model's own label has the largest logit.
     above : `Tuple[str, ...]`
         The candidates that the model computes from it.
+    is_squeezed : `bool`
+        Whether it fits only because one of its dimensions has the size 1, in this text.
     """
 
     name: str
@@ -104,6 +106,7 @@ class Candidate(NamedTuple):
     gives_probabilities: Optional[bool]
     gives_label: Optional[bool]
     above: Tuple[str, ...] = ()
+    is_squeezed: bool = False
 
     @property
     def is_possible(self) -> bool:
@@ -134,6 +137,9 @@ def choose(candidates: Sequence[Candidate], model: str) -> Optional[str]:
     possible = [one for one in candidates if one.is_possible]
     if not possible:
         return None
+    # Logits of the parts of a text look like its own if it has one part. So do their probabilities.
+    if any(one.gives_probabilities and not one.is_squeezed for one in possible):
+        possible = [one for one in possible if not one.is_squeezed]
     most = max(one.evidence for one in possible)
     best = [one for one in possible if one.evidence == most]
     names = {one.name for one in best}

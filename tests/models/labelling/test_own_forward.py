@@ -9,7 +9,8 @@ from allennlp.data.fields import TextField
 from allennlp.models import Model
 
 from biome_interpret import IntegratedGradient
-from tests.kinds.others.records import INPUTS, Classifier, maker
+from biome_interpret.errors import InterpretationError
+from tests.kinds.others.records import INPUTS, LABELS, Classifier, maker
 
 Said = Dict[str, Any]
 
@@ -109,3 +110,18 @@ def test_what_the_method_changes_is_put_back() -> None:
 def test_a_method_with_the_outputs_of_forward_has_no_note(model: Type[Model]) -> None:
     for inputs in INPUTS:
         assert notes(model, inputs) == []
+
+
+class NamesTheWorst(Classifier):
+    """The logits stay as they are, and another label is named."""
+
+    def forward_on_instances(self, instances: List[Instance]) -> List[Said]:
+        found = super().forward_on_instances(instances)
+        return [{**one, "label": LABELS[int(one["logits"].argmin())]} for one in found]
+
+
+def test_a_refusal_names_the_method_that_names_another_label() -> None:
+    with pytest.raises(InterpretationError, match="the model calls its prediction") as error:
+        notes(NamesTheWorst, INPUTS[-1])
+    assert "NamesTheWorst.forward_on_instances gives" in str(error.value)
+    assert "'label'" in str(error.value)

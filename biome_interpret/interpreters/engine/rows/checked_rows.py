@@ -205,5 +205,5 @@ class CheckedRows:
             return RowsMixed()
         return InterpretationError(
             "the model does not give the same output again for the text's own embedding: it "
-            "depends on more than that, such as a state or chance"
+            "depends on more than that, such as a state, chance, or whether gradients are computed"
         )

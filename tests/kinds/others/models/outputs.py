@@ -10,10 +10,12 @@ from tests.kinds.others.records import (
     LABELS,
     UNCLEAR,
     Classifier,
+    IdsClassifier,
     Other,
     Outputs,
     Said,
     maker,
+    plain_matrix,
     says_best,
     says_log_probability,
 )
@@ -173,6 +175,24 @@ def says_extra(predictor: Predictor, at: Outputs) -> List[Said]:
     return [Said(at["label"][0], probability, lambda out: out["logits"][0, 0, best])]
 
 
+class MeanOfTokens(IdsClassifier):
+    """
+    Each token has logits, and the text the mean of their probabilities. The text of one token,
+    which is the first one, has two outputs with the numbers of its labels.
+    """
+
+    def forward(self, tokens: Any, label: Any = None, metadata: Any = None) -> Outputs:  # type: ignore
+        ids = tokens["tokens"]["tokens"]
+        # Shape: (rows, tokens, labels)
+        logits = self.scores(self.hidden(self.embedded(ids)))
+        mask = (ids != 0).unsqueeze(-1)
+        probs = (logits.softmax(dim=-1) * mask).sum(dim=1) / mask.sum(dim=1)
+        output = {"token_logits": logits, "logits": probs.log(), "probs": probs}
+        if label is not None:
+            output["loss"] = torch.nn.functional.nll_loss(probs.log(), label)
+        return output
+
+
 LOSS = {"options": {"inference_mode": "loss"}, "right": says_loss}
 
 
@@ -246,6 +266,7 @@ KINDS = [
     Other("extra dimension", maker(ExtraDimension), right=says_extra, noted_as=LOG),
     Other("energies", maker(Negated), right=says_energy, noted_as=LOG, refused=UNCLEAR),
     Other("loss without a label", maker(LossAlways)),
+    Other("mean over tokens", maker(MeanOfTokens), matrices=plain_matrix),
 ]
 KINDS += [
     Other(
