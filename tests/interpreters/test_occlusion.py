@@ -18,7 +18,7 @@ from biome_interpret import (
     ShapleySampling,
 )
 from tests.interpreters.test_integrated_gradient import linear_attributions
-from tests.kinds.others.models.gradients import Argmax, FrozenDetach
+from tests.kinds.others.models.gradients import Argmax, FrozenDetach, WritesIntoItsStates
 from tests.kinds.others.records import maker
 from tests.models.execution.test_probing import (
     CountsPositions,
@@ -274,7 +274,7 @@ class TestTaggers:
 
 
 class TestGradients:
-    @pytest.mark.parametrize("model", [FrozenDetach, Argmax])
+    @pytest.mark.parametrize("model", [FrozenDetach, Argmax, WritesIntoItsStates])
     @pytest.mark.parametrize("removal", REMOVALS)
     def test_are_not_needed(self, model: Any, removal: str) -> None:
         predictor = maker(model)()

@@ -133,7 +133,20 @@ ARCHITECTURES: Dict[str, Tuple[Dict[str, Any], Dict[str, Any]]] = {
     "flaubert": ({}, {"probes": [Probe(module=XLM)], **IN_FLOAT32}),
     "gpt_neo": ({"attention_types": [[["global", "local"], 1]]}, IN_FLOAT32),
     "opt": ({"word_embed_proj_dim": 16, "ffn_dim": 32}, {}),
+    "gpt_neox": ({}, {**FROM_UNKNOWN, **IN_FLOAT32}),
 }
+# Not in the transformers of AllenNLP's stack.
+NEWER: Dict[str, Dict[str, Any]] = {
+    "llama": {},
+    "mistral": {},
+    "qwen2": {},
+    "gemma": {},
+    # PyTorch has no gradient of a model that keeps its states.
+    "mamba": {"use_cache": False},
+}
+for model_type, settings in NEWER.items():
+    needs = (f"transformers.models.{model_type}",)
+    ARCHITECTURES[model_type] = (settings, {**FROM_UNKNOWN, **IN_FLOAT32, "needs": needs})
 for model_type, (settings, rest) in ARCHITECTURES.items():
     others = {key: value for key, value in rest.items() if key != "double"}
     KINDS.add(

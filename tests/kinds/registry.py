@@ -86,7 +86,7 @@ class Kind:
     refused : `str`, optional
         For a kind that cannot be interpreted: what the error says (a regular expression).
     needs : `Tuple[str, ...]`
-        Packages without which it cannot be built.
+        Packages, or parts of them, without which it cannot be built.
     """
 
     name: str

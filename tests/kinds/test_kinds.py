@@ -68,12 +68,11 @@ def test_every_model_has_a_probe_or_the_reason_for_none() -> None:
 
 
 def test_table_in_the_docs_is_what_was_measured() -> None:
-    missing = {package for kind in KINDS.values() for package in kind.missing}
-    if missing:
-        pytest.skip(f"needs {', '.join(sorted(missing))}")
+    pytest.importorskip("allennlp_models")
     rows: table.Rows = {
         name: table.row_of(measured(name)) if kind.refused is None else None
         for name, kind in KINDS.items()
+        if not kind.missing
     }
     if os.environ.get(WRITE):
         table.store(rows)
@@ -90,7 +89,7 @@ def test_a_kind_that_was_measured_on_one_stack_only_has_its_line() -> None:
     before = table.render(REGISTRIES, today, allennlps)
     del allennlps["`embedding`"]
     after = table.render(REGISTRIES, today, allennlps)
-    assert before.count("not measured") == 0 and after.count(" | not measured | ") == 1
+    assert after.count(" | not measured | ") == before.count(" | not measured | ") + 1
     assert after == before.replace("| < 1e-9 | < 1e-9 |", "| < 1e-9 | not measured |", 1)
 
 

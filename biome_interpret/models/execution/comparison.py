@@ -5,8 +5,8 @@ from typing import Optional, Tuple
 
 import torch
 
-from biome_interpret.models.execution.evaluation import ROUNDING, ExplainedBatch
-from biome_interpret.models.execution.row_values import PointsByCall
+from biome_interpret.models.execution.evaluation import ExplainedBatch
+from biome_interpret.models.execution.row_values import ROUNDING, PointsByCall
 from biome_interpret.models.objectives import Objective
 
 

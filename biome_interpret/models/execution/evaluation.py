@@ -16,10 +16,12 @@ from biome_interpret.models.embedding.site_patching import patched_sites
 from biome_interpret.models.embedding.sites import EmbeddingSite
 from biome_interpret.models.embedding.tracing import trace
 from biome_interpret.models.evidence.evidence import Evidence
+from biome_interpret.models.execution.gradients import gradients_by
 from biome_interpret.models.execution.prediction import Prediction
 from biome_interpret.models.execution.recurrent import differentiable_recurrence, recurrent_layers
 from biome_interpret.models.execution.row_values import (
     AT_POINTS,
+    ROUNDING,
     Evaluation,
     PointsByCall,
     RowsMixed,
@@ -33,9 +35,6 @@ from biome_interpret.models.objectives import (
 )
 from biome_interpret.models.objectives.inference_modes import Outputs
 from biome_interpret.models.tensors import row_index, take_rows, to_tensors
-
-# If one number is computed in two ways, a relative difference of at most this is rounding.
-ROUNDING = 1e-4
 
 
 class ExplainedBatch:
@@ -266,38 +265,13 @@ class ExplainedBatch:
                 values = self.objective.values(outputs, tensors)
                 if values.shape != ((1,) if self.objective.needs_loss else (len(rows),)):
                     raise RowsMixed
-                gradients = self._gradients(rows, values, leaves) if want_gradients else {}
+                gradients: PointsByCall = {}
+                if want_gradients:
+                    gradients = gradients_by(leaves, values, self.values[list(rows)])
         probabilities = None
         if want_probabilities:
             probabilities = self.objective.probabilities(outputs, tensors)
         return Evaluation(values.detach().double(), gradients, probabilities)
-
-    def _gradients(
-        self, rows: Sequence[int], values: torch.Tensor, leaves: PointsByCall
-    ) -> PointsByCall:
-        """
-        # Raises
-
-        `InterpretationError`
-            If f differs from f(x), but its graph contains none of the points.
-        """
-        found: Sequence[Optional[torch.Tensor]] = [None] * len(leaves)
-        if values.requires_grad:
-            # The points are the only leaves: parameters are frozen. `torch.autograd.grad` would do
-            # the same, but reentrant checkpointing refuses it.
-            values.sum().backward()
-            found = [leaf.grad for leaf in leaves.values()]
-        if all(gradient is None for gradient in found) and len(values) == len(rows):
-            expected = self.values[list(rows)].to(values.device)
-            if not torch.allclose(values.double(), expected, rtol=ROUNDING, atol=0.0):
-                raise InterpretationError(
-                    "the model's output changes with the text's embedding, but the model cuts its "
-                    "gradient off, by `detach()` or a function that is not differentiable"
-                )
-        return {
-            key: torch.zeros_like(leaf) if gradient is None else gradient
-            for (key, leaf), gradient in zip(leaves.items(), found)
-        }
 
     def evaluate_one_by_one(
         self,

@@ -12,6 +12,9 @@ from biome_interpret.models.embedding.calls import CallKey
 # For each call, a point of its embedding space for each row. Shape: (rows, positions, dim).
 PointsByCall = Dict[CallKey, torch.Tensor]
 
+# If one number is computed in two ways, a relative difference of at most this is rounding.
+ROUNDING = 1e-4
+
 
 class Evaluation(NamedTuple):
     """

@@ -62,8 +62,8 @@ def interpreted(
 
 
 @lru_cache(maxsize=None)
-def each_alone(kind: Other, method: str = "integrated") -> List[Found]:
-    return [interpreted(kind, [[one]], method)[0] for one in kind.inputs]
+def each_alone(kind: Other) -> List[Found]:
+    return [interpreted(kind, [[one]])[0] for one in kind.inputs]
 
 
 @lru_cache(maxsize=None)

@@ -57,8 +57,8 @@ def test_one_text_after_the_other(kind: Other) -> None:
 
 
 @each_kind
-def test_gradient_shap_alone(kind: Other) -> None:
-    check(kind, each_alone(kind, "shap"), "shap")
+def test_gradient_shap_of_one_text_after_the_other(kind: Other) -> None:
+    check(kind, interpreted(kind, [[one] for one in kind.inputs], "shap"), "shap")
 
 
 @each_kind

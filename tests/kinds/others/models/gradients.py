@@ -165,6 +165,16 @@ class GradientPenalty(Classifier):
         return super().pooled(vectors - 0.5 * slope, mask)
 
 
+class WritesIntoItsStates(Classifier):
+    """It changes in place what its gradient needs, as a model may that keeps states."""
+
+    def pooled(self, vectors: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        states = vectors.sigmoid()
+        found = super().pooled(states, mask)
+        states.zero_()
+        return found
+
+
 CUT_OFF = r"(?i)gradient|detach|no_grad|inference"
 # The gradient is not that of the output. A note may say that the scores do not add up.
 WRONG = {
@@ -197,4 +207,10 @@ KINDS = [
     Other("checkpointing", maker(CheckpointedWithoutReentry)),
     Other("checkpointed embedding", maker(CheckpointedEmbedding), matrices=plain_matrix),
     Other("gradient in the forward pass", maker(GradientPenalty)),
+    Other(
+        "writes into its states",
+        maker(WritesIntoItsStates),
+        right=None,
+        refused="gradient cannot be computed.*'biome-occlusion'",
+    ),
 ]
