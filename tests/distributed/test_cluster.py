@@ -8,8 +8,8 @@ import pytest
 
 from biome_interpret.commands.jobs.signals import StopSignals
 from biome_interpret.distributed.cluster import connected
-from tests.commands.command_line import ARCHIVE, DULL, WARM, write_lines
-from tests.distributed.ray_jobs import QUICK, WITHOUT_RAY, rows, run
+from tests.commands.command_line import ARCHIVE, DULL, WARM, CommandLine, write_lines
+from tests.distributed.ray_jobs import QUICK, WITHOUT_RAY, interpret, rows, run
 
 # It registers an interpreter that says in a note what its process knows of its environment.
 PACKAGE = """
@@ -71,11 +71,10 @@ def test_handlers_of_signals_are_as_before() -> None:
     assert not ray.is_initialized()
 
 
-def test_an_address_without_a_cluster(tmp_path: Path) -> None:
+def test_an_address_without_a_cluster(command: CommandLine, tmp_path: Path) -> None:
     pytest.importorskip("ray", reason=WITHOUT_RAY)
     source = write_lines(tmp_path / "texts.jsonl", [DULL])
-    command = ["interpret", ARCHIVE, source, *QUICK, "--engine", "ray"]
-    command += ["--output-dir", tmp_path / "out", "--ray-address", "127.0.0.1:1"]
-    status, said = run(*command)
-    assert status == 2
-    assert "--ray-address 127.0.0.1:1: there is no cluster of Ray" in said
+    arguments = [*interpret(source, *QUICK), "--output-dir", tmp_path / "out"]
+    done = command(*arguments, "--ray-address", "127.0.0.1:1")
+    assert done.status == 2
+    assert "--ray-address 127.0.0.1:1: there is no cluster of Ray" in done.err

@@ -9,7 +9,7 @@ from typing import Any, Dict, List, NamedTuple
 
 import pytest
 
-from tests.commands.command_line import ROOT, reviews, write_lines
+from tests.commands.command_line import ROOT, CommandLine, reviews, write_lines
 from tests.distributed.ray_jobs import (
     LONGEST,
     QUICK,
@@ -124,23 +124,26 @@ def _torch(pid: int) -> bool:
         return False
 
 
-def test_a_command_that_is_killed_is_resumed(job: Job, finished: Path) -> None:
+def test_a_command_that_is_killed_is_resumed(
+    job: Job, finished: Path, command: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(job.folder)
     running = job.start(num_files=3)
     kill(running.pid)
     running.communicate()
     before = {path: path.read_bytes() for path in job.written()}
     job.release()
-    status, said = run(*job.command, cwd=job.folder)
-    assert status == 2 and "is not empty: add --resume to continue its job" in said
-    status, said = run(*job.command, "--resume", "--granularity", "word", cwd=job.folder)
-    assert status == 2 and "cannot resume" in said
+    done = command(*job.command)
+    assert done.status == 2 and "is not empty: add --resume to continue its job" in done.err
+    done = command(*job.command, "--resume", "--granularity", "word")
+    assert done.status == 2 and "cannot resume" in done.err
     status, said = run(*job.command, "--resume", cwd=job.folder)
     assert status == 1, said
     assert_same_rows(job.out, finished)
     assert {path: path.read_bytes() for path in before} == before
     assert not (job.out / "_checkpoint").exists()
-    status, said = run(*job.command, "--resume", cwd=job.folder)
-    assert status == 1 and "the job is finished already" in said
+    done = command(*job.command, "--resume")
+    assert done.status == 1 and "the job is finished already" in done.err
     assert_same_rows(job.out, finished)
 
 
@@ -150,8 +153,7 @@ def _of(data: Path) -> str:
 
 
 @pytest.mark.parametrize(
-    "signum, status, times",
-    [(signal.SIGINT, 130, 1), (signal.SIGINT, 130, 100), (signal.SIGTERM, 143, 1)],
+    "signum, status, times", [(signal.SIGINT, 130, 100), (signal.SIGTERM, 143, 1)]
 )
 def test_ctrl_c_and_kill_stop_it_and_all_its_processes(
     job: Job, signum: int, status: int, times: int

@@ -86,12 +86,15 @@ def _assert_same(row: Dict[str, Any], record: Dict[str, Any]) -> None:
     assert row["method"] == one["method"]
 
 
-def test_a_report_has_the_gold_labels_and_says_what_was_explained(tmp_path: Path) -> None:
+def test_a_report_has_the_gold_labels_and_says_what_was_explained(
+    command: CommandLine, tmp_path: Path
+) -> None:
     lines = [{"review": "A dull film.", "mine": label} for label in ("positive", "negative")]
     source = write_lines(tmp_path / "texts.jsonl", lines)
     out, now, later = (tmp_path / name for name in ("out", "now.html", "later.html"))
-    command = interpret(source, *QUICK, "--field", "sentence=review", "--gold-field", "mine")
-    status, said = run(*command, "--target", "gold", "--output-dir", out, "--html", now)
+    arguments = interpret(source, *QUICK, "--field", "sentence=review", "--gold-field", "mine")
+    arguments += ["--target", "gold", "--output-dir", out, "--html", now, "--actors", "1"]
+    status, said = run(*arguments)
     assert status == 0, said
     found = rows(out)
     assert [row["gold"] for row in found] == [row["target"] for row in found]
@@ -100,8 +103,8 @@ def test_a_report_has_the_gold_labels_and_says_what_was_explained(tmp_path: Path
     assert (shown["Texts"], shown["Explained"]) == ("2 · texts.jsonl", "the gold label")
     assert shown["Archive"] == "sst2_bilstm/model.tar.gz"
     assert "Accuracy 50.0 %" in now.read_text("utf-8")
-    status, said = run("report", out, "--html", later, "--title", "Interpretations")
-    assert status == 0 and later.read_bytes() == now.read_bytes()
+    done = command("report", out, "--html", later, "--title", "Interpretations")
+    assert done.status == 0 and later.read_bytes() == now.read_bytes()
 
 
 def test_a_signal_while_the_report_is_made(
