@@ -698,7 +698,20 @@ mutation(
     "if self.size == SMALLER:",
     *READING,
 )
+mutation(
+    "parts-of-a-text-are-not-the-text",
+    "if any(one.gives_probabilities and not one.is_squeezed for one in possible):",
+    "if False:",
+    *READING,
+)
 mutation("the-last-of-two", "if not names & set(one.above)", "if True", *READING)
+mutation(
+    "readings-that-do-not-fit-a-text",
+    "return _numbers(said, reading.logits) is not None",
+    "return True",
+    "biome_interpret/models/labelling/own_label.py",
+    ("tests/models/labelling/test_own_label.py",),
+)
 EVIDENCE = "biome_interpret/models/evidence/evidence.py", OUTPUTS
 mutation(
     "sign-of-one-logit", "sign=self._sign(name) if meaning == SECOND else 1", "sign=1", *EVIDENCE

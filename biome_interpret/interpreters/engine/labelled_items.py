@@ -134,7 +134,7 @@ class ItemMaker:
         """
         predictor, text = self._predictor, job.text
         if text.is_labelled:
-            labelled = [self._read_label(text.instance, said)]
+            labelled = [self._read_here(text.instance, said)]
         else:
             found = labelled_instances(predictor, text.instance, said)
             labelled = [self._labelled(one, said) for one in found]
@@ -162,9 +162,7 @@ class ItemMaker:
 
     def _labelled(self, instance: Instance, said: JsonDict) -> _Labelled:
         """The instance with the model's prediction."""
-        one = self._read_label(instance, said)
-        if not _agrees(one, said):
-            one = self._read_again(instance, said)
+        one = self._read_here(instance, said)
         named = with_own_label(self._predictor, instance, one.objective, one.own)
         return one if named is instance else self._read_label(named, said)
 
@@ -172,8 +170,11 @@ class ItemMaker:
         objective = self._objective(instance, said, self._settings.mode)
         return _Labelled(instance, objective, OwnLabel.of(objective, said))
 
-    def _read_again(self, instance: Instance, said: JsonDict) -> _Labelled:
+    def _read_here(self, instance: Instance, said: JsonDict) -> _Labelled:
         """What was read from another text may not hold. What holds here is kept."""
+        one = self._read_label(instance, said)
+        if _agrees(one, said):
+            return one
         before = dict(self._readings)
         self._readings.clear()
         found = self._read_label(instance, said)

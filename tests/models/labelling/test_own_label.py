@@ -11,6 +11,7 @@ from biome_interpret.errors import InterpretationError
 from biome_interpret.interpretation import Interpretation
 from tests.kinds.others.models.labels import MultiLabel
 from tests.kinds.others.models.lookalikes import Hinge, Unnamed, Voting
+from tests.kinds.others.models.outputs import MeanOfTokens
 from tests.kinds.others.records import INPUTS, LABELS, Classifier, Outputs, maker
 
 
@@ -138,3 +139,26 @@ def test_the_name_of_the_explained_output() -> None:
     [result] = IntegratedGradient(predictor, inference_mode="loss").interpret_json(INPUTS[1])
     assert result.output_name == "loss"
     assert torch.tensor(result.output).isfinite()
+
+
+class SaysOnlyTheLabel(MeanOfTokens):
+    """Its probabilities are not among its outputs."""
+
+    def forward(self, *arguments: Any, **options: Any) -> Outputs:
+        output = super().forward(*arguments, **options)
+        del output["probs"]
+        return output
+
+    def make_output_human_readable(self, output_dict: Outputs) -> Outputs:
+        best = output_dict["logits"].argmax(dim=-1).tolist()
+        output_dict["label"] = [LABELS[index] for index in best]
+        return output_dict
+
+
+def test_what_is_read_from_a_text_of_one_part_is_not_kept_for_others() -> None:
+    predictor = maker(SaysOnlyTheLabel)()
+    interpreter = IntegratedGradient(predictor, n_steps=5)
+    assert len(INPUTS[0]["sentence"].split()) == 1
+    for inputs, [result] in zip(INPUTS[1:], interpreter.interpret_batch_json(INPUTS)[1:]):
+        assert (result.output_name, result.notes) == ("logits", [])
+        assert result.output == pytest.approx(max(predictor.predict_json(inputs)["logits"]))

@@ -78,6 +78,15 @@ class TestChoose:
         first = candidate("attention_logits", lowers_loss=True, above=("class_logits",))
         assert chosen(first, candidate("class_logits", lowers_loss=True)) == "class_logits"
 
+    def test_logits_of_parts_are_not_those_of_the_text_if_both_fit(self) -> None:
+        parts = candidate("part_logits", lowers_loss=True, gives_label=True, is_squeezed=True)
+        own = candidate("logits", gives_probabilities=True, gives_label=True)
+        both = parts._replace(gives_probabilities=True)
+        assert chosen(both, own) == chosen(parts, own) == "logits"
+        # The loss counts more than a shape.
+        assert chosen(parts, candidate("logits", gives_label=True)) == "part_logits"
+        assert chosen(both) == "part_logits"
+
     def test_two_that_fit_alike_are_refused_and_listed(self) -> None:
         with pytest.raises(InterpretationError, match="'a_logits', 'b_logits' fit alike.*`output`"):
             chosen(candidate("a_logits"), candidate("b_logits"))
