@@ -706,6 +706,13 @@ mutation(
 )
 mutation("the-last-of-two", "if not names & set(one.above)", "if True", *READING)
 mutation(
+    "own-probabilities-of-tags",
+    "return Choices(logits, tags, mask, self._own_probabilities(outputs))",
+    "return Choices(logits, tags, mask)",
+    "biome_interpret/models/objectives/tasks/tags.py",
+    ("tests/kinds/others/test_others.py::test_each_text_alone[calibrated tags]",),
+)
+mutation(
     "readings-that-do-not-fit-a-text",
     "return _numbers(said, reading.logits) is not None",
     "return True",

@@ -297,14 +297,23 @@ class Evidence:
         is_several = isinstance(self._objective, MultiLabelObjective)
         if own_name is None and is_several and lie_in_unit_interval(self._names.texts, name):
             return name  # Only its name says that it has logits.
-        if own_name is None or meaning == VALUE or self._objective.logit_dims != 2:
+        if own_name is None or meaning == VALUE:
             return None
+        if self._objective.logit_dims == 3:
+            return own_name if self._are_of_each_tag(own_name, name) else None
         own = self._own[own_name].detach()
         is_each = own.shape == logits.shape
         # Or of the first labels alone, if the last ones are not to be predicted.
         first = logits[..., : own.size(-1)].detach().softmax(dim=-1)
         is_of_some = not is_several and own.size(-1) > 1 and agree(own, first)
         return own_name if is_each or is_of_some or meaning == SECOND else None
+
+    def _are_of_each_tag(self, own_name: str, name: str) -> bool:
+        """Whether these follow from the logits of all tags, and in their order."""
+        own, logits = self._own[own_name], self._logits[name]
+        if own.shape != logits.shape or not self._pass.follows_from(own, name):
+            return False
+        return torch.equal(own.argsort(dim=-1), logits.argsort(dim=-1))
 
     def _meaning(self, name: str) -> str:
         """What the output means."""

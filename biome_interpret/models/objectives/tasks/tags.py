@@ -43,7 +43,12 @@ class TagsObjective(Objective):
         mask = _text_mask(tensors, tags.shape)
         if tensors.get(IGNORES_OUTSIDE):
             mask &= tags != self._indices.get("O", -1)
-        return Choices(logits, tags, mask)
+        return Choices(logits, tags, mask, self._own_probabilities(outputs))
+
+    def _own_probabilities(self, outputs: Outputs) -> Optional[torch.Tensor]:
+        """Those of each tag that the model itself gives, if they are not the usual ones."""
+        name = None if self.reading is None else self.reading.probabilities
+        return None if name is None else outputs[name].float()
 
     def probabilities(self, outputs: Outputs, tensors: TensorDict) -> Optional[torch.Tensor]:
         return super().probabilities(outputs, tensors) if self._has_probability else None

@@ -155,6 +155,14 @@ class FieldOfOneHead(TwoFields):
         return (TwoFields if head == "name" else Tagger).best(self, head, logits, mask)
 
 
+class CalibratedTags(Tagger):
+    """The probabilities are sharper than those of the logits."""
+
+    def forward(self, *arguments: Any, **options: Any) -> Outputs:
+        output = super().forward(*arguments, **options)
+        return {**output, "name_probs": (2 * output["name_logits"]).softmax(dim=-1)}
+
+
 class OwnField(Tagger):
     """A random field of the user's own. It is tagged greedily."""
 
@@ -275,6 +283,24 @@ def says(head: str, probability: bool = True, log: bool = False) -> Says:
     return found
 
 
+def says_calibrated(log: bool = False) -> Says:
+    """By the model's own probabilities of the tags."""
+
+    def found(predictor: Predictor, at: Outputs) -> List[Said]:
+        names = at["name"][0]
+        tags = torch.tensor([[[TAGS["name"].index(name)] for name in names]])
+
+        def chance(out: Outputs) -> torch.Tensor:
+            return out["name_probs"].gather(-1, tags).log().sum()
+
+        def logit(out: Outputs) -> torch.Tensor:
+            return out["name_logits"].gather(-1, tags).sum()
+
+        return [Said(" ".join(names), float(chance(at).exp()), chance if log else logit)]
+
+    return found
+
+
 def says_each_name(predictor: Predictor, at: Outputs) -> List[Said]:
     """One for each name of one token."""
     found = []
@@ -308,6 +334,13 @@ KINDS = [
     Other("a feature that may be missing", made(Featured, LabelsName, True), right=says("name")),
     Other("tags by index", made(Tagger, ByIndex), right=says("name")),
     Other("tags called labels", made(TagsAsLabels, Plain), right=says_each_name),
+    Other("calibrated tags", made(CalibratedTags, LabelsName), right=says_calibrated()),
+    Other(
+        "calibrated tags, log",
+        made(CalibratedTags, LabelsName),
+        right=says_calibrated(log=True),
+        options=LOG,
+    ),
     Other(
         "random field of its own",
         made(OwnField, LabelsName),
