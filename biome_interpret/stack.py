@@ -58,8 +58,11 @@ def lookup_scale(lookup: torch.nn.Module) -> float:
     return float(getattr(lookup, "embed_scale", None) or 1.0) if is_theirs else 1.0
 
 
-# Positions and causal masks: older versions of transformers saved them beside the weights.
-_CONSTANTS = re.compile(r"\.(position_ids|attn\.(attention\.)?(bias|masked_bias))$")
+# Positions, their frequencies and causal masks: older versions of transformers saved them with the
+# weights.
+_CONSTANTS = re.compile(
+    r"\.(position_ids|rotary_emb\.inv_freq|(attn|attention)\.(bias|masked_bias))$"
+)
 
 
 def _load_state_dict(model: Model, state_dict: Any, *arguments: Any, **options: Any) -> Any:

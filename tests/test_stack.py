@@ -76,10 +76,22 @@ def archived(predictor: Predictor, folder: Path, **others: torch.Tensor) -> Path
     return folder / "model.tar.gz"
 
 
-def test_an_archive_with_the_positions_of_an_older_transformer_is_loaded(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "name",
+    [
+        "embeddings.position_ids",
+        "h.0.attn.bias",
+        "h.0.attn.attention.masked_bias",
+        "layers.0.attention.bias",
+        "layers.0.attention.rotary_emb.inv_freq",
+    ],
+)
+def test_an_archive_with_the_constants_of_an_older_transformer_is_loaded(
+    tmp_path: Path, name: str
+) -> None:
     predictor = build_predictor("bert")
-    positions = {f"{TRANSFORMER}.embeddings.position_ids": torch.arange(64).expand(1, 64)}
-    loaded = Predictor.from_path(archived(predictor, tmp_path, **positions))
+    constants = {f"{TRANSFORMER}.{name}": torch.arange(64).expand(1, 64)}
+    loaded = Predictor.from_path(archived(predictor, tmp_path, **constants))
     inputs = EXAMPLE_INPUTS["bert"]
     assert loaded.predict_json(inputs)["logits"] == predictor.predict_json(inputs)["logits"]
 
