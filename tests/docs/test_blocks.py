@@ -6,7 +6,7 @@ import re
 import warnings
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
-from typing import Iterator, List, Tuple
+from typing import List, Tuple
 
 import pytest
 
@@ -25,11 +25,11 @@ PAGES = [page for page in (ROOT / "README.md", *sorted(ROOT.glob("docs/*.md"))) 
 
 
 @pytest.fixture(scope="module")
-def forks() -> Iterator[ForkServerContext]:
+def forks() -> ForkServerContext:
     """Of a process that has imported AllenNLP: else each page would take the time for that."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["biome_interpret"])
-    yield context
+    return context
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -4,7 +4,9 @@ from typing import Any, List
 
 import pytest
 import torch
-from allennlp.predictors import Predictor
+from allennlp.common import JsonDict
+from allennlp.data import Instance
+from allennlp.predictors import Predictor, TextClassifierPredictor
 
 from biome_interpret import IntegratedGradient
 from biome_interpret.errors import InterpretationError
@@ -155,8 +157,15 @@ class SaysOnlyTheLabel(MeanOfTokens):
         return output_dict
 
 
-def test_what_is_read_from_a_text_of_one_part_is_not_kept_for_others() -> None:
-    predictor = maker(SaysOnlyTheLabel)()
+class LabelsAsItReads(TextClassifierPredictor):
+    def json_to_labeled_instances(self, inputs: JsonDict) -> List[Instance]:
+        label = self.predict_json(inputs)["label"]
+        return [self._dataset_reader.text_to_instance(inputs["sentence"], label)]
+
+
+@pytest.mark.parametrize("predictor_class", [TextClassifierPredictor, LabelsAsItReads])
+def test_what_is_read_from_a_text_of_one_part_is_not_kept_for_others(predictor_class: Any) -> None:
+    predictor = maker(SaysOnlyTheLabel, predictor_class)()
     interpreter = IntegratedGradient(predictor, n_steps=5)
     assert len(INPUTS[0]["sentence"].split()) == 1
     for inputs, [result] in zip(INPUTS[1:], interpreter.interpret_batch_json(INPUTS)[1:]):

@@ -48,7 +48,7 @@ class TagsObjective(Objective):
     def _own_probabilities(self, outputs: Outputs) -> Optional[torch.Tensor]:
         """Those of each tag that the model itself gives, if they are not the usual ones."""
         name = None if self.reading is None else self.reading.probabilities
-        return None if name is None else outputs[name].float()
+        return None if name is None else outputs[name]
 
     def probabilities(self, outputs: Outputs, tensors: TensorDict) -> Optional[torch.Tensor]:
         return super().probabilities(outputs, tensors) if self._has_probability else None

@@ -340,6 +340,7 @@ KINDS = [
         made(CalibratedTags, LabelsName),
         right=says_calibrated(log=True),
         options=LOG,
+        tolerance=1e-9,
     ),
     Other(
         "random field of its own",
