@@ -616,14 +616,14 @@ PIPELINE = (
 )
 mutation(
     "failed-texts-are-tried-alone",
-    "if len(jobs) > 1 and (one is None or one.error is not None):",
-    "if len(jobs) > 1 and one is None:",
+    "if one is None or one.error is not None:",
+    "if one is None:",
     *PIPELINE,
 )
 mutation(
     "groups-that-were-made-before-are-split-too",
-    "if len(jobs) > 1 and self._planner.texts_mix:",
-    "if False:",
+    "if len(jobs) > 1 and not self._planner.texts_mix:",
+    "if len(jobs) > 1:",
     *PIPELINE,
 )
 mutation(
@@ -634,9 +634,8 @@ mutation(
 )
 mutation(
     "failed-batches-are-taken-apart",
-    "if len(jobs) == 1 and not isinstance(error, RowsMixed):\n"
-    "                return [self._failed(error)]\n",
-    "if True:\n                return [self._failed(error)] * len(jobs)\n",
+    "except Exception:\n            return [None] * len(jobs)",
+    "except Exception:\n            raise",
     *PIPELINE,
 )
 OVERLAP = (
@@ -1388,4 +1387,83 @@ mutation(
     '"--target": None',
     "biome_interpret/live/answers/snippets.py",
     ("tests/live/answers/test_snippets.py",),
+)
+
+# Of one's own text, label and instance.
+mutation(
+    "a-span-leaves-other-tags-open",
+    "is_other = choices.mask.unsqueeze(-1) & (",
+    "is_other = (",
+    "biome_interpret/models/objectives/tasks/tags.py",
+    ("tests/models/objectives/test_objectives.py",),
+)
+mutation(
+    "tags-have-the-mask-of-their-text",
+    "key=lambda name: name != self.labelled_text",
+    "key=lambda name: 0",
+    "biome_interpret/models/objectives/tasks/tags.py",
+    ("tests/models/objectives/test_objectives.py",),
+)
+mutation(
+    "one-probability-of-the-first-label",
+    "slope < 0 if slope else",
+    "False if slope else",
+    "biome_interpret/models/evidence/label_contrasts.py",
+    ("tests/kinds/others/test_others.py::test_each_text_alone",),
+)
+mutation(
+    "instances-are-indexed-anew",
+    "copied = {name: _copied(field) for",
+    "copied = {name: field for",
+    "biome_interpret/models/labelling/texts.py",
+    ("tests/models/isolation/test_isolated.py",),
+)
+mutation(
+    "no-special-tokens-of-unknown-ids",
+    "    if not isinstance(namespace, str):\n        return {}\n    found",
+    '    namespace = namespace or "tokens"\n    found',
+    "biome_interpret/models/alignment/special_tokens.py",
+    ("tests/models/baselines/test_baseline.py",),
+)
+mutation(
+    "a-point-is-evaluated-once",
+    "points = {(path.key, node): (path, node) for path in paths for node in path.nodes}",
+    "points = {(path.key, i): (path, n) for path in paths for i, n in enumerate(path.nodes)}",
+    "biome_interpret/interpreters/engine/rows/integrands.py",
+    ("tests/interpreters/test_options.py",),
+)
+mutation(
+    "columns-are-renamed-at-once",
+    "keys if name in replaced else [name]",
+    "keys or [name]",
+    "biome_interpret/commands/jobs/text_files.py",
+    ("tests/commands/jobs/test_text_files.py",),
+)
+mutation(
+    "gold-is-that-of-the-gold-field",
+    "else targets == GOLD\n\n\ndef _with_gold",
+    "else False\n\n\ndef _with_gold",
+    "biome_interpret/commands/jobs/explaining.py",
+    ("tests/commands/jobs/test_explaining.py",),
+)
+mutation(
+    "a-job-on-a-cluster-keeps-its-input",
+    "[*read_by_interpret(arguments, configs), *read]",
+    "[]",
+    "biome_interpret/distributed/job.py",
+    ("tests/distributed/test_job.py",),
+)
+mutation(
+    "a-trace-is-of-all-inputs",
+    "names = texts | (others & predicted.keys()) - labels",
+    "names = texts",
+    "biome_interpret/models/execution/prediction.py",
+    ("tests/models/execution/test_prediction.py",),
+)
+mutation(
+    "made-probabilities-are-compared-over-texts",
+    "falls = fall_against(self._names.texts, own_name, name, self._model)",
+    "falls = False",
+    "biome_interpret/models/evidence/evidence.py",
+    ("tests/kinds/others/test_others.py::test_each_text_alone",),
 )

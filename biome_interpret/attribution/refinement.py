@@ -101,6 +101,8 @@ class ErrorEstimate(NamedTuple):
         return priors.SAFETY_FACTOR * self.calibration * model.error
 
 
+# On a path: the baseline and two nodes.
+FEWEST_EVALUATIONS = 3
 # The initial nodes are those of every text, and Leja points those of many.
 _quadrature = lru_cache(maxsize=64)(GaussianProcessQuadrature)
 
@@ -246,10 +248,10 @@ class AdaptiveQuadrature(AdaptiveMeasure):
 def level_sizes(prior: PriorSettings, max_size: int) -> List[int]:
     """
     Evaluations of the levels: 9, 13, 17, ..., 65, 73, 81, ... up to the given size, in steps of
-    `stride` and, from 16 strides on, of about an eighth. One level of `max_size`, or 3, if that is
-    less than the first.
+    `stride` and, from 16 strides on, of about an eighth. One level of `max_size` if that is less
+    than the first.
     """
-    sizes = [min(prior.size, max(3, max_size))]
+    sizes = [min(prior.size, max_size)]
     while True:
         size = sizes[-1] + max(prior.stride, 2 ** (sizes[-1].bit_length() - 4))
         if size > max_size:

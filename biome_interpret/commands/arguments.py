@@ -291,7 +291,8 @@ def check(arguments: argparse.Namespace) -> None:
                 f"the input cannot be read: {error}. INPUT is the path of a file, or - for "
                 f"standard input"
             ) from error
-    for flag, given in (("--output-file", arguments.output_file), ("--html", arguments.html)):
+    for name in ("output_file", "html", "summary_file"):  # The last one is that of `evaluate`.
+        given, flag = getattr(arguments, name, None), f"--{name.replace('_', '-')}"
         if given is not None:
             path = Path(given)
             if path.suffix in (".gz", ".bz2", ".xz", ".zip"):

@@ -50,11 +50,13 @@ def interpreter_configs(arguments: Namespace) -> List[InterpreterConfig]:
     options = [set(infer_params(_class_of(config))) for config in configs]
     for option in ("output", "granularity", "tolerance"):
         value = getattr(arguments, option)
+        if value is None:
+            continue
         takers = [config for config, known in zip(configs, options) if option in known]
-        if value is not None and not takers:
+        if not takers:
             names = " and ".join(sorted({config["type"] for config in configs}))
             raise ConfigurationError(f"--{option} is given, but {names} has no such option")
-        for config in takers if value is not None else []:
+        for config in takers:
             config[option] = value
     return configs
 

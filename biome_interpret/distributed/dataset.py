@@ -61,7 +61,7 @@ def interpret_dataset(
     target : `Union[str, int, List[Union[str, int]]]`, optional
         The label to explain, or a list of them. Default: the predicted label.
     target_field : `str`, optional
-        The key of each row that holds its target, instead.
+        The key of each row that holds its target or a list of targets, in place of `target`.
     gold_field : `str`, optional
         The key of each row that holds its own label. The result keeps it.
     fields : `Mapping[str, str]`, optional
@@ -106,6 +106,8 @@ def interpret_dataset(
             f"interpret_dataset has no option {unknown[0]!r}; of the model, its options are "
             f"{', '.join(MODEL_OPTIONS)}"
         )
+    if target is not None and target_field is not None:
+        raise ConfigurationError("target_field names each row's target: leave out target")
     given = [interpreter] if isinstance(interpreter, (str, dict)) else [*interpreter]
     options = Namespace(interpreter=given, output=None, granularity=None, tolerance=None)
     explanation = Explanation(

@@ -3,11 +3,18 @@
 import logging
 from argparse import Namespace
 from itertools import islice
+from pathlib import Path
 from typing import Any, Dict, List, Sequence
 
 from biome_interpret.commands import loading
 from biome_interpret.commands.description import description
 from biome_interpret.commands.jobs.explaining import advice_on
+from biome_interpret.commands.jobs.files import (
+    NamedFile,
+    read_by_interpret,
+    refuse_overwriting,
+    written_by_interpret,
+)
 from biome_interpret.commands.jobs.fingerprint import ABOUT
 from biome_interpret.commands.jobs.messages import FAILED, say
 from biome_interpret.commands.jobs.signals import Stopped, StopSignals
@@ -45,6 +52,10 @@ def run(arguments: Namespace, signals: StopSignals) -> int:
     JsonLines.check_renamings(arguments.fields)
     loading.check_archive(arguments)
     files = text_files([arguments.input_file, *arguments.more_input_files])
+    read = [NamedFile("the input", Path(file.name)) for file in files]
+    refuse_overwriting(
+        [*read_by_interpret(arguments, configs), *read], written_by_interpret(arguments)
+    )
     about = _check_model(arguments, configs, files)
     output = Output(arguments.output_dir)
     try:

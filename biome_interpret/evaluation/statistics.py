@@ -129,17 +129,19 @@ def compare(rows: Dict[str, Values], seed: int = 0) -> List[Comparison]:
         Of the swaps, and of the intervals.
     """
     pairs = list(combinations(rows, 2))
-    differences = [
-        [a - b for a, b in zip(rows[first], rows[second]) if a is not None and b is not None]
-        for first, second in pairs
-    ]
-    p_values = [_p_value(difference, seed) for difference in differences]
+    differences = [differences_of(rows[first], rows[second]) for first, second in pairs]
+    p_values = [p_value(difference, seed) for difference in differences]
     return [
-        Comparison(first, second, interval(difference, seed=seed), p_value, adjusted)
-        for (first, second), difference, p_value, adjusted in zip(
+        Comparison(first, second, interval(difference, seed=seed), found, adjusted)
+        for (first, second), difference, found, adjusted in zip(
             pairs, differences, p_values, holm(p_values)
         )
     ]
+
+
+def differences_of(first: Values, second: Values) -> List[float]:
+    """On the texts for which both have a value."""
+    return [a - b for a, b in zip(first, second) if a is not None and b is not None]
 
 
 def holm(p_values: Sequence[float]) -> List[float]:
@@ -203,7 +205,8 @@ def _rounded(values: Sequence[float]) -> NDArray[Any]:
     return in_place
 
 
-def _p_value(differences: Sequence[float], seed: int) -> float:
+def p_value(differences: Sequence[float], seed: int = 0) -> float:
+    """Of the test that `compare` describes, for the differences of two methods."""
     found = numpy.array(differences, dtype=float)
     # Swaps change nothing where nothing differs but by rounding.
     if len(found) < 2 or numpy.abs(found).max() <= _ROUNDING:

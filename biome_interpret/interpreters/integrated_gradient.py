@@ -9,7 +9,7 @@ from allennlp.predictors import Predictor
 from biome_interpret.attribution.paths import AdaptiveMeasure, Path, PathMeasure
 from biome_interpret.attribution.priors import GENERAL, PRETRAINED_TRANSFORMER
 from biome_interpret.attribution.quadrature import RULES
-from biome_interpret.attribution.refinement import AdaptiveQuadrature
+from biome_interpret.attribution.refinement import FEWEST_EVALUATIONS, AdaptiveQuadrature
 from biome_interpret.interpreters import options
 from biome_interpret.interpreters.path_interpreter import PathInterpreter
 from biome_interpret.models.embedding.finders import has_pretrained_transformer
@@ -31,7 +31,8 @@ class IntegratedGradient(PathInterpreter, AllenNLPIntegratedGradient):
         Refine the integral of each text until the estimated Σ |error| / Σ |score| is at most this.
     max_evaluations : `int`, optional (default = `257`)
         The largest number of nodes for a text, itself at most 2,000. A result that needed more
-        says so.
+        says so. Each background text takes 3 or more: with more than 85 of them, the default is 3
+        for each.
     n_steps : `int`, optional (default = `50` if `quadrature` is given)
         A fixed number of nodes on each path instead: at most 20,000, and 2,000 by the rules of
         Gauss.
@@ -64,11 +65,14 @@ class IntegratedGradient(PathInterpreter, AllenNLPIntegratedGradient):
         options.refuse_both(adaptive, fixed)
         self._is_fixed = any(value is not None for value in fixed.values())
         self._tolerance = options.share("tolerance", _or(tolerance, 0.01))
+        num_background = len(self._settings.background or [])
+        fewest = FEWEST_EVALUATIONS * max(1, num_background)
         self._max_evaluations = options.whole_number(
             "max_evaluations",
-            _or(max_evaluations, 257),
-            at_least=3,
-            at_most=options.MOST_SOLVED_POINTS,
+            _or(max_evaluations, max(257, fewest)),
+            at_least=fewest,
+            at_most=max(options.MOST_SOLVED_POINTS, fewest),
+            reason=f"with {num_background} background texts " if num_background else "",
         )
         rule = options.one_of("quadrature", _or(quadrature, "gauss-radau"), RULES)
         is_solved = rule in ("gauss-radau", "gauss-legendre")

@@ -13,7 +13,7 @@ from allennlp.common.checks import ConfigurationError
 from allennlp.predictors import Predictor
 
 from biome_interpret.errors import shown
-from biome_interpret.models.labelling.targets import OwnLabel
+from biome_interpret.models.labelling.targets import DatasetNumber
 
 Device = Union[int, str, torch.device]
 
@@ -107,7 +107,7 @@ def target(value: Any) -> Union[str, int, None]:
     if isinstance(value, (str, type(None))):
         return value
     if _is_number(value, numbers.Integral) and abs(value) <= _LARGEST_INTEGER:
-        return value if isinstance(value, OwnLabel) else int(value)
+        return value if isinstance(value, DatasetNumber) else int(value)
     raise ConfigurationError(
         f"target is {shown(value)}; it must be the name of a label, its index, or 'gold'. Only "
         f"interpret_json and the other interpret_ methods take a list of targets"

@@ -1,13 +1,15 @@
 """What a model says of texts with some of their units removed."""
 
-from typing import Any, Callable, List, NamedTuple, Optional, Sequence, Union
+from typing import Any, List, NamedTuple, Optional, Sequence, Union
 
 from allennlp.predictors import Predictor
 
-from biome_interpret.attribution.coalitions import CoalitionPlan, Inquiry, Units
+from biome_interpret.attribution.coalitions import CoalitionPlan
+from biome_interpret.errors import NothingLabelled
 from biome_interpret.interpreters import options
 from biome_interpret.interpreters.coalition_interpreter import DELETE
-from biome_interpret.interpreters.engine.labelled_items import InstanceQuestion
+from biome_interpret.interpreters.engine.labelled_items import Ask
+from biome_interpret.interpreters.engine.outcomes import Outcome
 from biome_interpret.interpreters.engine.pipeline import Pipeline
 from biome_interpret.interpreters.engine.rows.settings import Settings
 from biome_interpret.interpreters.engine.windows import Input
@@ -29,14 +31,11 @@ class Question(NamedTuple):
         Makes the inquiry. It is called again if the text has to be run anew.
     target : `Union[str, int]`, optional
         The label. Default: the predicted one.
-    instance : `int`, optional (default = `0`)
-        Which of the predictor's labelled instances, such as the spans of a tagger.
     """
 
     inputs: Input
-    ask: Callable[[Units], "Inquiry[Any]"]
+    ask: Ask
     target: TargetSpec = None
-    instance: int = 0
 
 
 class Perturber:
@@ -101,15 +100,20 @@ class Perturber:
         # Returns
 
         `List[Union[Result, Exception]]`
-            What each inquiry returned, in order; or the error of its text.
+            What each inquiry returned, in order; or the error of its text. If the predictor makes
+            several labelled instances, such as the spans of a tagger, the first is asked.
         """
         outcomes = self._pipeline.outcomes(
             [question.inputs for question in questions],
             [[question.target] for question in questions],
             complete=True,
-            questions=[InstanceQuestion(one.instance, one.ask) for one in questions],
+            asks=[question.ask for question in questions],
         )
-        return [
-            one.error if one.error is not None else (one.interpretations or [None])[0]
-            for one in outcomes
-        ]
+        return [_answer(outcome) for outcome in outcomes]
+
+
+def _answer(outcome: Outcome) -> Any:
+    if outcome.error is not None:
+        return outcome.error
+    answers = outcome.interpretations or [NothingLabelled("the model labels nothing in this text")]
+    return answers[0]

@@ -10,6 +10,7 @@ from allennlp.data import Instance
 from allennlp.interpret.saliency_interpreters import SaliencyInterpreter
 from allennlp.predictors import Predictor
 
+from biome_interpret.errors import shown
 from biome_interpret.interpretation import Interpretation, saliency_of
 from biome_interpret.interpreters import options
 from biome_interpret.interpreters.engine.batch_explainer import Plan
@@ -264,6 +265,11 @@ class PlannedInterpreter(SaliencyInterpreter):
 
         `List[Union[List[Interpretation], Exception]]`
             In the order of the inputs: the results, or the error of the text.
+
+        # Raises
+
+        `TypeError`, `ValueError`
+            If the inputs or targets are no lists, or not as many.
         """
         inputs = many_inputs("interpret_each", inputs)
         return [
@@ -297,7 +303,13 @@ class PlannedInterpreter(SaliencyInterpreter):
         if self._model is not self.predictor._model:
             # What was learnt about a model does not hold for the one that replaced it.
             self._make_pipeline()
-        lists = [self._targets(target) for target in targets or [None] * len(inputs)]
+        if targets is None:
+            targets = [None] * len(inputs)
+        if isinstance(targets, (str, int)):
+            raise TypeError(f"targets is {shown(targets)}; it must be a list, one for each input")
+        if len(targets) != len(inputs):
+            raise ValueError(f"{len(targets)} targets are given for {len(inputs)} inputs")
+        lists = [self._targets(target) for target in targets]
         return self._pipeline.outcomes(inputs, lists, complete)
 
     def _targets(self, target: Targets) -> List[TargetSpec]:

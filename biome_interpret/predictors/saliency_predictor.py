@@ -2,7 +2,7 @@
 
 import difflib
 import json
-from pathlib import Path
+import os
 from typing import Any, Dict, List, Optional, Sequence, Type, Union
 
 from allennlp.common import Params
@@ -123,7 +123,10 @@ class SaliencyPredictor(Predictor):
         reason = reason_of(outcome.error) if outcome.error else None
         if outcome.outputs is None:
             return {"prediction_error": reason}
-        outputs = self._predict(inputs) if self._adds_to_outputs else sanitize(outcome.outputs)
+        try:
+            outputs = self._predict(inputs) if self._adds_to_outputs else sanitize(outcome.outputs)
+        except Exception as error:  # Of the predictor's own method.
+            return {"prediction_error": reason_of(error)}
         results = outcome.interpretations
         found: JsonDict = {"interpretation": None if results is None else saliency_of(results)}
         if results is None:
@@ -211,7 +214,7 @@ def interpreter_params(interpreter: Union[str, Dict[str, Any]]) -> Params:
     if interpreter in SaliencyInterpreter.list_available():
         return Params({"type": interpreter})
     is_text = interpreter.lstrip().startswith("{")
-    if not is_text and not _is_file(interpreter):
+    if not is_text and not os.path.isfile(interpreter):
         known = SaliencyInterpreter.list_available()
         # Of a name in another spelling, such as that of the class.
         ours = {name.replace("-", ""): name for name in known if name.startswith("biome-")}
@@ -233,10 +236,3 @@ def interpreter_params(interpreter: Union[str, Dict[str, Any]]) -> Params:
     if not isinstance(found, dict):
         raise ConfigurationError(f"interpreter {shown(interpreter)} holds no object of parameters")
     return Params(found)
-
-
-def _is_file(path: str) -> bool:
-    try:
-        return Path(path).is_file()
-    except OSError:  # The name is too long.
-        return False

@@ -72,7 +72,7 @@ def error(level: Level, integrand: Integrand) -> float:
 @pytest.mark.parametrize(
     "prior, most, sizes",
     [
-        (GENERAL, 1, [3]),
+        (GENERAL, 3, [3]),
         (GENERAL, 4, [4]),
         (GENERAL, 8, [8]),
         (GENERAL, 12, [9]),

@@ -370,6 +370,8 @@ def test_models_with_other_weights_are_explained_too(command: CommandLine, out: 
         (["--figure", "naopc_sufficiency", "--most-words", "0"], "set it to 1 or more"),
         (["--rationales", "="], "KEY or KEY=NAME"),
         (["--resume"], "--resume requires an output to continue"),
+        (["--summary-file", "."], "--summary-file . is a folder"),
+        (["--summary-file", "nowhere/summary.json"], "the folder nowhere does not exist"),
         (["--interpreter", "simple-gradient"], "no signed scores"),
         (
             ["--interpreter", '{"type": "biome-occlusion", "granularity": "token"}'],
@@ -389,6 +391,17 @@ def test_models_with_other_weights_are_explained_too(command: CommandLine, out: 
 def test_wrong_options_are_refused(command: CommandLine, options: List[str], message: str) -> None:
     done = evaluate(command, REVIEWS, *options)
     assert done.status == 2 and message in done.err and "Traceback" not in done.err
+
+
+def test_a_baseline_that_the_interpreter_has_already_is_one_row(
+    command: CommandLine, out: Path
+) -> None:
+    given = '{"type": "biome-integrated-gradient", "baseline": 0}'
+    options = ["--limit", 2, "--interpreter", given, "--baseline", "0", *FEW, *WITHOUT]
+    done = evaluate(command, REVIEWS, *options, "--output-file", out)
+    assert done.status == 0, done.err
+    rows = {row["row"] for row in read_lines(out)}
+    assert len([row for row in rows if row.startswith("biome-")]) == 1
 
 
 def test_a_file_without_texts_is_refused(command: CommandLine, tmp_path: Path) -> None:

@@ -67,6 +67,8 @@ class TestRefusal:
             interpret_dataset(ray.data.range(1), str(ARCHIVE), weights="best.th")
         with pytest.raises(ConfigurationError, match="saliency"):
             interpret_dataset(ray.data.range(1), str(ARCHIVE), "simple-gradient")
+        with pytest.raises(ConfigurationError, match="leave out target"):
+            interpret_dataset(ray.data.range(1), str(ARCHIVE), target=1, target_field="mine")
 
 
 class TestWithoutRay:

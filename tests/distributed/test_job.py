@@ -135,6 +135,7 @@ class TestRefusal:
             (["{two}", "--target", "neutral"], "unknown target 'neutral'"),
             (["{table}"], "a.csv is a table, and --engine ray reads JSON lines and Parquet"),
             ([str(ARCHIVE)], "is a model; it must be a file of texts"),
+            (["{two}", "--html", "{two}"], "would overwrite the input"),
         ],
     )
     def test_before_a_folder_is_made(

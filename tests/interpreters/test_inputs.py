@@ -77,6 +77,20 @@ class TestManyInputs:
         assert isinstance(failed, InterpretationError) and "JSON object" in str(failed)
         assert not isinstance(found, Exception)
 
+    @pytest.mark.parametrize(
+        "targets, error, said",
+        [
+            ([0], ValueError, "1 targets are given for 2 inputs"),
+            ([], ValueError, "0 targets are given for 2 inputs"),
+            ("positive", TypeError, "targets is 'positive'; it must be a list"),
+        ],
+    )
+    def test_there_is_a_target_for_each(
+        self, interpreter: IntegratedGradient, targets: Any, error: Any, said: str
+    ) -> None:
+        with pytest.raises(error, match=said):
+            interpreter.interpret_each([REVIEW, REVIEW], targets)
+
     def test_any_iterable_is_taken(self, interpreter: IntegratedGradient) -> None:
         expected = interpreter.interpret_batch_json([REVIEW])
         assert interpreter.interpret_batch_json(iter([REVIEW])) == expected

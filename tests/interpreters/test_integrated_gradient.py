@@ -5,6 +5,7 @@ from typing import List
 
 import pytest
 import torch
+from allennlp.common.checks import ConfigurationError
 from allennlp.data import Vocabulary
 from allennlp.interpret.saliency_interpreters import IntegratedGradient as AllenNLPs
 from allennlp.interpret.saliency_interpreters import SaliencyInterpreter
@@ -281,6 +282,16 @@ class TestOptions:
         inputs = EXAMPLE_INPUTS["lstm"]
         [result] = IntegratedGradient(predictor, background=[inputs]).interpret_json(inputs)
         assert result.fields["tokens"].scores == [0.0] * 13
+
+    def test_each_background_text_takes_three_points(self) -> None:
+        predictor = build_predictor("lstm")
+        inputs, texts = EXAMPLE_INPUTS["lstm"], ["a dull film", "wonderful"] * 50
+        interpreter = IntegratedGradient(predictor, background=texts)
+        [result] = interpreter.interpret_json(inputs)
+        assert result.n_evaluations <= 300 == interpreter.most_evaluations(0)
+        assert any("stopped at max_evaluations = 300" in note for note in result.notes)
+        with pytest.raises(ConfigurationError, match="with 100 background texts .*from 300 to"):
+            IntegratedGradient(predictor, background=texts, max_evaluations=299)
 
     def test_a_background_is_embedded_again_after_the_weights_have_changed(self) -> None:
         predictor = build_predictor("lstm")

@@ -24,6 +24,7 @@ from biome_interpret import (
     PathInterpreter,
     PlannedInterpreter,
 )
+from biome_interpret.attribution import paths
 from tests.tiny_models import EXAMPLE_INPUTS, build_predictor
 
 CONFIGS = Path(__file__).parent.parent.parent / "configs"
@@ -390,3 +391,20 @@ def test_an_embedder_that_no_finder_knows_has_a_note() -> None:
     }
     [result] = IntegratedGradient(build_predictor("lstm", **overrides)).interpret_json(REVIEW)
     assert any(note.startswith("explained at the output of") for note in result.notes)
+
+
+def test_a_method_may_name_a_point_twice() -> None:
+    predictor, inputs = build_predictor("lstm", double=True), EXAMPLE_INPUTS["lstm"]
+
+    class Twice(PathInterpreter):
+        def path_measure(self, num_background: int) -> paths.PathMeasure:
+            first = paths.Path([0.0, 0.5, 1.0], [0.125, 0.25, 0.125])
+            return paths.PathMeasure([first, paths.Path([0.25, 0.5, 0.75], [0.125, 0.25, 0.125])])
+
+    class Once(PathInterpreter):
+        def path_measure(self, num_background: int) -> paths.PathMeasure:
+            nodes, weights = [0.0, 0.25, 0.5, 0.75, 1.0], [0.125, 0.125, 0.5, 0.125, 0.125]
+            return paths.PathMeasure([paths.Path(nodes, weights)])
+
+    [twice], [once] = (method(predictor).interpret_json(inputs) for method in (Twice, Once))
+    assert twice.scores == pytest.approx(once.scores, rel=1e-12)

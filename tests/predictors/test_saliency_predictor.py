@@ -149,6 +149,16 @@ class NamesOnly(TextClassifierPredictor):
         return outputs + "\n"
 
 
+@Predictor.register("reviews-that-must-be-short")
+class Short(TextClassifierPredictor):
+    """Its own method fails on a text that it can read."""
+
+    def predict_json(self, inputs: JsonDict) -> JsonDict:
+        if len(inputs["sentence"]) > 20:
+            raise KeyError("too long")
+        return super().predict_json(inputs)
+
+
 def wrap(inner: Predictor, **arguments: Any) -> SaliencyPredictor:
     return SaliencyPredictor(inner._model, inner._dataset_reader, **arguments)
 
@@ -170,6 +180,13 @@ class TestPython:
         assert found["prediction"] == inner.predict_json(REVIEWS[0])["label"]
         assert list(found["interpretation"]) == ["instance_1"]
         assert json.loads(predictor.dump_line(found)) == found
+
+    def test_a_text_on_which_its_own_method_fails_does_not_affect_the_others(self) -> None:
+        predictor = wrap(build_predictor("lstm"), predictor="reviews-that-must-be-short")
+        texts = ["a dull film", "a dull film that does not end", "a film"]
+        first, wrong, last = predictor.predict_batch_json([{"sentence": text} for text in texts])
+        assert first["interpretation"] and last["interpretation"]
+        assert wrong == {"prediction_error": "KeyError: too long"}
 
     def test_a_model_that_replaced_its_own_predicts_and_is_explained(self) -> None:
         predictor, other = wrap(build_predictor("lstm")), wrap(build_predictor("lstm", seed=1))

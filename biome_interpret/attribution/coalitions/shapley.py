@@ -122,6 +122,8 @@ def sampled_shapley(num_units: int, sampling: Sampling) -> "Inquiry[UnitScores]"
         if found is not None and len(f) + len(new) - 1 > sampling.max_evaluations:
             found.notes.append(_cut_short(sampling, found.estimated_error))
             return found
+        if len(f) == 1 << num_units:  # All are known: further orders would only repeat them.
+            return (yield from exact_shapley(num_units, sampling.with_interactions))
         answers = yield new
         f.update(zip(new, (answer.value for answer in answers)))
         orders += more

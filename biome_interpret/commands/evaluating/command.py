@@ -51,11 +51,6 @@ def _check(arguments: argparse.Namespace) -> None:
     cli.check(arguments)
     if len(arguments.targets) > 1:
         raise ConfigurationError("--target: give one label. Run the command for each label")
-    folder = Path(arguments.summary_file or ".").absolute().parent
-    if not folder.is_dir():
-        raise ConfigurationError(
-            f"--summary-file {arguments.summary_file}: the folder {folder} does not exist"
-        )
     if arguments.input_file == "-":
         raise ConfigurationError("DATA must be a file: standard input cannot be read again")
 

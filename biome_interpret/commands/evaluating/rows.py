@@ -49,6 +49,7 @@ def row_configs(arguments: Namespace) -> List[Config]:
     once for each `--baseline`. Raises `ConfigurationError` if they say something else.
     """
     found: List[Config] = []
+    is_taken = False
     for config in loading.interpreter_configs(arguments):
         for option in (*WORDS, "target"):
             if option in config:
@@ -62,20 +63,16 @@ def row_configs(arguments: Namespace) -> List[Config]:
         takes_baseline = (
             "baseline" in known and "background" not in config and config.get("removal") != DELETE
         )
-        for name in [None, *arguments.baselines]:
-            if name is None:
-                own = {**config, **fixed}
-            elif takes_baseline:
-                own = {**config, "baseline": baseline_of(name), **fixed}
-            else:
-                continue
-            if own not in found:
-                found.append(own)
-    used = {str(config.get("baseline")) for config in found}
-    unused = [name for name in arguments.baselines if str(baseline_of(name)) not in used]
-    if unused:
+        is_taken |= takes_baseline
+        own = [config]
+        if takes_baseline:
+            own += [{**config, "baseline": baseline_of(name)} for name in arguments.baselines]
+        for one in ({**parameters, **fixed} for parameters in own):
+            if one not in found:
+                found.append(one)
+    if arguments.baselines and not is_taken:
         raise ConfigurationError(
-            f"--baseline {unused[0]} is given, but no --interpreter takes a baseline"
+            f"--baseline {arguments.baselines[0]} is given, but no --interpreter takes a baseline"
         )
     return found
 

@@ -20,7 +20,7 @@ from biome_interpret.errors import InterpretationError, reason_of, shown
 from biome_interpret.interpretation import Interpretation
 from biome_interpret.interpreters import PlannedInterpreter, options
 from biome_interpret.models.labelling import GOLD, TargetSpec
-from biome_interpret.models.labelling.targets import OwnLabel
+from biome_interpret.models.labelling.targets import DatasetNumber
 
 logger = logging.getLogger(__name__)
 
@@ -64,7 +64,7 @@ class RecordMaker:
         """One for each text, in order. A text that fails does not affect the others."""
         failed: Dict[int, Record] = {}
         inputs: Dict[int, Any] = {}
-        targets: Dict[int, Targets] = {}
+        targets: Dict[int, List[Targets]] = {}
         for line in batch:
             number = line.number
             try:
@@ -73,10 +73,10 @@ class RecordMaker:
             except Exception as error:
                 failed[number] = self._failure(number, inputs.get(number), error)
         found: Dict[int, List[Interpretation]] = {number: [] for number in targets}
-        for interpreter, method, _ in self.interpreters:
+        for i, (interpreter, method, _) in enumerate(self.interpreters):
             left = [number for number in found if number not in failed]
             results = _interpret_each(
-                interpreter, [inputs[number] for number in left], [targets[n] for n in left]
+                interpreter, [inputs[number] for number in left], [targets[n][i] for n in left]
             )
             for number, result in zip(left, results):
                 if isinstance(result, Exception):
@@ -162,13 +162,19 @@ class RecordMaker:
                 return inputs, [*(result[0].probabilities or {})]
         return None, []
 
-    def _targets_of(self, inputs: Any) -> Targets:
+    def _targets_of(self, inputs: Any) -> List[Targets]:
+        """Those of each interpreter."""
+        given = self._given_targets(inputs)
+        found = [one.target if given is None else given for one in self.interpreters]
+        if self.gold_field is None or not any(map(_is_for_gold, found)):
+            return found
+        gold = self._gold_label_of(inputs)
+        return [_with_gold(targets, gold) for targets in found]
+
+    def _given_targets(self, inputs: Any) -> Targets:
+        """Those of the text or the job; `None` if each interpreter uses its own."""
         if self.target_field is None:
-            targets = self.targets
-            if self.gold_field is not None and GOLD in targets:
-                gold = self._gold_label_of(inputs)
-                targets = [gold if target == GOLD else target for target in targets]
-            return targets[0] if len(targets) == 1 else targets or None
+            return self.targets[0] if len(self.targets) == 1 else self.targets or None
         if self.target_field not in inputs:
             raise InterpretationError(
                 f"the text has no key '{self.target_field}', which should hold its target"
@@ -192,7 +198,17 @@ class RecordMaker:
                 f"the gold label in '{self.gold_field}' is {shown(found)}; it must be the name of "
                 f"a label or its index"
             ) from error
-        return OwnLabel(gold) if isinstance(gold, int) else gold
+        return DatasetNumber(gold) if isinstance(gold, int) else gold
+
+
+def _is_for_gold(targets: Targets) -> bool:
+    return GOLD in targets if isinstance(targets, list) else targets == GOLD
+
+
+def _with_gold(targets: Targets, gold: TargetSpec) -> Targets:
+    if isinstance(targets, list):
+        return [gold if target == GOLD else target for target in targets]
+    return gold if targets == GOLD else targets
 
 
 def advice_on(reason: str, source: Source, has_reader: bool = True) -> Optional[str]:

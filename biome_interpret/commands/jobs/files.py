@@ -82,13 +82,13 @@ def model_files(archive: Path) -> List[Path]:
 
 def named_files(value: Any) -> List[str]:
     """The files that strings in a JSON value name."""
-    return [text for text in strings_in(value) if _is_file(text)]
+    return [text for text in strings_in(value) if os.path.isfile(text)]
 
 
 def _jsonnet_files(interpreter: str) -> List[Path]:
     """The files of an interpreter's parameters, with those that are imported."""
-    if not _is_file(interpreter):
-        return [Path(name) for _, name in _IMPORT.findall(interpreter) if _is_file(name)]
+    if not os.path.isfile(interpreter):
+        return [Path(name) for _, name in _IMPORT.findall(interpreter) if os.path.isfile(name)]
     found = [Path(interpreter)]
     for path in found:  # It grows by the imports of each.
         imports = _IMPORT.findall(path.read_text(encoding="utf-8", errors="replace"))
@@ -115,10 +115,3 @@ def _is_same(path: Path, other: Path) -> bool:
 
 def _ignoring_case(path: Path) -> str:
     return os.path.realpath(path).casefold()
-
-
-def _is_file(path: str) -> bool:
-    try:
-        return os.path.isfile(path)
-    except ValueError:  # It holds a null character.
-        return False

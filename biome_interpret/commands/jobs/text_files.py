@@ -142,7 +142,7 @@ class Table(TextFile):
             numbered = (SourceLine(*pair) for pair in enumerate(file, start=1))
             lines = (_decoded(line, "surrogateescape") for line in numbered)
             rows = csv.reader(lines, **self.dialect)
-            self._columns = self._renamed(next(rows, []))
+            self._columns = self._checked(next(rows, []))
             while True:
                 start = rows.line_num + 1
                 try:
@@ -168,22 +168,21 @@ class Table(TextFile):
         assert isinstance(line.content, list)
         if any("\udc80" <= character <= "\udcff" for character in "".join(line.content)):
             raise ValueError("the row is not UTF-8")
-        return dict(zip(self._columns, line.content))
+        return _renamed(dict(zip(self._columns, line.content)), self._renamings)
 
-    def _renamed(self, header: List[str]) -> List[str]:
+    def _checked(self, header: List[str]) -> List[str]:
+        """The names of the columns. Raises `ConfigurationError` if no row can be read by them."""
         columns = [name.strip() for name in header]
+        if len({*columns}) < len(columns):
+            raise ConfigurationError(
+                f"the header of {self._name} names a column twice: {', '.join(columns)}"
+            )
         for key, column in self._renamings:
-            assert column is not None  # By `check_renamings`.
             if column not in columns:
                 raise ConfigurationError(
                     f"--field {key}={column}: the table {self._name} has no column {column!r}; it "
                     f"has {', '.join(map(repr, columns))}"
                 )
-            columns[columns.index(column)] = key
-        if len({*columns}) < len(columns):
-            raise ConfigurationError(
-                f"the header of {self._name} names a column twice: {', '.join(columns)}"
-            )
         return columns
 
 
@@ -243,17 +242,21 @@ def json_inputs(
             raise ValueError(f"the line is JSON, but not an object: {json.dumps(inputs)[:40]}")
     except RecursionError as error:
         raise ValueError("the line is nested too deeply to be read") from error
-    taken: Dict[str, Any] = {}
+    return _renamed(inputs, renamings)
+
+
+def _renamed(inputs: Dict[str, Any], renamings: Sequence[Renaming]) -> Dict[str, Any]:
     for key, column in renamings:
-        assert column is not None  # By `check_renamings`.
         if column not in inputs:
             has = ", ".join(map(repr, inputs)) or "none"
             raise ValueError(f"the line has no key {column!r} for --field {key}; it has {has}")
-        taken[key] = inputs[column]
-    # All at once: two keys may change places.
-    columns = {column for _, column in renamings}
-    rest = {name: value for name, value in inputs.items() if name not in columns}
-    return {**rest, **taken}
+    # All at once: two keys may change places. What a renaming replaces is left out.
+    replaced = {name for renaming in renamings for name in renaming}
+    found: Dict[str, Any] = {}
+    for name, value in inputs.items():
+        keys = [key for key, column in renamings if column == name]
+        found.update(dict.fromkeys(keys if name in replaced else [name], value))
+    return found
 
 
 def _reads_lines_itself(predictor: Predictor) -> bool:

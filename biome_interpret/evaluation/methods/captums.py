@@ -110,8 +110,10 @@ class CaptumRow(Row):
         outputs = self._model(**{self._input.name: {self._input.indexer: arguments}})
         logits = outputs.get("logits")
         # Shape: (nodes, labels)
-        if not isinstance(logits, torch.Tensor) or logits.dim() != 2:
-            raise InterpretationError("this row needs a classifier with the output 'logits'")
+        if not isinstance(logits, torch.Tensor) or logits.dim() != 2 or logits.size(1) < 2:
+            raise InterpretationError(
+                "this row needs a classifier with the output 'logits', with a number for each label"
+            )
         return logits
 
     def _index(self, text: Text, logits: torch.Tensor) -> int:

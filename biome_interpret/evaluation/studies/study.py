@@ -148,7 +148,7 @@ class Study:
         """The words of each text, and what the model says of it; or its error."""
         found = _ask(perturber, cases, [_whole] * len(cases))
         return [
-            one if isinstance(one, Exception) else Text(*case, *one)
+            one if isinstance(one, Exception) else Text(*case, units=one[0], answer=one[1])
             for case, one in zip(cases, found)
         ]
 

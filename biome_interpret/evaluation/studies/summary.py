@@ -5,7 +5,14 @@ from typing import Any, Callable, Dict, Iterable, List, Mapping, NamedTuple, Opt
 import numpy
 
 from biome_interpret.evaluation import HIGHER, LOWER, METRICS
-from biome_interpret.evaluation.statistics import Interval, compare, holm, interval, kendalls_w
+from biome_interpret.evaluation.statistics import (
+    Interval,
+    differences_of,
+    holm,
+    interval,
+    kendalls_w,
+    p_value,
+)
 from biome_interpret.evaluation.studies.gathering import COSTS, STABILITY, Column, Gathered
 from biome_interpret.evaluation.studies.lines import AGREEMENTS
 from biome_interpret.evaluation.studies.results import ORACLES
@@ -258,10 +265,8 @@ def _curve(gathered: Gathered, column: Column) -> Curve:
 
 def _against(best: str, values: Dict[str, List[Optional[float]]], seed: int) -> Dict[str, float]:
     others = [row for row in values if row != best]
-    p_values = [
-        compare({best: values[best], row: values[row]}, seed=seed)[0].p_value for row in others
-    ]
-    return dict(zip(others, holm(p_values)))
+    differences = [differences_of(values[best], values[row]) for row in others]
+    return dict(zip(others, holm([p_value(one, seed) for one in differences])))
 
 
 def _concordance(tables: Sequence[Table]) -> Dict[str, Optional[float]]:

@@ -6,12 +6,12 @@ from typing import Any, Callable, List, Optional, Sequence, Union
 import torch
 from allennlp.predictors import Predictor
 
-from biome_interpret.attribution.coalitions import CoalitionPlan, Inquiry, Units, UnitScores
+from biome_interpret.attribution.coalitions import CoalitionPlan, UnitScores
 from biome_interpret.attribution.paths import AdaptiveMeasure, PathMeasure
 from biome_interpret.interpretation import Interpretation
 from biome_interpret.interpreters.engine.assembly import Assembly, InstanceIntegrals
 from biome_interpret.interpreters.engine.background_texts import background_instances
-from biome_interpret.interpreters.engine.labelled_items import Item, Job
+from biome_interpret.interpreters.engine.labelled_items import Ask, Item, Job
 from biome_interpret.interpreters.engine.rows.answers import (
     Answering,
     DeletedUnits,
@@ -95,7 +95,7 @@ class BatchExplainer:
         # Returns
 
         `List[Interpretation]`
-            One for each instance; or what the inquiry of its question returned.
+            One for each instance; or what its inquiry returned.
         """
         try:
             if isinstance(self._plan, CoalitionPlan):
@@ -204,9 +204,9 @@ class BatchExplainer:
         )
 
 
-def _ask_of(plan: CoalitionPlan, job: Job) -> "Callable[[Units], Inquiry[Any]]":
-    ask = plan.ask if job.question is None else job.question.ask
-    assert ask is not None, "a plan without an inquiry is for questions only"
+def _ask_of(plan: CoalitionPlan, job: Job) -> Ask:
+    ask = job.ask or plan.ask
+    assert ask is not None, "a plan without an inquiry is for jobs that have their own"
     return ask
 
 

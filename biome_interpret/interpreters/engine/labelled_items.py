@@ -18,7 +18,7 @@ from allennlp.data import Instance
 from allennlp.predictors import Predictor
 
 from biome_interpret.attribution.coalitions import Inquiry, Units
-from biome_interpret.errors import InterpretationError, NothingLabelled
+from biome_interpret.errors import InterpretationError
 from biome_interpret.interpreters.engine.rows.settings import Settings
 from biome_interpret.models.embedding.sites import EmbeddingSite
 from biome_interpret.models.evidence.evidence import Evidence
@@ -44,20 +44,19 @@ from biome_interpret.models.objectives.inference_modes import (
 )
 from biome_interpret.models.objectives.reading import VALUE, Reading
 
-
-class InstanceQuestion(NamedTuple):
-    """What is asked of one of the predictor's labelled instances of a text, in place of a plan."""
-
-    instance: int
-    ask: Callable[[Units], "Inquiry[Any]"]
+# Makes what is asked of a text.
+Ask = Callable[[Units], "Inquiry[Any]"]
 
 
 class Job(NamedTuple):
-    """A text, and the targets to explain."""
+    """
+    A text, and the targets to explain. Or, in place of an explanation, what is asked of its first
+    labelled instance.
+    """
 
     text: InputText
     targets: List[TargetSpec]
-    question: Optional[InstanceQuestion] = None
+    ask: Optional[Ask] = None
 
 
 class Item(NamedTuple):
@@ -151,8 +150,8 @@ class ItemMaker:
             text.labels,
             objective_of,
         )
-        if job.question is not None:
-            instances = _only(instances, job.question.instance)
+        if job.ask is not None:
+            instances = instances[:1]
         note = note_on_own_forward(predictor._model, text.instance)
         notes = [one for one in [*(self.own_prediction or []), note] if one is not None]
         return [
@@ -237,15 +236,6 @@ class ItemMaker:
                 return
             self._readings[key] = reading
         objective.read_as(self._readings[key])
-
-
-def _only(instances: Sequence[Instance], number: int) -> List[Instance]:
-    if number >= len(instances):
-        raise NothingLabelled(
-            f"the predictor makes {len(instances)} labelled instances of this text: there is none "
-            f"with the number {number}"
-        )
-    return [instances[number]]
 
 
 def _refuse_values(evidence: Evidence, objective: Objective, model: str) -> None:

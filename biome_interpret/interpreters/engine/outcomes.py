@@ -19,7 +19,7 @@ class Outcome(NamedTuple):
         The model's prediction, as given by `Model.forward_on_instance`; `None` if it failed.
     interpretations : `List[Interpretation]`, optional
         One for each labelled instance and target; `None` if one of them failed. In place of it,
-        what a question about the instance returned.
+        what its inquiry returned.
     error : `Exception`, optional
         Why the text failed.
     """

@@ -19,7 +19,7 @@ from allennlp.predictors import Predictor
 from biome_interpret.errors import InterpretationError
 from biome_interpret.interpreters.engine.batch_explainer import BatchExplainer, Plan
 from biome_interpret.interpreters.engine.labelled_items import (
-    InstanceQuestion,
+    Ask,
     Item,
     ItemMaker,
     Job,
@@ -85,7 +85,7 @@ class Pipeline:
         inputs: Sequence[Input],
         targets: Sequence[List[TargetSpec]],
         complete: bool,
-        questions: Optional[Sequence[InstanceQuestion]] = None,
+        asks: Optional[Sequence[Ask]] = None,
     ) -> List[Outcome]:
         """
         # Parameters
@@ -96,16 +96,16 @@ class Pipeline:
             The targets of each input.
         complete : `bool`
             Whether results are complete, or have the scores and f(x) only.
-        questions : `Sequence[InstanceQuestion]`, optional
-            What to ask of each input, in place of the plan's own inquiry.
+        asks : `Sequence[Callable[[Units], Inquiry]]`, optional
+            Makes the inquiry of each input, in place of the plan's own. Its outcome has what the
+            inquiry of its first labelled instance returned.
 
         # Returns
 
         `List[Outcome]`
             In the order of the inputs.
         """
-        asked: Sequence[Optional[InstanceQuestion]] = questions or []
-        asked = asked or [None] * len(inputs)
+        asked: Sequence[Optional[Ask]] = [None] * len(inputs) if asks is None else asks
         found: List[Outcome] = []
         for first in range(0, len(inputs), _ISOLATED):
             part = slice(first, first + _ISOLATED)
@@ -117,7 +117,7 @@ class Pipeline:
         self,
         inputs: Sequence[Input],
         targets: Sequence[List[TargetSpec]],
-        questions: Sequence[Optional[InstanceQuestion]],
+        asks: Sequence[Optional[Ask]],
         complete: bool,
     ) -> List[Outcome]:
         windows: List[Window] = []
@@ -125,7 +125,7 @@ class Pipeline:
         self._planner.device = device_of(self._model)
         self._explainer.forget_background()
         groups = run_overlapped(
-            self._tasks(inputs, targets, questions, complete, windows),
+            self._tasks(inputs, targets, asks, complete, windows),
             self._planner.device,
             self._planner.sizes.groups_at_once,
         )
@@ -136,7 +136,7 @@ class Pipeline:
         self,
         inputs: Sequence[Input],
         targets: Sequence[List[TargetSpec]],
-        questions: Sequence[Optional[InstanceQuestion]],
+        asks: Sequence[Optional[Ask]],
         complete: bool,
         windows: List[Window],
     ) -> Iterator[Task[List[Outcome]]]:
@@ -144,7 +144,7 @@ class Pipeline:
         size = self._planner.sizes.window
         for first in range(0, len(inputs), size):
             part = slice(first, first + size)
-            window = Window.read(self._predictor, inputs[part], targets[part], questions[part])
+            window = Window.read(self._predictor, inputs[part], targets[part], asks[part])
             self._compare_own_prediction(window.jobs)
             self._probe_rows(window.jobs)
             window.groups = self._planner.groups([job.text for job in window.jobs])
@@ -181,31 +181,40 @@ class Pipeline:
                 continue
 
     def _group_outcomes(self, jobs: List[Job], complete: bool) -> Task[List[Outcome]]:
-        outcomes: List[Outcome] = []
+        """Together, and what fails alone: it may succeed without padding."""
         found: List[Optional[Outcome]] = [None] * len(jobs)
-        try:
-            if len(jobs) > 1 and self._planner.texts_mix:  # Since these jobs became a group.
-                raise RowsMixed
-            found = [*(yield from self._explained(jobs, complete))]
-        except LossNotAdditive as error:
-            self._item_maker.non_additive.add(error.objective_class)
-            return (yield from self._group_outcomes(jobs, complete))
-        except Exception as error:
-            if len(jobs) == 1 and not isinstance(error, RowsMixed):
-                return [self._failed(error)]
-            # If rows mixed, they are run one by one from now on.
+        # The texts may have been found to mix since these jobs became a group.
+        if len(jobs) > 1 and not self._planner.texts_mix:
+            found = yield from self._outcomes_together(jobs, complete)
+        outcomes = []
         for job, one in zip(jobs, found):
-            # What fails in a batch may succeed alone, without padding.
-            if len(jobs) > 1 and (one is None or one.error is not None):
-                [one] = yield from self._group_outcomes([job], complete)
-            outcomes.append(one or (yield from self._outcome_alone(job, complete)))
+            if one is None or one.error is not None:
+                one = yield from self._outcome_alone(job, complete)
+            outcomes.append(one)
         return outcomes
 
-    def _outcome_alone(self, job: Job, complete: bool) -> Task[Outcome]:
+    def _outcomes_together(self, jobs: List[Job], complete: bool) -> Task[List[Optional[Outcome]]]:
         try:
-            return (yield from self._explained([job], complete))[0]
+            return [*(yield from self._explained(jobs, complete))]
+        except LossNotAdditive as error:
+            self._item_maker.non_additive.add(error.objective_class)
+            return (yield from self._outcomes_together(jobs, complete))
+        except Exception:
+            return [None] * len(jobs)
+
+    def _outcome_alone(
+        self, job: Job, complete: bool, may_have_mixed: bool = True
+    ) -> Task[Outcome]:
+        try:
+            [found] = yield from self._explained([job], complete)
+            return found
+        except LossNotAdditive as error:
+            self._item_maker.non_additive.add(error.objective_class)
         except Exception as error:
-            return self._failed(error)
+            if not (isinstance(error, RowsMixed) and may_have_mixed):
+                return self._failed(error)
+            may_have_mixed = False  # Rows are run one by one from now on.
+        return (yield from self._outcome_alone(job, complete, may_have_mixed))
 
     def _failed(self, error: Exception, outputs: Optional[JsonDict] = None) -> Outcome:
         return failed(type(self._model).__name__, error, outputs)
@@ -282,7 +291,8 @@ class Pipeline:
         by_type: Dict[Hashable, List[int]] = {}
         for k, item in enumerate(items):
             own = item.objective
-            by_type.setdefault((own.type_key, own.label_name, own.reading), []).append(k)
+            key = (own.type_key, own.label_name, own.labelled_text, own.reading)
+            by_type.setdefault(key, []).append(k)
         for members in by_type.values():
             if self._probed(items[members[0]], prediction).instances_may_share:
                 yield members

@@ -7,7 +7,7 @@ from allennlp.common.util import JsonDict
 from allennlp.data import Instance
 from allennlp.predictors import Predictor
 
-from biome_interpret.interpreters.engine.labelled_items import InstanceQuestion, Job
+from biome_interpret.interpreters.engine.labelled_items import Ask, Job
 from biome_interpret.interpreters.engine.outcomes import Outcome, failed, merged
 from biome_interpret.models.labelling.targets import TargetSpec
 from biome_interpret.models.labelling.texts import InputText
@@ -41,14 +41,14 @@ class Window:
         predictor: Predictor,
         inputs: Sequence[Input],
         targets: Sequence[List[TargetSpec]],
-        questions: Sequence[Optional[InstanceQuestion]],
+        asks: Sequence[Optional[Ask]],
     ) -> "Window":
         window = cls([], [])
-        for one_input, its_targets, question in zip(inputs, targets, questions):
+        for one_input, its_targets, ask in zip(inputs, targets, asks):
             first = len(window.jobs)
             try:
                 texts = InputText.read(predictor, one_input)
-                window.jobs += [Job(text, its_targets, question) for text in texts]
+                window.jobs += [Job(text, its_targets, ask) for text in texts]
                 window.by_input.append(range(first, len(window.jobs)))
             except Exception as error:
                 window.by_input.append(failed(type(predictor._model).__name__, error))

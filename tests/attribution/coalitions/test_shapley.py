@@ -204,11 +204,11 @@ class TestSampled:
 
 class TestTolerance:
     def test_orders_are_added_until_the_error_is_small_enough(self) -> None:
-        game = random_game(8)
+        game = random_game(12)
         counts = []
-        for tolerance in (0.5, 0.1):
+        for tolerance in (0.5, 0.25):
             sampling = Sampling(4, 0, tolerance=tolerance, max_evaluations=10**6)
-            found, rounds = answered(sampled_shapley(8, sampling), game)
+            found, rounds = answered(sampled_shapley(12, sampling), game)
             assert found.estimated_error <= tolerance and not found.notes
             size = numpy.abs(found.scores).sum()
             assert found.standard_errors.sum() / size == pytest.approx(found.estimated_error)
@@ -232,6 +232,14 @@ class TestTolerance:
         [note] = found.notes
         assert note.startswith("stopped at max_evaluations = 100: the estimated error is still")
         assert note.endswith(f"more than the tolerance of {shown}")
+
+    def test_scores_are_exact_once_all_subsets_are_known(self) -> None:
+        game = random_game(6)
+        sampling = Sampling(4, 0, tolerance=1e-12, max_evaluations=10**6)
+        found, _ = answered(sampled_shapley(6, sampling), game)
+        exact, _ = answered(exact_shapley(6), game)
+        assert found.scores == pytest.approx(exact.scores, abs=1e-12) and not found.notes
+        assert found.standard_errors is None
 
     def test_the_first_orders_take_no_more_than_the_bound(self) -> None:
         sampling = Sampling(64, 0, tolerance=0.001, max_evaluations=60)

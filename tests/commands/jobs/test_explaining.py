@@ -62,6 +62,24 @@ def test_a_gold_number_is_the_name_of_a_label_if_there_is_one(tmp_path: Path) ->
     assert by_index.target.label == "1"
 
 
+@pytest.mark.parametrize("said_by", ["the line", "the interpreter"])
+def test_the_gold_label_is_that_of_the_gold_field(
+    command: CommandLine, out: Path, tmp_path: Path, said_by: str
+) -> None:
+    """Whoever asks for it. The key `label` has another one."""
+    lines = [{**one, "label": "negative", "mine": "positive", "t": "gold"} for one in reviews(2)]
+    config = {"type": "biome-integrated-gradient", "n_steps": 2}
+    options = ["--target-field", "t"]
+    if said_by == "the interpreter":
+        config, options = {**config, "target": "gold"}, []
+    source = write_lines(tmp_path / "texts.jsonl", lines)
+    options += ["--gold-field", "mine", "--interpreter", json.dumps(config)]
+    assert command.interpret(source, *options, "--output-file", out).status == 0
+    for record in read_lines(out):
+        assert record["gold"] == "positive"
+        assert record["interpretations"][0]["target"]["label"] == "positive"
+
+
 @pytest.mark.parametrize("gold", [["pos"], 0.5, {"label": "pos"}])
 def test_a_gold_label_that_is_none(
     command: CommandLine, out: Path, tmp_path: Path, gold: Any

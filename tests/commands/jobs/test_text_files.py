@@ -3,7 +3,7 @@
 import gzip
 import json
 from pathlib import Path
-from typing import Any, List
+from typing import Any, Dict, List, Tuple
 
 import pytest
 
@@ -43,16 +43,33 @@ class TestTables:
         assert "has no column 'text'; it has 'review', 'id'" in done.err
 
     @pytest.mark.parametrize("suffix", ["csv", "jsonl"])
-    def test_two_keys_may_change_places(
-        self, command: CommandLine, tmp_path: Path, out: Path, suffix: str
+    @pytest.mark.parametrize("columns", [("sentence", "id"), ("id", "sentence")])
+    @pytest.mark.parametrize(
+        "fields, expected",
+        [
+            (["sentence=id", "id=sentence"], {"sentence": "A dull film.", "id": "7"}),
+            (["sentence=id", "copy=id"], {"sentence": "A dull film.", "copy": "A dull film."}),
+            (["sentence=id"], {"sentence": "A dull film."}),
+        ],
+    )
+    def test_keys_are_renamed_all_at_once(
+        self,
+        command: CommandLine,
+        tmp_path: Path,
+        out: Path,
+        suffix: str,
+        columns: Tuple[str, str],
+        fields: List[str],
+        expected: Dict[str, str],
     ) -> None:
         source, row = tmp_path / f"reviews.{suffix}", {"sentence": "7", "id": "A dull film."}
-        text = "sentence,id\n7,A dull film.\n" if suffix == "csv" else json.dumps(row)
-        source.write_text(text, encoding="utf-8")
-        fields = ["--field", "sentence=id", "--field", "id=sentence"]
-        assert command.interpret(source, *fields, "--output-file", out).status == 0
+        table = [",".join(columns), ",".join(row[name] for name in columns)]
+        text = "\n".join(table) if suffix == "csv" else json.dumps(row)
+        source.write_text(text + "\n", encoding="utf-8")
+        given = [part for field in fields for part in ("--field", field)]
+        assert command.interpret(source, *given, "--output-file", out).status == 0
         [(_, found)] = inputs(out)
-        assert found == {"sentence": "A dull film.", "id": "7"}
+        assert found == expected
 
     def test_a_field_of_several_lines_has_the_number_of_its_first(
         self, command: CommandLine, tmp_path: Path, out: Path

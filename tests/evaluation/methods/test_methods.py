@@ -120,6 +120,15 @@ class TestCaptums:
         [error] = CaptumRow(predictor).scores([text_of("esim", predictor)])
         assert "one text" in str(error)
 
+    def test_a_model_of_one_logit_for_two_labels_is_refused(self) -> None:
+        pytest.importorskip("captum")
+        predictor = build_predictor("lstm")
+        text = text_of("lstm", predictor)
+        model: Any = predictor._model
+        model._classification_layer = torch.nn.Linear(model._classification_layer.in_features, 1)
+        [error] = CaptumRow(predictor).scores([text])
+        assert "a number for each label" in str(error)
+
 
 class TestRandom:
     def test_each_line_and_seed_has_its_own_scores(self) -> None:

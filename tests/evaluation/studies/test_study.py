@@ -12,6 +12,7 @@ from biome_interpret.evaluation.methods import OwnRow, RandomRow, Row, Scores, T
 from biome_interpret.evaluation.studies.results import Case, RemovalFigures, Result
 from biome_interpret.evaluation.studies.study import Study
 from biome_interpret.interpreters.perturber import Perturber
+from tests.kinds.predictors import KINDS
 from tests.tiny_models import EXAMPLE_INPUTS, build_predictor
 
 NAMES = ["comprehensiveness", "tau_loo", "sign_violations"]
@@ -161,6 +162,33 @@ def test_a_text_without_spans_is_skipped() -> None:
     study.removals = {"0.0": Perturber(predictor, 0.0)}
     [[result]] = study.results(cases("crf_tagger"))
     assert result.error is None and result.skipped == "the model labels nothing in this text"
+
+
+def test_the_first_labelled_instance_is_asked_of_several() -> None:
+    """The predictor makes a text of each verb: here of two, of one and of none."""
+    predictor = KINDS.kinds["semantic roles"].build_or_skip()
+    model: Any = predictor._model
+    own = model.make_output_human_readable
+
+    def without_roles_of_sleep(outputs: Dict[str, Any]) -> Dict[str, Any]:
+        found: Dict[str, Any] = own(outputs)
+        for row, verb in enumerate(found["verb"]):
+            if verb == "sleep":
+                found["tags"][row] = ["O"] * len(found["tags"][row])
+        return found
+
+    model.make_output_human_readable = without_roles_of_sleep
+    row = OwnRow("occlusion", Occlusion(predictor, granularity="word"))
+    study = study_of("lstm", row)
+    study.removals = {"0.0": Perturber(predictor, 0.0)}
+    sentences = ["the dogs sleep in a garden Mary likes .", "dogs sleep .", "hungry dogs ."]
+    texts = [Case(line, {"sentence": one}) for line, one in enumerate(sentences, 1)]
+    assert [text.line for text in study.prepare(texts)] == [1]
+    [[first], [second], [third]] = study.results(texts)
+    assert first.error is None and figures(first)["tau_loo"] == pytest.approx(1)
+    for nothing in (second, third):
+        assert nothing.error is None
+        assert nothing.skipped == "the model labels nothing in this text"
 
 
 def test_fields_of_a_pair_are_one_list_of_words() -> None:

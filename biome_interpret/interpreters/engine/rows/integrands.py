@@ -91,9 +91,9 @@ class GradientCache:
         self.output_in_pass: Optional[float] = None
 
     def missing(self, paths: Sequence[Path]) -> List[Tuple[Path, float]]:
-        """The points on some paths that were not evaluated yet."""
-        points = [(path, node) for path in paths for node in path.nodes]
-        return [(path, node) for path, node in points if (path.key, node) not in self._indices]
+        """The points on some paths that were not evaluated yet, each once."""
+        points = {(path.key, node): (path, node) for path in paths for node in path.nodes}
+        return [point for key, point in points.items() if key not in self._indices]
 
     def add(self, rows: Sequence[Row], terms: Terms) -> None:
         for row in rows:
