@@ -12,7 +12,13 @@ from spacy.language import Language
 from spacy.tokens import Span
 from spacy.util import compile_infix_regex
 
-from biome_interpret.models.alignment.source_text import joined, locate, text_of, touch, unmarked
+from biome_interpret.models.alignment.source_text import (
+    joined_with_offsets,
+    locate,
+    text_of,
+    touch,
+    unmarked,
+)
 from biome_interpret.models.alignment.special_tokens import special_tokens
 
 # A half of a character, which spaCy does not take.
@@ -105,7 +111,7 @@ def sentences(field: TextField, candidates: Sequence[str]) -> List[Segment]:
     """Sentences that spaCy's rules find in the source text, as groups of tokens."""
     indices = [segment.tokens[0] for segment in plain_tokens(field, candidates)]
     tokens = [field.tokens[index] for index in indices]
-    text, offsets = locate(tokens, candidates) or joined(tokens)
+    text, offsets = locate(tokens, candidates) or joined_with_offsets(tokens)
     found = _sentencizer()(_SURROGATE.sub("\ufffd", text)).sents
     ends = [_end_of(sentence) for sentence in found if not sentence.text.isspace()]
     groups: Dict[int, List[int]] = {}

@@ -76,7 +76,7 @@ def locate(
     return text, offsets
 
 
-def joined(tokens: Sequence[Token]) -> Tuple[str, List[Offsets]]:
+def joined_with_offsets(tokens: Sequence[Token]) -> Tuple[str, List[Offsets]]:
     """The tokens joined by spaces, and the offsets of each."""
     offsets, start = [], 0
     for token in tokens:

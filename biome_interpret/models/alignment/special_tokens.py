@@ -32,9 +32,17 @@ def special_token_id(name: str, indexer: Any, vocabulary: Vocabulary) -> Optiona
         UNKNOWN_TOKEN: (vocabulary._oov_token,),
         MASK_TOKEN: _MASK_TEXTS,
     }
-    namespace = str(getattr(indexer, "namespace", getattr(indexer, "_namespace", "tokens")))
-    ids: Dict[str, int] = vocabulary.get_token_to_index_vocabulary(namespace)
+    ids = _ids_of(indexer, vocabulary)
     return next((ids[text] for text in texts[name] if text in ids), None)
+
+
+def _ids_of(indexer: Any, vocabulary: Vocabulary) -> Dict[str, int]:
+    """By the text of the token. Empty if the indexer makes its ids in another way."""
+    namespace = getattr(indexer, "namespace", getattr(indexer, "_namespace", None))
+    if not isinstance(namespace, str):
+        return {}
+    found: Dict[str, int] = vocabulary.get_token_to_index_vocabulary(namespace)
+    return found
 
 
 def unknown_text(field: TextField, vocabulary: Vocabulary) -> str:
@@ -49,10 +57,7 @@ def special_ids(indexer: Any, vocabulary: Vocabulary) -> Tuple[Set[int], int]:
     tokenizer = _hugging_face_tokenizer(indexer)
     if tokenizer is not None:
         return set(tokenizer.all_special_ids), len(tokenizer)
-    namespace = getattr(indexer, "namespace", getattr(indexer, "_namespace", None))
-    ids: Dict[str, int] = (
-        vocabulary.get_token_to_index_vocabulary(namespace) if isinstance(namespace, str) else {}
-    )
+    ids = _ids_of(indexer, vocabulary)
     return {ids[text] for text in _ALLENNLP_SPECIALS if text in ids}, len(ids)
 
 

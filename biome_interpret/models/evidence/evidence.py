@@ -9,10 +9,10 @@ from allennlp.models import Model
 
 from biome_interpret.errors import InterpretationError
 from biome_interpret.models.embedding.sites import EmbeddingSite
-from biome_interpret.models.evidence.label_contrasts import LabelLosses, rise_with
+from biome_interpret.models.evidence.label_contrasts import LabelLosses, falls_with, rise_with
 from biome_interpret.models.evidence.label_names import LabelNames
 from biome_interpret.models.evidence.labelled_pass import LabelledPass
-from biome_interpret.models.evidence.other_texts import lie_in_unit_interval
+from biome_interpret.models.evidence.other_texts import fall_against, lie_in_unit_interval
 from biome_interpret.models.evidence.tied_tags import Ties, ties_of
 from biome_interpret.models.objectives import Choices, MultiLabelObjective, Objective
 from biome_interpret.models.objectives.readable import as_numbers, made_readable
@@ -138,6 +138,7 @@ class Evidence:
             num_classes=2 if meaning == SECOND else self._logits[name].size(-1),
             namespace=self._names.namespace(name),
             probabilities=None if is_usual else probabilities,
+            is_of_first=self._is_of_first(name, meaning, probabilities),
             makes_probabilities=not is_usual and probabilities in self._made,
             usual_probabilities=own if is_usual else None,
             label_key=self._names.key(name),
@@ -280,17 +281,17 @@ class Evidence:
 
     def _gives_probabilities(self, name: str) -> Optional[bool]:
         own_name, logits = self._name_of_own(name), self._logits[name]
-        own = None if own_name is None else self._own[own_name].detach()
-        if own_name is None or own is None or own.shape[:-1] != logits.shape[:-1]:
+        if own_name is None:
             return None
-        if not own.isfinite().all():
+        own = self._own[own_name]
+        if own.shape[:-1] != logits.shape[:-1] or not own.isfinite().all():
             return None
-        if any(agree(own, expected) for expected in self._expected(name)):
+        if any(agree(own.detach(), expected) for expected in self._expected(name)):
             return True
         # Probabilities of calibrated logits still follow from these alone, and in their order.
-        own, output = self._own[own_name], self._pass.outputs[name]
         follows = self._pass.follows_from(own, name)
-        return False if False in (follows, rise_with(own, logits, output)) else None
+        rise = rise_with(own, logits, self._pass.outputs[name])
+        return False if False in (follows, rise) else None
 
     def _own_probabilities(self, name: str, meaning: str) -> Optional[str]:
         own_name, logits = self._name_of_own(name), self._logits[name]
@@ -316,6 +317,14 @@ class Evidence:
         # Probabilities that are rounded to the same number have no order.
         ordered = own.detach().gather(-1, logits.argsort(dim=-1))
         return bool((ordered.diff(dim=-1) >= 0).all())
+
+    def _is_of_first(self, name: str, meaning: str, own_name: Optional[str]) -> bool:
+        if meaning != SECOND or own_name is None or self._own[own_name].size(-1) > 1:
+            return False
+        falls = falls_with(self._own[own_name], self._logits[name], self._pass.outputs[name])
+        if falls is None:
+            falls = fall_against(self._names.texts, own_name, name, self._model)
+        return falls is (self._sign(name) > 0)
 
     def _meaning(self, name: str) -> str:
         """What the output means."""

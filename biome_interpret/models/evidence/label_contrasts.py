@@ -176,3 +176,15 @@ def rise_with(
     directions = [gradient_by(logits[0, label], output) for label in labels]
     known = [(f, d) for f, d in zip(falls, directions) if f is not None and d is not None]
     return tell_apart(*zip(*known)) if len(known) > 1 else None
+
+
+def falls_with(
+    probability: torch.Tensor, logit: torch.Tensor, output: torch.Tensor
+) -> Optional[bool]:
+    """
+    Whether a single probability falls as a single logit rises. `output` is the model's output that
+    the logit is read from. `None` if the model cuts the gradient off, or rounds.
+    """
+    slopes = [gradient_by(value.sum(), output) for value in (probability, logit)]
+    slope = math.prod(0.0 if one is None else float(one.sum()) for one in slopes)
+    return slope < 0 if slope else None

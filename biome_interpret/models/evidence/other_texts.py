@@ -1,5 +1,6 @@
 """What a model says of a text with other words."""
 
+from itertools import combinations
 from typing import (
     Any,
     Callable,
@@ -13,12 +14,14 @@ from typing import (
     Sequence,
 )
 
+import numpy
 import torch
 from allennlp.data import Instance
 from allennlp.models import Model
 
 from biome_interpret.models.embedding.other_words import other_words, with_ids
 from biome_interpret.models.objectives.inference_modes import Outputs
+from biome_interpret.models.objectives.readable import as_numbers
 from biome_interpret.models.objectives.reading import own_names
 from biome_interpret.models.signatures import forward_signature
 from biome_interpret.models.tensors import TensorDict, fresh
@@ -88,10 +91,21 @@ def lie_in_unit_interval(texts: Sequence[SaidText], name: str) -> bool:
     return len(values) > _NUM_PAIRS and all(bool(((v >= 0) & (v <= 1)).all()) for v in values)
 
 
+def fall_against(texts: Sequence[SaidText], name: str, other: str, model: Model) -> bool:
+    """Whether a single number, made readable, is smaller where a single output is larger."""
+    points = []
+    for text in texts:
+        number, output = as_numbers(text.said.get(name), model), text.outputs.get(other)
+        if number is not None and output is not None and number.numel() == output.numel() == 1:
+            points.append((float(number), float(output.detach())))
+    return sum((a - c) * (b - d) for (a, b), (c, d) in combinations(points, 2)) < 0
+
+
 def _said(model: Model, arguments: TensorDict) -> SaidText:
     with torch.no_grad():
         outputs: Outputs = model(**fresh(arguments))
         readable: Dict[str, Any] = model.make_output_human_readable(dict(outputs))
-    # As `forward_on_instances` divides them. Only names are read from it.
+    # As `forward_on_instances` divides them. Only names and single numbers are read from it.
     lists = {n: v for n, v in readable.items() if isinstance(v, (list, tuple)) and len(v) == 1}
-    return SaidText(outputs, {name: value[0] for name, value in lists.items()})
+    numbers = {n: v for n, v in readable.items() if numpy.size(v) == 1 and n not in lists}
+    return SaidText(outputs, {**numbers, **{name: value[0] for name, value in lists.items()}})

@@ -42,15 +42,22 @@ def ties_of(model: Model, labelled: LabelledPass, name: str, choices: Choices) -
         for path, module in model.named_modules()
         if isinstance(module, ConditionalRandomField) and module.num_tags == logits.size(-1)
     }
+    known = {path: field for path, field in fields.items() if _is_allennlps(field)}
     gradient = labelled.loss_gradient(name)
     if gradient is None:
         # The loss says nothing.
-        return Ties(next(iter(fields), None), are_known=len(fields) < 2)
+        return Ties(next(iter(known), None), are_known=len(fields) < 2 and known == fields)
     masks = [choices.mask, torch.ones_like(choices.mask)]
-    for path, field in fields.items():
+    for path, field in known.items():
         if any(_explains(gradient, field, logits, choices.indices, mask) for mask in masks):
             return Ties(path)
     return Ties(are_known=labelled.mixes_positions(name) is not True)
+
+
+def _is_allennlps(field: ConditionalRandomField) -> bool:
+    """Whether probabilities are those of AllenNLP's own class. A user's may compute others."""
+    own = type(field)._input_likelihood is ConditionalRandomField._input_likelihood
+    return own and type(field).forward.__module__.startswith("allennlp.")
 
 
 def _explains(

@@ -9,9 +9,6 @@ from allennlp.predictors import Predictor
 from biome_interpret.errors import InterpretationError
 from biome_interpret.models.embedding.finders import find_sites
 
-# A layer, and its own parameters.
-_Layer = Tuple[str, List[torch.nn.Parameter]]
-
 
 def with_shuffled_layers(
     predictor: Predictor, num_stages: int, seed: int
@@ -38,7 +35,7 @@ def with_shuffled_layers(
     done = 0
     for stage in range(1, min(num_stages, len(layers)) + 1):
         stop = round(stage * len(layers) / min(num_stages, len(layers)))
-        for _, parameters in layers[done:stop]:
+        for parameters in layers[done:stop]:
             for parameter in parameters:
                 _shuffle(parameter, generator)
         done = stop
@@ -93,15 +90,15 @@ def copied(predictor: Predictor) -> Predictor:
     return found
 
 
-def _layers(model: torch.nn.Module) -> List[_Layer]:
-    """The modules that have parameters of their own, in the order of their registration."""
-    found: List[_Layer] = []
+def _layers(model: torch.nn.Module) -> List[List[torch.nn.Parameter]]:
+    """The parameters of each module that has its own, in the order of their registration."""
+    found: List[List[torch.nn.Parameter]] = []
     seen: Set[int] = set()
-    for name, module in model.named_modules():
+    for module in model.modules():
         own = [p for p in module.parameters(recurse=False) if id(p) not in seen]
         seen.update(map(id, own))
         if own:
-            found.append((name, own))
+            found.append(own)
     return found
 
 

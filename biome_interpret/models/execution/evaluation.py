@@ -15,7 +15,6 @@ from biome_interpret.models.embedding.placing import PointPlacer, PointsLost
 from biome_interpret.models.embedding.site_patching import patched_sites
 from biome_interpret.models.embedding.sites import EmbeddingSite
 from biome_interpret.models.embedding.tracing import trace
-from biome_interpret.models.evidence.evidence import Evidence
 from biome_interpret.models.execution.gradients import gradients_by
 from biome_interpret.models.execution.prediction import Prediction
 from biome_interpret.models.execution.recurrent import differentiable_recurrence, recurrent_layers
@@ -85,13 +84,9 @@ class ExplainedBatch:
         self.instances = instances
         # `self.objective` is replaced by the loss if the output lacks f.
         self.given_objective = self.objective = objective
-        if objective.logit_dims is not None and objective.reading is None:
-            objective.read_as(
-                Evidence(model, sites, instances[0], objective.label_objective, {}).reading()
-            )
         reused = None
         if prediction is not None and objective.reads_prediction:
-            reused = prediction.for_batch(prediction_rows, instances, model)
+            reused = prediction.for_batch(prediction_rows, instances, objective)
         self._tensors = to_tensors(instances, model) if reused is None else reused.tensors
         if reused is None:
             self._run_on_texts()

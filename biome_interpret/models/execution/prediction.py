@@ -12,6 +12,7 @@ from biome_interpret.models.embedding.site_patching import patched_sites
 from biome_interpret.models.embedding.sites import EmbeddingSite
 from biome_interpret.models.embedding.tracing import CallRecorder
 from biome_interpret.models.isolation.patching import patched
+from biome_interpret.models.objectives import Objective
 from biome_interpret.models.objectives.inference_modes import Outputs
 from biome_interpret.models.tensors import TensorDict, fresh, row_index, take_rows, to_tensors
 
@@ -36,10 +37,10 @@ class Prediction:
     calls: List[SiteCall]
 
     def for_batch(
-        self, rows: Sequence[int], instances: Sequence[Instance], model: Model
+        self, rows: Sequence[int], instances: Sequence[Instance], objective: Objective
     ) -> Optional["Prediction"]:
         """
-        The trace of labelled instances with the same texts. It saves them a forward pass.
+        The trace of labelled instances with the same inputs. It saves them a forward pass.
 
         # Parameters
 
@@ -50,15 +51,18 @@ class Prediction:
         # Returns
 
         `Optional[Prediction]`
-            With the tensors of the instances. `None` if the model was called with other texts, or
-            with the same texts in another padded length.
+            With the tensors of the instances. `None` if the model was called with other tensors
+            than labels, or with the same ones in another padded length.
         """
         size = len(self.calls[0].embedded)
         index = row_index(rows, self.calls[0].embedded.device)
         predicted = take_rows(self.tensors, rows, index, size)
-        tensors = to_tensors(instances, model)
-        fields = {call.key.field for call in self.calls}
-        if not all(_equal(predicted[name], tensors.get(name)) for name in fields):
+        tensors = to_tensors(instances, objective.model)
+        texts = {call.key.field for call in self.calls}
+        labels = {*objective.label_names, *objective.other_labels} - texts
+        others = {name for name in tensors if isinstance(tensors[name], (torch.Tensor, dict))}
+        names = texts | (others & predicted.keys()) - labels
+        if not all(_equal(predicted[name], tensors.get(name)) for name in names):
             return None
         outputs = take_rows(self.outputs, rows, index, size)
         # A loss would be that of the labels that the texts were read with.

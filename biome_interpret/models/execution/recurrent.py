@@ -18,6 +18,9 @@ from biome_interpret.models.isolation.patching import patched
 Hidden = Any
 Forward = Callable[..., Tuple[Any, Hidden]]
 
+# A class with one of its own may take and return something else.
+_FORWARDS = [cls.forward for cls in (torch.nn.LSTM, torch.nn.GRU, torch.nn.RNN)]
+
 
 def recurrent_layers(model: torch.nn.Module) -> List[torch.nn.RNNBase]:
     return [module for module in model.modules() if isinstance(module, torch.nn.RNNBase)]
@@ -29,7 +32,10 @@ def differentiable_recurrence(layers: Sequence[torch.nn.RNNBase]) -> Iterator[No
     with ExitStack() as stack:
         for layer in layers:
             is_cuda = next(layer.parameters()).is_cuda
-            stack.enter_context(_trainable(layer) if is_cuda else _unpacked(layer))
+            if is_cuda:
+                stack.enter_context(_trainable(layer))
+            elif type(layer).forward in _FORWARDS:
+                stack.enter_context(_unpacked(layer))
         yield
 
 
@@ -46,10 +52,11 @@ def _trainable(module: torch.nn.RNNBase) -> Iterator[None]:
 
 
 def _unpacked(module: torch.nn.RNNBase) -> ContextManager[None]:
-    def run(forward: Forward, inputs: Any, hx: Hidden = None) -> Tuple[Any, Hidden]:
-        if isinstance(inputs, PackedSequence):
-            return _run_by_length(module, forward, inputs, hx)
-        return forward(inputs, hx)
+    # The names are those of PyTorch: a model may give them.
+    def run(forward: Forward, input: Any, hx: Hidden = None) -> Tuple[Any, Hidden]:
+        if isinstance(input, PackedSequence):
+            return _run_by_length(module, forward, input, hx)
+        return forward(input, hx)
 
     return patched(module, run)
 

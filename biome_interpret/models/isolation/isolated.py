@@ -113,6 +113,12 @@ class _State:
             for module in self.modules
             if isinstance(module, torch.nn.RNNBase)
         ]
+        vocabulary: Any = model.vocab
+        # Of a namespace that was only looked up: the tokens and their ids.
+        self._made_entries = {vocabulary._padding_token, vocabulary._oov_token, 0, 1}
+        self._namespaces = [
+            (names, {*names}) for names in (vocabulary._token_to_index, vocabulary._index_to_token)
+        ]
         self._attributes = AttributesKept(self.modules)
         # Some metrics hold the vocabulary. It is not copied, since it is large and never changes.
         self._metrics = [
@@ -174,6 +180,11 @@ class _State:
             for name in [*vars(metric)]:
                 if name not in attributes:
                     del vars(metric)[name]
+        # To look up a namespace makes it: empty, or with padding and the unknown word.
+        for namespaces, before in self._namespaces:
+            for name in {*namespaces} - before:
+                if {*namespaces[name], *namespaces[name].values()} <= self._made_entries:
+                    namespaces.pop(name, None)
         self._attributes.restore()
 
 

@@ -83,10 +83,13 @@ def has_usual_probabilities(objective: Objective, said: Mapping[str, Any]) -> bo
 
 
 def _numbers(said: Mapping[str, Any], name: Optional[str]) -> Optional[torch.Tensor]:
-    """Shape: (1, classes)."""
+    """Shape: (1, classes). `None` if there are none of that name."""
     if name is None or name not in said:
         return None
-    value = torch.as_tensor(said[name])
+    try:
+        value = torch.as_tensor(said[name])
+    except (TypeError, ValueError, RuntimeError):  # The model may put something else in its place.
+        return None
     return with_dimensions(value.unsqueeze(0).double(), 2)
 
 
@@ -107,7 +110,7 @@ def with_own_label(
     is_wanted = int(label.as_tensor({})) == wanted
     if is_wanted or not isinstance(Labelling.of(predictor), LabelLabelling):
         return instance
-    new = objective.retargeted(label, wanted)
+    new = objective.label_objective.retargeted(label, wanted)
     return with_fields(predictor, instance, **{objective.label_name: new})
 
 

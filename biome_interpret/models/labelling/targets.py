@@ -19,7 +19,7 @@ GOLD = "gold"
 TargetSpec = Union[str, int, None]
 
 
-class OwnLabel(int):
+class DatasetNumber(int):
     """
     A number that labels a text in a dataset. It is the name of a label, as dataset readers take
     it; the index if no label has this name.
@@ -69,15 +69,31 @@ def targeted(
                 found.append(one)
             else:
                 new = _retargeted(predictor._model, one, target, objective_of(one))
-                if position == 0 or all(new.fields != other.fields for other in found):
+                labels = objective_of(one).label_names
+                if position == 0 or not any(_are_equal(new, other, labels) for other in found):
                     found.append(new)
     return found
+
+
+def _are_equal(one: Instance, other: Instance, labels: Collection[str]) -> bool:
+    """Whether two instances of one text are equal, as far as their fields can be compared."""
+    return one.fields.keys() == other.fields.keys() and all(
+        _is_same(field, other.fields[name], name not in labels)
+        for name, field in one.fields.items()
+    )
+
+
+def _is_same(field: Field[Any], other: Field[Any], otherwise: bool) -> bool:
+    try:
+        return bool(field == other)
+    except (RuntimeError, ValueError):  # It holds tensors or arrays.
+        return otherwise
 
 
 def _retargeted(
     model: Model, instance: Instance, target: Union[str, int], objective: Objective
 ) -> Instance:
-    if isinstance(target, OwnLabel):
+    if isinstance(target, DatasetNumber):
         target = target.among(objective.labels.values())
     label: Any = instance.fields.get(objective.label_name)
     result = instance.duplicate()
@@ -114,5 +130,5 @@ def _gold(
             f"target '{GOLD}' needs the text's own {name}, which it lacks: interpret an instance "
             f"that the dataset reader labelled, or give the name of a label with the input"
         )
-    values = [OwnLabel(v) if isinstance(v, int) else v for v in values]
+    values = [DatasetNumber(v) if isinstance(v, int) else v for v in values]
     return [_retargeted(model, first, v, objective) for v in values]

@@ -1,12 +1,13 @@
 """Texts to interpret, as read from a predictor's input."""
 
+import copy
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Dict, List, Optional, Set, Union
 
 from allennlp.common.util import JsonDict
 from allennlp.data import Instance
-from allennlp.data.fields import MetadataField, TextField
+from allennlp.data.fields import Field, ListField, MetadataField, MultiLabelField, TextField
 from allennlp.data.vocabulary import DEFAULT_PADDING_TOKEN
 from allennlp.predictors import Predictor
 
@@ -55,8 +56,10 @@ class InputText:
         if isinstance(inputs, Instance):
             fields = inputs.fields.items()
             metadata = [field.metadata for _, field in fields if isinstance(field, MetadataField)]
-            # A copy, since the caller's instance must stay as it is.
-            indexed = _indexed(predictor, inputs).duplicate()
+            # A copy, since the caller's instance must stay as it is. It may have the ids of another
+            # model.
+            copied = {name: _copied(field) for name, field in inputs.fields.items()}
+            indexed = _indexed(predictor, ReadInstance(copied)).duplicate()
             return [cls(indexed, list(strings_in(metadata)), dict(indexed.fields), {})]
         if not isinstance(inputs, dict):
             raise InterpretationError(
@@ -123,6 +126,17 @@ class InputText:
                     f"field '{name}' has no tokens to interpret but {DEFAULT_PADDING_TOKEN}, which "
                     f"stands for no word"
                 )
+
+
+def _copied(field: Field[Any]) -> Field[Any]:
+    """Indexing writes into a field, and into those of a list."""
+    new = copy.copy(field)
+    if isinstance(new, ListField):
+        new.field_list = [_copied(one) for one in new.field_list]
+    if isinstance(new, MultiLabelField) and any(isinstance(one, str) for one in new.labels):
+        # It would keep its ids.
+        new._label_ids = new._num_labels = None
+    return new
 
 
 def _fields_read(predictor: Predictor, inputs: JsonDict) -> Optional[Set[str]]:

@@ -15,6 +15,7 @@ from biome_interpret.models.isolation.recording import run_recording
 from biome_interpret.models.objectives.inference_modes import (
     Choices,
     InferenceMode,
+    LogSoftmax,
     Outputs,
     Softmax,
 )
@@ -113,6 +114,8 @@ class Objective(Registrable):
         self.own_label: Optional[Tuple[int, str]] = None
         # The fields of other labels that the predictor gives the instance.
         self.other_labels: Tuple[str, ...] = ()
+        # The field of the text that a label is a sequence along.
+        self.labelled_text: Optional[str] = None
         # Whether all labels are known to be among the model's outputs. To look at them again would
         # wait for a GPU.
         self.has_checked_labels = False
@@ -192,6 +195,11 @@ class Objective(Registrable):
         return namespace_of(self.model, self.label)
 
     @property
+    def has_probability(self) -> bool:
+        """Whether the probability of a label is known."""
+        return self.reading is None or self.reading.gives_probability
+
+    @property
     def label_names(self) -> Tuple[str, ...]:
         """All fields that the label is made of."""
         return self.label_fields or (self.label_name,)
@@ -220,7 +228,7 @@ class Objective(Registrable):
             If the output does not have it. Then the loss is explained.
         """
         choices = self.choices(outputs, tensors)
-        if choices is None:
+        if choices is None or (isinstance(self.mode, LogSoftmax) and not self.has_probability):
             raise NoOutput()
         return self.mode(outputs, choices)
 
@@ -229,7 +237,7 @@ class Objective(Registrable):
         The model's probability for each row's target. Shape: (rows,). `None` if its output has
         none.
         """
-        choices = self.choices(outputs, tensors)
+        choices = self.choices(outputs, tensors) if self.has_probability else None
         return None if choices is None else Softmax()(outputs, choices)
 
     def label_probabilities(self, outputs: Outputs, tensors: TensorDict) -> LabelProbabilities:

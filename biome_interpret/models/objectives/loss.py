@@ -20,6 +20,12 @@ from biome_interpret.models.tensors import TensorDict
 # How far rounding may take a float32 loss from the rows' sum or mean, relative to their size.
 _TOLERANCE = 1e-5
 
+# As `Objective.why_loss`.
+_NO_PROBABILITY = (
+    "{model} gives no probability of what it predicts, and its loss is of another kind: "
+    "the loss is explained instead"
+)
+
 # The key under which `RowwiseLossObjective.run` adds the tolerance to the outputs.
 _LOSS_TOLERANCE = "loss_tolerance"
 
@@ -168,5 +174,6 @@ def loss_in_place_of(objective: Objective) -> Objective:
     if isinstance(objective, RowwiseLossObjective):
         return LossObjective(objective.inner)
     loss = LossObjective(objective)
-    loss.notes.append(objective.why_loss.format(model=type(objective.model).__name__))
+    why = objective.why_loss if objective.has_probability else _NO_PROBABILITY
+    loss.notes.append(why.format(model=type(objective.model).__name__))
     return loss

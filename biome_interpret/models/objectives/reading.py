@@ -43,6 +43,8 @@ class Reading:
     probabilities : `str`, optional
         The output with the model's own probabilities, if they are not the usual function of the
         logits (their softmax or sigmoid).
+    is_of_first : `bool`
+        Whether these are one number, that of the first of two labels, and not of the second.
     makes_probabilities : `bool`
         Whether these are made with the readable output, and `forward` does not give them.
     usual_probabilities : `str`, optional
@@ -67,6 +69,7 @@ class Reading:
     num_classes: int = 0
     namespace: Optional[str] = None
     probabilities: Optional[str] = None
+    is_of_first: bool = False
     makes_probabilities: bool = False
     usual_probabilities: Optional[str] = None
     label_key: Optional[str] = None

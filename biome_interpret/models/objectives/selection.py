@@ -1,6 +1,6 @@
 """Selects the objective for a labelled instance."""
 
-from typing import Container
+from typing import Any, Container, Optional
 
 from allennlp.data import Instance
 from allennlp.data.fields import (
@@ -9,6 +9,7 @@ from allennlp.data.fields import (
     MultiLabelField,
     SequenceLabelField,
     SpanField,
+    TextField,
 )
 from allennlp.models import Model
 
@@ -44,6 +45,7 @@ def objective_for(
     label = instance.fields.get(label_name)
     is_loss = isinstance(mode, Loss)
     objective: Objective = cls(model, label_name, label, LogSoftmax() if is_loss else mode)
+    objective.labelled_text = _labelled_text(instance, getattr(label, "sequence_field", None))
     if not cls.label_fields:
         objective.other_labels = tuple(
             name
@@ -60,3 +62,14 @@ def objective_for(
         and cls.values is Objective.values
     )
     return RowwiseLossObjective(objective) if is_rowwise else LossObjective(objective)
+
+
+def _labelled_text(instance: Instance, text: Any) -> Optional[str]:
+    """The name of the field that is this text."""
+    if not isinstance(text, TextField):
+        return None
+    texts = {name: one for name, one in instance.fields.items() if isinstance(one, TextField)}
+    # Copies of a field share its tokens. Two texts of an instance may be equal.
+    same = [name for name, one in texts.items() if one.tokens is text.tokens]
+    equal = [name for name, one in texts.items() if one.tokens == text.tokens]
+    return next(iter(same + equal), None)

@@ -10,6 +10,7 @@ from allennlp.data import TextFieldTensors, Vocabulary
 from torch.nn.utils.rnn import pack_padded_sequence
 
 from biome_interpret import Baseline, IntegratedGradient, InterpretationError
+from tests.kinds.embedders import KINDS
 from tests.kinds.others.records import INPUTS, Classifier, maker
 from tests.models.baselines.calls import call_of
 from tests.tiny_models import EXAMPLE_INPUTS, build_predictor
@@ -117,6 +118,24 @@ def test_a_model_without_a_mask_token_is_answered() -> None:
     interpreter = IntegratedGradient(build_predictor("lstm"), baseline="mask")
     with pytest.raises(ConfigurationError, match="needs a mask token"):
         interpreter.saliency_interpret_from_json(REVIEW)
+
+
+def test_ids_of_a_tokenizer_that_is_not_known_have_no_special_tokens() -> None:
+    """Row 1 of a transformer's matrix is not that of its unknown word."""
+    name = "AllenNLP's own `TransformerEmbeddings`, from a `TransformerTextField`"
+    predictor = KINDS.kinds[name].build_or_skip()
+    reader: Any = predictor._dataset_reader
+    assert IntegratedGradient(predictor, baseline="unknown").interpret_json(REVIEW)
+
+    class Hidden(type(reader)):  # type: ignore[misc]
+        _tokenizer = reader._tokenizer
+
+    del reader._tokenizer
+    reader.__class__ = Hidden
+    for baseline in ("unknown", "padding", "mask"):
+        interpreter = IntegratedGradient(predictor, baseline=baseline)
+        with pytest.raises(ConfigurationError, match=f"needs a {baseline} token"):
+            interpreter.interpret_json(REVIEW)
 
 
 class CountsVectors(Classifier):

@@ -7,6 +7,7 @@ from allennlp.data.fields import LabelField
 from allennlp.predictors import Predictor
 
 from biome_interpret.models.embedding.finders import find_sites
+from biome_interpret.models.evidence.evidence import Evidence
 from biome_interpret.models.execution.evaluation import ExplainedBatch
 from biome_interpret.models.labelling.texts import InputText
 from biome_interpret.models.objectives import objective_for
@@ -39,6 +40,9 @@ def batch_of(
     """The sentences as one batch that explains the given labels, or label 0."""
     instances = instances_of(predictor, sentences, labels or [0] * len(sentences))
     objective = objective_for(predictor._model, instances[0], InferenceMode.of(mode), set())
-    objective.read_as(reading)
     sites = find_sites(predictor)
+    if reading is None and objective.logit_dims is not None:
+        label = objective.label_objective
+        reading = Evidence(predictor._model, sites, instances[0], label, {}).reading()
+    objective.read_as(reading)
     return ExplainedBatch(predictor._model, sites, instances, objective, **options)

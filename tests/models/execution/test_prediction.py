@@ -4,11 +4,14 @@ from typing import Any, Dict, List
 
 import pytest
 import torch
+from allennlp.data.fields import TensorField
 from allennlp.models import BasicClassifier
 from allennlp.predictors import Predictor
 
 from biome_interpret.models.embedding.finders import find_sites
 from biome_interpret.models.execution.prediction import predict
+from biome_interpret.models.objectives import objective_for
+from biome_interpret.models.objectives.inference_modes import Logits
 from tests.models.execution.batches import batch_of, instances_of
 from tests.models.execution.test_probing import as_kind
 from tests.tiny_models import build_predictor
@@ -53,22 +56,37 @@ def test_a_text_with_other_padding_has_no_trace() -> None:
     predictor = build_predictor("lstm")
     _, prediction = predicted(predictor, [LONG, SHORT], [])
     [long, short] = instances_of(predictor, [LONG, SHORT], [0, 0])
-    assert prediction.for_batch([0], [long], predictor._model) is not None
-    assert prediction.for_batch([1], [short], predictor._model) is None
+    objective = objective_for(predictor._model, long, Logits())
+    assert prediction.for_batch([0], [long], objective) is not None
+    assert prediction.for_batch([1], [short], objective) is None
 
 
 def test_another_text_has_no_trace() -> None:
     predictor = build_predictor("lstm")
     _, prediction = predicted(predictor, ["a dull film"], [])
     other = instances_of(predictor, ["a clever film"], [0])
-    assert prediction.for_batch([0], other, predictor._model) is None
+    objective = objective_for(predictor._model, other[0], Logits())
+    assert prediction.for_batch([0], other, objective) is None
+
+
+def test_a_text_with_another_feature_has_no_trace() -> None:
+    predictor = build_predictor("lstm")
+    _, prediction = predicted(predictor, [SHORT], [])
+    prediction.tensors["feature"] = torch.tensor([[1.0, 2.0]])
+    [instance] = instances_of(predictor, [SHORT], [0])
+    objective = objective_for(predictor._model, instance, Logits())
+    for values, has_trace in (([1.0, 2.0], True), ([1.0, 3.0], False)):
+        instance.add_field("feature", TensorField(torch.tensor(values)))
+        assert (prediction.for_batch([0], [instance], objective) is not None) is has_trace
 
 
 def test_the_loss_of_the_labels_that_were_predicted_is_dropped() -> None:
     predictor = build_predictor("lstm")
     _, prediction = predicted(predictor, [SHORT], [0])
     assert "loss" in prediction.outputs
-    found = prediction.for_batch([0], instances_of(predictor, [SHORT], [1]), predictor._model)
+    instances = instances_of(predictor, [SHORT], [1])
+    objective = objective_for(predictor._model, instances[0], Logits())
+    found = prediction.for_batch([0], instances, objective)
     assert "loss" not in found.outputs
     assert found.tensors["label"].tolist() == [1]
 

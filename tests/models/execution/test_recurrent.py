@@ -71,6 +71,24 @@ def test_one_direction_and_a_plain_tensor() -> None:
     assert torch.equal(found, module(x)[0])
 
 
+class WithMore(torch.nn.LSTM):
+    """It takes and returns something else than PyTorch's."""
+
+    def forward(self, input: Any, scale: float = 1.0) -> Any:  # type: ignore[override]
+        output, (h, _) = super().forward(input)
+        return scale * output, h
+
+
+def test_it_may_be_called_in_any_way() -> None:
+    module = layer(torch.nn.GRU)
+    x = torch.randn(4, 2, 3, dtype=torch.float64)
+    own = layer(WithMore, bidirectional=False)
+    with differentiable_recurrence(recurrent_layers(torch.nn.ModuleList([module, own]))):
+        found, more = module(input=x)[0], own(x, scale=2.0)
+    assert torch.equal(found, module(x)[0])
+    assert torch.equal(more[0], own(x, scale=2.0)[0])
+
+
 def test_other_threads_run_the_layer_as_it_is() -> None:
     module = layer(torch.nn.GRU)
     packed = pack_padded_sequence(torch.randn(4, 2, 3, dtype=torch.float64), [4, 2])

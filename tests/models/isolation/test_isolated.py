@@ -9,6 +9,9 @@ from typing import Any, Dict, List
 import numpy
 import pytest
 import torch
+from allennlp.data import Token
+from allennlp.data.fields import TextField
+from allennlp.data.token_indexers import TokenIndexer
 from allennlp.models import BasicClassifier
 from allennlp.predictors import Predictor
 from allennlp.training.metrics import CategoricalAccuracy
@@ -16,6 +19,8 @@ from allennlp.training.metrics import CategoricalAccuracy
 from biome_interpret import GradientShap, IntegratedGradient, InterpretationError
 from biome_interpret.models.isolation.isolated import run_isolated
 from biome_interpret.stack import autocast_states, set_autocast_states
+from tests.kinds.others.models.labels import MultiLabel, MultiLabelPredictor, MultiLabelReader
+from tests.kinds.others.records import maker
 from tests.tiny_models import EXAMPLE_INPUTS, build_predictor
 
 KINDS = ["lstm", "esim", "simple_tagger", "crf_tagger", "bert", "bert_mismatched"]
@@ -47,6 +52,8 @@ def state_of(predictor: Predictor) -> Dict[str, Any]:
         "default type": torch.get_default_dtype(),
         "cudnn": torch.backends.cudnn.enabled,
         "token offsets": predictor._token_offsets,
+        # A transformer's indexer fills one of its own, at its first text.
+        "namespaces": {*model.vocab._token_to_index} - {"tags"},
     }
 
 
@@ -69,6 +76,77 @@ def test_nothing_is_left_behind(kind: str, mode: str, interpreter: Any) -> None:
     before = state_of(predictor)
     interpreter(predictor, inference_mode=mode).interpret_json(EXAMPLE_INPUTS[kind])
     assert state_of(predictor) == before
+
+
+def test_an_instance_that_another_model_has_indexed_is_indexed_anew() -> None:
+    mine, other = build_predictor("lstm"), build_predictor("lstm")
+    names = mine._model.vocab.get_index_to_token_vocabulary("tokens")
+    other._model.vocab._index_to_token["tokens"] = {
+        index if index < 2 else len(names) + 1 - index: name for index, name in names.items()
+    }
+    other._model.vocab._token_to_index["tokens"] = {
+        name: index for index, name in other._model.vocab._index_to_token["tokens"].items()
+    }
+    inputs = EXAMPLE_INPUTS["lstm"]
+    instance = mine._json_to_instance(inputs)
+    expected = [IntegratedGradient(one).interpret_json(inputs)[0] for one in (mine, other)]
+    assert expected[0].output != pytest.approx(expected[1].output)
+    for one, result in zip((mine, other, mine), [*expected, expected[0]]):
+        [found] = IntegratedGradient(one).interpret_instance(instance)
+        assert found.scores == pytest.approx(result.scores, rel=1e-5)
+    assert not instance.indexed and instance["tokens"]._indexed_tokens is None
+    other.predict_instance(instance)
+    [found] = IntegratedGradient(mine).interpret_instance(instance)
+    assert found.scores == pytest.approx(expected[0].scores, rel=1e-5)
+
+
+def test_its_own_labels_are_those_of_the_model_that_is_explained() -> None:
+    texts = {"labels": ["a", "b", "c"]}, {"labels": ["c", "b", "a"]}
+    mine, other = (
+        maker(MultiLabel, MultiLabelPredictor, vocab=labels, reader=MultiLabelReader)()
+        for labels in texts
+    )
+    instance = mine._dataset_reader.text_to_instance("a dull film", ["a"])
+    other._dataset_reader.apply_token_indexers(instance)
+    instance.index_fields(other._model.vocab)
+    [found] = IntegratedGradient(mine).interpret_instance(instance, target="gold")
+    assert (found.target.label, found.target.index) == ("a", 0)
+
+
+class FillsNamespace(TokenIndexer):
+    """It fills a namespace at its first text, and looks a name up at each."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._is_filled = False
+
+    def tokens_to_indices(self, tokens: Any, vocabulary: Any) -> Dict[str, Any]:
+        if not self._is_filled:
+            for name in ("lower", "upper"):
+                vocabulary.add_token_to_namespace(name, "case_tags")
+        self._is_filled = True
+        assert vocabulary.get_token_index("lower", "case_tags") == 0
+        return {"tokens": [0 for _ in tokens]}
+
+    def get_empty_token_list(self) -> Dict[str, Any]:
+        return {"tokens": []}
+
+
+def test_a_namespace_that_an_indexer_has_filled_stays() -> None:
+    predictor = build_predictor("lstm")
+    vocabulary, indexer = predictor._model.vocab, FillsNamespace()
+    for _ in range(2):
+        text = TextField([Token("film")], {"case": indexer})
+        run_isolated(
+            predictor._model,
+            lambda text=text: [  # type: ignore[misc]
+                text.index(vocabulary),
+                vocabulary.get_vocab_size("nowhere"),
+                vocabulary.get_vocab_size("nowhere_tags"),
+            ],
+        )
+    assert len(vocabulary._token_to_index["case_tags"]) == 2
+    assert not {"nowhere", "nowhere_tags"} & {*vocabulary._token_to_index}
 
 
 @pytest.mark.parametrize("kind", KINDS)

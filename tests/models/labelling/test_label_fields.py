@@ -6,12 +6,13 @@ import pytest
 import torch
 from allennlp.common import JsonDict
 from allennlp.data import DatasetReader, Instance, TextFieldTensors, Vocabulary
-from allennlp.data.fields import LabelField, TensorField, TextField
+from allennlp.data.fields import LabelField, TensorField, TextField, TransformerTextField
 from allennlp.data.token_indexers import SingleIdTokenIndexer
 from allennlp.data.tokenizers import WhitespaceTokenizer
 from allennlp.predictors import Predictor
 
 from biome_interpret import IntegratedGradient, Interpretation, InterpretationError
+from tests.kinds.others.models.labels import MultiLabel, MultiLabelPredictor, MultiLabelReader
 from tests.kinds.others.records import LABELS, Classifier, Outputs, maker
 
 DOMAINS = {"domain_labels": ["books", "films"]}
@@ -131,6 +132,38 @@ def test_the_loss_shows_which_of_several_fields_is_the_label() -> None:
         check(result, predictor.predict_json(inputs))
         [gold] = IntegratedGradient(predictor).interpret_instance(labelled, target="gold")
         assert gold.target.label == "pos"
+
+
+class WithIds(MultiLabel):
+    """It also takes a field that cannot be compared."""
+
+    def forward(  # type: ignore[override]
+        self, tokens: Any, more: Any, labels: Any = None, metadata: Any = None
+    ) -> Outputs:
+        return super().forward(tokens, labels)
+
+
+class IdsReader(MultiLabelReader):
+    def text_to_instance(self, *arguments: Any, **options: Any) -> Instance:
+        instance = super().text_to_instance(*arguments, **options)
+        instance.add_field("more", TransformerTextField([1, 2, 3]))
+        return instance
+
+
+class OneByOne(MultiLabelPredictor):
+    """An instance for each label."""
+
+    def predictions_to_labeled_instances(self, instance: Any, outputs: Any) -> List[Instance]:
+        return [
+            super(OneByOne, self).predictions_to_labeled_instances(instance, {"labels": [one]})[0]
+            for one in ("neg", "pos")
+        ]
+
+
+def test_a_target_of_several_labels_is_explained_once() -> None:
+    predictor = maker(WithIds, OneByOne, reader=IdsReader)()
+    results = IntegratedGradient(predictor).interpret_json({"sentence": "a dull film"}, "mixed")
+    assert [result.target.label for result in results] == ["mixed"]
 
 
 class Weighted(Classifier):

@@ -134,6 +134,29 @@ def test_a_score_that_is_no_logit_has_no_probability() -> None:
         assert abs(result.output) == pytest.approx(result.output)
 
 
+def test_the_loss_stands_for_a_probability_that_a_score_does_not_have() -> None:
+    predictor = maker(Hinge, vocab={"labels": ["neg", "pos"]})()
+    for [result] in results(predictor, inference_mode="softmax"):
+        assert result.output_name == "loss" and result.target.probability is None
+        assert any("the loss is explained instead" in note for note in result.notes)
+
+
+class Named(Classifier):
+    """Its readable probabilities are a dict for each text."""
+
+    def make_output_human_readable(self, output_dict: Outputs) -> Outputs:
+        output = super().make_output_human_readable(output_dict)
+        output["probs"] = [dict(zip(LABELS, row)) for row in output["probs"].tolist()]
+        return output
+
+
+def test_probabilities_that_are_made_readable() -> None:
+    for inputs, [result] in zip(INPUTS, results(maker(Named)())):
+        said = maker(Named)().predict_json(inputs)
+        assert result.target.label == said["label"]
+        assert result.probabilities == pytest.approx(said["probs"])
+
+
 def test_the_name_of_the_explained_output() -> None:
     predictor = maker(Classifier)()
     [result] = IntegratedGradient(predictor).interpret_json(INPUTS[1])

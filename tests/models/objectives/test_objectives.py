@@ -1,10 +1,12 @@
 """The explained number is the model's own, in every mode, for each row of a batch."""
 
-from typing import Any, Dict, List, Tuple
+import math
+from itertools import product
+from typing import Any, Dict, List, Sequence, Tuple
 
 import pytest
 import torch
-from allennlp.data import Instance
+from allennlp.data import Instance, Token
 from allennlp.predictors import Predictor
 
 from biome_interpret import IntegratedGradient
@@ -16,6 +18,8 @@ from biome_interpret.models.labelling.texts import InputText
 from biome_interpret.models.objectives import forward_arguments, objective_for
 from biome_interpret.models.objectives.inference_modes import InferenceMode
 from biome_interpret.models.tensors import to_tensors
+from tests.kinds.others.models.taggers import SPACES, ContextReader, LabelsName, WithContext
+from tests.kinds.others.records import maker
 from tests.kinds.predictors import KINDS, QUESTION, SOURCE
 from tests.tiny_models import build_predictor
 
@@ -101,6 +105,51 @@ def test_rows_of_different_texts_have_their_own_values(name: str, mode: str) -> 
     alone = torch.cat([in_batch(predictor, [instance], mode) for instance in instances])
     assert together.tolist() == pytest.approx(alone.tolist(), rel=1e-4, abs=1e-5)
     assert alone[0] != pytest.approx(float(alone[1]), rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    "tags",
+    [["U-PER", "O", "O"], ["O", "U-PER", "O"], ["O", "O", "U-PER"], ["O", "B-LOC", "L-LOC"]],
+)
+def test_a_span_has_the_probability_that_the_random_field_gives_its_tags(tags: List[str]) -> None:
+    """That of all sequences with these tags, over that of all sequences."""
+    predictor = build_predictor("crf_tagger", double=True)
+    words = [Token(word) for word in ("Mary", "moved", "York")]
+    instance = predictor._dataset_reader.text_to_instance(words, tags)
+    names = predictor._model.vocab.get_token_to_index_vocabulary("labels")
+    field: Any = predictor._model.crf
+    logits = torch.tensor(predictor.predict_instance(instance)["logits"])
+
+    def score(sequence: Sequence[int]) -> float:
+        steps = zip(sequence, sequence[1:])
+        total = field.start_transitions[sequence[0]] + field.end_transitions[sequence[-1]]
+        total = total + sum(field.transitions[one, other] for one, other in steps)
+        return float(total.detach()) + sum(float(row[tag]) for row, tag in zip(logits, sequence))
+
+    chances = {one: math.exp(score(one)) for one in product(range(len(names)), repeat=3)}
+    span = [(i, names[tag]) for i, tag in enumerate(tags) if tag != "O"]
+    with_span = [one for one in chances if all(one[i] == tag for i, tag in span)]
+    expected = sum(map(chances.__getitem__, with_span)) / sum(chances.values())
+
+    for mode, f in (("softmax", expected), ("log_softmax", math.log(expected))):
+        interpreter = IntegratedGradient(predictor, inference_mode=mode, tolerance=1e-4)
+        [result] = interpreter.interpret_instance(instance, target="gold")
+        assert result.output == pytest.approx(f, rel=1e-6)
+        assert result.target.probability == pytest.approx(expected, rel=1e-6)
+        assert abs(result.convergence_delta) < 1e-3 * sum(map(abs, result.scores))
+
+
+@pytest.mark.parametrize("mode", ["logits", "log_softmax"])
+def test_tags_are_those_of_their_own_text(mode: str) -> None:
+    predictor = maker(WithContext, LabelsName, SPACES, reader=ContextReader)()
+    texts = ("the plot is very clever", "a dull story with a bad cast")
+    instances = [labelled(predictor, {"sentence": text})[0] for text in texts]
+    # In a batch both fields have seven positions.
+    assert [len(one["tokens"]) for one in instances] == [5, 7]  # type: ignore[arg-type]
+    assert [len(one["context"]) for one in instances] == [7, 5]  # type: ignore[arg-type]
+    together = in_batch(predictor, instances, mode)
+    alone = torch.cat([in_batch(predictor, [instance], mode) for instance in instances])
+    assert together.tolist() == pytest.approx(alone.tolist(), rel=1e-9)
 
 
 @pytest.mark.parametrize("mode", MODES)

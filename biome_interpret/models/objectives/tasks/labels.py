@@ -8,7 +8,7 @@ from allennlp.models import Model
 
 from biome_interpret.errors import InterpretationError
 from biome_interpret.models.objectives.base import LabelProbabilities, Objective, Target
-from biome_interpret.models.objectives.inference_modes import Choices, LogSoftmax, Outputs
+from biome_interpret.models.objectives.inference_modes import Choices, Outputs
 from biome_interpret.models.objectives.readable import as_numbers, made_readable
 from biome_interpret.models.objectives.reading import EACH, SECOND, VALUE, with_dimensions
 from biome_interpret.models.tensors import TensorDict
@@ -87,8 +87,6 @@ class LabelObjective(_NamedLabelsObjective):
                 f"unknown target {int(indices.max())}: the model has {logits.size(-1)} outputs, "
                 f"numbered from 0"
             )
-        if isinstance(self.mode, LogSoftmax) and not self._has_probability:
-            return None
         own = self.own_probabilities(outputs)
         if own is not None:
             # Those of the last labels may be missing.
@@ -105,7 +103,7 @@ class LabelObjective(_NamedLabelsObjective):
         assert self.reading is not None
         signed = torch.where(indices == 1, logit, -logit) * self.reading.sign
         if own is not None and own.size(1) == 1:
-            own = torch.cat([1 - own, own], dim=1)
+            own = torch.cat([own, 1 - own] if self.reading.is_of_first else [1 - own, own], dim=1)
         if own is not None:
             own = own.gather(1, torch.cat([1 - indices, indices], dim=1)).unsqueeze(1)
         both = torch.stack([torch.zeros_like(signed), signed], dim=-1)
@@ -122,18 +120,15 @@ class LabelObjective(_NamedLabelsObjective):
         return self.reading is not None and self.reading.meaning == VALUE
 
     @property
-    def _has_probability(self) -> bool:
-        return not self._is_value and (self.reading is None or self.reading.gives_probability)
-
-    def probabilities(self, outputs: Outputs, tensors: TensorDict) -> Optional[torch.Tensor]:
-        return super().probabilities(outputs, tensors) if self._has_probability else None
+    def has_probability(self) -> bool:
+        return not self._is_value and super().has_probability
 
     def label_probabilities(self, outputs: Outputs, tensors: TensorDict) -> LabelProbabilities:
         second = torch.ones_like(tensors[self.label_name].reshape(-1, 1))
         is_each = self.reading is not None and self.reading.meaning == EACH
         tensors = tensors if is_each else {**tensors, self.label_name: second}
         choices = self.choices(outputs, tensors)
-        if choices is None or not self._has_probability:
+        if choices is None or not self.has_probability:
             return []
         return _by_name(choices.log_probabilities.squeeze(1).exp(), self.labels)
 
@@ -170,10 +165,6 @@ class AlternativeObjective(LabelObjective):
                 f"unknown target {target!r}: the alternatives are numbered from 0 to {count - 1}"
             )
         return IndexField(index, label.sequence_field)  # type: ignore[attr-defined]
-
-    @property
-    def labels(self) -> Dict[int, str]:
-        return {}
 
 
 @Objective.register("multi_label")

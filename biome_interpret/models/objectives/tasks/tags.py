@@ -19,6 +19,9 @@ from biome_interpret.models.objectives.base import (
 from biome_interpret.models.objectives.inference_modes import Choices, LogSoftmax, Outputs, Softmax
 from biome_interpret.models.tensors import TensorDict
 
+# The logit of a tag that is ruled out, as in AllenNLP's search for the best tags.
+_IMPOSSIBLE = -1e4
+
 
 @Objective.register("tags")
 class TagsObjective(Objective):
@@ -38,9 +41,7 @@ class TagsObjective(Objective):
         logits = self.logits(outputs)
         if logits is None or logits.shape[:2] != tags.shape:
             return None
-        if isinstance(self.mode, LogSoftmax) and not self._has_probability:
-            return None
-        mask = _text_mask(tensors, tags.shape)
+        mask = self._text_mask(tensors)
         if tensors.get(IGNORES_OUTSIDE):
             mask &= tags != self._indices.get("O", -1)
         return Choices(logits, tags, mask, self._own_probabilities(outputs))
@@ -50,12 +51,15 @@ class TagsObjective(Objective):
         name = None if self.reading is None else self.reading.probabilities
         return None if name is None else outputs[name]
 
-    def probabilities(self, outputs: Outputs, tensors: TensorDict) -> Optional[torch.Tensor]:
-        return super().probabilities(outputs, tensors) if self._has_probability else None
-
-    @property
-    def _has_probability(self) -> bool:
-        return self.reading is None or self.reading.gives_probability
+    def _text_mask(self, tensors: TensorDict) -> torch.Tensor:
+        """Of the text that has the tags, or of one with as many tokens. Shape: (rows, tokens)."""
+        shape = tensors[self.label_name].shape
+        texts = [name for name, value in tensors.items() if _is_text(value)]
+        for name in sorted(texts, key=lambda name: name != self.labelled_text):
+            mask = get_text_field_mask(tensors[name])
+            if mask.shape == shape:
+                return mask.clone()
+        return torch.ones_like(tensors[self.label_name], dtype=torch.bool)
 
     @property
     def _indices(self) -> Dict[str, int]:
@@ -84,8 +88,9 @@ class TagsObjective(Objective):
 @Objective.register("crf_tags")
 class CrfTagsObjective(TagsObjective):
     """
-    Tags scored by a conditional random field. The logits are its emissions, the probability is its
-    likelihood.
+    Tags scored by a conditional random field. The logits are its emissions. The probability of a
+    span is the field's for its tags, whatever the tags of the other tokens are. Weights that the
+    field gives to labels in the loss do not count, as when the model predicts.
     """
 
     priority = -50
@@ -98,7 +103,7 @@ class CrfTagsObjective(TagsObjective):
     @property
     def _field(self) -> Optional[ConditionalRandomField]:
         """The random field of these tags. Those of another head may have another one, or none."""
-        path = None if self.reading is None else self.reading.random_field
+        path = self.reading.random_field if self.reading and self.has_probability else None
         return None if path is None else dict(self.model.named_modules())[path]
 
     def values(self, outputs: Outputs, tensors: TensorDict) -> torch.Tensor:
@@ -120,23 +125,19 @@ class CrfTagsObjective(TagsObjective):
         """Shape: (rows,)."""
         field = self._field
         assert field is not None
-        lengths = _text_mask(tensors, choices.indices.shape).sum(dim=1).tolist()
-        rows = zip(choices.logits, choices.indices, choices.mask, lengths)
-        # One row at a time, since the random field returns the sum over its rows. Without padding:
-        # the random field takes the last tag of the mask for the end.
-        return torch.stack(
-            [
-                field(row[None, :length], tags[None, :length], mask[None, :length])
-                for row, tags, mask, length in rows
-            ]
+        classes = torch.arange(choices.logits.size(-1), device=choices.logits.device)
+        is_other = choices.mask.unsqueeze(-1) & (choices.indices.unsqueeze(-1) != classes)
+        # The tags in the mask alone are possible.
+        fixed = choices.logits.masked_fill(is_other, _IMPOSSIBLE)
+        text: Any = self._text_mask(tensors)
+        # The field's own `forward` takes the loss of a mask with gaps, which is no probability.
+        of_fixed, of_all = (
+            field._input_likelihood(logits, field.transitions, text)
+            for logits in (fixed, choices.logits)
         )
+        return of_fixed - of_all
 
 
-def _text_mask(tensors: TensorDict, shape: torch.Size) -> torch.Tensor:
-    """The mask of the text that has this shape. Shape: (rows, tokens)."""
-    for value in tensors.values():
-        if isinstance(value, dict) and all(isinstance(part, dict) for part in value.values()):
-            mask = get_text_field_mask(value)
-            if mask.shape == shape:
-                return mask.clone()
-    return torch.ones(shape, dtype=torch.bool)
+def _is_text(value: Any) -> bool:
+    """Whether these are the tensors of a text: those of each of its indexers."""
+    return isinstance(value, dict) and all(isinstance(part, dict) for part in value.values())

@@ -1,5 +1,6 @@
 """Models with one number: a logit for two labels, or a value that is no label."""
 
+import math
 from typing import Any, List, Optional, Type
 
 import torch
@@ -86,6 +87,73 @@ def says_one_logit(log: bool = False) -> Says:
     return says
 
 
+class LogitOfTheFirst(OneLogit):
+    """The logit speaks for "neg". The probability is calibrated, that of "neg" or of "pos"."""
+
+    def __init__(self, vocab: Vocabulary, of_first: bool) -> None:
+        super().__init__(vocab)
+        self.of_first = of_first
+
+    def outputs(self, logits: torch.Tensor) -> Outputs:
+        first = (logits / 2).sigmoid()
+        return {"logits": logits, "probs": first if self.of_first else 1 - first}
+
+    def loss(self, logits: torch.Tensor, label: torch.Tensor) -> torch.Tensor:
+        return super().loss(logits, 1 - label)
+
+    def make_output_human_readable(self, output_dict: Outputs) -> Outputs:
+        return output_dict
+
+
+class MadeProbability(OneLogitOnly):
+    """Its probability is made without a gradient, and has another threshold than its label."""
+
+    def __init__(self, vocab: Vocabulary, of_first: bool) -> None:
+        super().__init__(vocab)
+        self.of_first = of_first
+
+    def make_output_human_readable(self, output_dict: Outputs) -> Outputs:
+        output = super().make_output_human_readable(output_dict)
+        second = (output["logits"].detach().reshape(-1, 1) - 1).sigmoid()
+        output["probs"] = (1 - second if self.of_first else second).numpy()
+        return output
+
+
+def says_made(predictor: Predictor, at: Outputs) -> List[Said]:
+    logit = float(at["logits"].reshape(-1)[0])
+    sign = 1 if logit > 0 else -1
+    second = float(torch.tensor(logit - 1).sigmoid())
+
+    def explained(out: Outputs) -> torch.Tensor:
+        return sign * out["logits"].reshape(-1)[0]
+
+    return [Said(at["label"][0], second if sign > 0 else 1 - second, explained)]
+
+
+def says_first(explains: str = "logit") -> Says:
+    """The logit, or the log-probability that is calibrated or not."""
+
+    def says(predictor: Predictor, at: Outputs) -> List[Said]:
+        sign = 1 if float(at["logits"].reshape(-1)[0]) > 0 else -1
+
+        def explained(out: Outputs) -> torch.Tensor:
+            value = sign * out["logits"].reshape(-1)[0]
+            if explains == "logit":
+                return value
+            return torch.nn.functional.logsigmoid(value / 2 if explains == "calibrated" else value)
+
+        probability = math.exp(
+            float(
+                torch.nn.functional.logsigmoid(
+                    torch.tensor(sign * float(at["logits"].reshape(-1)[0]) / 2)
+                )
+            )
+        )
+        return [Said("neg" if sign > 0 else "pos", probability, explained)]
+
+    return says
+
+
 class Threshold(Classifier):
     """Two classes. The label is "pos" from a probability of 0.3 on."""
 
@@ -148,6 +216,27 @@ KINDS = [
     one_logit("one number", OneNumber),
     one_logit("one logit, two probabilities", OneLogitTwoProbabilities),
     one_logit("one logit only", OneLogitOnly),
+    *(
+        Other(
+            f"logit of the first label, {name}, {mode}",
+            maker(LogitOfTheFirst, vocab=BINARY, of_first=of_first),
+            right=says_first(explains),
+            options={"inference_mode": mode},
+        )
+        for name, of_first in (("its probability", True), ("the other's probability", False))
+        for mode, explains in (
+            ("logits", "logit"),
+            ("log_softmax", "calibrated"),
+            ("loss", "not calibrated"),
+        )
+    ),
+    *(
+        Other(f"made probability of the {which}", model, right=says_made)
+        for which, model in (
+            ("first", maker(MadeProbability, vocab=BINARY, of_first=True)),
+            ("second", maker(MadeProbability, vocab=BINARY, of_first=False)),
+        )
+    ),
     Other(
         "threshold",
         maker(Threshold, vocab=BINARY),

@@ -211,6 +211,32 @@ class Featured(Tagger):
         return output_dict
 
 
+class WithContext(Featured):
+    """The text before it comes first. In a batch, both may be padded to the same length."""
+
+    def forward(  # type: ignore[override]
+        self,
+        context: TextFieldTensors,
+        tokens: TextFieldTensors,
+        name: Optional[torch.Tensor] = None,
+    ) -> Outputs:
+        output = super().forward(tokens, None, name)
+        shift = self.vector(context).sum(dim=-1)
+        output["name_logits"] = output["name_logits"] + shift[:, None, None]
+        return output
+
+
+class ContextReader(DatasetReader):
+    def text_to_instance(self, text: str) -> Instance:  # type: ignore[override]
+        words = [Token(word) for word in text.split()]
+        indexers = {"tokens": SingleIdTokenIndexer()}
+        # As long as what is left to 12 tokens.
+        context = [Token("film")] * (12 - len(words))
+        return Instance(
+            {"context": TextField(context, indexers), "tokens": TextField(words, indexers)}
+        )
+
+
 class TagsAsLabels(Tagger):
     """Its tags are called `labels`."""
 
