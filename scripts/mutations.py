@@ -1462,8 +1462,8 @@ mutation(
 )
 mutation(
     "made-probabilities-are-compared-over-texts",
-    "falls = fall_against(self._names.texts, own_name, name, self._model)",
-    "falls = False",
-    "biome_interpret/models/evidence/evidence.py",
+    "fall_against(self.texts, own_name, name, self._model) if falls is None",
+    "False if falls is None",
+    "biome_interpret/models/evidence/label_names.py",
     ("tests/kinds/others/test_others.py::test_each_text_alone",),
 )

@@ -9,10 +9,10 @@ from allennlp.models import Model
 
 from biome_interpret.errors import InterpretationError
 from biome_interpret.models.embedding.sites import EmbeddingSite
-from biome_interpret.models.evidence.label_contrasts import LabelLosses, falls_with, rise_with
+from biome_interpret.models.evidence.label_contrasts import LabelLosses, are_in_order, rise_with
 from biome_interpret.models.evidence.label_names import LabelNames
 from biome_interpret.models.evidence.labelled_pass import LabelledPass
-from biome_interpret.models.evidence.other_texts import fall_against, lie_in_unit_interval
+from biome_interpret.models.evidence.other_texts import lie_in_unit_interval
 from biome_interpret.models.evidence.tied_tags import Ties, ties_of
 from biome_interpret.models.objectives import Choices, MultiLabelObjective, Objective
 from biome_interpret.models.objectives.readable import as_numbers, made_readable
@@ -312,19 +312,13 @@ class Evidence:
     def _are_of_each_tag(self, own_name: str, name: str) -> bool:
         """Whether these follow from the logits of all tags, and in their order."""
         own, logits = self._own[own_name], self._logits[name]
-        if own.shape != logits.shape or not self._pass.follows_from(own, name):
-            return False
-        # Probabilities that are rounded to the same number have no order.
-        ordered = own.detach().gather(-1, logits.argsort(dim=-1))
-        return bool((ordered.diff(dim=-1) >= 0).all())
+        follows = own.shape == logits.shape and self._pass.follows_from(own, name)
+        return bool(follows) and are_in_order(own, logits)
 
     def _is_of_first(self, name: str, meaning: str, own_name: Optional[str]) -> bool:
         if meaning != SECOND or own_name is None or self._own[own_name].size(-1) > 1:
             return False
-        falls = falls_with(self._own[own_name], self._logits[name], self._pass.outputs[name])
-        if falls is None:
-            falls = fall_against(self._names.texts, own_name, name, self._model)
-        return falls is (self._sign(name) > 0)
+        return self._names.falls(own_name, self._own[own_name], name) is (self._sign(name) > 0)
 
     def _meaning(self, name: str) -> str:
         """What the output means."""

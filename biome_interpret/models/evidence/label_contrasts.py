@@ -188,3 +188,9 @@ def falls_with(
     slopes = [gradient_by(value.sum(), output) for value in (probability, logit)]
     slope = math.prod(0.0 if one is None else float(one.sum()) for one in slopes)
     return slope < 0 if slope else None
+
+
+def are_in_order(probabilities: torch.Tensor, logits: torch.Tensor) -> bool:
+    """Whether they rise with the logits. Those that are rounded to one number have no order."""
+    ordered = probabilities.detach().gather(-1, logits.argsort(dim=-1))
+    return bool((ordered.diff(dim=-1) >= 0).all())

@@ -8,8 +8,14 @@ from allennlp.data import Instance
 from allennlp.data.fields import LabelField, ListField, TextField
 from allennlp.models import Model
 
+from biome_interpret.models.evidence.label_contrasts import falls_with
 from biome_interpret.models.evidence.labelled_pass import LabelledPass
-from biome_interpret.models.evidence.other_texts import SaidText, are_named, said_of_other_words
+from biome_interpret.models.evidence.other_texts import (
+    SaidText,
+    are_named,
+    fall_against,
+    said_of_other_words,
+)
 from biome_interpret.models.objectives import Objective
 from biome_interpret.models.objectives.base import own_namespace
 from biome_interpret.models.objectives.reading import (
@@ -158,6 +164,11 @@ class LabelNames:
         if len(fitting) == 1:
             return fitting[0]
         return given if given in sizes and not fitting else None
+
+    def falls(self, own_name: str, own: torch.Tensor, name: str) -> bool:
+        """Whether a single probability falls as a single logit rises."""
+        falls = falls_with(own, self._logits[name], self._pass.outputs[name])
+        return fall_against(self.texts, own_name, name, self._model) if falls is None else falls
 
     def rivals(self, name: str) -> Tuple[str, ...]:
         """Other namespaces that may have the names, if nothing says that they do not."""
