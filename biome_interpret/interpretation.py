@@ -110,8 +110,8 @@ class Interpretation:
     notes : `List[str]`
         Sentences on what was approximated, replaced or cut short.
     probabilities : `Dict[str, float]`, optional
-        The model's probability for each label, most probable first, if the model gives one label to
-        the text.
+        The model's probability for each label of a text as a whole, most probable first. They add
+        up to one if a text has one label, and need not if it may have several.
     method : `str`, optional
         The registered name of the interpreter.
     output_name : `str`, optional

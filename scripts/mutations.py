@@ -1065,8 +1065,8 @@ mutation("report-is-escaped", "autoescape=True", "autoescape=False", *REPORT)
 
 mutation(
     "delta-is-a-share-of-the-scores",
-    "total = math.fsum(map(abs, [*scores, one.unassigned]))",
-    "total = abs(one.output - (one.baseline_output or 0.0))",
+    "sizes = [abs(score) for score in [*scores, one.unassigned]]",
+    "sizes = [abs(one.output - (one.baseline_output or 0.0))]",
     "biome_interpret/visualization/corpus.py",
     ("tests/visualization/test_corpus.py",),
 )
@@ -1466,4 +1466,18 @@ mutation(
     "False if falls is None",
     "biome_interpret/models/evidence/label_names.py",
     ("tests/kinds/others/test_others.py::test_each_text_alone",),
+)
+mutation(
+    "several-labels-are-all-predicted",
+    "if probability > 0.5]",
+    "if probability > 0.5][:1]",
+    "biome_interpret/visualization/captions.py",
+    ("tests/visualization/test_corpus.py",),
+)
+mutation(
+    "chosen-spans-are-no-prediction",
+    "if not explains_predictions and not probabilities_of(found):",
+    "if False:",
+    "biome_interpret/visualization/corpus.py",
+    ("tests/visualization/test_corpus.py",),
 )

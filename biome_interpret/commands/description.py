@@ -19,6 +19,8 @@ from biome_interpret.predictors.saliency_predictor import interpreter_class
 InterpreterConfig = Mapping[str, Any]
 
 _LONGEST_VALUE = 80
+# What the head of a report says is explained, if that is what the model predicts.
+PREDICTED = "the predicted label"
 
 
 def method_names(configs: Sequence[InterpreterConfig]) -> List[str]:
@@ -70,7 +72,7 @@ def _explained(arguments: Namespace, configs: Sequence[InterpreterConfig]) -> st
     if arguments.target_field is not None:
         return f"the label in the key {arguments.target_field} of each line"
     targets = arguments.targets or [config.get("target") for config in configs]
-    names = {None: "the predicted label", GOLD: "the gold label"}
+    names = {None: PREDICTED, GOLD: "the gold label"}
     return ", ".join(dict.fromkeys(str(names.get(target, target)) for target in targets))
 
 

@@ -42,6 +42,12 @@ def full_name(name: str) -> str:
     return name if is_url(name) else os.path.abspath(name)
 
 
+def lies_in(name: str, folder: str) -> bool:
+    """Whether a name is that of a folder, or of something inside it, at any depth."""
+    inside = os.path.join(full_name(folder), "")
+    return os.path.join(full_name(name), "").startswith(inside)
+
+
 def place(name: str) -> Place:
     """Raises `ConfigurationError` if no installed package knows the kind of URL."""
     require("pyarrow", "fsspec")

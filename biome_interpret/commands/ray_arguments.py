@@ -4,7 +4,7 @@ import argparse
 import os
 
 from biome_interpret.commands import values
-from biome_interpret.commands.places import full_name, is_url
+from biome_interpret.commands.places import is_url, lies_in
 
 LOCAL, RAY = "local", "ray"
 # Options of the engine `ray` alone, with their names in the parsed arguments.
@@ -108,12 +108,11 @@ def _check_output(arguments: argparse.Namespace) -> None:
     name = arguments.output_dir
     if not is_url(name) and os.path.exists(name) and not os.path.isdir(name):
         raise ConfigurationError(f"--output-dir {name} is a file: name a folder")
-    inside = os.path.join(full_name(name), "")
     for flag, path in (("ARCHIVE", arguments.archive_file), ("--html", arguments.html)):
-        if path is not None and os.path.join(full_name(path), "").startswith(inside):
+        if path is not None and lies_in(path, name):
             raise ConfigurationError(f"{flag} {path} lies in --output-dir {name}: name another one")
     for path in [arguments.input_file, *arguments.more_input_files]:
-        if inside.startswith(os.path.join(full_name(path), "")):
+        if lies_in(name, path):
             raise ConfigurationError(
                 f"--output-dir {name} lies in the input {path}: name a folder outside of it"
             )

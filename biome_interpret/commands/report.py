@@ -6,7 +6,7 @@ from pathlib import Path, PurePath
 from random import Random
 from typing import Any, Iterator, Mapping, NamedTuple, Optional, Set, Union
 
-from biome_interpret.commands.places import is_url
+from biome_interpret.commands.places import is_url, lies_in
 
 # The number of texts of an --output-dir that a page shows. It takes about 1 KB for each.
 _LARGEST_SAMPLE = 10_000
@@ -32,7 +32,7 @@ def run(arguments: argparse.Namespace) -> int:
     name = arguments.records_file
     records, html = Path(name), arguments.html
     if _is_folder(name):
-        if Path(html).absolute().parent == records.absolute():
+        if lies_in(html, name):
             raise ConfigurationError(f"--html {html} lies in {name}, which holds rows only")
         return make_report(name, html, arguments.title or PurePath(name).name)
     read = [NamedFile("FILE", records), NamedFile("the job file of FILE", job_file(records))]
@@ -54,6 +54,7 @@ def make_report(
     """
     from allennlp.common.checks import ConfigurationError
 
+    from biome_interpret.commands.description import PREDICTED
     from biome_interpret.commands.jobs.messages import FAILED, say
     from biome_interpret.commands.jobs.sinks import WriteError
     from biome_interpret.visualization.report import NothingToShow, write_report
@@ -61,7 +62,8 @@ def make_report(
     content = _content(str(records))
     try:
         about = content.about if about is None else about
-        refused = write_report(content.records, html, title, about, content.sample)
+        is_predicted = about.get("Explained", PREDICTED) == PREDICTED
+        refused = write_report(content.records, html, title, about, content.sample, is_predicted)
     except NothingToShow as error:
         raise ConfigurationError(
             f"{records} was not written by `interpret --output-file`: {error}"

@@ -109,7 +109,9 @@ def _row(one: Interpretation) -> Row:
         "field": [name for name, scores in fields for _ in scores.tokens],
         "tokens": [token for _, scores in fields for token in scores.tokens],
         "scores": [score for _, scores in fields for score in scores.scores],
-        "standard_error": errors and [error for name, _ in fields for error in errors[name]],
+        "standard_error": None
+        if errors is None
+        else [error for name, _ in fields for error in errors[name]],
         "output": one.output,
         "baseline_output": one.baseline_output,
         "delta": one.convergence_delta,
@@ -268,11 +270,13 @@ def _result(row: Row) -> Row:
     """The JSON of an `Interpretation`."""
     errors = row["standard_error"]
     fields: Row = {name: {"tokens": [], "scores": [], "key": key} for name, key in row["keys"]}
-    standard_error: Optional[Dict[str, List[float]]] = errors and {name: [] for name in fields}
+    standard_error: Optional[Dict[str, List[float]]] = None
+    if errors is not None:
+        standard_error = {name: [] for name in fields}
     for position, name in enumerate(row["field"]):
         fields[name]["tokens"].append(row["tokens"][position])
         fields[name]["scores"].append(row["scores"][position])
-        if standard_error:
+        if standard_error is not None:
             standard_error[name].append(errors[position])
     return {
         "fields": fields,

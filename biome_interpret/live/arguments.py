@@ -86,7 +86,7 @@ def _add_server(group: argparse._ArgumentGroup) -> None:
         metavar="TEXT",
         help="answer only requests that have this token: 16 characters or more, of A-Z, a-z, 0-9, "
         "- and _. Other users see it in the list of processes. The variable BIOME_INTERPRET_TOKEN "
-        "does the same and stays hidden from them",
+        "does the same and stays hidden from them: the browser then asks for it",
     )
     add(
         "--allow-host",

@@ -43,19 +43,20 @@ def serve(arguments: Namespace) -> int:
     """Serves until Ctrl-C. Raises `ConfigurationError` if something cannot be used."""
     _require()
     import_packages(arguments.include_package)
-    token = _token(arguments)
+    token, own_hosts = _token(arguments), _hosts(arguments)
     with listening(arguments.host, arguments.port) as listener:
         service = _service(arguments)
         worker = Worker(arguments.queue)
-        hosts = {*LOOPBACK, arguments.host.lower(), *map(str.lower, arguments.allow_host)}
         is_any = arguments.host in ("0.0.0.0", "::")
-        app = make_app(service, worker, hosts, is_any, token)
-        address = _address(listener, arguments.host)
+        app = make_app(service, worker, {*LOOPBACK, *own_hosts}, is_any, token)
+        address = _address(own_hosts[0], listener.getsockname()[1])
         secret = "" if token is None else f"#token={token}"
         print(f"{address}{secret}", flush=True)
         say("Ctrl-C stops the server")
         if not arguments.no_browser:
-            threading.Thread(target=webbrowser.open, args=[address + secret], daemon=True).start()
+            # Other users see what the browser is told. A token that is hidden from them is typed.
+            told = address if arguments.token is None else address + secret
+            threading.Thread(target=webbrowser.open, args=[told], daemon=True).start()
         _run(make_server(app, worker), listener)
         if not worker.close(_GRACE):
             # It is inside PyTorch, and cannot be stopped. Python would wait for it or crash.
@@ -126,9 +127,20 @@ def listening(host: str, port: int) -> socket.socket:
     return listener
 
 
-def _address(listener: socket.socket, host: str) -> str:
-    port = listener.getsockname()[1]
-    name = {"0.0.0.0": socket.gethostname(), "::": socket.gethostname()}.get(host, host)
+def _hosts(arguments: Namespace) -> List[str]:
+    """The names that the server answers to. The first is that of its address."""
+    for name in arguments.allow_host:
+        if not re.fullmatch(r"[A-Za-z0-9._-]+|[0-9a-fA-F:.]*:[0-9a-fA-F:.]*:[0-9a-fA-F:.]*", name):
+            raise ConfigurationError(
+                f"--allow-host {name} is no host name: give the name alone, without http:// and "
+                f"without a port"
+            )
+    given, own = arguments.host, socket.gethostname()
+    names = [{"0.0.0.0": own, "::": own}.get(given, given), *arguments.allow_host]
+    return [name.lower() for name in names]
+
+
+def _address(name: str, port: int) -> str:
     return f"http://[{name}]:{port}/" if ":" in name else f"http://{name}:{port}/"
 
 

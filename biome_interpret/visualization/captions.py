@@ -1,11 +1,15 @@
 """The words and numbers that the terminal, the notebook and the figure share."""
 
+import math
 from itertools import combinations
-from typing import List, NamedTuple
+from typing import List, Mapping, NamedTuple
 
 from biome_interpret.interpretation import Interpretation, percent
 from biome_interpret.models.objectives import Target
 from biome_interpret.visualization.spans import type_of
+
+# Probabilities that miss one by at most this add up to it.
+_ROUNDING = 1e-3
 
 
 def target_name(target: Target) -> str:
@@ -22,13 +26,24 @@ def largest_score(interpretation: Interpretation) -> float:
     return max(map(abs, scores), default=0.0)
 
 
+def predicted_in(probabilities: Mapping[str, float]) -> List[str]:
+    """
+    The labels that are predicted by their probabilities, the most probable first. If these do not
+    add up to one, a text has any number of labels.
+    """
+    total = math.fsum(probabilities.values())
+    if probabilities and (not math.isfinite(total) or abs(total - 1) <= _ROUNDING):
+        return [next(iter(probabilities))]
+    return [label for label, probability in probabilities.items() if probability > 0.5]
+
+
 def numbers(interpretation: Interpretation) -> str:
     """
     For example "output 1.520, baseline 0.408, delta 2.2e-06, estimated error 0.2 %, 9 evaluations".
     """
-    parts = [f"output {interpretation.output:.3f}"]
+    parts = [f"output {_number(interpretation.output)}"]
     if interpretation.baseline_output is not None:
-        parts.append(f"baseline {interpretation.baseline_output:.3f}")
+        parts.append(f"baseline {_number(interpretation.baseline_output)}")
     if interpretation.convergence_delta is not None:
         parts.append(f"delta {interpretation.convergence_delta:.1e}")
     if interpretation.estimated_error is not None:
@@ -36,6 +51,11 @@ def numbers(interpretation: Interpretation) -> str:
     plural = "" if interpretation.n_evaluations == 1 else "s"
     parts.append(f"{interpretation.n_evaluations} evaluation{plural}")
     return ", ".join(parts)
+
+
+def _number(value: float) -> str:
+    """A probability may be too small for three digits."""
+    return f"{value:.3f}" if value == 0 or abs(value) >= 0.001 else f"{value:.1e}"
 
 
 def all_tokens(interpretation: Interpretation) -> List[str]:

@@ -5,6 +5,7 @@ import re
 from typing import Any, Counter, Dict, List, NamedTuple, Optional, Tuple
 
 from biome_interpret.interpretation import Interpretation
+from biome_interpret.visualization.captions import predicted_in
 from biome_interpret.visualization.characters import visible, without_mark
 from biome_interpret.visualization.spans import gold_spans, predicted_spans, type_of
 from biome_interpret.visualization.words import LabelWords, Word, label_words
@@ -16,6 +17,8 @@ _GOLD_NAMES = ("label", "gold_label", "gold")
 _METHOD = re.compile(r"(.+?) \((.+)\)", re.DOTALL)
 _NUM_ERRORS = 8
 _LONGEST_WORD = 100
+_LARGEST_SCORE = 1e150
+_NUMBER = re.compile(r"\d[\d.,]*(e[+-]?\d+)?")
 # The bars of the relative delta lie between 10^-7 and 10^0.
 _LEAST_DECADE, _LARGEST_DECADE = -7, 0
 
@@ -61,17 +64,20 @@ class Corpus:
     Statistics over all added records. Memory grows with the vocabulary, not with the texts.
 
     `is_shown` tells whether the page shows the next record. It links to no other.
+    `explains_predictions` tells whether the targets are what the model predicts.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, explains_predictions: bool = True) -> None:
         self.is_shown = True
+        self.explains_predictions = explains_predictions
         self.num_texts = 0
         self.num_shown = 0
         self.num_errors = 0
         self.errors: List[Tuple[int, str]] = []
         self.methods: Counter[Optional[str]] = Counter()
         self.output_names: Counter[str] = Counter()
-        self.notes: Counter[str] = Counter()
+        # Alike but for their numbers: the first of them, and how many texts have one.
+        self._notes: Dict[str, Tuple[str, int]] = {}
         self.deltas: Dict[Optional[str], Deltas] = {}
         self.num_gold = 0
         self.num_right = 0
@@ -93,13 +99,13 @@ class Corpus:
         """Adds the interpretations of one text, and the text's own label if it is known."""
         self.num_texts += 1
         self.num_shown += self.is_shown
-        predicted = predicted_labels(found)
+        predicted = predicted_labels(found, self.explains_predictions)
         self._predicted.update(predicted)
         if gold is not None:
             self.num_gold += 1
             self.num_right += gold.is_right
             self._right.update(label for label in predicted if gold.is_right)
-        self.notes.update({note for one in found for note in one.notes})
+        self._add_notes(found)
         for one in found:
             self.methods[one.method] += 1
             self.labels_spans |= one.target.words is not None
@@ -109,6 +115,11 @@ class Corpus:
             if relative is not None:
                 self.deltas.setdefault(one.method, Deltas()).add(relative)
             self._add_words(line, one)
+
+    @property
+    def notes(self) -> List[Tuple[str, int]]:
+        """Notes, and how many texts have one like it but for its numbers. Most frequent first."""
+        return sorted(self._notes.values(), key=lambda note: -note[1])
 
     def column(self, method: str) -> str:
         """What tells a method from others: "baseline: unknown" of "name (baseline: unknown)"."""
@@ -136,6 +147,11 @@ class Corpus:
             ranked.append(label_words(label, shown, self._explained[key], self._words[key]))
         return ranked
 
+    def _add_notes(self, found: List[Interpretation]) -> None:
+        for kind, note in {_NUMBER.sub("…", n): n for one in found for n in one.notes}.items():
+            first, count = self._notes.get(kind, (note, 0))
+            self._notes[kind] = first, count + 1
+
     def _add_words(self, line: int, one: Interpretation) -> None:
         label = type_of(one.target)
         if label is None:
@@ -146,7 +162,8 @@ class Corpus:
         for scores in one.fields.values():
             for token, score in zip(scores.tokens, scores.scores):
                 text = without_mark(token)[:_LONGEST_WORD].lower()
-                if score is not None and math.isfinite(score):
+                # The squares of larger ones would overflow.
+                if score is not None and abs(score) < _LARGEST_SCORE:
                     words.setdefault(text, Word(text)).add(line, score, self.is_shown)
 
 
@@ -155,16 +172,18 @@ def probabilities_of(found: List[Interpretation]) -> Dict[str, float]:
     return next((one.probabilities for one in found if one.probabilities), {})
 
 
-def predicted_labels(found: List[Interpretation]) -> List[str]:
-    """The label of the text, or the types of the spans in it, each once."""
+def predicted_labels(found: List[Interpretation], explains_predictions: bool = True) -> List[str]:
+    """The labels of the text, or the types of the spans in it, each once."""
     probabilities = probabilities_of(found)
-    if probabilities:
-        return [next(iter(probabilities))]
+    if probabilities or not explains_predictions:
+        return predicted_in(probabilities)
     types = (type_of(one.target) for one in found if one.target.words is not None)
     return list(dict.fromkeys(name for name in types if name is not None))
 
 
-def gold_of(given: Any, inputs: Any, found: List[Interpretation]) -> Optional[Gold]:
+def gold_of(
+    given: Any, inputs: Any, found: List[Interpretation], explains_predictions: bool = True
+) -> Optional[Gold]:
     """
     # Parameters
 
@@ -175,9 +194,12 @@ def gold_of(given: Any, inputs: Any, found: List[Interpretation]) -> Optional[Go
     # Returns
 
     `Gold`, optional
-        `None` if the text has no label of its own, or one that the model does not know.
+        `None` if the text has no label of its own, or one that the model does not know. `None` also
+        if the results do not say what the model predicts.
     """
     if isinstance(given, list):
+        if not explains_predictions and not probabilities_of(found):
+            return None
         return _gold_of_many([str(one) for one in given], found)
     known = {label for one in found for label in one.probabilities or {}}
     names = _GOLD_NAMES if isinstance(inputs, dict) and given is None else ()
@@ -191,8 +213,10 @@ def _gold_of_many(gold: List[str], found: List[Interpretation]) -> Optional[Gold
     if not any(one.target.words is not None for one in found):
         # Several labels of the whole text; or a tagger that found nothing.
         wanted = sorted({label for label in gold if label != "O"})
-        predicted = {str(one.target.label) for one in found}
-        return Gold(", ".join(wanted) or "nothing", {*wanted} == predicted)
+        probabilities = probabilities_of(found)
+        targets = [str(one.target.label) for one in found]
+        predicted = predicted_in(probabilities) if probabilities else targets
+        return Gold(", ".join(wanted) or "nothing", {*wanted} == {*predicted})
     [field] = list(found[0].fields.values())[:1]
     if len(gold) != len(field.tokens):  # Of tokens that were joined, the tags are not known.
         return None
@@ -209,6 +233,9 @@ def relative_delta(one: Interpretation) -> Optional[float]:
     if one.convergence_delta is None:
         return None
     scores = [score for field in one.fields.values() for score in field.scores]
-    total = math.fsum(map(abs, [*scores, one.unassigned]))
-    relative = abs(one.convergence_delta) / total if total else math.nan
+    sizes = [abs(score) for score in [*scores, one.unassigned]]
+    largest = max(sizes)
+    # Relative to the largest: the sum of huge scores would overflow.
+    total = math.fsum(size / largest for size in sizes) if largest else 0.0
+    relative = abs(one.convergence_delta) / largest / total if total else math.nan
     return relative if math.isfinite(relative) else None

@@ -13,9 +13,9 @@ from typing import Any, Container, Dict, Iterable, List, Mapping, Optional, Tupl
 import jinja2
 from markupsafe import Markup
 
-from biome_interpret.interpretation import FieldScores, Interpretation
+from biome_interpret.interpretation import FieldScores, Interpretation, percent
 from biome_interpret.models.alignment.source_text import strings_in
-from biome_interpret.visualization.captions import interacting_most
+from biome_interpret.visualization.captions import interacting_most, predicted_in
 from biome_interpret.visualization.characters import display_pieces, visible
 from biome_interpret.visualization.corpus import (
     Corpus,
@@ -90,6 +90,7 @@ def write_report(
     title: Optional[str] = None,
     about: Optional[Mapping[str, str]] = None,
     sample: Optional[Container[int]] = None,
+    explains_predictions: bool = True,
 ) -> Refused:
     """
     Writes a page that needs neither a network nor other files. Memory does not grow with the number
@@ -113,6 +114,8 @@ def write_report(
     sample : `Container[int]`, optional
         The numbers of the records that the page shows, from 1. Its summary covers all of them.
         Default: it shows all.
+    explains_predictions : `bool`, optional (default = `True`)
+        Whether the targets are what the model predicts. If not, spans are not compared with `gold`.
 
     # Returns
 
@@ -126,7 +129,7 @@ def write_report(
     `NothingToShow`
         If there are records, but none can be shown.
     """
-    corpus = Corpus()
+    corpus = Corpus(explains_predictions)
     refused = Refused()
     static: List[Dict[str, Any]] = []
     with tempfile.TemporaryFile("w+", encoding="utf-8") as data:
@@ -174,6 +177,7 @@ def _page(
         data_mark=_DATA_MARK,
         visible=visible,
         short=_short,
+        percent=percent,
     )
     return page.split(_DATA_MARK)
 
@@ -210,7 +214,7 @@ def _shown(record: Any, corpus: Corpus) -> Tuple[Dict[str, Any], str]:
     if error is not None or not isinstance(results, list):
         raise ValueError("it has neither 'interpretations', a list, nor 'error', a string")
     found = [Interpretation.from_json(one) for one in results]
-    gold = gold_of(record.get("gold"), inputs, found)
+    gold = gold_of(record.get("gold"), inputs, found, corpus.explains_predictions)
     if gold is not None:
         shown["gold"], shown["right"] = _short(gold.text), gold.is_right
     corpus.num_unknown_gold += gold is None and record.get("gold") is not None
@@ -218,7 +222,7 @@ def _shown(record: Any, corpus: Corpus) -> Tuple[Dict[str, Any], str]:
     if probabilities:
         first = list(probabilities.items())[:_NUM_ALTERNATIVES]
         shown["probabilities"] = [[_short(label), _rounded(p)] for label, p in first]
-        shown["predicted"] = shown["probabilities"][0][0]
+        shown["predicted"] = [_short(label) for label in predicted_in(probabilities)]
         shown["others"] = len(probabilities) - len(first)
     texts = list(strings_in(inputs))
     shown["results"] = [_item(one, texts, place) for one, place in zip(found, places(found))]

@@ -13,6 +13,7 @@ from biome_interpret.interpretation import RENDERERS, FieldScores, Interpretatio
 from biome_interpret.visualization.captions import (
     largest_score,
     numbers,
+    predicted_in,
     strongest_pairs,
     target_name,
 )
@@ -164,17 +165,20 @@ class _Result:
     def _headline(self) -> Text:
         target, probabilities = self._result.target, self._result.probabilities or {}
         name = target_name(target)
-        predicted = max(probabilities, key=lambda label: probabilities[label], default=name)
+        predicted = predicted_in(probabilities)
         line = Text()
         for heading in self._headings:
             line.append(f"{heading}  ", style="dim")
-        is_predicted = bool(probabilities) and predicted == name
+        # A target of several labels has their names in the order of the labels.
+        is_predicted = bool(predicted) and (
+            name in predicted or sorted(name.split()) == sorted(" ".join(predicted).split())
+        )
         line.append("predicted " if is_predicted else "target ").append(clean(name), style="bold")
         if target.probability is not None:
             line.append(f" {percent(target.probability)}")
-        if predicted != name:
-            line.append(", predicted ").append(clean(predicted), style="bold")
-            line.append(f" {percent(probabilities[predicted])}")
+        for label in [] if is_predicted else predicted:
+            line.append(", predicted ").append(clean(label), style="bold")
+            line.append(f" {percent(probabilities[label])}")
         return line
 
     def _words(self, field: FieldScores, palette: _Palette) -> Text:

@@ -45,6 +45,14 @@ def write(folder: Path, texts: Sequence[List[Any]]) -> Path:
     return folder
 
 
+def test_a_result_without_tokens_is_read_back(tmp_path: Path) -> None:
+    fields = {"tokens": FieldScores([], [], "grad_input_1")}
+    one = dataclasses.replace(TWO_FIELDS, fields=fields, standard_error={"tokens": []})
+    folder = Folder(str(write(tmp_path / "out", [rows_of(text_of(1, sentence=""), [one], None)])))
+    [record] = folder.records()
+    assert [Interpretation.from_json(found) for found in record["interpretations"]] == [one]
+
+
 def text_of(line: int, file: str = "/a.jsonl", **inputs: Any) -> Any:
     return {"id": f"{file}:{line}", "file": file, "line": line, "input": json.dumps(inputs)}
 
@@ -162,8 +170,10 @@ class TestReport:
         (other / "a.parquet").write_bytes(b"PAR1")
         done = command("report", other, "--html", page)
         assert done.status == 2 and "If its job was stopped, run it again with --resume" in done.err
-        done = command("report", other, "--html", other / "page.html")
-        assert done.status == 2 and "which holds rows only" in done.err
+        (other / "inside").mkdir()
+        for inside in (other / "page.html", other / "inside" / "page.html"):
+            done = command("report", other, "--html", inside)
+            assert done.status == 2 and "which holds rows only" in done.err
         done = command("report", "nothing://out", "--html", page)
         assert done.status == 2 and "nothing://out: ValueError" in done.err
         assert not page.exists()

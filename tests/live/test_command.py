@@ -130,16 +130,21 @@ def test_ctrl_c_ends_it_while_it_answers_and_others_wait() -> None:
             one.close()
 
 
-def test_it_opens_the_browser_with_the_token(tmp_path: Path) -> None:
+@pytest.mark.parametrize("is_hidden", [True, False])
+def test_it_opens_the_browser(tmp_path: Path, is_hidden: bool) -> None:
+    """Other users of the machine see what it is told."""
     opened = tmp_path / "opened"
     browser = tmp_path / "browser"
     browser.write_text(f'#!/bin/sh\nprintf %s "$1" > {opened}.part; mv {opened}.part {opened}\n')
     browser.chmod(0o755)
-    environment = {"BROWSER": f"{browser} %s", "BIOME_INTERPRET_TOKEN": TOKEN}
-    with serving(environment=environment) as server:
+    environment = {"BROWSER": f"{browser} %s"}
+    given = ["--token", TOKEN]
+    if is_hidden:
+        environment, given = {**environment, "BIOME_INTERPRET_TOKEN": TOKEN}, []
+    with serving(*given, environment=environment) as server:
         wait_until(opened.exists)
-        assert opened.read_text() == server.address
         address, _, fragment = server.address.partition("#")
+        assert opened.read_text() == (address if is_hidden else server.address)
         assert fragment == f"token={TOKEN}"
         assert server.client.get("/api/setup").status == 401
         assert server.client.get("/api/setup", authorization=f"Bearer {TOKEN}").status == 200
@@ -155,7 +160,10 @@ def test_other_machines_are_served_with_a_token_only(run: CommandLine) -> None:
         client = server.client
         token = f"Bearer {TOKEN}"
         assert client.get("/api/setup").status == 401
-        for host, status in (("team.example", 200), ("10.1.2.3:80", 200), ("other.example", 400)):
+        printed = server.address.split("/")[2]
+        assert printed.startswith(socket.gethostname().lower())
+        hosts = {printed: 200, "team.example": 200, "10.1.2.3:80": 200, "other.example": 400}
+        for host, status in hosts.items():
             assert client.get("/api/setup", authorization=token, host=host).status == status
 
 

@@ -1,9 +1,11 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from biome_interpret import Interpretation
+from biome_interpret.models.objectives import Target
 from biome_interpret.visualization.corpus import Corpus, Gold, gold_of, relative_delta
 from biome_interpret.visualization.report import write_report
 from tests.visualization.test_report import interpretation, record
@@ -95,6 +97,52 @@ def test_several_labels_are_right_if_all_are_predicted() -> None:
     assert gold_of([], {}, []) == Gold("nothing", True)
     assert gold_of(["O", "O"], {}, []) == Gold("nothing", True)
     assert gold_of(["O", "B-person"], {}, []) == Gold("B-person", False)
+
+
+SEVERAL = {"joy": 0.95, "love": 0.93, "fear": 0.02}
+
+
+def test_all_labels_of_a_model_of_several_are_counted_and_compared() -> None:
+    """Whatever labels are explained."""
+    for targets in (["joy", "love"], ["love"], ["fear"]):
+        found = [
+            interpretation(["x"], [1.0], target=label, probabilities=SEVERAL) for label in targets
+        ]
+        corpus = Corpus()
+        corpus.add(1, found, None)
+        assert [(one.label, one.predicted) for one in corpus.labels()] == [("joy", 1), ("love", 1)]
+        assert gold_of(["love", "joy"], {}, found, False) == Gold("joy, love", True)
+        assert gold_of(["fear"], {}, found) == Gold("fear", False)
+        assert gold_of([], {}, found) == Gold("nothing", False)
+    none = [interpretation(["x"], [1.0], probabilities={"joy": 0.4, "love": 0.3})]
+    assert gold_of([], {}, none) == Gold("nothing", True)
+
+
+def test_chosen_spans_are_not_compared_with_the_gold_ones() -> None:
+    """All that is known of the prediction is what is explained."""
+    target = Target("B-person", None, 0.5, "Ann")
+    found = [replace(interpretation(["Ann", "left"], [1.0, 0.5]), target=target)]
+    gold = ["B-person", "O"]
+    assert gold_of(gold, {}, found) == Gold("person: Ann", True)
+    assert gold_of(gold, {}, found, False) is None and gold_of([], {}, [], False) is None
+    corpus = Corpus(explains_predictions=False)
+    corpus.add(1, found, None)
+    assert corpus.labels() == []
+
+
+def test_notes_that_differ_by_numbers_are_counted_together() -> None:
+    corpus = Corpus()
+    for line, share in enumerate(("5.3", "1e-07", "12,000"), 1):
+        notes = [f"they miss {share}", "they miss 7.25", f"note of {line} word"]
+        corpus.add(line, [interpretation(["x"], [1.0], notes=notes)], None)
+    assert corpus.notes == [("they miss 7.25", 3), ("note of 1 word", 3)]
+
+
+def test_huge_scores_do_not_end_a_report(tmp_path: Path) -> None:
+    scores = [1.7e308, 1.7e308, -1e200, 1.0]
+    one = interpretation(list("abcd"), scores, convergence_delta=1e300)
+    write_report([{"line": 1, "interpretations": [one.to_json()]}], tmp_path / "page.html")
+    assert relative_delta(one) == pytest.approx(1e300 / 1.7e308 / 2)
 
 
 def test_deltas_are_relative_and_counted_by_decade() -> None:

@@ -205,6 +205,7 @@ async function askEdited() {
     announce(answered.map(spokenChange).join(" "));
   } catch (error) {
     if (signal.aborted) return;
+    models.forEach(drawAfter); // What was shown was about the edits before.
     showProgress("");
     showError(error);
   }

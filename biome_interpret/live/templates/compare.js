@@ -5,7 +5,12 @@ function itemAfter({ model, item }) {
   const found = explanationsAfter(model, item).flatMap(([k, explanation]) =>
     (explanation.results ?? []).map((result, thing) => itemOf(explanation, result, { body: model.after.body, i: k, thing }))
   );
-  return found.find((other) => other.target === item.target && other.words === item.words) ?? null;
+  const isAlike = (other) => other.target === item.target && other.words === item.words;
+  const after = found.filter(isAlike);
+  // A word may bear a label twice. Then they are told apart by their order.
+  const before = model.cards.map((card) => card.item).filter((other) => other.asked.i === item.asked.i && isAlike(other));
+  if (after.length !== before.length) return before.length > 1 ? null : after[0] ?? null;
+  return after[before.indexOf(item)] ?? null;
 }
 // Those that were asked in place of the item's explanation, with their numbers.
 function explanationsAfter({ after }, { asked: { i } }) {

@@ -31,6 +31,7 @@ const LEVELS = {{ levels }};
 
 // Shows what the address holds.
 async function restore() {
+  showError(null);
   let given = null;
   let problem = null;
   try {

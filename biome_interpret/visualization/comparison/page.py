@@ -122,7 +122,7 @@ def _fields(record: Dict[str, Any]) -> List[Dict[str, Any]]:
             "name": name,
             "words": [
                 {
-                    "text": visible(piece.text)[:_LONGEST],
+                    "text": piece.text[:_LONGEST],
                     "spaced": piece.spaced,
                     "shade": _shade(level(score, largest)),
                     "score": wording.number(score),

@@ -11,7 +11,7 @@ const columns = new Map([...methods].map((method, i) => [method, haveOneName && 
 
 const isWrong = (record) => record.right === false;
 const labelsOf = (record) =>
-  record.predicted === undefined ? items(record).map((item) => item.target) : [record.predicted];
+  record.predicted === undefined ? items(record).map((item) => item.target) : record.predicted;
 function probability(record) {
   if (record.probabilities) return record.probabilities[0][1];
   return Math.max(-1, ...items(record).map((item) => item.probability ?? -1));

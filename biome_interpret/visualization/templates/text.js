@@ -47,8 +47,8 @@ const drawInput = (record) =>
 // The target of an item, if the header of the text does not already name it.
 function drawTarget(record, item) {
   const isNamed = methods.size > 1 && item.method !== undefined;
-  const isPredicted = item.target === record.predicted && item.words === undefined;
-  const isInHeader = isPredicted && item.target !== undefined;
+  const isAlone = record.predicted?.length === 1;
+  const isInHeader = isAlone && item.target === record.predicted[0] && item.words === undefined;
   if (items(record).length === 1 && isInHeader && !isNamed) return null;
   const heading = make("h3", null, item.words === undefined ? "for " : null);
   heading.append(item.target === undefined ? "the loss" : bdi(item.target));
@@ -75,8 +75,11 @@ function drawItem(record, item) {
 }
 
 function drawProbabilities(record) {
-  const [[label, p], ...others] = record.probabilities;
-  const prediction = make("span", null, make("b", null, bdi(label)), " ", span("p", percent(p)));
+  const isPredicted = ([label]) => record.predicted.includes(label);
+  const predicted = record.probabilities.filter(isPredicted);
+  const others = record.probabilities.filter((pair) => !isPredicted(pair));
+  const drawn = predicted.map(([label, p]) => [make("b", null, bdi(label)), " ", span("p", percent(p))]);
+  const prediction = make("span", null, ...drawn.flatMap((parts, i) => (i ? [", ", ...parts] : parts)));
   const parts = others.map(([other, q]) => span("p", bdi(other), " " + percent(q)));
   if (record.others) parts.push(`and ${count(record.others)} more`);
   if (!parts.length) return [prediction];
