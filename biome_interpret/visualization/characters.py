@@ -117,17 +117,18 @@ def _match(tokens: Sequence[str], text: str) -> Optional[Match]:
     if len(text) != len(lowered):
         origins = [i for i, character in enumerate(text) for _ in character.lower()]
     pieces: List[Piece] = []
-    position, num_skipped, spaced, is_found = 0, 0, False, False
+    position, num_skipped, spaced, is_found, is_after_unknown = 0, 0, False, False, False
     for token in tokens:
         core = _without_marks(token).lower()
         if not core:
             pieces.append(Piece(_BLANK, True))
             position += len(lowered[position:]) - len(lowered[position:].lstrip())
             continue
-        start = lowered.find(core, position, position + _LARGEST_GAP + len(core))
+        begins_word = is_after_unknown and not token.startswith(_INSIDE_MARK)
+        start = _found(core, lowered, position, begins_word)
         if start < 0 and _SPECIAL.fullmatch(token):
             pieces.append(Piece(visible(token), True))
-            spaced = True
+            spaced = is_after_unknown = True
             continue
         if start < 0:
             return None
@@ -137,8 +138,20 @@ def _match(tokens: Sequence[str], text: str) -> Optional[Match]:
         position = start + len(core)
         first, end = origins[start], origins[position - 1] + 1
         pieces.append(Piece(visible(text[first:end]), spaced, (first, end)))
-        spaced, is_found = False, True
+        spaced, is_found, is_after_unknown = False, True, False
     return Match(text, num_skipped, pieces) if is_found else None
+
+
+def _found(core: str, text: str, position: int, begins_word: bool) -> int:
+    """
+    Where the text has the token, or -1. After an unknown word it is not searched inside that word,
+    unless it is nowhere else.
+    """
+    end = position + _LARGEST_GAP + len(core)
+    first = found = text.find(core, position, end)
+    while begins_word and found > 0 and text[found - 1].isalnum():
+        found = text.find(core, found + 1, end)
+    return first if found < 0 else found
 
 
 def named(token: str) -> str:

@@ -1,5 +1,5 @@
 import unicodedata
-from typing import List
+from typing import Any, List
 
 import pytest
 
@@ -76,3 +76,20 @@ def test_an_invisible_text_becomes_visible(text: str) -> None:
 def test_ordinary_writing_is_unchanged() -> None:
     for text in ["é", "👩‍👩‍👧", "می‌خواهم", "हिन्दी", "שלום", "a b", "$x_1$"]:
         assert visible(text) == text
+
+
+@pytest.mark.parametrize(
+    "tokens, places",
+    [
+        (["[UNK]", "a", "film"], [None, (7, 8), (9, 13)]),
+        (["[CLS]", "zażółć", "[UNK]", "film"], [None, (0, 6), None, (9, 13)]),
+        # A piece of the unknown word itself, and a word that is nowhere else.
+        (["[UNK]", "##ółć", "a"], [None, (3, 6), (7, 8)]),
+        (["[UNK]", "żół", "film"], [None, (2, 5), (9, 13)]),
+    ],
+)
+def test_a_word_after_an_unknown_one_is_not_searched_inside_it(
+    tokens: List[str], places: List[Any]
+) -> None:
+    pieces = display_pieces(tokens, ["Zażółć a film"])
+    assert [piece.place for piece in pieces] == places
