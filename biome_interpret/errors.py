@@ -40,8 +40,18 @@ def reason_of(error: BaseException, inputs: Any = None) -> str:
     return f"{type(error).__name__}: {message}" if message else type(error).__name__
 
 
+# The last ones are those of cuBLAS and cuDNN. cuDNN also says so if it has no room to work in.
+_OUT_OF_MEMORY = (
+    "out of memory",
+    "can't allocate",
+    "not enough memory",
+    "alloc_failed",
+    "unable to find an engine",
+    "valid cudnn algorithm",
+)
+
+
 def is_out_of_memory(error: BaseException) -> bool:
     """By the message: PyTorch 1.12 raises a plain `RuntimeError`, on the CPU and on CUDA."""
     message = str(error).lower()
-    is_named = "out of memory" in message or "can't allocate" in message
-    return isinstance(error, MemoryError) or is_named
+    return isinstance(error, MemoryError) or any(part in message for part in _OUT_OF_MEMORY)

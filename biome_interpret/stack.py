@@ -88,10 +88,31 @@ Model.load_state_dict = _load_state_dict  # type: ignore[method-assign, assignme
 Flag = Tuple[Any, str, Any]
 
 
+class _MatmulPrecision:
+    """PyTorch's own function, as an attribute. The flag of CUDA would lose "medium"."""
+
+    @property
+    def precision(self) -> str:
+        found: str = _torch.get_float32_matmul_precision()
+        return found
+
+    @precision.setter
+    def precision(self, value: str) -> None:
+        _torch.set_float32_matmul_precision(value)
+
+
+_MATMUL = _MatmulPrecision()
+# The values that switch the rounding off.
+_EXACT = {"allow_tf32": False, "precision": "highest", "fp32_precision": "ieee"}
+
+
 def float32_flags() -> List[Flag]:
     """The flags by which float32 is rounded to TF32 on a GPU, with their present values."""
     matmul, cudnn = _torch.backends.cuda.matmul, _torch.backends.cudnn
     try:
+        if hasattr(_torch, "get_float32_matmul_precision"):
+            precision: Flag = (_MATMUL, "precision", _MATMUL.precision)
+            return [precision, (cudnn, "allow_tf32", cudnn.allow_tf32)]
         return [(one, "allow_tf32", one.allow_tf32) for one in (matmul, cudnn)]
     except RuntimeError:  # From torch 2.9 on, if they were set by their new names.
         parts = (matmul, cudnn.conv, cudnn.rnn)
@@ -100,7 +121,7 @@ def float32_flags() -> List[Flag]:
 
 def exact_float32(flags: Sequence[Flag]) -> List[Flag]:
     """The same flags with the values that switch the rounding off."""
-    return [(owner, name, False if name == "allow_tf32" else "ieee") for owner, name, _ in flags]
+    return [(owner, name, _EXACT[name]) for owner, name, _ in flags]
 
 
 def set_flags(flags: Sequence[Flag]) -> None:

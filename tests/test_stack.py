@@ -128,12 +128,19 @@ CUDNN = "torch.backends.cudnn"
     "setting, reading",
     [
         (f"{CUDNN}.allow_tf32 = True", f"{CUDNN}.allow_tf32"),
+        *(
+            (
+                f"torch.set_float32_matmul_precision('{name}')",
+                "torch.get_float32_matmul_precision()",
+            )
+            for name in ("medium", "high", "highest")
+        ),
         (
             f"{CUDNN}.rnn.fp32_precision = 'ieee'",
             f"({CUDNN}.rnn.fp32_precision, {CUDNN}.conv.fp32_precision)",
         ),
     ],
-    ids=["old names", "new names"],
+    ids=["old names", "medium", "high", "highest", "new names"],
 )
 def test_rounding_to_tf32_can_be_switched_off(setting: str, reading: str) -> None:
     if "fp32_precision" in setting and not hasattr(torch.backends.cudnn, "rnn"):
@@ -143,5 +150,5 @@ def test_rounding_to_tf32_can_be_switched_off(setting: str, reading: str) -> Non
     ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert ran.returncode == 0, ran.stderr
     switched, restored = ran.stdout.splitlines()
-    assert set(eval(switched)) <= {False, "ieee"}
+    assert set(eval(switched)) <= {False, "ieee", "highest"}
     assert restored == "True True"

@@ -10,10 +10,12 @@ import numpy
 import torch
 from allennlp.common import Params
 from allennlp.common.checks import ConfigurationError
+from allennlp.modules.encoder_base import _EncoderBase
 from allennlp.predictors import Predictor
 
 from biome_interpret.errors import shown
 from biome_interpret.models.labelling.targets import DatasetNumber
+from biome_interpret.models.tensors import device_of
 
 Device = Union[int, str, torch.device]
 
@@ -157,12 +159,18 @@ def _read_jsonl(path: Path) -> List[Any]:
 def move_to_device(predictor: Predictor, device: Device) -> None:
     """Moves the model, and updates the device of the predictor."""
     model = predictor._model
+    before = device_of(model)
     try:
         found = _device(device)
         # Some device that cannot hold a number could take the weights away.
         torch.zeros(1, device=found).tolist()
         model.to(found)
+        for module in model.modules():  # Encoders such as ELMo's keep them as they are.
+            states = getattr(module, "_states", None)
+            if isinstance(module, _EncoderBase) and states is not None:
+                module._states = tuple(state.to(found) for state in states)
     except (RuntimeError, AssertionError, TypeError, ValueError) as error:
+        model.to(before)  # Too little memory may have stopped it midway.
         raise ConfigurationError(
             f"device is {shown(device)}, which this machine cannot use; it must be an index (-1 "
             f"for the CPU), a name such as 'cuda:0', or a torch.device: {_first_line(error)}"

@@ -69,7 +69,8 @@ def take_rows(value: Any, rows: Sequence[int], index: torch.Tensor, batch_size: 
     """
     if isinstance(value, torch.Tensor):
         has_rows = value.dim() > 0 and value.size(0) == batch_size
-        return value.index_select(0, index) if has_rows else value
+        # A model may give some outputs on the CPU.
+        return value.index_select(0, index.to(value.device)) if has_rows else value
     if isinstance(value, dict):
         return {name: take_rows(item, rows, index, batch_size) for name, item in value.items()}
     if isinstance(value, list) and len(value) == batch_size:

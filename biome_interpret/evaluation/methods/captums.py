@@ -15,6 +15,8 @@ from biome_interpret.evaluation.methods.base import Outcome, Row, Scores, Text, 
 from biome_interpret.evaluation.methods.theirs import words_of_tokens
 from biome_interpret.models.execution.altered import copied
 from biome_interpret.models.isolation.isolated import run_isolated
+from biome_interpret.models.isolation.recurrent import differentiable_recurrence, recurrent_layers
+from biome_interpret.models.tensors import device_of
 
 NAME = "captum-layer-integrated-gradients"
 _STEPS = 50
@@ -76,14 +78,15 @@ class CaptumRow(Row):
         with torch.no_grad():
             target = self._index(text, self._logits(ids, *others))
         # Shape: (1, tokens, embedding_dim)
-        found, delta = self._method.attribute(
-            ids,
-            baselines=torch.full_like(ids, self._zero_id),
-            target=target,
-            additional_forward_args=tuple(others),
-            n_steps=_STEPS,
-            return_convergence_delta=True,
-        )
+        with differentiable_recurrence(recurrent_layers(self._model)):  # A GPU needs this.
+            found, delta = self._method.attribute(
+                ids,
+                baselines=torch.full_like(ids, self._zero_id),
+                target=target,
+                additional_forward_args=tuple(others),
+                n_steps=_STEPS,
+                return_convergence_delta=True,
+            )
         # Captum's is Σ scores − (f(x) − f(x')).
         delta = -float(delta)
         [name] = text.units.fields
@@ -96,7 +99,7 @@ class CaptumRow(Row):
         names = [name for name, field in instance.fields.items() if isinstance(field, TextField)]
         batch = Batch([instance])
         batch.index_instances(self._model.vocab)
-        tensors = util.move_to_device(batch.as_tensor_dict(), self._predictor.cuda_device)
+        tensors = util.move_to_device(batch.as_tensor_dict(), device_of(self._model))
         if len(names) != 1 or len(tensors[names[0]]) != 1:
             raise InterpretationError("this row needs a model of one text with one indexer")
         [(indexer, arguments)] = tensors[names[0]].items()

@@ -212,7 +212,8 @@ class Evidence:
     @cached_property
     def _losses(self) -> LabelLosses:
         # A label that the model does not have may be an error that CUDA does not recover from.
-        sizes = [logits.size(-1) for logits in self._logits.values()]
+        own = [value for name, value in self._shaped.items() if are_probabilities(name, value)]
+        sizes = [value.size(-1) for value in [*self._logits.values(), *own]]
         sizes += [self._vocabulary.get_vocab_size(str(self._given_namespace))]
         return LabelLosses(
             self._pass,

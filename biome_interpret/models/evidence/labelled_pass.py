@@ -9,9 +9,11 @@ from allennlp.models import Model
 
 from biome_interpret.models.embedding.site_patching import patched_sites
 from biome_interpret.models.embedding.sites import EmbeddingSite
+from biome_interpret.models.isolation.lookups import checked_lookups
+from biome_interpret.models.isolation.recurrent import differentiable_recurrence, recurrent_layers
 from biome_interpret.models.objectives import Objective, forward_arguments
 from biome_interpret.models.signatures import forward_signature
-from biome_interpret.models.tensors import fresh, to_tensors
+from biome_interpret.models.tensors import device_of, fresh, to_tensors
 
 # A relative difference of gradients of at most this is rounding.
 _ROUNDING = 1e-3
@@ -42,7 +44,10 @@ class LabelledPass:
         self._growing: Dict[str, bool] = {}
         accepts = forward_signature(model).accepts
         arguments = {name: value for name, value in self.tensors.items() if accepts(name)}
-        with torch.enable_grad(), patched_sites(sites, self._with_graph):
+        # A GPU differentiates recurrent layers only if they were run for it.
+        with torch.enable_grad(), differentiable_recurrence(recurrent_layers(model)), patched_sites(
+            sites, self._with_graph
+        ):
             try:
                 self.outputs = objective.run_for_loss(fresh(arguments))
             except Exception:  # The loss, or a metric that goes with it, may fail for the label.
@@ -96,7 +101,7 @@ class LabelledPass:
         accepts, labels = forward_signature(self._model).accepts, self._objective.label_names
         given = {n: value for n, value in tensors.items() if accepts(n) and n not in labels}
         try:
-            with torch.no_grad():
+            with torch.no_grad(), checked_lookups(device_of(self._model)):
                 return int(self._model(**given)[name].size(-1))
         except Exception:  # The text may be as long as the model allows.
             return None

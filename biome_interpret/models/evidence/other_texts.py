@@ -20,11 +20,12 @@ from allennlp.data import Instance
 from allennlp.models import Model
 
 from biome_interpret.models.embedding.other_words import other_words, with_ids
+from biome_interpret.models.isolation.lookups import checked_lookups
 from biome_interpret.models.objectives.inference_modes import Outputs
 from biome_interpret.models.objectives.readable import as_numbers
 from biome_interpret.models.objectives.reading import own_names
 from biome_interpret.models.signatures import forward_signature
-from biome_interpret.models.tensors import TensorDict, fresh
+from biome_interpret.models.tensors import TensorDict, device_of, fresh
 
 # Each pair is two texts of other words. With three labels, another output agrees with the model's
 # label on seven texts by luck once in two thousand times.
@@ -102,7 +103,7 @@ def fall_against(texts: Sequence[SaidText], name: str, other: str, model: Model)
 
 
 def _said(model: Model, arguments: TensorDict) -> SaidText:
-    with torch.no_grad():
+    with torch.no_grad(), checked_lookups(device_of(model)):
         outputs: Outputs = model(**fresh(arguments))
         readable: Dict[str, Any] = model.make_output_human_readable(dict(outputs))
     # As `forward_on_instances` divides them. Only names and single numbers are read from it.

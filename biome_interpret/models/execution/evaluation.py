@@ -17,7 +17,6 @@ from biome_interpret.models.embedding.sites import EmbeddingSite
 from biome_interpret.models.embedding.tracing import trace
 from biome_interpret.models.execution.gradients import gradients_by
 from biome_interpret.models.execution.prediction import Prediction
-from biome_interpret.models.execution.recurrent import differentiable_recurrence, recurrent_layers
 from biome_interpret.models.execution.row_values import (
     AT_POINTS,
     ROUNDING,
@@ -26,6 +25,8 @@ from biome_interpret.models.execution.row_values import (
     RowsMixed,
     check_finite,
 )
+from biome_interpret.models.isolation.lookups import checked_lookups
+from biome_interpret.models.isolation.recurrent import differentiable_recurrence, recurrent_layers
 from biome_interpret.models.objectives import (
     NoOutput,
     Objective,
@@ -33,7 +34,7 @@ from biome_interpret.models.objectives import (
     loss_in_place_of,
 )
 from biome_interpret.models.objectives.inference_modes import Outputs
-from biome_interpret.models.tensors import row_index, take_rows, to_tensors
+from biome_interpret.models.tensors import row_index, rows_at, take_rows, to_tensors
 
 
 class ExplainedBatch:
@@ -172,7 +173,7 @@ class ExplainedBatch:
         longer one.
         """
         tensors = to_tensors(self.instances[:1], self._model, padding)
-        with torch.no_grad():
+        with torch.no_grad(), checked_lookups(self.device):
             outputs = self.objective.run(forward_arguments(self.objective, tensors))
             value = float(self.objective.values(outputs, tensors).double())
             probabilities = self.objective.probabilities(outputs, tensors)
@@ -262,7 +263,7 @@ class ExplainedBatch:
                     raise RowsMixed
                 gradients: PointsByCall = {}
                 if want_gradients:
-                    gradients = gradients_by(leaves, values, self.values[list(rows)])
+                    gradients = gradients_by(leaves, values, rows_at(self.values, rows))
         probabilities = None
         if want_probabilities:
             probabilities = self.objective.probabilities(outputs, tensors)
@@ -306,8 +307,11 @@ class ExplainedBatch:
 
 
 def _full_precision(value: Any) -> Any:
-    """float32 in place of autocast's bfloat16, for sums and logarithms."""
-    is_half = isinstance(value, torch.Tensor) and value.dtype == torch.bfloat16
+    """
+    float32 in place of autocast's bfloat16, for sums and logarithms. On a GPU, recurrent layers
+    give float16.
+    """
+    is_half = isinstance(value, torch.Tensor) and value.dtype in (torch.bfloat16, torch.float16)
     return value.float() if is_half else value
 
 

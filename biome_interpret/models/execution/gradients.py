@@ -19,7 +19,7 @@ def gradients_by(
     values : `torch.Tensor`
         f at the points. Shape: (rows,), or (1,) for a loss of them all.
     expected : `torch.Tensor`
-        f at the texts of the rows, on the CPU. Shape: (rows,).
+        f at the texts of the rows. Shape: (rows,).
 
     # Returns
 

@@ -108,6 +108,8 @@ class TestMemory:
         [
             RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB"),
             RuntimeError("DefaultCPUAllocator: can't allocate memory"),
+            RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate`"),
+            RuntimeError("FIND was unable to find an engine to execute this computation"),
             MemoryError(),
         ],
     )

@@ -41,6 +41,8 @@ class TagsObjective(Objective):
         logits = self.logits(outputs)
         if logits is None or logits.shape[:2] != tags.shape:
             return None
+        if not self.has_checked_labels and tags.numel() and int(tags.max()) >= logits.size(-1):
+            return None
         mask = self._text_mask(tensors)
         if tensors.get(IGNORES_OUTSIDE):
             mask &= tags != self._indices.get("O", -1)

@@ -125,6 +125,14 @@ class Tagger(Classifier):
         return output_dict
 
 
+class FewerParts(Tagger):
+    """The other head has fewer tags than the label."""
+
+    def __init__(self, vocab: Vocabulary) -> None:
+        super().__init__(vocab)
+        self.heads["part"] = torch.nn.Linear(DIM, 2)
+
+
 class TwoFields(Tagger):
     """A random field for each head."""
 
@@ -348,6 +356,7 @@ LOG = {"inference_mode": "log_softmax"}
 
 KINDS = [
     Other("names of two heads", made(Tagger, LabelsName), right=says("name")),
+    Other("names beside a head of fewer", made(FewerParts, LabelsName), right=says("name")),
     Other("parts of two heads", made(Tagger, LabelsPart), right=says("part")),
     Other(
         "both of two heads",

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence
 
-from biome_interpret.models.execution.recurrent import differentiable_recurrence, recurrent_layers
+from biome_interpret.models.isolation.recurrent import differentiable_recurrence, recurrent_layers
 
 LENGTHS = [[5, 5, 5], [1], [7, 4, 4, 1], [2, 7, 4, 2, 7]]
 
