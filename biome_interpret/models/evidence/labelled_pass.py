@@ -45,9 +45,8 @@ class LabelledPass:
         accepts = forward_signature(model).accepts
         arguments = {name: value for name, value in self.tensors.items() if accepts(name)}
         # A GPU differentiates recurrent layers only if they were run for it.
-        with torch.enable_grad(), differentiable_recurrence(recurrent_layers(model)), patched_sites(
-            sites, self._with_graph
-        ):
+        recurrence = differentiable_recurrence(recurrent_layers(model))
+        with torch.enable_grad(), recurrence, patched_sites(sites, self._with_graph):
             try:
                 self.outputs = objective.run_for_loss(fresh(arguments))
             except Exception:  # The loss, or a metric that goes with it, may fail for the label.

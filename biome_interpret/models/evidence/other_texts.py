@@ -14,7 +14,6 @@ from typing import (
     Sequence,
 )
 
-import numpy
 import torch
 from allennlp.data import Instance
 from allennlp.models import Model
@@ -39,11 +38,14 @@ class SaidText(NamedTuple):
     outputs : `Mapping[str, Any]`
         The model's output for one text.
     said : `Mapping[str, Any]`
-        The same, made readable.
+        The same, made readable and divided as `forward_on_instances` does.
+    readable : `Mapping[str, Any]`
+        The same, not divided. Empty if that is not known.
     """
 
     outputs: Mapping[str, Any]
     said: Mapping[str, Any]
+    readable: Mapping[str, Any] = {}
 
 
 def said_of_other_words(
@@ -96,7 +98,8 @@ def fall_against(texts: Sequence[SaidText], name: str, other: str, model: Model)
     """Whether a single number, made readable, is smaller where a single output is larger."""
     points = []
     for text in texts:
-        number, output = as_numbers(text.said.get(name), model), text.outputs.get(other)
+        number = as_numbers(text.readable.get(name, text.said.get(name)), model)
+        output = text.outputs.get(other)
         if number is not None and output is not None and number.numel() == output.numel() == 1:
             points.append((float(number), float(output.detach())))
     return sum((a - c) * (b - d) for (a, b), (c, d) in combinations(points, 2)) < 0
@@ -106,7 +109,6 @@ def _said(model: Model, arguments: TensorDict) -> SaidText:
     with torch.no_grad(), checked_lookups(device_of(model)):
         outputs: Outputs = model(**fresh(arguments))
         readable: Dict[str, Any] = model.make_output_human_readable(dict(outputs))
-    # As `forward_on_instances` divides them. Only names and single numbers are read from it.
+    # Only names are read from it.
     lists = {n: v for n, v in readable.items() if isinstance(v, (list, tuple)) and len(v) == 1}
-    numbers = {n: v for n, v in readable.items() if numpy.size(v) == 1 and n not in lists}
-    return SaidText(outputs, {**numbers, **{name: value[0] for name, value in lists.items()}})
+    return SaidText(outputs, {name: value[0] for name, value in lists.items()}, readable)

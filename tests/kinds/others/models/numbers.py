@@ -108,14 +108,15 @@ class LogitOfTheFirst(OneLogit):
 class MadeProbability(OneLogitOnly):
     """Its probability is made without a gradient, and has another threshold than its label."""
 
-    def __init__(self, vocab: Vocabulary, of_first: bool) -> None:
+    def __init__(self, vocab: Vocabulary, of_first: bool, is_array: bool) -> None:
         super().__init__(vocab)
-        self.of_first = of_first
+        self.of_first, self.is_array = of_first, is_array
 
     def make_output_human_readable(self, output_dict: Outputs) -> Outputs:
         output = super().make_output_human_readable(output_dict)
         second = (output["logits"].detach().reshape(-1, 1) - 1).sigmoid()
-        output["probs"] = (1 - second if self.of_first else second).numpy()
+        found = 1 - second if self.of_first else second
+        output["probs"] = found.numpy() if self.is_array else found
         return output
 
 
@@ -231,11 +232,13 @@ KINDS = [
         )
     ),
     *(
-        Other(f"made probability of the {which}", model, right=says_made)
-        for which, model in (
-            ("first", maker(MadeProbability, vocab=BINARY, of_first=True)),
-            ("second", maker(MadeProbability, vocab=BINARY, of_first=False)),
+        Other(
+            f"made probability of the {'first' if of_first else 'second'}, {kind}",
+            maker(MadeProbability, vocab=BINARY, of_first=of_first, is_array=kind == "array"),
+            right=says_made,
         )
+        for of_first in (True, False)
+        for kind in ("array", "tensor")
     ),
     Other(
         "threshold",
